@@ -1,0 +1,54 @@
+"""Names for content: the same bytes always have the same digest.
+
+Decisions: SHA-256 for files, because that is what publishers of weights state; BLAKE2b for rows and keys,
+because it is faster and nobody outside compares them.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_CHUNK = 1 << 20
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_digest(*parts: bytes | str) -> bytes:
+    """16-byte digest of a sequence of parts; the borders between parts count.
+
+    >>> content_digest("ab", "c") == content_digest("a", "bc")
+    False
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "little"))
+        digest.update(raw)
+    return digest.digest()
+
+
+def key(value: Any) -> str:
+    """Hexadecimal digest of anything JSON can express, independent of the order of keys.
+
+    >>> key({"a": 1, "b": 2}) == key({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True)
+    return content_digest(text).hex()
+
+
+def array_digest(arrays: Iterable[np.ndarray]) -> str:
+    """Hexadecimal digest of arrays: their shapes, types and bytes."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(f"{array.shape}{array.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,142 @@
+"""The columns of a table as arrays, with a coded problem for every cell that cannot be used.
+
+Decisions: a cell that holds something unreadable is fatal for its row, because filling it in would hide an error; an
+empty number or category is not, because the contract allows it. An unknown category is kept and reported.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graft.inputs.schema import CATEGORY_CAP, Contract
+from graft.inputs.reading import Table
+from graft.inputs.values import numbers, texts, times, words
+
+LONG_TEXT = 100_000
+_EXCERPT = 60
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """Something wrong with one row.
+
+    row: position in the given table, from 0. code: missing-text, empty-text, too-long, bad-number, unknown-category,
+    missing-label, unknown-label, missing-group, missing-time, bad-time, missing-id or repeated-id. fatal: the row is
+    left out.
+    """
+
+    row: int
+    column: str
+    code: str
+    message: str
+    fatal: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What a model reads: texts (rows,), numeric float32 (rows, k), categorical object (rows, c)."""
+
+    texts: tuple[str, ...]
+    numeric: np.ndarray
+    categorical: np.ndarray
+    problems: tuple[RowProblem, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Keys:
+    """What rows are named and split by: ids (rows,), groups str (rows,) or None, times datetime64[us] (rows,) or None."""
+
+    ids: tuple[str, ...]
+    groups: np.ndarray | None
+    times: np.ndarray | None
+    problems: tuple[RowProblem, ...]
+
+
+def read_inputs(table: Table, contract: Contract) -> Inputs:
+    """The input columns of every row; all of them must exist."""
+    problems: list[RowProblem] = []
+    joined = _texts(table, contract, problems)
+    numeric = np.full((len(table), len(contract.roles.numeric)), np.nan, dtype=np.float32)
+    for place, name in enumerate(contract.roles.numeric):
+        column = table.frame[name]
+        found, bad = numbers(column)
+        bad |= np.abs(np.nan_to_num(found)) > np.finfo(np.float32).max
+        for row in np.flatnonzero(bad).tolist():
+            message = f"{_excerpt(str(column[row]))!r} is no finite number"
+            problems.append(RowProblem(row, name, "bad-number", message, fatal=True))
+        found[bad] = np.nan
+        numeric[:, place] = found
+    categorical = np.full((len(table), len(contract.roles.categorical)), "", dtype=object)
+    for place, name in enumerate(contract.roles.categorical):
+        categorical[:, place] = _categories(table, contract, name, problems)
+    return Inputs(tuple(joined), numeric, categorical, tuple(problems))
+
+
+def _texts(table: Table, contract: Contract, problems: list[RowProblem]) -> list[str]:
+    names = contract.roles.text
+    columns = [texts(table.as_written(name)) for name in names]
+    where = ", ".join(names)
+    joined: list[str] = []
+    for row, cells in enumerate(zip(*columns, strict=True)):
+        text = "\n".join(cell or "" for cell in cells)
+        joined.append(text)
+        if all(cell is None for cell in cells):
+            problems.append(RowProblem(row, where, "missing-text", "the row has no text", fatal=True))
+        elif not text.strip():
+            problems.append(RowProblem(row, where, "empty-text", "the text is blank", fatal=True))
+        elif len(text) > LONG_TEXT:
+            message = f"the text has {len(text):,} characters: most sources read only its beginning"
+            problems.append(RowProblem(row, where, "too-long", message, fatal=False))
+    return joined
+
+
+def _categories(table: Table, contract: Contract, name: str, problems: list[RowProblem]) -> list[str]:
+    facts = contract.column(name, "categorical")
+    known = {count.value for count in facts.categories} if facts and facts.distinct <= CATEGORY_CAP else None
+    cells = [cell or "" for cell in words(table.frame[name]).to_list()]
+    for row, cell in enumerate(cells):
+        if known is not None and cell and cell not in known:
+            message = f"{_excerpt(cell)!r} did not occur in the data the contract was made from"
+            problems.append(RowProblem(row, name, "unknown-category", message, fatal=False))
+    return cells
+
+
+def read_keys(table: Table, contract: Contract, *, required: bool) -> Keys:
+    """The id, group and time columns, where they exist; required: a row without its group or time is fatal."""
+    roles = contract.roles
+    problems: list[RowProblem] = []
+    have = set(table.frame.columns)
+    ids = _ids(table, roles.id, problems) if roles.id in have else tuple(map(str, range(len(table))))
+    groups: np.ndarray | None = None
+    if roles.group is not None and roles.group in have:
+        cells = words(table.frame[roles.group]).to_list()
+        groups = np.array([cell or "" for cell in cells], dtype=np.str_)
+        for row, cell in enumerate(cells):
+            if cell is None and required:
+                problems.append(RowProblem(row, roles.group, "missing-group", "the row has no group", fatal=True))
+    moments: np.ndarray | None = None
+    if roles.time is not None and roles.time in have:
+        moments, bad = times(table.frame[roles.time])
+        for row in np.flatnonzero(np.isnat(moments)).tolist() if required else ():
+            code, what = ("bad-time", "the time cannot be read") if bad[row] else ("missing-time", "the row has no time")
+            problems.append(RowProblem(row, roles.time, code, what, fatal=True))
+    return Keys(ids, groups, moments, tuple(problems))
+
+
+def _ids(table: Table, name: str | None, problems: list[RowProblem]) -> tuple[str, ...]:
+    if name is None:
+        return tuple(map(str, range(len(table))))
+    seen: set[str] = set()
+    ids: list[str] = []
+    for row, cell in enumerate(words(table.as_written(name)).to_list()):
+        if cell is None:
+            problems.append(RowProblem(row, name, "missing-id", f"the row has no id and is called 'row {row}'", fatal=False))
+        elif cell in seen:
+            problems.append(RowProblem(row, name, "repeated-id", f"an earlier row is called {cell!r} too", fatal=False))
+        ids.append(f"row {row}" if cell is None else cell)
+        seen.add(ids[-1])
+    return tuple(ids)
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"

@@ -1,0 +1,130 @@
+"""Cells to typed columns: written text is typed conservatively, Python values are typed by what they are.
+
+Decisions: a column of text becomes numbers, booleans or dates only when every cell is one and nothing is lost by it,
+so ``007``, ``+49 151`` and ``1,5`` stay text. ``NA`` is a missing number inside a column of numbers and a word anywhere
+else. A column with nothing in it stays text.
+"""
+
+import datetime
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+_INTEGER = r"^\s*-?(0|[1-9]\d{0,17})\s*$"
+_NUMBER = r"^\s*-?((0|[1-9]\d*)(\.\d*)?|\.\d+|(0|[1-9]\d*)(\.\d*)?[eE][+-]\d{1,3}|(0|[1-9]\d*)\.\d*[eE]\d{1,3}|inf(inity)?)\s*$"
+_MISSING_NUMBER = r"(?i)^\s*(na|n/a|nan|null|none)?\s*$"
+_BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_DATETIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
+
+
+def typed(written: pl.Series) -> pl.Series:
+    """A column of text as the narrowest type that every cell has; itself when that is text.
+
+    written: String column, null where nothing was written.
+
+    >>> typed(pl.Series("n", ["1", "2.5", "NA", None])).to_list()
+    [1.0, 2.5, None, None]
+    >>> typed(pl.Series("code", ["007", "12"])).to_list()
+    ['007', '12']
+    """
+    present = written.drop_nulls()
+    numbers = present.filter(~present.str.contains(_MISSING_NUMBER))
+    if not len(numbers):
+        return written
+    if numbers.str.contains(_INTEGER).all():
+        return written.str.strip_chars().cast(pl.Int64, strict=False)
+    if numbers.str.contains(_NUMBER).all():
+        return written.str.strip_chars().cast(pl.Float64, strict=False).fill_nan(None)
+    if present.str.contains(_BOOLEAN).all():
+        return written.str.to_lowercase() == "true"
+    for pattern, convert in ((_DATE, _dates), (_DATETIME, _datetimes)):
+        if present.str.contains(pattern).all():
+            converted = convert(written)
+            return converted if converted.null_count() == written.null_count() else written
+    return written
+
+
+def _dates(written: pl.Series) -> pl.Series:
+    return written.str.to_date("%Y-%m-%d", strict=False)
+
+
+def _datetimes(written: pl.Series) -> pl.Series:
+    cells = [None if cell is None else instant(cell) for cell in written.to_list()]
+    return pl.Series(written.name, cells, dtype=pl.Datetime("us"))
+
+
+def instant(cell: str) -> datetime.datetime | None:
+    """An ISO 8601 date or time as UTC without a zone (a time without a zone is taken as UTC); None when it is neither.
+
+    >>> instant("2024-05-01T10:00:00+02:00")
+    datetime.datetime(2024, 5, 1, 8, 0)
+    """
+    try:
+        read = datetime.datetime.fromisoformat(cell.strip())
+        return read if read.tzinfo is None else read.astimezone(datetime.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
+
+
+def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str, ...]]:
+    """A column from Python values, and notes about values that had to be written as text.
+
+    values: None, bool, int, float, str, date, datetime, or lists of them (labels); anything else becomes its JSON.
+
+    >>> from_values("a", [1, None, 2.5])[0].dtype
+    Float64
+    """
+    plain = [value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value for value in values]
+    kinds = {type(value) for value in plain if value is not None}
+    if not kinds:
+        return pl.Series(name, [None] * len(plain), dtype=pl.String), ()
+    if kinds == {bool}:
+        return pl.Series(name, plain, dtype=pl.Boolean), ()
+    if kinds == {int} and all(value is None or -(2**63) <= value < 2**63 for value in plain):
+        return pl.Series(name, plain, dtype=pl.Int64), ()
+    if kinds <= {int, float}:
+        floats = [None if value is None or value != value else float(value) for value in plain]
+        return pl.Series(name, floats, dtype=pl.Float64), ()
+    if kinds == {datetime.date}:
+        return pl.Series(name, plain, dtype=pl.Date), ()
+    if all(issubclass(kind, datetime.date) for kind in kinds):
+        return pl.Series(name, [None if v is None else instant(v.isoformat()) for v in plain], dtype=pl.Datetime("us")), ()
+    notes: list[str] = []
+    if all(issubclass(kind, list | tuple | set | frozenset) for kind in kinds):
+        lists = [None if value is None else [_written(item) for item in _ordered(value)] for value in plain]
+        return pl.Series(name, lists, dtype=pl.List(pl.String)), ()
+    texts = [None if value is None else _written(value) for value in plain]
+    if kinds != {str}:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        notes.append(f"column {name!r} mixes {names}: read as text")
+    broken = [row for row, text in enumerate(texts) if text is not None and not _encodable(text)]
+    for row in broken:
+        texts[row] = str(texts[row]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if broken:
+        notes.append(f"column {name!r} has half a character (a lone surrogate) in row {broken[0]}: replaced by U+FFFD")
+    return pl.Series(name, texts, dtype=pl.String), tuple(notes)
+
+
+def _ordered(value: Any) -> list[Any]:
+    return sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,168 @@
+"""CSV and TSV to columns of text, refusing what would be read wrongly.
+
+Decisions: the standard library's reader, strict about quotes, because a lenient one shifts cells silently; an
+unreadable file is refused with line numbers (lines of the file, from 1), never repaired by dropping rows. A
+tab-separated file whose quotes do not pair up is read with quotes as plain characters, which is what such files mean.
+An unquoted empty cell and a quoted one are both missing.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import polars as pl
+
+from graft.core.errors import InputError
+
+_DELIMITERS = (",", "\t", ";", "|")
+_NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
+_SAMPLE_RECORDS = 200
+_SAMPLE_CHARS = 1 << 18
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """The cells of a file as they were written: String columns, null where a cell was empty."""
+
+    frame: pl.DataFrame
+    notes: tuple[str, ...]
+
+
+def parse_delimited(text: str, *, name: str, max_cell_chars: int, tabs: bool = False) -> Delimited:
+    """The columns of a delimited file with a header line.
+
+    text: the decoded file. name: how errors call it. max_cell_chars: longest cell accepted, in characters.
+    tabs: the file says it is tab-separated. Raises InputError for an empty or ragged file, repeated column names,
+    quotes that do not pair up, or a cell that is too long.
+
+    >>> parse_delimited("text;label\\nhi;a\\n", name="x.csv", max_cell_chars=100).frame.columns
+    ['text', 'label']
+    """
+    if not text.strip():
+        raise InputError(f"{name} is empty", needed="a header line and at least one row", fix="check the export")
+    delimiter = "\t" if tabs and "\t" in text else _sniff(text)
+    notes: list[str] = []
+    try:
+        records = _records(text, delimiter, name=name)
+    except InputError:
+        if delimiter != "\t":
+            raise
+        records = _records(text, delimiter, name=name, quoting=csv.QUOTE_NONE)
+        notes.append(f"{name}: its quotes do not pair up, so they were read as plain characters")
+    header, names_notes = _header(records[0][1], name)
+    notes.extend(names_notes)
+    body = records[1:]
+    _refuse_ragged(body, header, delimiter, name)
+    if not body:
+        raise InputError(
+            f"{name} holds a header and no rows", needed="at least one row under the header", fix="check the export"
+        )
+    _refuse_long(body, header, name, max_cell_chars)
+    cells = zip(*(record for _, record in body), strict=True)
+    series = [
+        pl.Series(column, [cell or None for cell in column_cells], dtype=pl.String)
+        for column, column_cells in zip(header, cells, strict=True)
+    ]
+    return Delimited(pl.DataFrame(series), tuple(notes))
+
+
+@contextmanager
+def _no_field_limit() -> Iterator[None]:
+    """Lift the reader's own limit on a cell, which would stop without naming the row; ours is checked after."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _records(text: str, delimiter: str, *, name: str, quoting: int = csv.QUOTE_MINIMAL) -> list[tuple[int, list[str]]]:
+    """(first line, cells) of every record; blank lines are passed over."""
+    strict = quoting != csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict, quoting=quoting)  # type: ignore[arg-type]
+    records: list[tuple[int, list[str]]] = []
+    line = 1
+    with _no_field_limit():
+        try:
+            for record in reader:
+                if record:
+                    records.append((line, record))
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise InputError(
+                f"{name}: the record that starts in line {line} cannot be read ({error})",
+                needed="a cell with quotes written as \"she said \"\"no\"\"\", opened and closed",
+                fix=f"look for a lone double quote in or after line {line} and double it",
+            ) from error
+    return records
+
+
+def _sniff(text: str) -> str:
+    """The delimiter under which the header has several cells and most sampled records have as many."""
+    best, best_score = ",", (0.0, 0)
+    for delimiter in _DELIMITERS:
+        sample = csv.reader(io.StringIO(text[:_SAMPLE_CHARS], newline=""), delimiter=delimiter)
+        widths: list[int] = []
+        with _no_field_limit():
+            for record in sample:
+                if record:
+                    widths.append(len(record))
+                if len(widths) == _SAMPLE_RECORDS:
+                    break
+        if not widths or widths[0] < 2:
+            continue
+        score = (round(widths.count(widths[0]) / len(widths), 3), widths[0])
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _header(cells: list[str], name: str) -> tuple[list[str], list[str]]:
+    notes: list[str] = []
+    header = [cell.strip() for cell in cells]
+    if header != cells:
+        notes.append(f"{name}: spaces around column names were removed")
+    for position, column in enumerate(header):
+        if not column:
+            header[position] = f"column_{position + 1}"
+            notes.append(f"{name}: column {position + 1} has no name and is called 'column_{position + 1}'")
+    repeated = sorted({column for column in header if header.count(column) > 1})
+    if repeated:
+        raise InputError(
+            f"{name} names {', '.join(map(repr, repeated))} more than once in its header",
+            needed="every column name once",
+            fix="rename or drop the repeated columns",
+        )
+    return header, notes
+
+
+def _refuse_ragged(body: list[tuple[int, list[str]]], header: list[str], delimiter: str, name: str) -> None:
+    ragged = [(line, len(record)) for line, record in body if len(record) != len(header)]
+    if ragged:
+        shown = ", ".join(f"line {line} has {width}" for line, width in ragged[:_SHOWN])
+        more = f" and {len(ragged) - _SHOWN} more lines" if len(ragged) > _SHOWN else ""
+        raise InputError(
+            f"{name}: the header has {len(header)} cells but {shown}{more}",
+            needed=f"the same number of {_NAMES[delimiter]}-separated cells in every line",
+            fix=f"put double quotes around cells that contain a {_NAMES[delimiter]} or a line break",
+        )
+
+
+def _refuse_long(body: list[tuple[int, list[str]]], header: list[str], name: str, limit: int) -> None:
+    for row, (line, record) in enumerate(body):
+        for column, cell in zip(header, record, strict=True):
+            if len(cell) > limit:
+                raise too_long(name, row=row, column=column, chars=len(cell), limit=limit, line=line)
+
+
+def too_long(name: str, *, row: int, column: str, chars: int, limit: int, line: int | None = None) -> InputError:
+    """The error for a cell of more than ``limit`` characters; row counts data rows from 0."""
+    at = f"row {row} (line {line})" if line is not None else f"row {row}"
+    return InputError(
+        f"{name}: {at}, column {column!r} holds a cell of {chars:,} characters",
+        needed=f"at most {limit:,} characters in a cell",
+        fix="split that document into passages, cut it, or raise max_cell_chars; a quote never closed does this too",
+    )

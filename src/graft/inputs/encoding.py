@@ -1,0 +1,100 @@
+"""Bytes to text, without guessing silently.
+
+Decisions: a byte-order mark is believed; otherwise a file is UTF-8, or it is Windows-1252 throughout (then a note says
+so), or it is refused with the place of the first byte that does not fit. A file that mixes the two is refused, because
+either reading would damage some of its rows.
+"""
+
+import codecs
+import re
+
+from graft.core.errors import InputError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_UTF8_CHARACTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
+    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
+)
+_WESTERN_SHARE = 0.3
+_SAVE = "save it again as UTF-8 (a spreadsheet: 'CSV UTF-8'; a shell: iconv -f ENCODING -t UTF-8)"
+
+
+def decode(raw: bytes, *, name: str) -> tuple[str, tuple[str, ...]]:
+    """The text of a file and notes about how it was read.
+
+    raw: the bytes of the whole file. name: how errors call it. Raises InputError with the offset and line of the
+    first byte that does not fit, when no single encoding fits the file.
+
+    >>> decode("café".encode("cp1252"), name="menu.csv")
+    ('café', ('menu.csv is not UTF-8: read as Windows-1252 (first such byte at offset 3, line 1)',))
+    """
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            return _refuse_nul(_decode_marked(raw, encoding, name), name), ()
+    if b"\0" in raw:
+        offset = raw.index(b"\0")
+        many = raw[:4096].count(b"\0") * 4 > len(raw[:4096])
+        raise InputError(
+            f"{name} holds a NUL byte at offset {offset}, line {_line(raw, offset)}",
+            needed="a text file",
+            fix=f"it looks like UTF-16 without its mark: {_SAVE}" if many else "remove the NUL bytes: tr -d '\\000'",
+        )
+    try:
+        return raw.decode("utf-8"), ()
+    except UnicodeDecodeError as error:
+        return _decode_western(raw, error.start, name)
+
+
+def _decode_marked(raw: bytes, encoding: str, name: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name} starts as {encoding.upper()} but byte {error.start} does not fit it",
+            needed="one encoding for the whole file",
+            fix=f"{_SAVE}; a cut-off download shows the same",
+        ) from error
+
+
+def _refuse_nul(text: str, name: str) -> str:
+    position = text.find("\0")
+    if position >= 0:
+        line = text.count("\n", 0, position) + 1
+        raise InputError(
+            f"{name} holds a NUL character in line {line}", needed="a text file", fix="remove the NUL characters"
+        )
+    return text
+
+
+def _decode_western(raw: bytes, start: int, name: str) -> tuple[str, tuple[str, ...]]:
+    where = f"offset {start}, line {_line(raw, start)}"
+    valid = _UTF8_CHARACTER.search(raw)
+    if valid is not None:
+        other = f"offset {valid.start()}, line {_line(raw, valid.start())}"
+        raise InputError(
+            f"{name} mixes encodings: byte 0x{raw[start]:02x} at {where} is not UTF-8, the character at {other} is",
+            needed="one encoding for the whole file",
+            fix=f"re-export the rows around line {_line(raw, start)} as UTF-8, or repair that line by hand",
+        )
+    high = sum(1 for byte in raw if byte >= 0x80)
+    try:
+        text = raw.decode("cp1252")
+    except UnicodeDecodeError:
+        text = ""
+    if not text or high > _WESTERN_SHARE * len(raw):
+        raise InputError(
+            f"{name} is neither UTF-8 nor Windows-1252: byte 0x{raw[start]:02x} at {where}",
+            needed="UTF-8, or UTF-16 with its byte-order mark",
+            fix=_SAVE,
+        )
+    return text, (f"{name} is not UTF-8: read as Windows-1252 (first such byte at {where})",)
+
+
+def _line(raw: bytes, offset: int) -> int:
+    return raw.count(b"\n", 0, offset) + 1

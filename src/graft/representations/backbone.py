@@ -1,0 +1,169 @@
+"""The body of a text source: loading it, splitting it at a layer, pooling its output.
+
+Decisions: the split is found by structure (the list of layers, the embeddings), not by architecture names, and it is
+checked on load by running both halves against the whole; an architecture where they disagree can still be tuned
+whole. Random weights come from the architecture's own initialiser under our seed.
+"""
+
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from graft.core.errors import SourceError
+from graft.representations.pooling import Pooling
+from graft.representations.sources import Source
+
+
+def native_precision() -> torch.dtype:
+    """bfloat16 where the processor multiplies it natively, else float32."""
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+def device() -> torch.device:
+    """Where models run: the first CUDA device, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def quiet_transformers():  # type: ignore[no-untyped-def]
+    """Loading without the library's bars and reports; its errors still come through."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_encoder(source: Source) -> Any:
+    """The transformers model of a source in float32, in eval mode, with the weights as its digest says.
+
+    Raises SourceError when the weights do not fit the architecture.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    with quiet_transformers():
+        config = AutoConfig.from_pretrained(source.directory, local_files_only=True)
+        if source.random_seed is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(source.random_seed)
+                model = AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32)
+        else:
+            try:
+                model, report = AutoModel.from_pretrained(
+                    source.directory,
+                    local_files_only=True,
+                    use_safetensors=True,
+                    trust_remote_code=False,
+                    attn_implementation="eager",
+                    dtype=torch.float32,
+                    output_loading_info=True,
+                )
+            except (RuntimeError, ValueError, OSError) as error:
+                raise _unfit(source, str(error).splitlines()[0]) from error
+            missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
+            if missing or report["mismatched_keys"]:
+                wrong = [*missing, *(str(name) for name in report["mismatched_keys"])]
+                raise _unfit(source, f"{len(wrong)} tensors are missing or misshapen, the first {wrong[0]}")
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model.eval()
+
+
+def _unfit(source: Source, problem: str) -> SourceError:
+    return SourceError(
+        f"the weights of {source.reference} do not fit its architecture: {problem}",
+        needed="a directory whose config.json describes its weights",
+        fix="download or export the source again",
+    )
+
+
+def layers_of(model: Any, count: int) -> tuple[nn.Module, str]:
+    """The parent and the attribute that hold the list of transformer layers. Raises SourceError when there is none."""
+    for module in model.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == count:
+                return module, name
+    raise SourceError(
+        f"no list of {count} transformer layers was found in {type(model).__name__}",
+        needed="an encoder made of a list of layers",
+        fix="use the strategies frozen or full with this source",
+    )
+
+
+class _Given(nn.Module):
+    """Stands where the embeddings were and hands on the activations it is given."""
+
+    def forward(self, *positional: Any, inputs_embeds: torch.Tensor, **named: Any) -> torch.Tensor:
+        """The activations, unchanged."""
+        return inputs_embeds
+
+
+def lower_half(model: Any, source: Source, boundary: int) -> Any:
+    """``model`` cut after ``boundary`` layers, in place: its output is what the upper half starts from."""
+    parent, name = layers_of(model, source.layers)
+    setattr(parent, name, getattr(parent, name)[:boundary])
+    for norm in ("final_norm", "final_layer_norm"):
+        if hasattr(model, norm):
+            setattr(model, norm, nn.Identity())
+    return model
+
+
+def upper_half(model: Any, source: Source, boundary: int) -> Any:
+    """``model`` from ``boundary`` on, in place: called with ``inputs_embeds``."""
+    parent, name = layers_of(model, source.layers)
+    setattr(parent, name, getattr(parent, name)[boundary:])
+    if not hasattr(model, "embeddings"):
+        raise SourceError(
+            f"{type(model).__name__} has no embeddings to start above",
+            needed="an encoder with an embeddings module",
+            fix="use the strategies frozen or full with this source",
+        )
+    model.embeddings = _Given()
+    return model
+
+
+def check_split(source: Source, boundary: int) -> None:
+    """Raise SourceError unless the two halves together equal the whole on a small batch."""
+    rng = np.random.default_rng(0)
+    ids = torch.from_numpy(rng.integers(5, min(source.vocabulary, 1000), size=(2, 7)))
+    mask = torch.tensor([[1] * 7, [1] * 5 + [0] * 2])
+    with torch.inference_mode():
+        whole = load_encoder(source)(input_ids=ids, attention_mask=mask).last_hidden_state
+        below = lower_half(load_encoder(source), source, boundary)(input_ids=ids, attention_mask=mask)
+        upper = upper_half(load_encoder(source), source, boundary)
+        above = upper(inputs_embeds=below.last_hidden_state, attention_mask=mask).last_hidden_state
+    if not torch.allclose(whole * mask[..., None], above * mask[..., None], atol=1e-4):
+        raise SourceError(
+            f"{source.reference} ({source.model_type}) cannot be split after layer {boundary}: the halves differ from the whole",
+            needed="an encoder that is a plain stack of layers",
+            fix="use the strategies frozen, lora or full with this source",
+        )
+
+
+def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: Pooling, *, normalise: bool) -> torch.Tensor:
+    """One vector a row from token vectors: shapes (rows, tokens, dimension) and (rows, tokens) to (rows, dimension)."""
+    hidden = hidden.float()
+    weight = mask.to(hidden.dtype).unsqueeze(-1)
+    count = weight.sum(1).clamp(min=1e-9)
+    if pooling is Pooling.CLS:
+        vectors = hidden[:, 0]
+    elif pooling is Pooling.LAST:
+        last = (mask.sum(1) - 1).clamp(min=0).long()
+        vectors = hidden[torch.arange(len(hidden), device=hidden.device), last]
+    elif pooling is Pooling.MAX:
+        vectors = hidden.masked_fill(weight == 0, float("-inf")).amax(1)
+    else:
+        vectors = (hidden * weight).sum(1) / (count.sqrt() if pooling is Pooling.MEAN_SQRT else count)
+    return nn.functional.normalize(vectors, dim=-1) if normalise else vectors

@@ -1,0 +1,175 @@
+"""The activation cache: what a frozen backbone says about a row, computed once.
+
+Decisions: a folder a space, and in it immutable shards named by their content, each written whole or not at all; two
+processes therefore need no lock to share it, and at worst compute a row twice. A shard that cannot be read is thrown away and
+computed again. When the folder outgrows its limit, the shards that were used longest ago go first.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from graft.core.digests import array_digest, content_digest
+from graft.core.errors import OutputError
+from graft.core.files import whole_file
+from graft.core.settings import DEFAULT_CACHE_LIMIT, cache_directory
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths.
+
+    values: shape (tokens of all rows, dimension). offsets: int64, shape (rows + 1,).
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, rows: np.ndarray) -> "Ragged":
+        """The rows at ``rows``, in that order."""
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return Ragged(self.values[starts + np.arange(offsets[-1])], offsets)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Which rows a cache holds: for each digest asked for, the shard and the place in it, or -1."""
+
+    shard: np.ndarray
+    place: np.ndarray
+    shards: tuple[Path, ...]
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Positions of the digests that are not there."""
+        return np.flatnonzero(self.shard < 0)
+
+
+class ActivationCache:
+    """Activations on disk, by space and row.
+
+    root: its folder. limit: bytes it may hold; 0 keeps nothing.
+
+    >>> import tempfile
+    >>> cache = ActivationCache(Path(tempfile.mkdtemp()))
+    >>> cache.put("space", [b"0" * 16], Ragged(np.ones((2, 3), np.float32), np.array([0, 2])))
+    >>> len(cache.find("space", [b"0" * 16, b"1" * 16]).missing)
+    1
+    """
+
+    def __init__(self, root: Path | None = None, *, limit: int = DEFAULT_CACHE_LIMIT) -> None:
+        self.root = (root or cache_directory()) / "activations"
+        self.limit = limit
+
+    def find(self, space: str, digests: Sequence[bytes]) -> Found:
+        """Where the rows with these 16-byte digests are."""
+        wanted = {digest: position for position, digest in enumerate(digests)}
+        shard, place = np.full(len(digests), -1), np.full(len(digests), -1)
+        used: list[Path] = []
+        for path in sorted((self.root / space).glob("*.safetensors")):
+            try:
+                with safe_open(path, "np") as opened:
+                    rows = opened.get_tensor("digests")
+            except (SafetensorError, OSError):
+                # Another process may have evicted it, or the disk damaged it: either way it is not there.
+                path.unlink(missing_ok=True)
+                continue
+            hits = 0
+            for position, row in enumerate(rows):
+                target = wanted.get(row.tobytes())
+                if target is not None:
+                    shard[target], place[target] = len(used), position
+                    hits += 1
+            if hits:
+                used.append(path)
+        return Found(shard, place, tuple(used))
+
+    def read(self, found: Found) -> Ragged | None:
+        """The rows found, in the order asked for; None when a shard vanished meanwhile."""
+        pieces: list[Ragged] = []
+        for number, path in enumerate(found.shards):
+            try:
+                with safe_open(path, "np") as opened:
+                    whole = Ragged(opened.get_tensor("values"), opened.get_tensor("offsets"))
+            except (SafetensorError, OSError):
+                return None
+            with suppress(OSError):
+                os.utime(path)
+            pieces.append(whole.take(found.place[found.shard == number]))
+        if not pieces:
+            return None
+        order = np.argsort(np.concatenate([np.flatnonzero(found.shard == n) for n in range(len(pieces))]))
+        return concatenate(pieces).take(order)
+
+    def put(self, space: str, digests: Sequence[bytes], rows: Ragged) -> None:
+        """Keep rows under their digests. A full disk or a read-only folder loses the cache, not the work."""
+        if self.limit <= 0:
+            return
+        names = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
+        tensors = {"digests": names, "offsets": rows.offsets.astype(np.int64), "values": np.ascontiguousarray(rows.values)}
+        name = content_digest(array_digest([names]), array_digest([tensors["values"].view(np.uint8)])).hex()
+        try:
+            with whole_file(self.root / space / f"{name}.safetensors") as temporary:
+                save_file(tensors, temporary)
+            self.shrink()
+        except OutputError:
+            return
+        except SafetensorError:
+            # save_file reports a full disk this way.
+            return
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(size for _, size, _ in self._shards())
+
+    def shrink(self) -> None:
+        """Remove the shards used longest ago until the cache fits its limit."""
+        if self.size() <= self.limit:
+            return
+        with FileLock(self.root / ".shrink.lock"):
+            shards = sorted(self._shards())
+            excess = sum(size for _, size, _ in shards) - self.limit
+            for _, size, path in shards:
+                if excess <= 0:
+                    break
+                path.unlink(missing_ok=True)
+                excess -= size
+
+    def clear(self) -> int:
+        """Remove everything; the bytes freed."""
+        shards = self._shards()
+        for _, _, path in shards:
+            path.unlink(missing_ok=True)
+        return sum(size for _, size, _ in shards)
+
+    def _shards(self) -> list[tuple[float, int, Path]]:
+        found = []
+        for path in self.root.glob("*/*.safetensors"):
+            with suppress(OSError):
+                facts = path.stat()
+                found.append((facts.st_mtime, facts.st_size, path))
+        for path in self.root.glob("*/.*.partial"):
+            # A killed process leaves its temporary file behind.
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > 3600:
+                    path.unlink(missing_ok=True)
+        return found
+
+
+def concatenate(pieces: Sequence[Ragged]) -> Ragged:
+    """One ragged array from several, in order."""
+    lengths = np.concatenate([np.diff(piece.offsets) for piece in pieces])
+    return Ragged(np.concatenate([piece.values for piece in pieces]), np.concatenate([[0], np.cumsum(lengths)]))

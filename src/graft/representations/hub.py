@@ -1,0 +1,60 @@
+"""Sources from the Hugging Face Hub, through its own client.
+
+Decisions: only weights as safetensors and the small text files beside them are downloaded; a branch or tag is
+resolved to its commit, and that commit is what a study records. The endpoint is the client's own ``HF_ENDPOINT``.
+"""
+
+import os
+from pathlib import Path
+
+from graft.core.errors import SourceError
+
+_WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "README.md", "LICENSE*", "1_Pooling/*"]
+_UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "*/model*.safetensors", "*.bin", "*.h5"]
+
+
+def fetch_snapshot(repository: str, revision: str, *, cache: Path | None) -> tuple[Path, str]:
+    """Download one revision of a repository, or find it in the cache: its folder and its commit.
+
+    Raises SourceError when the repository, the revision or the network is not there.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    name = f"hf:{repository}@{revision or 'main'}"
+    try:
+        folder = snapshot_download(
+            repository,
+            revision=revision or None,
+            cache_dir=cache,
+            allow_patterns=_WANTED,
+            ignore_patterns=_UNWANTED,
+            endpoint=os.environ.get("HF_ENDPOINT"),
+        )
+    except GatedRepoError as error:
+        raise SourceError(
+            f"{name} is gated: its publisher wants you to accept terms first",
+            needed="an account that has accepted them",
+            fix="accept them on the Hub, then log in with `hf auth login`",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise SourceError(
+            f"{name}: {repository} has no revision {revision!r}", needed="a branch, tag or commit", fix="check the name"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise SourceError(
+            f"{name}: there is no such repository, or it is private", needed="org/name", fix="check the name, or log in"
+        ) from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise SourceError(
+            f"{name} could not be downloaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            needed="the Hub, or an earlier download in the cache",
+            fix="check the network, or copy the model here and use path:DIR",
+        ) from error
+    return Path(folder), Path(folder).name

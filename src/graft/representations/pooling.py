@@ -1,0 +1,98 @@
+"""From token vectors to one vector a row, as the source's own configuration says.
+
+Decision: a module of a sentence-transformers directory that we do not apply (a dense projection, say) is refused, never
+skipped: vectors without it would look right and be wrong.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import SourceError
+
+
+class Pooling(StrEnum):
+    """How token vectors become one."""
+
+    MEAN = "mean"
+    CLS = "cls"
+    MAX = "max"
+    MEAN_SQRT = "mean_sqrt_len"
+    LAST = "lasttoken"
+
+
+_FLAGS = {
+    "pooling_mode_mean_tokens": Pooling.MEAN,
+    "pooling_mode_cls_token": Pooling.CLS,
+    "pooling_mode_max_tokens": Pooling.MAX,
+    "pooling_mode_mean_sqrt_len_tokens": Pooling.MEAN_SQRT,
+    "pooling_mode_lasttoken": Pooling.LAST,
+}
+
+
+@dataclass(frozen=True)
+class SentenceSettings:
+    """What a sentence-transformers directory says beside the backbone's own configuration."""
+
+    pooling: Pooling
+    normalise: bool
+    max_tokens: int | None
+    lowercase: bool
+    prompt: str
+    stated: bool
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, or an empty table when there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{path} is not JSON", needed="an undamaged file", fix="copy it again") from error
+
+
+def read_sentence_settings(directory: Path) -> SentenceSettings:
+    """Pooling, normalisation, length, case and prompt of a source; mean pooling when it states none."""
+    modules = read_json(directory / "modules.json")
+    pooling, normalise = Pooling.MEAN, False
+    for module in modules:
+        kind = str(module.get("type", "")).rpartition(".")[2]
+        if kind == "Pooling":
+            pooling = _pooling(directory / module.get("path", "1_Pooling") / "config.json")
+        elif kind == "Normalize":
+            normalise = True
+        elif kind != "Transformer":
+            raise SourceError(
+                f"{directory} applies a module of type {kind!r} to its vectors",
+                needed="a source made of Transformer, Pooling and Normalize modules",
+                fix="choose another source, or export this one without the extra module",
+            )
+    sentence = read_json(directory / "sentence_bert_config.json")
+    prompts = read_json(directory / "config_sentence_transformers.json")
+    prompt = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name") or "", "")
+    return SentenceSettings(
+        pooling=pooling,
+        normalise=normalise,
+        max_tokens=sentence.get("max_seq_length"),
+        lowercase=bool(sentence.get("do_lower_case")),
+        prompt=prompt,
+        stated=bool(modules),
+    )
+
+
+def _pooling(path: Path) -> Pooling:
+    config = read_json(path)
+    if isinstance(config.get("pooling_mode"), str):
+        named = [config["pooling_mode"]]
+    else:
+        named = [mode.value for flag, mode in _FLAGS.items() if config.get(flag)]
+    if len(named) != 1 or named[0] not in set(Pooling):
+        raise SourceError(
+            f"{path} asks for the poolings {named or 'none'}",
+            needed=f"exactly one of {', '.join(Pooling)}",
+            fix="choose another source",
+        )
+    return Pooling(named[0])

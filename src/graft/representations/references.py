@@ -1,0 +1,58 @@
+"""How a person names a pretrained source.
+
+    minilm                      the embedded default text source
+    path:DIR                    a Hugging Face text encoder directory
+    hf:org/name@revision        a repository of the Hugging Face Hub, pinned
+    random:REFERENCE            the same architecture with random weights, to test whether pretraining matters
+"""
+
+import re
+from dataclasses import dataclass
+
+from graft.core.errors import SourceError
+
+_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+|[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A parsed reference.
+
+    kind: ``minilm``, ``path`` or ``hf``. location: the directory or the repository. randomised: whether the weights
+    are replaced with random ones.
+
+    >>> parse_reference("hf:BAAI/bge-small-en@5c38ec7")
+    Reference(kind='hf', location='BAAI/bge-small-en', revision='5c38ec7', randomised=False)
+    """
+
+    kind: str
+    location: str
+    revision: str = ""
+    randomised: bool = False
+
+    def __str__(self) -> str:
+        """The reference as a person writes it."""
+        name = self.kind if self.kind == "minilm" else f"{self.kind}:{self.location}"
+        name += f"@{self.revision}" if self.revision else ""
+        return f"random:{name}" if self.randomised else name
+
+
+def parse_reference(text: str) -> Reference:
+    """Read a reference. Raises SourceError when it names nothing Graft knows."""
+    if text.startswith("random:"):
+        inner = parse_reference(text.removeprefix("random:"))
+        return Reference(inner.kind, inner.location, inner.revision, randomised=True)
+    if text == "minilm":
+        return Reference("minilm", "")
+    kind, _, location = text.partition(":")
+    if kind == "path" and location:
+        return Reference("path", location)
+    if kind == "hf":
+        match = _HUB.fullmatch(location)
+        if match is not None:
+            return Reference("hf", match["repository"], match["revision"] or "")
+    raise SourceError(
+        f"{text!r} does not name a source",
+        needed="minilm, path:DIR or hf:org/name@revision",
+        fix=f"if {text!r} is a folder, write path:{text}; if it is a repository of the Hub, write hf:{text}@revision",
+    )

@@ -1,0 +1,84 @@
+"""A safetensors file, checked before anything reads a tensor from it.
+
+Decisions: the header is read and verified by us first, so that a damaged or hostile file ends in a sentence and not in
+a traceback or a huge allocation: its size is bounded, every tensor lies inside the file, none overlap, none are missing bytes.
+
+The format: https://github.com/huggingface/safetensors#format
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import SourceError
+
+_HEADER_LIMIT = 100 << 20
+_BITS = {
+    **dict.fromkeys(("F64", "I64", "U64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"), 8),
+}
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """Where one tensor lies: its type, shape and byte range behind the header."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+def check_safetensors(path: Path) -> tuple[TensorEntry, ...]:
+    """The tensors of a safetensors file, in the order of their bytes.
+
+    Raises SourceError when the file is truncated, oversized or inconsistent.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        prefix = stream.read(8)
+        length = int.from_bytes(prefix, "little")
+        if len(prefix) < 8 or length < 2 or length > min(_HEADER_LIMIT, size - 8):
+            raise _damaged(path, f"its header claims {length:,} bytes in a file of {size:,}")
+        try:
+            header = json.loads(stream.read(length))
+        except ValueError as error:
+            raise _damaged(path, "its header is not JSON") from error
+    if not isinstance(header, dict):
+        raise _damaged(path, "its header is not a table of tensors")
+    header.pop("__metadata__", None)
+    entries = sorted((_entry(path, name, facts) for name, facts in header.items()), key=lambda e: (e.start, e.end))
+    position = 0
+    for entry in entries:
+        if entry.start != position:
+            problem = "overlaps another" if entry.start < position else "leaves a gap before it"
+            raise _damaged(path, f"tensor {entry.name!r} {problem}")
+        position = entry.end
+    if position != size - 8 - length:
+        raise _damaged(path, f"its tensors need {position:,} bytes and it holds {size - 8 - length:,}")
+    return tuple(entries)
+
+
+def _entry(path: Path, name: str, facts: Any) -> TensorEntry:
+    try:
+        dtype, shape, (start, end) = facts["dtype"], tuple(facts["shape"]), facts["data_offsets"]
+        bits = _BITS[dtype]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"tensor {name!r} is described wrongly") from error
+    whole = all(isinstance(number, int) and number >= 0 for number in (*shape, start, end))
+    if not whole or (end - start) * 8 != bits * math.prod(shape):
+        raise _damaged(path, f"tensor {name!r} of shape {shape} does not fit its byte range")
+    return TensorEntry(name, dtype, shape, start, end)
+
+
+def _damaged(path: Path, problem: str) -> SourceError:
+    return SourceError(
+        f"{path} is not a sound safetensors file: {problem}",
+        needed="an undamaged file",
+        fix="copy or download it again, and compare its SHA-256 with the publisher's",
+    )

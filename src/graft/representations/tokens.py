@@ -1,0 +1,127 @@
+"""Texts as token numbers.
+
+Decisions: rows are kept ragged (one flat array and offsets), so padding exists only inside a batch; the Rust tokenizer
+is used directly, because loading it through transformers costs seconds at start.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from graft.representations.sources import Source
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """Tokenised rows.
+
+    ids: int32, shape (tokens of all rows,). offsets: int64, shape (rows + 1,). truncated: bool, shape (rows,).
+    unknown: share of unknown tokens per row, float32, shape (rows,). words: words per row, int32.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    truncated: np.ndarray
+    unknown: np.ndarray
+    words: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens per row, int64, shape (rows,)."""
+        return np.diff(self.offsets)
+
+    def row(self, index: int) -> np.ndarray:
+        """Token numbers of one row."""
+        return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    def take(self, rows: np.ndarray) -> "TokenRows":
+        """The rows at ``rows``, in that order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return TokenRows(
+            self.ids[starts + np.arange(offsets[-1])],
+            offsets,
+            self.truncated[rows],
+            self.unknown[rows],
+            self.words[rows],
+        )
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Token numbers with a meaning of their own."""
+
+    pad: int
+    unknown: int
+
+
+def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
+    """Token rows of texts, cut at the source's length."""
+    tokenizer, special = _tokenizer(source.directory, source.max_tokens)
+    ids: list[np.ndarray] = []
+    truncated, words = np.zeros(len(texts), bool), np.zeros(len(texts), np.int32)
+    for start in range(0, len(texts), _CHUNK):
+        batch = [_prepared(text, source) for text in texts[start : start + _CHUNK]]
+        for position, encoding in enumerate(tokenizer.encode_batch(batch), start):
+            ids.append(np.asarray(encoding.ids, np.int32))
+            truncated[position] = bool(encoding.overflowing)
+            words[position] = len(set(encoding.word_ids) - {None})
+    lengths = np.fromiter((len(row) for row in ids), np.int64, len(ids))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    flat = np.concatenate(ids) if ids else np.zeros(0, np.int32)
+    missing = np.add.reduceat(flat == special.unknown, offsets[:-1]) if len(flat) else np.zeros(0)
+    return TokenRows(flat, offsets, truncated, (missing / np.maximum(lengths, 1)).astype(np.float32), words)
+
+
+def special_tokens(source: Source) -> SpecialTokens:
+    """The padding and unknown tokens of a source."""
+    return _tokenizer(source.directory, source.max_tokens)[1]
+
+
+def _prepared(text: str, source: Source) -> str:
+    text = source.prompt + text
+    return text.lower() if source.lowercase else text
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(directory: Path, max_tokens: int):  # type: ignore[no-untyped-def]
+    from tokenizers import Tokenizer
+
+    file = directory / "tokenizer.json"
+    if file.is_file():
+        tokenizer = Tokenizer.from_file(str(file))
+    else:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True).backend_tokenizer
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer, _special(tokenizer, directory)
+
+
+def _special(tokenizer, directory: Path) -> SpecialTokens:  # type: ignore[no-untyped-def]
+    from graft.representations.pooling import read_json
+
+    named = {**read_json(directory / "special_tokens_map.json"), **read_json(directory / "tokenizer_config.json")}
+
+    def number(role: str, usual: Sequence[str], fallback: int) -> int:
+        stated = named.get(role)
+        stated = stated.get("content") if isinstance(stated, dict) else stated
+        for token in (stated, *usual):
+            found = tokenizer.token_to_id(token) if token else None
+            if found is not None:
+                return int(found)
+        return fallback
+
+    config_pad = read_json(directory / "config.json").get("pad_token_id")
+    pad = config_pad if config_pad is not None else number("pad_token", ("[PAD]", "<pad>"), 0)
+    return SpecialTokens(pad=int(pad), unknown=number("unk_token", ("[UNK]", "<unk>"), -1))
