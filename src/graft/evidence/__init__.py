@@ -1,0 +1,64 @@
+"""Scores with intervals, comparisons, verdicts and learning curves: pure functions of arrays.
+
+Decisions: nothing here knows a model, a file or the ledger; it imports ``graft.core`` alone and can be read, tested
+and trusted by itself. Every statistic has an oracle in tests/oracles.
+"""
+
+from graft.evidence.calibration_quality import Bin, brier, coverage, ece, log_loss, reliability_bins
+from graft.evidence.choice import CandidateScore, Choice, choose
+from graft.evidence.comparison import Comparison, compare_folds
+from graft.evidence.intervals import Interval, bootstrap_metric, fold_interval, paired_bootstrap_metric, wilson
+from graft.evidence.label_noise import Suspect, suspects
+from graft.evidence.learning_curve import Crossing, Curve, crossing, fit_curve
+from graft.evidence.metrics import METRICS, Metric, default_metric, evaluate, metric, oriented_score
+from graft.evidence.more_labels import MoreLabels, more_labels
+from graft.evidence.predictions import TASKS, Scored
+from graft.evidence.selection import paid_probability
+from graft.evidence.slices import ClassScore, SliceScore, per_class, slice_differences
+from graft.evidence.transferability import logme, neighbour_agreement
+from graft.evidence.verdict import Outcome, Verdict, decide_verdict
+
+__all__ = [
+    "METRICS",
+    "TASKS",
+    "Bin",
+    "CandidateScore",
+    "Choice",
+    "ClassScore",
+    "Comparison",
+    "Crossing",
+    "Curve",
+    "Interval",
+    "Metric",
+    "MoreLabels",
+    "Outcome",
+    "Scored",
+    "SliceScore",
+    "Suspect",
+    "Verdict",
+    "bootstrap_metric",
+    "brier",
+    "choose",
+    "compare_folds",
+    "coverage",
+    "crossing",
+    "decide_verdict",
+    "default_metric",
+    "ece",
+    "evaluate",
+    "fit_curve",
+    "fold_interval",
+    "log_loss",
+    "logme",
+    "metric",
+    "more_labels",
+    "neighbour_agreement",
+    "oriented_score",
+    "paid_probability",
+    "paired_bootstrap_metric",
+    "per_class",
+    "reliability_bins",
+    "slice_differences",
+    "suspects",
+    "wilson",
+]

@@ -1,12 +1,13 @@
 """Which candidate to keep, and which one to ship.
 
-Decisions: two candidates are practically tied when it is at least as probable as not that the better-scoring one
-leads by no more than the margin. The posterior is symmetric, so that is the same as asking that the mean difference
-lies within the margin: a cheap but clearly worse candidate never slips in because the folds are noisy (a threshold
-like "not 95 % sure that it is worse" would let it), and expected loss is at most the margin the user declared not
-to matter. Among the tied, the fewest seconds win, then the better score, then the name.
-What ships is the chosen transfer candidate when it leads the best control by more than the margin, at even odds or
-better; otherwise the best control. Whether that lead is *established* is the verdict's business, not this one's.
+Decisions: two candidates are practically tied when P(the better-scoring one leads by more than the margin) is at most
+one half. The posterior is symmetric, so that says exactly that the mean difference lies within the margin (and is how
+it is computed, which also serves one fold). A looser rule ("not 95 % sure that it is worse") would let a cheap and
+clearly worse candidate in whenever folds are few; a stricter one would ignore the cost whenever folds are few. Here
+the expected loss is at most the margin the user declared not to matter, and less than it looks, because the best of
+several is flattered. Among the tied, the fewest seconds win, then the better score, then the name.
+What ships is the chosen transfer candidate when it is more probable than not to lead the best control by more than
+the margin; otherwise the best control. Whether that lead is *established* is the verdict's business, not this one's.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.evidence.comparison import Comparison, compare_folds
 
-TIED_BELOW = 0.5  # practically tied: P(the better one leads by more than the margin) is at most this
+ROUNDING = 1e-12  # 0.91 - 0.90 is a lead of 0.01, not of more
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +61,7 @@ class Choice:
     controls: int
 
 
-def choose(
-    candidates: Sequence[CandidateScore], *, margin: float, test_fraction: float, level: float = 0.95
-) -> Choice:
+def choose(candidates: Sequence[CandidateScore], *, margin: float, test_fraction: float, level: float = 0.95) -> Choice:
     """The cheapest of the practically tied, and the best honest model to ship.
 
     margin, test_fraction, level: as in compare_folds. Raises InputError without a transfer candidate, with two of
@@ -91,7 +90,7 @@ def choose(
         )
 
     def leads(first: CandidateScore, second: CandidateScore) -> bool:
-        return against(first, second).mean > margin and against(first, second).better > TIED_BELOW
+        return against(first, second).mean > margin + ROUNDING
 
     best, control = transfers[0], controls[0] if controls else None
     tied = [one for one in transfers if not leads(best, one)]
@@ -105,7 +104,9 @@ def choose(
         gap = against(chosen, control)
         ship = chosen if leads(chosen, control) else control
         verb = "leads" if ship is chosen else "does not lead"
-        reason += f" It {verb} the best control, {control.name}, by more than the margin ({gap.mean:+.3f}): ship {ship.name}."
+        reason += (
+            f" It {verb} the best control, {control.name}, by more than the margin ({gap.mean:+.3f}): ship {ship.name}."
+        )
     others = tuple(one.name for one in tied if one is not best)
     control_name = None if control is None else control.name
     return Choice(chosen.name, best.name, others, control_name, ship.name, reason, len(transfers), len(controls))

@@ -1,21 +1,23 @@
 """Intervals for held-out scores.
 
 Decisions: rows are resampled, not predictions, so the pairing of two candidates survives; whole groups are
-resampled when rows come in groups (a customer's tickets are not independent). The percentile interval is used
-because scores are bounded and skewed. The interval of a mean over cross-validation folds uses the variance of
-Nadeau & Bengio, because folds share training rows and a plain standard error is far too small.
+resampled when rows come in groups (a customer's tickets are not independent). Scores are bounded and skewed, hence
+percentiles; but macro-F1 and average precision are biased when classes are small, and their draws doubly so: with
+77 classes of 8 rows the plain 95 % percentile interval of macro-F1 covered 58 % of the time, the one moved back by
+twice the bootstrap bias 92 % (measured; tests/oracles keep it). For plain means the correction is zero.
+The interval of a mean over cross-validation folds uses the variance of Nadeau & Bengio, because folds share training
+rows and a plain standard error is far too small.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from graft.core.errors import InputError
 from graft.evidence.metrics import evaluate, metric
 from graft.evidence.predictions import Scored
-
-CELLS = 4_000_000  # weights held at a time: 32 MB
+from graft.evidence.resampling import chunks, row_weights
 
 
 @dataclass(frozen=True)
@@ -27,33 +29,30 @@ class Interval:
     high: float
 
 
-def row_weights(rows: int, draws: int, *, rng: np.random.Generator, groups: np.ndarray | None = None) -> np.ndarray:
-    """How often each row is in each bootstrap draw, shape (draws, rows).
-
-    groups: the group of each row, shape (rows,), when whole groups are to be drawn together.
-    """
-    if groups is None:
-        units, place = rows, np.arange(rows)
-    else:
-        if len(groups) != rows:
-            raise InputError(f"{len(groups)} groups for {rows} rows", needed="the group of every row")
-        names, place = np.unique(groups, return_inverse=True)
-        units = len(names)
-    drawn = rng.integers(units, size=(draws, units)) + units * np.arange(draws)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=draws * units).reshape(draws, units)
-    return np.asarray(counts[:, place], dtype=np.float64)
-
-
-def _percentiles(estimate: float, drawn: np.ndarray, level: float, what: str) -> Interval:
+def percentile_interval(
+    estimate: float,
+    drawn: np.ndarray,
+    *,
+    level: float,
+    what: str,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """The bias-corrected percentile interval of bootstrap draws (draws,); ``what`` names it in errors."""
     if not 0 < level < 1:
         raise InputError(f"a level of {level}", needed="a share between 0 and 1", fix="use 0.95")
-    known = drawn[~np.isnan(drawn)]
-    if np.isnan(estimate) or len(known) == 0:
+    if np.isnan(estimate) or np.isnan(drawn).all():
         raise InputError(
             f"{what} is undefined on these rows", needed="rows of every kind the metric needs", fix="use more rows"
         )
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high))
+    low, high = np.quantile(debiased(estimate, drawn), [(1 - level) / 2, (1 + level) / 2])
+    floor, ceiling = bounds
+    return Interval(estimate, max(floor, min(estimate, float(low))), min(ceiling, max(estimate, float(high))))
+
+
+def debiased(estimate: float, drawn: np.ndarray) -> np.ndarray:
+    """The defined draws moved back by twice their bias: once for the draws', once for the estimate's own."""
+    known = drawn[~np.isnan(drawn)]
+    return np.asarray(known - 2 * (known.mean() - estimate))
 
 
 def bootstrap_metric(
@@ -65,7 +64,7 @@ def bootstrap_metric(
     level: float = 0.95,
     groups: np.ndarray | None = None,
 ) -> Interval:
-    """A metric with its bootstrap percentile interval, in the metric's own unit.
+    """A metric with its bias-corrected bootstrap percentile interval, in the metric's own unit.
 
     groups: group of each row, shape (rows,), for a cluster bootstrap. Draws in which the metric is undefined are
     left out. Raises InputError when the metric is undefined on the rows themselves.
@@ -78,9 +77,11 @@ def bootstrap_metric(
     """
     record = metric(name, scored.task)
     drawn = []
-    for size in _chunks(scored.rows, draws):
+    for size in chunks(scored.rows, draws):
         drawn.append(record.per_draw(scored, row_weights(scored.rows, size, rng=rng, groups=groups)))
-    return _percentiles(evaluate(scored, name), np.concatenate(drawn), level, f"the metric {name!r}")
+    return percentile_interval(
+        evaluate(scored, name), np.concatenate(drawn), level=level, what=f"the metric {name!r}", bounds=record.bounds
+    )
 
 
 def paired_draws(
@@ -101,7 +102,7 @@ def paired_draws(
         )
     record = metric(name, candidate.task)
     drawn = []
-    for size in _chunks(candidate.rows, draws):
+    for size in chunks(candidate.rows, draws):
         weights = row_weights(candidate.rows, size, rng=rng, groups=groups)
         difference = record.per_draw(candidate, weights) - record.per_draw(control, weights)
         drawn.append(difference if record.higher_is_better else -difference)
@@ -132,7 +133,7 @@ def paired_bootstrap_metric(
     drawn = paired_draws(candidate, control, name, rng=rng, draws=draws, groups=groups)
     sign = 1.0 if metric(name).higher_is_better else -1.0
     difference = sign * (evaluate(candidate, name) - evaluate(control, name))
-    return _percentiles(difference, drawn, level, f"the difference in {name!r}")
+    return percentile_interval(difference, drawn, level=level, what=f"the difference in {name!r}")
 
 
 def corrected_scale(fold_scores: np.ndarray, *, test_fraction: float) -> float:
@@ -171,7 +172,7 @@ def fold_interval(fold_scores: np.ndarray, *, test_fraction: float, level: float
     mean = float(np.mean(fold_scores))
     if scale == 0.0 or np.isinf(scale):
         return Interval(mean, mean - scale, mean + scale)
-    reach = float(stats.t.ppf((1 + level) / 2, len(fold_scores) - 1)) * scale
+    reach = float(special.stdtrit(len(fold_scores) - 1, (1 + level) / 2)) * scale
     return Interval(mean, mean - reach, mean + reach)
 
 
@@ -186,15 +187,7 @@ def wilson(hits: float, rows: float, *, level: float = 0.95) -> Interval:
     """
     if rows == 0:
         return Interval(float("nan"), 0.0, 1.0)
-    z, share = float(stats.norm.ppf((1 + level) / 2)), hits / rows
+    z, share = float(special.ndtri((1 + level) / 2)), hits / rows
     centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     reach = z / (1 + z**2 / rows) * float(np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)))
     return Interval(share, max(0.0, centre - reach), min(1.0, centre + reach))
-
-
-def _chunks(rows: int, draws: int) -> list[int]:
-    """Sizes of the blocks of draws that keep the weights within memory."""
-    if draws < 1:
-        raise InputError(f"{draws} bootstrap draws", needed="at least one", fix="use 2000")
-    size = max(1, min(draws, CELLS // rows))
-    return [min(size, draws - start) for start in range(0, draws, size)]

@@ -86,13 +86,13 @@ def fit_curve(
         residuals = (mean - fitted) * np.sqrt(len(sizes) / max(1, len(sizes) - 3))
         drawn = fitted + residuals[rng.integers(len(sizes), size=(draws, len(sizes)))]
     residual = float(np.sqrt(np.mean((mean - fitted) ** 2)))
-    return Curve(a, b, c, _scan(sizes, drawn, ceiling), tuple(float(size) for size in sizes), residual)
+    return Curve(a, b, c, _scan(sizes, drawn, ceiling, c), tuple(float(size) for size in sizes), residual)
 
 
-def _scan(sizes: np.ndarray, scores: np.ndarray, ceiling: float) -> np.ndarray:
-    """Best (a, b, c) over the grid of exponents for each row of scores (draws, sizes), shape (draws, 3)."""
+def _scan(sizes: np.ndarray, scores: np.ndarray, ceiling: float, *also: float) -> np.ndarray:
+    """Best (a, b, c) over the grid of exponents (and ``also``) per row of scores (draws, sizes), shape (draws, 3)."""
     best = np.full((len(scores), 4), np.inf)
-    for c in EXPONENTS:
+    for c in (*also, *EXPONENTS):
         x = sizes**-c
         centred = x - x.mean()
         b = np.maximum(0.0, -(scores - scores.mean(axis=1, keepdims=True)) @ centred / (centred @ centred))
@@ -110,9 +110,11 @@ def _polish(sizes: np.ndarray, mean: np.ndarray, ceiling: float, start: np.ndarr
     """Least squares from the best point of the grid, within the bounds."""
     low, high = np.array([-np.inf, 0.0, EXPONENTS[0]]), np.array([ceiling, np.inf, EXPONENTS[-1]])
     inside = np.clip(start, low + np.array([0, 1e-12, 1e-9]), high - np.array([1e-12, 0, 1e-9]))
-    found = optimize.least_squares(
-        lambda p: p[0] - p[1] * sizes ** -p[2] - mean, inside, bounds=(low, high), x_scale="jac", xtol=1e-12, ftol=1e-12
-    )
+
+    def misfit(p: np.ndarray) -> np.ndarray:
+        return np.asarray(p[0] - p[1] * sizes ** -p[2] - mean)
+
+    found = optimize.least_squares(misfit, inside, bounds=(low, high), x_scale="jac", xtol=1e-12, ftol=1e-12)
     a, b, c = (float(value) for value in found.x)
     return a, b, c
 
@@ -121,8 +123,8 @@ def _polish(sizes: np.ndarray, mean: np.ndarray, ceiling: float, start: np.ndarr
 class Crossing:
     """Where one curve overtakes another.
 
-    labels: how many labels; None when it does not happen within reach. low, high: the interval, None where the
-    draws do not cross within reach. statement: plain English.
+    labels: how many labels; None when it does not happen within reach. low, high: the interval; high is None when
+    too many draws do not cross within reach. statement: plain English.
     """
 
     labels: float | None
@@ -140,7 +142,7 @@ def crossing(behind: Curve, ahead: Curve, *, level: float = 0.95) -> Crossing:
     >>> frozen = fit_curve(labels, 0.80 - 1.0 * labels**-0.6, rng=rng)
     >>> tuned = fit_curve(labels, 0.90 - 3.0 * labels**-0.5, rng=rng)
     >>> crossing(tuned, frozen).statement
-    'overtakes at about 770 labels'
+    'overtakes at about 620 labels'
     """
     first, last = max(behind.labels[0], ahead.labels[0]), min(behind.labels[-1], ahead.labels[-1])
     grid = np.geomspace(first, last * LOOKED, 600)
@@ -157,8 +159,9 @@ def crossing(behind: Curve, ahead: Curve, *, level: float = 0.95) -> Crossing:
     gaps = behind._drawn(grid)[:count] - ahead._drawn(grid)[:count]
     drawn = _last_crossing(gaps, grid)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-    ends = [float(end) if end <= last * TRUSTED else None for end in (low, high)]
-    return Crossing(labels, ends[0], ends[1], f"overtakes at about {_rounded(labels)} labels{_range(labels, *ends)}")
+    reach = last * TRUSTED
+    start, end = float(min(low, labels)), float(max(high, labels)) if high <= reach else None
+    return Crossing(labels, start, end, f"overtakes at about {_rounded(labels)} labels{_range(labels, start, end)}")
 
 
 def _last_crossing(gaps: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -169,11 +172,12 @@ def _last_crossing(gaps: np.ndarray, grid: np.ndarray) -> np.ndarray:
     return np.where(behind[:, -1], np.inf, found)
 
 
-def _range(labels: float, low: float | None, high: float | None) -> str:
-    if low is not None and high is not None and _rounded(low) == _rounded(labels) == _rounded(high):
+def _range(labels: float, low: float, high: float | None) -> str:
+    if high is None:
+        return f" (from {_rounded(low)}, perhaps not within reach)"
+    if _rounded(low) == _rounded(labels) == _rounded(high):
         return ""
-    upper = "no end within reach" if high is None else str(_rounded(high))
-    return f" (from {'beyond reach' if low is None else _rounded(low)} to {upper})"
+    return f" (from {_rounded(low)} to {_rounded(high)})"
 
 
 def _rounded(labels: float) -> int:

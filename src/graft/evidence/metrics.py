@@ -4,7 +4,9 @@ Decisions: ``evaluate`` speaks in the metric's own unit (an RMSE is positive); e
 ``oriented``, where higher is always better, so no comparison ever asks in which direction a metric runs. The
 defaults are macro-F1 for classes and labels (a rare class counts as much as a common one) and R² for values.
 Conventions are those of scikit-learn, which is the oracle in the tests; where it refuses (a ranking metric for a
-class that is always or never there) the class is left out of the mean, and nan means that none was left.
+class that is always or never there) the class is left out of the mean, and nan means that none was left. Macro-F1
+averages over the classes in targets or decisions (over all labels for multilabel); Brier is of class 1 for two
+classes, summed over the classes (0 to 2) for more, and the mean over labels for multilabel.
 """
 
 from collections.abc import Callable
@@ -19,14 +21,22 @@ from graft.evidence.predictions import TASKS, Scored
 CLASSES = ("binary", "multiclass")
 LABELS = (*CLASSES, "multilabel")
 VALUES = ("regression",)
+BOUNDS = {
+    "share": (0.0, 1.0),
+    "share of variance": (-np.inf, 1.0),
+    "correlation": (-1.0, 1.0),
+    "nats": (0.0, np.inf),
+    "probability²": (0.0, 2.0),
+    "target": (0.0, np.inf),
+}
 
 
 @dataclass(frozen=True)
 class Metric:
     """One way to score predictions.
 
-    name: how it is asked for. tasks: what it can score. unit: "share", "nats", "probability²", "correlation" or
-    "target" (the unit of the target). description: one sentence for a reader of the report.
+    name: how it is asked for. tasks: what it can score. unit: one of BOUNDS; "target" is the unit of the target.
+    description: one sentence for a reader of the report.
     """
 
     name: str
@@ -40,21 +50,28 @@ class Metric:
         """The value so that higher is better: -value for losses and errors."""
         return value if self.higher_is_better else -value
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value there is."""
+        return BOUNDS[self.unit]
+
 
 METRICS = (
-    Metric("accuracy", LABELS, True, "share", "Share of rows decided rightly (all labels of a row, for labels).", weighted.accuracy),
-    Metric("balanced_accuracy", CLASSES, True, "share", "Mean over the classes of the share found.", weighted.balanced_accuracy),
-    Metric("macro_f1", LABELS, True, "share", "Mean over the classes of F1; a rare class counts like a common one. Only classes that occur in targets or decisions count.", weighted.macro_f1),
-    Metric("micro_f1", LABELS, True, "share", "F1 of all decisions together; equals accuracy for classes.", weighted.micro_f1),
-    Metric("log_loss", LABELS, False, "nats", "Mean of -log of the probability given to the truth.", weighted.log_loss),
-    Metric("brier", LABELS, False, "probability²", "Mean squared error of the probabilities; for more than two classes summed over classes, 0 to 2.", weighted.brier),
-    Metric("roc_auc", LABELS, True, "share", "Chance that a row of the class is ranked above a row of the rest; mean over the classes.", weighted.roc_auc),
-    Metric("average_precision", LABELS, True, "share", "Area under precision and recall; mean over the classes.", weighted.average_precision),
-    Metric("r2", VALUES, True, "share", "Share of the variance explained; 0 is the mean, below 0 is worse than the mean.", weighted.r2),
+    Metric("accuracy", LABELS, True, "share", "Rows decided rightly (all labels of a row).", weighted.accuracy),
+    Metric("balanced_accuracy", CLASSES, True, "share", "Mean share found, by class.", weighted.balanced_accuracy),
+    Metric(
+        "macro_f1", LABELS, True, "share", "Mean F1 of the classes said or true; all count alike.", weighted.macro_f1
+    ),
+    Metric("micro_f1", LABELS, True, "share", "F1 of all decisions; accuracy for classes.", weighted.micro_f1),
+    Metric("log_loss", LABELS, False, "nats", "Mean -log of the probability of the truth.", weighted.log_loss),
+    Metric("brier", LABELS, False, "probability²", "Mean squared error of probabilities.", weighted.brier),
+    Metric("roc_auc", LABELS, True, "share", "Chance that a class's row outranks another, by class.", weighted.roc_auc),
+    Metric("average_precision", LABELS, True, "share", "Mean precision while finding.", weighted.average_precision),
+    Metric("r2", VALUES, True, "share of variance", "Variance explained; below 0 is worse than the mean.", weighted.r2),
     Metric("rmse", VALUES, False, "target", "Root of the mean squared error.", weighted.rmse),
     Metric("mae", VALUES, False, "target", "Mean absolute error.", weighted.mae),
-    Metric("spearman", VALUES, True, "correlation", "Rank correlation of predicted and true values.", weighted.spearman),
-)  # fmt: skip
+    Metric("spearman", VALUES, True, "correlation", "Rank correlation with the truth.", weighted.spearman),
+)
 
 
 def metric(name: str, task: str | None = None) -> Metric:

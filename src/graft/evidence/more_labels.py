@@ -15,7 +15,7 @@ from graft.evidence.comparison import Comparison
 from graft.evidence.selection import paid_probability
 
 CAP = 20.0
-ON_THE_MARGIN = 0.1  # a mean this close to the margin, in posterior scales, says neither side
+ON_THE_MARGIN = 0.1  # a mean this close to the margin, in margins, is on neither side
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,12 @@ def more_labels(
 
     if sureness(1.0) >= level:
         return MoreLabels(0, "the labels at hand settle it")
-    if abs(abs(comparison.mean) - margin) < ON_THE_MARGIN * comparison.scale:
-        return MoreLabels(None, "cannot be settled by more rows: the difference lies on the margin")
     if sureness(1 + CAP) < level:
+        if abs(abs(comparison.mean) - margin) <= ON_THE_MARGIN * margin:
+            return MoreLabels(None, "cannot be settled by more rows: the difference lies on the margin")
         return MoreLabels(None, f"more than {CAP:.0f} times the rows")
     times = float(optimize.brentq(lambda value: sureness(value) - level, 1.0, 1 + CAP, xtol=1e-4))
     more = max(1, int(float(f"{rows * (times - 1):.2g}")))
     total = int(float(f"{rows * times:.2g}"))
-    return MoreLabels(
-        more, f"about {more:,} more labels ({total:,} in all) would settle it, if the difference stays {comparison.mean:+.3f}"
-    )
+    stays = f"if the difference stays {comparison.mean:+.3f}"
+    return MoreLabels(more, f"about {more:,} more labels ({total:,} in all) would settle it, {stays}")

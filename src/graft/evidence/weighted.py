@@ -16,13 +16,14 @@ EPS = float(np.finfo(np.float64).eps)
 
 def _ratio(top: np.ndarray, bottom: np.ndarray, empty: float) -> np.ndarray:
     """top / bottom, and ``empty`` where the bottom is zero."""
-    return np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, empty), where=bottom != 0)
+    shape = np.broadcast(top, bottom).shape
+    return np.asarray(np.divide(top, bottom, out=np.full(shape, empty), where=bottom != 0))
 
 
 def _by_class(weights: np.ndarray, indices: np.ndarray, classes: int, keep: np.ndarray | None = None) -> np.ndarray:
     """Weight of the rows of each class (of those in the mask ``keep``), shape (draws, classes)."""
-    values = np.ones(len(indices)) if keep is None else keep.astype(np.float64)
-    table = sparse.csr_array((values, (indices, np.arange(len(indices)))), shape=(classes, len(indices)))
+    rows = np.arange(len(indices)) if keep is None else np.flatnonzero(keep)
+    table = sparse.csr_array((np.ones(len(rows)), (indices[rows], rows)), shape=(classes, len(indices)))
     return np.asarray((table @ weights.T).T)
 
 
@@ -34,7 +35,7 @@ def row_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
 def right(scored: Scored) -> np.ndarray:
     """1 where the decision is right (every label of a multi-label row), shape (rows,)."""
     hit = scored.decided == scored.targets
-    return (hit.all(axis=1) if hit.ndim == 2 else hit).astype(np.float64)
+    return np.asarray(hit.all(axis=1) if hit.ndim == 2 else hit, dtype=np.float64)
 
 
 def row_log_loss(scored: Scored) -> np.ndarray:
@@ -57,18 +58,22 @@ def row_brier(scored: Scored) -> np.ndarray:
 
 
 def accuracy(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Share of rows decided rightly (every label of a row)."""
     return row_mean(weights, right(scored))
 
 
 def log_loss(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Mean of -log of the probability given to the truth."""
     return row_mean(weights, row_log_loss(scored))
 
 
 def brier(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Mean squared error of the probabilities."""
     return row_mean(weights, row_brier(scored))
 
 
 def balanced_accuracy(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Mean over the classes that occur of the share found."""
     hit = _by_class(weights, scored.targets, scored.classes, scored.decided == scored.targets)
     rows = _by_class(weights, scored.targets, scored.classes)
     present = (rows > 0).sum(axis=1)
@@ -88,6 +93,7 @@ def class_counts(scored: Scored, weights: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def macro_f1(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Mean F1 over the classes that occur in targets or decisions (over all labels)."""
     hit, true, said = class_counts(scored, weights)
     f1 = _ratio(2 * hit, true + said, 0.0)
     if scored.task == "multilabel":
@@ -96,6 +102,7 @@ def macro_f1(scored: Scored, weights: np.ndarray) -> np.ndarray:
 
 
 def micro_f1(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """F1 of all decisions together."""
     hit, true, said = (part.sum(axis=1) for part in class_counts(scored, weights))
     return _ratio(2 * hit, true + said, 0.0)
 
@@ -112,12 +119,14 @@ def _one_against_rest(scored: Scored) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _ties(weights: np.ndarray, keys: np.ndarray, is_class: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of the class and of the rest at each distinct key, highest key first, each (draws, distinct)."""
-    order = np.argsort(-keys, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(keys[order]) != 0])
-    ordered = weights[:, order]
-    inside = np.add.reduceat(ordered * is_class[order], starts, axis=1)
-    return inside, np.add.reduceat(ordered, starts, axis=1) - inside
+    """Weight of the class and of the rest at and between the distinct keys of the class, highest first.
+
+    Each of shape (draws, 2 * distinct + 1): what lies between two keys of the class needs no order of its own.
+    """
+    distinct = np.unique(keys[is_class])
+    place = 2 * len(distinct) - np.searchsorted(distinct, keys, "left") - np.searchsorted(distinct, keys, "right")
+    bins = 2 * len(distinct) + 1
+    return _by_class(weights, place, bins, is_class), _by_class(weights, place, bins, ~is_class)
 
 
 def _mean_over_classes(values: list[np.ndarray], draws: int) -> np.ndarray:
@@ -130,6 +139,7 @@ def _mean_over_classes(values: list[np.ndarray], draws: int) -> np.ndarray:
 
 
 def roc_auc(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve, mean over the classes that are defined in a draw."""
     values = []
     for is_class, score in _one_against_rest(scored):
         inside, rest = _ties(weights, score, is_class)
@@ -140,6 +150,7 @@ def roc_auc(scored: Scored, weights: np.ndarray) -> np.ndarray:
 
 
 def average_precision(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Average precision, mean over the classes that are defined in a draw."""
     values = []
     for is_class, score in _one_against_rest(scored):
         inside, rest = _ties(weights, score, is_class)
@@ -150,19 +161,22 @@ def average_precision(scored: Scored, weights: np.ndarray) -> np.ndarray:
 
 
 def r2(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Share of the variance explained; nan without spread."""
     shifted = scored.targets - scored.targets.mean()  # the same r2, without cancellation for far-off targets
     total = weights.sum(axis=1)
     spread = weights @ shifted**2 - (weights @ shifted) ** 2 / total
     varied = spread > EPS * total * float((shifted**2).mean())
     error = weights @ (scored.targets - scored.scores) ** 2
-    return np.where(varied, 1 - _ratio(error, np.where(varied, spread, 0.0), np.nan), np.nan)
+    return 1 - _ratio(error, np.where(varied, spread, 0.0), np.nan)
 
 
 def rmse(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    return np.sqrt(row_mean(weights, (scored.targets - scored.scores) ** 2))
+    """Root of the mean squared error."""
+    return np.asarray(np.sqrt(row_mean(weights, (scored.targets - scored.scores) ** 2)))
 
 
 def mae(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Mean absolute error."""
     return row_mean(weights, np.abs(scored.targets - scored.scores))
 
 
@@ -174,6 +188,7 @@ def _ranks(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def spearman(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """Rank correlation, mid-ranks for ties; nan without spread."""
     total = weights.sum(axis=1, keepdims=True)
     true, said = _ranks(weights, scored.targets) - total / 2, _ranks(weights, scored.scores) - total / 2
     both = (weights * true * said).sum(axis=1)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.inputs.schema import CATEGORY_CAP, Contract
 from graft.inputs.reading import Table
+from graft.inputs.schema import CATEGORY_CAP, Contract
 from graft.inputs.values import numbers, texts, times, words
 
 LONG_TEXT = 100_000
@@ -44,7 +44,7 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class Keys:
-    """What rows are named and split by: ids (rows,), groups str (rows,) or None, times datetime64[us] (rows,) or None."""
+    """What rows are named and split by: ids, groups (str) and times (datetime64[us]), (rows,); None where absent."""
 
     ids: tuple[str, ...]
     groups: np.ndarray | None
@@ -118,7 +118,9 @@ def read_keys(table: Table, contract: Contract, *, required: bool) -> Keys:
     if roles.time is not None and roles.time in have:
         moments, bad = times(table.frame[roles.time])
         for row in np.flatnonzero(np.isnat(moments)).tolist() if required else ():
-            code, what = ("bad-time", "the time cannot be read") if bad[row] else ("missing-time", "the row has no time")
+            code, what = (
+                ("bad-time", "the time cannot be read") if bad[row] else ("missing-time", "the row has no time")
+            )
             problems.append(RowProblem(row, roles.time, code, what, fatal=True))
     return Keys(ids, groups, moments, tuple(problems))
 
@@ -130,7 +132,9 @@ def _ids(table: Table, name: str | None, problems: list[RowProblem]) -> tuple[st
     ids: list[str] = []
     for row, cell in enumerate(words(table.as_written(name)).to_list()):
         if cell is None:
-            problems.append(RowProblem(row, name, "missing-id", f"the row has no id and is called 'row {row}'", fatal=False))
+            problems.append(
+                RowProblem(row, name, "missing-id", f"the row has no id and is called 'row {row}'", fatal=False)
+            )
         elif cell in seen:
             problems.append(RowProblem(row, name, "repeated-id", f"an earlier row is called {cell!r} too", fatal=False))
         ids.append(f"row {row}" if cell is None else cell)

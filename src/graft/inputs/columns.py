@@ -1,8 +1,8 @@
 """Cells to typed columns: written text is typed conservatively, Python values are typed by what they are.
 
 Decisions: a column of text becomes numbers, booleans or dates only when every cell is one and nothing is lost by it,
-so ``007``, ``+49 151`` and ``1,5`` stay text. ``NA`` is a missing number inside a column of numbers and a word anywhere
-else. A column with nothing in it stays text.
+so ``007``, ``+49 151``, ``1,5`` and numbers too long for a float stay text. ``NA`` is a missing number inside a column
+of numbers and a word anywhere else. A column with nothing in it stays text.
 """
 
 import datetime
@@ -13,7 +13,11 @@ from typing import Any
 import polars as pl
 
 _INTEGER = r"^\s*-?(0|[1-9]\d{0,17})\s*$"
-_NUMBER = r"^\s*-?((0|[1-9]\d*)(\.\d*)?|\.\d+|(0|[1-9]\d*)(\.\d*)?[eE][+-]\d{1,3}|(0|[1-9]\d*)\.\d*[eE]\d{1,3}|inf(inity)?)\s*$"
+_PLAIN = r"(0|[1-9]\d*)"
+_NUMBER = (
+    rf"^\s*-?({_PLAIN}(\.\d*)?|\.\d+|{_PLAIN}(\.\d*)?[eE][+-]\d{{1,3}}|{_PLAIN}\.\d*[eE]\d{{1,3}}|inf(inity)?)\s*$"
+)
+_LONG_NUMBER = r"^\s*-?\d{16}"
 _MISSING_NUMBER = r"(?i)^\s*(na|n/a|nan|null|none)?\s*$"
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
@@ -36,7 +40,7 @@ def typed(written: pl.Series) -> pl.Series:
         return written
     if numbers.str.contains(_INTEGER).all():
         return written.str.strip_chars().cast(pl.Int64, strict=False)
-    if numbers.str.contains(_NUMBER).all():
+    if numbers.str.contains(_NUMBER).all() and not numbers.str.contains(_LONG_NUMBER).any():
         return written.str.strip_chars().cast(pl.Float64, strict=False).fill_nan(None)
     if present.str.contains(_BOOLEAN).all():
         return written.str.to_lowercase() == "true"
@@ -91,7 +95,9 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     if kinds == {datetime.date}:
         return pl.Series(name, plain, dtype=pl.Date), ()
     if all(issubclass(kind, datetime.date) for kind in kinds):
-        return pl.Series(name, [None if v is None else instant(v.isoformat()) for v in plain], dtype=pl.Datetime("us")), ()
+        return pl.Series(
+            name, [None if v is None else instant(v.isoformat()) for v in plain], dtype=pl.Datetime("us")
+        ), ()
     notes: list[str] = []
     if all(issubclass(kind, list | tuple | set | frozenset) for kind in kinds):
         lists = [None if value is None else [_written(item) for item in _ordered(value)] for value in plain]

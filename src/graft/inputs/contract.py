@@ -5,30 +5,28 @@ rather than dropped, because it can be trained on or tested on but never both; t
 """
 
 import difflib
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError, InputError
-from graft.inputs.schema import ColumnFacts, Contract
+from graft.inputs.classes import count_classes, refuse_bad_numbers, refuse_few_rows, used_classes
 from graft.inputs.facts import category_facts, key_facts, number_facts, number_summary, text_facts
 from graft.inputs.reading import Table
 from graft.inputs.roles import Roles, Task
+from graft.inputs.schema import ColumnFacts, Contract
 from graft.inputs.targets import Labels, read_labels
-from graft.inputs.values import flags, numbers, separator_of, words
+from graft.inputs.values import flags, numbers, separator_of, times, words
 
 __all__ = ["Contract", "infer_contract", "require_columns"]
 
 _CLASSES_AT_MOST = 20
-_ROWS_PER_FOLD = 2
-_SHOWN = 5
 
 
 def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int = 5) -> Contract:
     """The contract of a labelled table.
 
-    task: "auto" or one of binary, multiclass, multilabel, regression. folds: how many folds the rows must be enough for.
+    task: "auto" or one of binary, multiclass, multilabel, regression. folds: how many the rows must be enough for.
     Raises ContractError or InputError with what was given, what was needed and how to fix it.
 
     >>> from graft.inputs.reading import read_frame
@@ -38,26 +36,36 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     """
     wanted = _task(task)
     if not roles.text:
-        raise InputError("no text column is named", needed="at least one column of text", fix="name it: text=('message',)")
+        raise InputError(
+            "no text column is named", needed="at least one column of text", fix="name it: text=('message',)"
+        )
     if not roles.label:
-        raise InputError("no label column is named", needed="what is to be predicted", fix="name it: label=('category',)")
+        raise InputError(
+            "no label column is named", needed="what is to be predicted", fix="name it: label=('category',)"
+        )
     require_columns(table, [name for name, _ in roles.columns])
     columns = [_facts(table, name, role) for name, role in roles.columns if role != "label"]
     task_found = wanted or _infer_task(table, roles)
     separator = _separator(table, roles, task_found)
     labels = read_labels(table, roles, task_found, separator=separator, classes=None)
     usable = _usable(table, roles, labels)
-    _refuse_few_rows(int(usable.sum()), folds)
     if task_found is Task.REGRESSION:
-        _refuse_bad_numbers(labels, roles)
+        refuse_bad_numbers(labels, roles)
+    refuse_few_rows(int(usable.sum()), folds)
+    if task_found is Task.REGRESSION:
         counts: tuple[int, ...] = ()
         targets = labels.values[usable]
         if len(np.unique(targets)) < 2:
             raise ContractError(
-                f"every row has the value {targets[0]:g} in {roles.label[0]!r}", needed="different values", fix="add rows"
+                f"every row has the value {targets[0]:g} in {roles.label[0]!r}",
+                needed="different values",
+                fix="add rows",
             )
     else:
-        counts = _count_classes(labels, usable, task_found, roles)
+        if len(roles.label) == 1:
+            classes = used_classes(labels, usable)
+            labels = read_labels(table, roles, task_found, separator=separator, classes=classes)
+        counts = count_classes(labels, usable, task_found, roles)
     label_columns = [_label_facts(table, name, task_found, labels) for name in roles.label]
     return Contract(
         task=task_found,
@@ -119,7 +127,9 @@ def _separator(table: Table, roles: Roles, task: Task) -> str:
     if task is not Task.MULTILABEL:
         if len(roles.label) > 1:
             raise InputError(
-                f"{len(roles.label)} label columns for {task}", needed="one label column", fix="name one, or use multilabel"
+                f"{len(roles.label)} label columns for {task}",
+                needed="one label column",
+                fix="name one, or use multilabel",
             )
         return ""
     if len(roles.label) == 1:
@@ -136,7 +146,7 @@ def _separator(table: Table, roles: Roles, task: Task) -> str:
 
 
 def _usable(table: Table, roles: Roles, labels: Labels) -> np.ndarray:
-    """Mask of the rows with a label and some text, shape (rows,)."""
+    """Mask of the rows with a label, some text, readable numbers, group and time as far as asked for; (rows,)."""
     labelled = ~(labels.missing | labels.bad)
     if not labelled.any() and not labels.bad.any():
         raise ContractError(
@@ -153,66 +163,14 @@ def _usable(table: Table, roles: Roles, labels: Labels) -> np.ndarray:
             needed="rows with text",
             fix="check the column name and the export",
         )
-    usable: np.ndarray = labelled & written
-    return usable
-
-
-def _refuse_few_rows(rows: int, folds: int) -> None:
-    if rows < _ROWS_PER_FOLD * folds:
-        raise ContractError(
-            f"{rows} rows have both text and a label",
-            needed=f"at least {_ROWS_PER_FOLD * folds} for {folds} folds",
-            fix="add labelled rows, or use fewer folds",
-        )
-
-
-def _refuse_bad_numbers(labels: Labels, roles: Roles) -> None:
-    bad = np.flatnonzero(labels.bad)
-    if len(bad):
-        shown = ", ".join(f"{labels.shown(row)!r} in row {row}" for row in bad[:_SHOWN].tolist())
-        raise ContractError(
-            f"{len(bad)} values of {roles.label[0]!r} are no finite number: {shown}",
-            needed="finite numbers to predict (empty cells are set aside)",
-            fix="correct or empty these cells; if they are names of classes, use task='multiclass'",
-        )
-
-
-def _count_classes(labels: Labels, usable: np.ndarray, task: Task, roles: Roles) -> tuple[int, ...]:
-    named = ", ".join(map(repr, roles.label))
-    values = labels.values[usable]
-    size = len(labels.classes)
-    counts = values.sum(axis=0, dtype=np.int64) if task is Task.MULTILABEL else np.bincount(values, minlength=size)
-    if size < 2 and (task is not Task.MULTILABEL or size == 0):
-        raise ContractError(
-            f"every labelled row of {named} has the class {labels.classes[0]!r}" if size else f"{named} names no label",
-            needed="at least two classes",
-            fix="add rows of another class, or check that this is the label column",
-        )
-    if task is Task.BINARY and size > 2:
-        raise ContractError(
-            f"{named} has {size} classes: {', '.join(labels.classes[:_SHOWN])}…",
-            needed="two classes for task='binary'",
-            fix="use task='multiclass', or merge classes",
-        )
-    rows = np.flatnonzero(usable)
-    rare = np.flatnonzero(counts < 2)
-    if len(rare):
-        on = (values[:, rare] == 1).any(axis=1) if task is Task.MULTILABEL else np.isin(values, rare)
-        names = ", ".join(repr(labels.classes[c]) for c in rare[:_SHOWN].tolist())
-        at = ", ".join(map(str, rows[on][:_SHOWN].tolist()))
-        more = f" and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
-        where = f"row {at}" if on.sum() == 1 else f"rows {at}" if on.any() else "no usable row"
-        raise ContractError(
-            f"{len(rare)} of {size} classes of {named} have fewer than two usable rows: {names}{more} ({where})",
-            needed="two rows of every class, one to learn from and one to test on",
-            fix="merge the class into another, drop it, or add rows (for a number to predict: task='regression')",
-        )
-    if task is Task.MULTILABEL and (counts == len(values)).any():
-        always = labels.classes[int(np.flatnonzero(counts == len(values))[0])]
-        raise ContractError(
-            f"every labelled row has the label {always!r}", needed="rows with and without it", fix=f"drop {always!r}"
-        )
-    return tuple(counts.tolist())
+    usable = labelled & written
+    for name in roles.numeric:
+        usable &= ~numbers(table.frame[name])[1]
+    if roles.group is not None:
+        usable &= words(table.frame[roles.group]).is_not_null().to_numpy()
+    if roles.time is not None:
+        usable &= ~np.isnat(times(table.frame[roles.time])[0])
+    return np.asarray(usable)
 
 
 def _label_facts(table: Table, name: str, task: Task, labels: Labels) -> ColumnFacts:

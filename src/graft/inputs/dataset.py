@@ -12,11 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from graft.core.digests import array_digest, content_digest, key
+from graft.core.errors import ContractError
 from graft.inputs.assembly import RowProblem, read_inputs, read_keys
-from graft.inputs.schema import Contract
 from graft.inputs.contract import require_columns
 from graft.inputs.reading import Table
 from graft.inputs.roles import Task
+from graft.inputs.schema import Contract
 from graft.inputs.targets import read_labels
 
 __all__ = ["Dataset", "RowProblem", "build_dataset"]
@@ -70,7 +71,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of what a model sees, predicts and is split by, in this order; not of where the rows were read from."""
+        """Digest of what a model sees, predicts and is split by, in this order; not of where rows were read from."""
         meaning = {"task": str(self.contract.task), "labels": self.contract.labels}
         named = [name for name, _ in self.contract.roles.columns]
         missing_parts = [part is None for part in (self.targets, self.groups, self.times)]
@@ -114,6 +115,13 @@ def build_dataset(table: Table, contract: Contract, *, labelled: bool) -> tuple[
     problems.sort(key=lambda problem: problem.row)
     good = np.ones(len(table), dtype=bool)
     good[[problem.row for problem in problems if problem.fatal]] = False
+    if labelled and not good.any():
+        first = problems[0]
+        raise ContractError(
+            f"no row of {table.name} is usable; row {first.row}, column {first.column!r}: {first.message}",
+            needed="at least one row that satisfies the contract",
+            fix="check that the columns hold what the contract says",
+        )
     whole = Dataset(
         contract=contract,
         ids=keys.ids,

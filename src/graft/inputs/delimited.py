@@ -94,7 +94,7 @@ def _records(text: str, delimiter: str, *, name: str, quoting: int = csv.QUOTE_M
         except csv.Error as error:
             raise InputError(
                 f"{name}: the record that starts in line {line} cannot be read ({error})",
-                needed="a cell with quotes written as \"she said \"\"no\"\"\", opened and closed",
+                needed='a cell with quotes written as "she said ""no""", opened and closed',
                 fix=f"look for a lone double quote in or after line {line} and double it",
             ) from error
     return records

@@ -1,9 +1,9 @@
 """Rows that say the same thing, found before they can land on both sides of a split.
 
 Decisions: two texts are the same when they agree after Unicode compatibility folding, case folding and folding of
-punctuation and spaces; symbols and emoji count, since they can carry the label. Near-duplicates are linked transitively,
-because a chain across a split leaks as well; but a group of more than a tenth of the rows says that the rows share a
-template, not a meaning, so it is linked again at stricter thresholds. Only equal texts can contradict one another:
+punctuation and spaces; symbols and emoji count, since they can carry the label. Near-duplicates are linked
+transitively, because a chain across a split leaks as well; but a group of more than a tenth of the rows says that the
+rows share a template, not a meaning, so it is linked again at stricter thresholds. Only equal texts can contradict:
 "has arrived" and "has not arrived" are near-duplicates that rightly differ.
 """
 
@@ -57,7 +57,7 @@ class Duplicates:
 
     @property
     def repeated(self) -> float:
-        """Share of rows that repeat an earlier row exactly or nearly: what would be left out by keeping one per group."""
+        """Share of rows that repeat an earlier row exactly or nearly: all but the first of each group."""
         size = len(self.groups)
         return (size - len(np.unique(self.groups))) / size if size else 0.0
 
@@ -78,7 +78,7 @@ _FOLD = _Fold()
 def normalise(text: str) -> str:
     """The form under which two texts count as the same.
 
-    >>> normalise("  Ｈello,   WORLD!! ")
+    >>> normalise("  \\uff28ello,   WORLD!! ")
     'hello world'
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -106,7 +106,9 @@ def find_duplicates(
         raise InputError(f"threshold={threshold}", needed="a similarity in (0, 1]", fix="use the default of 0.8")
     if targets is not None and len(targets) != len(texts):
         raise InputError(
-            f"{len(texts)} texts and {len(targets)} targets", needed="one target per text", fix="pass those of the same rows"
+            f"{len(texts)} texts and {len(targets)} targets",
+            needed="one target per text",
+            fix="pass those of the same rows",
         )
     normal = [normalise(text) for text in texts]
     index: dict[str, int] = {}
@@ -122,9 +124,7 @@ def find_duplicates(
     return Duplicates(groups, exact, near, contradictions, relinked)
 
 
-def _link(
-    pairs: np.ndarray, similarity: np.ndarray, weights: np.ndarray, threshold: float
-) -> tuple[np.ndarray, int]:
+def _link(pairs: np.ndarray, similarity: np.ndarray, weights: np.ndarray, threshold: float) -> tuple[np.ndarray, int]:
     """Component of each distinct text (texts,), and how many rows were linked again more strictly."""
     limit = max(_LARGEST_ROWS, int(_LARGEST_SHARE * weights.sum()))
     components = _components(pairs, len(weights))

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
-from graft.inputs.schema import CATEGORY_CAP, CategoryCount, ColumnFacts, Kind, LengthFacts, NumberFacts
 from graft.inputs.reading import Table
+from graft.inputs.schema import CATEGORY_CAP, CategoryCount, ColumnFacts, Kind, LengthFacts, NumberFacts
 from graft.inputs.values import numbers, texts, times, words
 
 _IMAGE = r"(?i)^\S*\.(png|jpe?g|gif|bmp|tiff?|webp|heic|svg)(\?\S*)?$|^data:image/"
@@ -34,7 +34,12 @@ def text_facts(table: Table, name: str) -> ColumnFacts:
         median, p95 = np.quantile(lengths, [0.5, 0.95])
         length = LengthFacts(min=int(lengths.min()), median=float(median), p95=float(p95), max=int(lengths.max()))
     return ColumnFacts(
-        name=name, role="text", kind="text", missing=len(column) - len(present), distinct=present.n_unique(), length=length
+        name=name,
+        role="text",
+        kind="text",
+        missing=len(column) - len(present),
+        distinct=present.n_unique(),
+        length=length,
     )
 
 
@@ -44,8 +49,8 @@ def _refuse_other_kinds(name: str, present: pl.Series) -> None:
         if isinstance(share, float) and share > _FILE_SHARE:
             raise ContractError(
                 f"text column {name!r} holds names of {what} files, such as {present[0]!r}",
-                needed="the text itself in every cell",
-                fix=f"name a column of text; {what} files are another modality and need {what} data and a {what} source",
+                needed=f"the text itself in every cell; {what} files are another modality",
+                fix=f"name a column of text, or study these files as {what} data with a {what} source",
             )
     share = present.str.strip_chars().str.contains(r"^[+-]?\d+([.,]\d+)?$").mean()
     if isinstance(share, float) and share > _NUMERIC_SHARE:
@@ -65,7 +70,9 @@ def number_facts(table: Table, name: str) -> ColumnFacts:
     if bad.sum() > len(present) or not len(present):
         shown = f"{int(bad.sum())} cells that are no number" if bad.any() else "no number at all"
         raise ContractError(
-            f"numeric column {name!r} holds {shown}", needed="numbers", fix=f"list {name!r} as text or categorical, or drop it"
+            f"numeric column {name!r} holds {shown}",
+            needed="numbers",
+            fix=f"list {name!r} as text or categorical, or drop it",
         )
     return ColumnFacts(
         name=name,
@@ -89,7 +96,12 @@ def category_facts(table: Table, name: str) -> ColumnFacts:
     counts = named.drop_nulls().value_counts(name="rows").sort(["rows", named.name], descending=[True, False])
     known = tuple(CategoryCount(value=value, rows=rows) for value, rows in counts.head(CATEGORY_CAP).iter_rows())
     return ColumnFacts(
-        name=name, role="categorical", kind="category", missing=named.null_count(), distinct=counts.height, categories=known
+        name=name,
+        role="categorical",
+        kind="category",
+        missing=named.null_count(),
+        distinct=counts.height,
+        categories=known,
     )
 
 

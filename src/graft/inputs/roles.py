@@ -51,7 +51,9 @@ class Roles:
             given = getattr(self, role)
             if isinstance(given, str):
                 raise InputError(
-                    f"{role}={given!r} is one string", needed="a tuple of column names", fix=f"write {role}=({given!r},)"
+                    f"{role}={given!r} is one string",
+                    needed="a tuple of column names",
+                    fix=f"write {role}=({given!r},)",
                 )
             names = tuple(given)
             object.__setattr__(self, role, names)
@@ -80,7 +82,12 @@ class Roles:
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         """Every (column, role), in a fixed order; a column with two roles appears twice."""
-        many = (("text", self.text), ("numeric", self.numeric), ("categorical", self.categorical), ("label", self.label))
+        many = (
+            ("text", self.text),
+            ("numeric", self.numeric),
+            ("categorical", self.categorical),
+            ("label", self.label),
+        )
         pairs = [(name, role) for role, names in many for name in names]
         single = (("id", self.id), ("group", self.group), ("time", self.time))
         return (*pairs, *((name, role) for role, name in single if name is not None))

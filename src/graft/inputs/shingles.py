@@ -1,9 +1,9 @@
 """Texts as sets of character n-grams, and the pairs of them that are nearly equal.
 
-Decisions: candidates come from MinHash with banding, whose bands are chosen for the threshold so that a pair exactly at
-it is missed less than once in 200; every candidate is then verified on the full sets, so nothing is called near that is not.
-Short texts use 3-grams, since one changed letter breaks five 5-grams; the regimes overlap, so no pair falls between them.
-Very long texts are sampled for candidates only, always by the same hashes.
+Decisions: candidates come from MinHash with banding, whose bands are chosen for the threshold so that a pair exactly
+at it is missed less than once in 200; every candidate is then verified on the full sets, so nothing is called near that
+is not. Short texts use 3-grams, since one changed letter breaks five 5-grams; the regimes overlap, so no pair falls
+between them. Very long texts are sampled for candidates only, always by the same hashes.
 
 Broder (1997), On the resemblance and containment of documents; Leskovec et al., Mining of Massive Datasets, chapter 3.
 """
@@ -19,14 +19,15 @@ from graft.core.seeds import generator
 SHORT = 20
 _PERMUTATIONS = 120
 _CHUNK = 1 << 20
-_CROWD = 48
-_CROWD_REACH = 8
+_IN_MEMORY = 1 << 24
+_CROWD = 20
+_CROWD_REACH = 4
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
 class Regime:
-    """How texts of some lengths (in characters, low <= length < high) become candidates: one hash in ``every`` is used."""
+    """How texts of low <= characters < high become candidates: by n-grams of ``gram``, one hash in ``every`` used."""
 
     gram: int
     low: int
@@ -35,7 +36,7 @@ class Regime:
 
 
 def regimes(threshold: float) -> tuple[Regime, ...]:
-    """The regimes for a threshold; two texts this similar differ in length by at most its inverse, plus a few characters."""
+    """The regimes for a threshold; texts this similar differ in length by a factor of its inverse, plus a few."""
     return (
         Regime(3, 3, SHORT / threshold + 8, 1),
         Regime(5, SHORT, 4000 / threshold + 8, 1),
@@ -76,9 +77,11 @@ def _mix(value: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(texts: Sequence[str], *, threshold: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of texts whose n-gram sets have a Jaccard similarity of at least ``threshold``.
+    """Pairs of texts of similar length whose n-gram sets have a Jaccard similarity of at least ``threshold``.
 
-    texts: normalised and all different. Returns pairs int64 (pairs, 2), smaller index first, and similarity (pairs,).
+    texts: normalised and all different. Lengths are similar when the shorter has at least ``threshold`` times the
+    characters of the longer, less 8: a text and ten copies of it in a row have the same set but are not near.
+    Returns pairs int64 (pairs, 2), smaller index first, and similarity (pairs,).
     """
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     found = [np.empty((0, 2), np.int64)]
@@ -118,7 +121,7 @@ def _candidates(texts: Sequence[str], regime: Regime, threshold: float, seed: in
     factors = rng.integers(1, 2**63, size=_PERMUTATIONS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     offsets = rng.integers(0, 2**63, size=_PERMUTATIONS, dtype=np.uint64)
     signatures = np.full((_PERMUTATIONS, len(texts)), np.iinfo(np.uint32).max, dtype=np.uint32)
-    for start, stop in _chunks([len(text) for text in texts]):
+    for start, stop in _chunks(np.array([len(text) for text in texts]), _CHUNK):
         hashes = hash_grams(texts[start:stop], regime.gram)
         kept = hashes.value % np.uint64(regime.every) == 0
         owner, value = hashes.owner[kept], hashes.value[kept]
@@ -137,16 +140,14 @@ def _candidates(texts: Sequence[str], regime: Regime, threshold: float, seed: in
     return np.concatenate(found)
 
 
-def _chunks(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Ranges of texts with about ``_CHUNK`` characters each."""
-    start, total = 0, 0
-    for position, size in enumerate(sizes):
-        total += size
-        if total >= _CHUNK:
-            yield start, position + 1
-            start, total = position + 1, 0
-    if start < len(sizes):
-        yield start, len(sizes)
+def _chunks(sizes: np.ndarray, limit: int) -> Iterator[tuple[int, int]]:
+    """Ranges whose sizes add up to about ``limit`` each; at least one element per range."""
+    passed = np.concatenate([[0], np.cumsum(sizes)])
+    start = 0
+    while start < len(sizes):
+        stop = max(start + 1, int(np.searchsorted(passed, passed[start] + limit, side="right")) - 1)
+        yield start, stop
+        start = stop
 
 
 def _bucket_pairs(rows: np.ndarray, order_key: np.ndarray) -> np.ndarray:
@@ -177,18 +178,27 @@ def jaccard(texts: Sequence[str], pairs: np.ndarray, gram: int) -> np.ndarray:
     [0.333]
     """
     similarity = np.zeros(len(pairs))
-    sizes = [len(texts[i]) + len(texts[j]) for i, j in pairs.tolist()]
-    for start, stop in _chunks(sizes):
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    sizes = lengths[pairs].sum(axis=1)
+    whole = lengths[np.unique(pairs)].sum() <= _IN_MEMORY
+    for start, stop in [(0, len(pairs))] if whole else list(_chunks(sizes, _IN_MEMORY)):
         members, places = np.unique(pairs[start:stop], return_inverse=True)
-        hashes = hash_grams([texts[i] for i in members.tolist()], gram)
-        _, column = np.unique(hashes.value, return_inverse=True)
-        shape = (len(members), int(column.max(initial=0)) + 1)
-        sets = sparse.csr_array((np.ones(len(column), np.int32), (hashes.owner, column)), shape=shape)
-        sets.sum_duplicates()
-        sets.data[:] = 1
+        sets = _gram_sets([texts[i] for i in members.tolist()], gram)
+        count = np.diff(sets.indptr)
         left, right = places.reshape(-1, 2).T
-        shared = np.asarray(sets[left].multiply(sets[right]).sum(axis=1)).ravel()
-        count = np.asarray(sets.sum(axis=1)).ravel()
-        union = count[left] + count[right] - shared
-        similarity[start:stop] = shared / np.maximum(union, 1)
+        for first, last in _chunks(sizes[start:stop], _CHUNK):
+            one, other = left[first:last], right[first:last]
+            shared: np.ndarray = np.asarray(sets[one].multiply(sets[other]).sum(axis=1)).ravel()
+            similarity[start + first : start + last] = shared / np.maximum(count[one] + count[other] - shared, 1)
     return similarity
+
+
+def _gram_sets(texts: Sequence[str], gram: int) -> sparse.csr_array:
+    """Which n-grams each text has, (texts, distinct n-grams), ones."""
+    hashes = hash_grams(texts, gram)
+    distinct, column = np.unique(hashes.value, return_inverse=True)
+    ones = np.ones(len(column), np.int32)
+    sets = sparse.csr_array((ones, (hashes.owner, column)), shape=(len(texts), max(1, len(distinct))))
+    sets.sum_duplicates()
+    sets.data[:] = 1
+    return sets

@@ -4,8 +4,8 @@ Decisions: classes are sorted names, so a class has the same index whatever the 
 of one of several label columns has no label, since absent and unknown are different things.
 """
 
-from dataclasses import dataclass, field
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -37,9 +37,7 @@ class Labels:
         return self.given.get(row, "")
 
 
-def read_labels(
-    table: Table, roles: Roles, task: Task, *, separator: str, classes: tuple[str, ...] | None
-) -> Labels:
+def read_labels(table: Table, roles: Roles, task: Task, *, separator: str, classes: tuple[str, ...] | None) -> Labels:
     """Targets of every row.
 
     classes: the known class names; None to take them from the table. separator: between labels in one column of text.

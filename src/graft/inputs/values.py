@@ -144,7 +144,9 @@ def label_sets(column: pl.Series, separator: str) -> list[tuple[str, ...] | None
     [('a', 'b'), ('c',), (), None]
     """
     if isinstance(column.dtype, pl.List | pl.Array):
-        return [None if cell is None else _label_set([str(item) for item in cell if item is not None]) for cell in column]
+        return [
+            None if cell is None else _label_set([str(item) for item in cell if item is not None]) for cell in column
+        ]
     return [None if cell is None else _label_set(_split(cell, separator or "|")) for cell in words(column).to_list()]
 
 

@@ -1,0 +1,145 @@
+"""Maps from scores to probabilities, as records that can be written down.
+
+Decisions: a calibrator is data (pydantic, frozen, unknown keys rejected), so a bundle stores it as JSON and needs no
+pickle. All of them work on log-probabilities, so a score of 0 or 1 is first moved inwards by 1e-12. One family covers
+"Platt": slope * log p + a bias per class, then softmax. For two classes that is exactly Platt's sigmoid on the logit;
+for more it is bias-corrected temperature scaling (Alexandari et al. 2020), which keeps one slope and so the order of
+a class's rows, where a separate sigmoid per class would spend 2 parameters a class and break the sum. Labels are
+independent, so each has its own sigmoid. Isotonic is one against the rest, renormalised.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from scipy import special
+
+from graft.core.errors import InputError
+
+EPS = 1e-12
+Task = Literal["binary", "multiclass", "multilabel"]
+
+
+def logits(scores: np.ndarray, task: str) -> np.ndarray:
+    """Log-probabilities of classes, log-odds of labels; shape as given."""
+    inside = np.clip(scores, EPS, 1 - EPS)
+    return np.asarray(special.logit(inside) if task == "multilabel" else np.log(inside))
+
+
+def squash(values: np.ndarray, task: str) -> np.ndarray:
+    """Back to probabilities: softmax over classes, sigmoid per label; shape as given."""
+    return np.asarray(special.expit(values) if task == "multilabel" else special.softmax(values, axis=1))
+
+
+class _Calibrator(BaseModel, ABC):
+    """What every calibrator shares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    task: Task
+    columns: int = Field(ge=1)
+
+    def apply(self, scores: np.ndarray) -> np.ndarray:
+        """Probabilities for scores of shape (rows, classes) or (rows, labels); class rows sum to one."""
+        given = np.asarray(scores, dtype=np.float64)
+        if given.ndim != 2 or given.shape[1] != self.columns:
+            raise InputError(f"scores of shape {given.shape}", needed=f"(rows, {self.columns}), as when calibrated")
+        return self._map(given)
+
+    @abstractmethod
+    def _map(self, scores: np.ndarray) -> np.ndarray: ...
+
+    def to_json(self) -> str:
+        """The record as JSON; ``calibrator_from_json`` reads it back."""
+        return self.model_dump_json()
+
+
+class Identity(_Calibrator):
+    """Leaves the probabilities as they are (class rows are made to sum to one).
+
+    >>> Identity(task="binary", columns=2).apply(np.array([[0.25, 0.75]])).tolist()
+    [[0.25, 0.75]]
+    """
+
+    method: Literal["identity"] = "identity"
+
+    def _map(self, scores: np.ndarray) -> np.ndarray:
+        return scores.copy() if self.task == "multilabel" else _normalised(scores, scores)
+
+
+class Temperature(_Calibrator):
+    """Divides log-probabilities (log-odds of labels) by one temperature; above 1 softens.
+
+    >>> Temperature(task="binary", columns=2, temperature=2.0).apply(np.array([[0.2, 0.8]])).round(3).tolist()
+    [[0.333, 0.667]]
+
+    Guo, Pleiss, Sun & Weinberger (2017), On Calibration of Modern Neural Networks.
+    """
+
+    method: Literal["temperature"] = "temperature"
+    temperature: float = Field(gt=0)
+
+    def _map(self, scores: np.ndarray) -> np.ndarray:
+        return squash(logits(scores, self.task) / self.temperature, self.task)
+
+
+class Platt(_Calibrator):
+    """slope * log p + bias; one slope and a bias per class, or a slope and a bias per label.
+
+    slopes: 1 for classes, else one per label. biases: one per class or label.
+
+    >>> platt = Platt(task="binary", columns=2, slopes=(1.0,), biases=(0.0, 1.0))
+    >>> platt.apply(np.array([[0.5, 0.5]])).round(3).tolist()
+    [[0.269, 0.731]]
+
+    Platt (1999); Alexandari, Kundaje & Shrikumar (2020) for more than two classes.
+    """
+
+    method: Literal["platt"] = "platt"
+    slopes: tuple[float, ...]
+    biases: tuple[float, ...]
+
+    def _map(self, scores: np.ndarray) -> np.ndarray:
+        return squash(logits(scores, self.task) * np.array(self.slopes) + np.array(self.biases), self.task)
+
+
+class Isotonic(_Calibrator):
+    """A rising step-and-line map per class or label, class rows renormalised.
+
+    knots: per column the scores and the probabilities they are mapped to, both ascending.
+
+    >>> knots = (((0.0, 1.0), (0.1, 0.9)),) * 2
+    >>> Isotonic(task="binary", columns=2, knots=knots).apply(np.array([[0.0, 1.0]])).tolist()
+    [[0.1, 0.9]]
+
+    Zadrozny & Elkan (2002).
+    """
+
+    method: Literal["isotonic"] = "isotonic"
+    knots: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
+
+    def _map(self, scores: np.ndarray) -> np.ndarray:
+        mapped = np.column_stack([np.interp(scores[:, k], *self.knots[k]) for k in range(self.columns)])
+        return mapped if self.task == "multilabel" else _normalised(mapped, scores)
+
+
+Calibrator = Annotated[Identity | Temperature | Platt | Isotonic, Field(discriminator="method")]
+_ADAPTER: TypeAdapter[Identity | Temperature | Platt | Isotonic] = TypeAdapter(Calibrator)
+
+
+def calibrator_from_json(text: str) -> Identity | Temperature | Platt | Isotonic:
+    """Read what ``to_json`` wrote.
+
+    >>> calibrator_from_json(Temperature(task="binary", columns=2, temperature=2.0).to_json()).method
+    'temperature'
+    """
+    return _ADAPTER.validate_json(text)
+
+
+def _normalised(values: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    """Rows that sum to one; where everything is zero the fallback's, and where that is zero too, equal shares."""
+    total = values.sum(axis=1, keepdims=True)
+    plain = np.where(total > 0, values, fallback)
+    plain = np.where(plain.sum(axis=1, keepdims=True) > 0, plain, 1.0)
+    return np.asarray(plain / plain.sum(axis=1, keepdims=True))

@@ -1,0 +1,198 @@
+"""What each kind of error costs, in the user's own unit.
+
+Decisions: a table over (true, decided), because a missed phishing mail and a false alarm are not the same error; 0 on
+the diagonal and 1 elsewhere unless said otherwise, so the default asks for the most probable class. Abstaining is one
+more decision with a cost per true class. Labels (multilabel) use the extra name "none": (invoice, none) is a missed
+label, (none, invoice) a false alarm. ``*`` stands for every class; the most exact entry wins. A misspelt class is an
+error with the nearest name, because a cost that is silently ignored is worse than none.
+"""
+
+import csv
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from graft.core.errors import InputError
+
+ABSTAIN, ANY, NONE = "abstain", "*", "none"
+
+
+class CostTable(BaseModel):
+    """Costs per row: cost[true][decided] over ``labels``, and of abstaining per true class.
+
+    unit: what the numbers are, e.g. "EUR". abstain: one cost per true class, or None when abstaining is not allowed.
+
+    >>> CostTable.default(("spam", "ham")).matrix.tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    unit: str
+    labels: tuple[str, ...]
+    cost: tuple[tuple[float, ...], ...]
+    abstain: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "CostTable":
+        size = len(self.labels)
+        if size < 2 or len(self.cost) != size or any(len(row) != size for row in self.cost):
+            raise ValueError(f"costs of {len(self.cost)} rows for {size} labels: needed a square over two or more")
+        if self.abstain is not None and len(self.abstain) != size:
+            raise ValueError(f"{len(self.abstain)} costs of abstaining for {size} labels")
+        if self.matrix.min() < 0 or (self.abstain is not None and min(self.abstain) < 0):
+            raise ValueError("a negative cost: needed 0 or more")
+        return self
+
+    @classmethod
+    def default(cls, labels: Sequence[str], *, task: str = "multiclass") -> "CostTable":
+        """Every error costs 1, abstaining is not allowed."""
+        return costs_from_mapping({}, labels, task=task)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """cost[true, decided], shape (labels, labels)."""
+        return np.array(self.cost, dtype=np.float64)
+
+    @property
+    def actions(self) -> np.ndarray:
+        """cost[true, action], shape (labels, labels + 1 if abstaining is allowed)."""
+        return self.matrix if self.abstain is None else np.column_stack([self.matrix, np.array(self.abstain)])
+
+
+def costs_from_mapping(document: Mapping[str, object], labels: Sequence[str], *, task: str = "multiclass") -> CostTable:
+    """A table from {unit, default, abstain, costs: {true: {decided: cost}}}; everything is optional.
+
+    labels: the class or label names, in the order of the scores. task: "multilabel" adds the name "none".
+
+    >>> document = {"unit": "EUR", "abstain": 2, "costs": {"phishing": {"ham": 50}}}
+    >>> table = costs_from_mapping(document, ("ham", "phishing"))
+    >>> table.cost, table.abstain
+    (((0.0, 1.0), (50.0, 0.0)), (2.0, 2.0))
+    """
+    if unknown := [key for key in document if key not in ("unit", "default", "abstain", "costs")]:
+        raise InputError(
+            f"the key {unknown[0]!r} in the cost table",
+            needed="unit, default, abstain or costs",
+            fix=_near(unknown[0], ("unit", "default", "abstain", "costs")),
+        )
+    entries: dict[tuple[str, str], float] = {}
+    for true, row in _mapping(document.get("costs", {}), "costs").items():
+        for decided, cost in _mapping(row, f"costs of {true}").items():
+            entries[true, decided] = _amount(cost, f"the cost of deciding {decided} when it is {true}")
+    if (abstain := document.get("abstain")) is not None:
+        for true, cost in (abstain if isinstance(abstain, Mapping) else {ANY: abstain}).items():
+            entries[str(true), ABSTAIN] = _amount(cost, f"the cost of abstaining when it is {true}")
+    default = _amount(document.get("default", 1), "the default cost")
+    return _table(entries, labels, unit=str(document.get("unit", "errors")), default=default, task=task)
+
+
+def load_costs(
+    path: str | Path, labels: Sequence[str], *, unit: str | None = None, task: str = "multiclass"
+) -> CostTable:
+    """Read a cost table from CSV (columns true, decided, cost; decided may be "abstain") or YAML.
+
+    labels: the class or label names, in the order of the scores. unit: overrides the file's; a CSV has none of its
+    own. Raises InputError for unknown names, negative or missing numbers, and files that cannot be read.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the cost table {file} cannot be read: {error}", needed="a CSV or YAML file") from error
+    if file.suffix.lower() in (".yaml", ".yml"):
+        try:
+            document = yaml.safe_load(text) or {}
+        except yaml.YAMLError as error:
+            raise InputError(f"{file} is not YAML: {error}", needed="unit, default, abstain, costs") from error
+        table = costs_from_mapping(_mapping(document, str(file)), labels, task=task)
+    elif file.suffix.lower() == ".csv":
+        table = _table(_csv_entries(text, file), labels, unit="errors", default=1.0, task=task)
+    else:
+        raise InputError(f"the cost table {file}", needed="a file that ends in .csv, .yaml or .yml")
+    return table if unit is None else table.model_copy(update={"unit": unit})
+
+
+def _csv_entries(text: str, file: Path) -> dict[tuple[str, str], float]:
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
+    if columns[:3] != ["true", "decided", "cost"]:
+        raise InputError(f"the columns {', '.join(columns) or '(none)'} in {file}", needed="true,decided,cost")
+    reader.fieldnames = columns
+    entries: dict[tuple[str, str], float] = {}
+    for line, row in enumerate(reader, start=2):
+        pair = ((row["true"] or "").strip(), (row["decided"] or "").strip())
+        if pair in entries:
+            raise InputError(f"{pair[0]},{pair[1]} twice, again on line {line} of {file}", needed="one cost per pair")
+        entries[pair] = _amount(row["cost"], f"the cost on line {line} of {file}")
+    return entries
+
+
+def _table(
+    entries: Mapping[tuple[str, str], float], labels: Sequence[str], *, unit: str, default: float, task: str
+) -> CostTable:
+    """Resolve names and stars into the full table."""
+    names = tuple(str(label) for label in labels)
+    reserved = {ABSTAIN, ANY} | ({NONE} if task == "multilabel" else set())
+    if taken := reserved & set(names):
+        raise InputError(f"a class named {sorted(taken)[0]!r}", needed="another name: this one has a meaning in costs")
+    names = (NONE, *names) if task == "multilabel" else names
+    for true, decided in entries:
+        _known(true, (*names, ANY), "true class")
+        _known(decided, (*names, ANY, ABSTAIN), "decision")
+        if task == "multilabel" and decided == ABSTAIN:
+            raise InputError("a cost of abstaining for labels", needed="costs of missed labels and of false alarms")
+
+    def cost(true: str, decided: str, otherwise: float | None) -> float | None:
+        for pair in ((true, decided), (true, ANY), (ANY, decided), (ANY, ANY)):
+            stars_over_right = ANY in pair and true == decided
+            stars_over_abstain = pair[1] == ANY and decided == ABSTAIN
+            if pair in entries and not stars_over_right and not stars_over_abstain:
+                return entries[pair]
+        return otherwise
+
+    matrix = tuple(
+        tuple(float(cost(true, said, 0.0 if true == said else default) or 0.0) for said in names) for true in names
+    )
+    if not any(decided == ABSTAIN for _, decided in entries):
+        return CostTable(unit=unit, labels=names, cost=matrix)
+    abstain = [cost(true, ABSTAIN, None) for true in names]
+    if missing := [name for name, value in zip(names, abstain, strict=True) if value is None]:
+        raise InputError(
+            f"no cost of abstaining when it is {missing[0]}",
+            needed="one for every class",
+            fix="add the row *,abstain,COST",
+        )
+    return CostTable(unit=unit, labels=names, cost=matrix, abstain=tuple(float(one or 0.0) for one in abstain))
+
+
+def _known(name: str, names: Sequence[str], what: str) -> None:
+    if name not in names:
+        raise InputError(
+            f"the {what} {name!r} in the cost table", needed=f"one of {', '.join(names)}", fix=_near(name, names)
+        )
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def _mapping(value: object, what: str) -> dict[str, object]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{what}: {value!r}", needed="names with values, like {phishing: {ham: 50}}")
+    return {str(key): inner for key, inner in value.items()}
+
+
+def _amount(value: object, what: str) -> float:
+    try:
+        amount = float(str(value))
+    except ValueError:
+        amount = float("nan")
+    if not (np.isfinite(amount) and amount >= 0) or isinstance(value, bool):
+        raise InputError(f"{what}: {value!r}", needed="a number, 0 or more")
+    return amount

@@ -1,0 +1,196 @@
+"""From probabilities to decisions: the one that is expected to cost least.
+
+Decisions: for classes nothing is fitted, the Bayes decision follows from calibrated probabilities and the table; with
+two classes it is a threshold, which is reported. For labels each threshold is fitted on out-of-fold probabilities (by
+cost, or by F1 when no costs are given) and shrunk towards a prior worth 20 positives: the Bayes threshold of the
+table, or the F1 threshold of all labels together. A label seen three times cannot set its own threshold.
+A decision is preferred to abstaining at equal cost, and the earlier class to the later.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from graft.core.errors import InputError
+from graft.decisions.costs import CostTable
+
+PRIOR = 20.0  # positives (or negatives, if fewer) a prior threshold is worth
+ABSTAINED = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """What was decided.
+
+    decided: class index (rows,), -1 where abstained; for labels 0/1, shape (rows, labels). expected_cost: in the
+    unit of the table, shape (rows,).
+    """
+
+    decided: np.ndarray
+    expected_cost: np.ndarray
+
+    @property
+    def abstained(self) -> np.ndarray:
+        """True where no decision was taken, shape (rows,)."""
+        if self.decided.ndim == 2:
+            return np.zeros(len(self.decided), dtype=bool)
+        return np.asarray(self.decided == ABSTAINED)
+
+
+@dataclass(frozen=True)
+class BinaryThreshold:
+    """The policy for two classes in words: the second from ``upper``, the first up to ``lower``, abstain between.
+
+    lower, upper: probabilities of the second class, equal without abstention; upper is inf when the second class is
+    never decided, lower -inf when the first never is.
+    """
+
+    lower: float
+    upper: float
+
+
+class Policy(BaseModel):
+    """A decision rule that can be written down: a task, a cost table and, for labels, a threshold each.
+
+    >>> table = CostTable(unit="EUR", labels=("ham", "phishing"), cost=((0, 1), (9, 0)))
+    >>> policy = Policy(task="binary", table=table)
+    >>> policy.decide(np.array([[0.8, 0.2], [0.95, 0.05]])).decided.tolist(), round(policy.threshold.upper, 3)
+    ([1, 0], 0.1)
+
+    Elkan (2001), The Foundations of Cost-Sensitive Learning; Chow (1970) for abstention.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    task: Literal["binary", "multiclass", "multilabel"]
+    table: CostTable
+    thresholds: tuple[float, ...] | None = None
+    fitted_by: Literal["bayes", "cost", "f1"] = "bayes"
+
+    def decide(self, probabilities: np.ndarray) -> Decisions:
+        """Decisions for calibrated probabilities, shape (rows, classes) or (rows, labels)."""
+        given = np.asarray(probabilities, dtype=np.float64)
+        columns = len(self.table.labels) - (self.task == "multilabel")
+        if given.ndim != 2 or given.shape[1] != columns:
+            raise InputError(f"probabilities of shape {given.shape}", needed=f"(rows, {columns})")
+        if self.task == "multilabel":
+            return self._label(given)
+        expected = given @ self.table.actions
+        decided = expected.argmin(axis=1)
+        cost = expected[np.arange(len(given)), decided]
+        return Decisions(np.where(decided == columns, ABSTAINED, decided), cost)
+
+    def _label(self, given: np.ndarray) -> Decisions:
+        silent, alarm, miss, found = label_costs(self.table)
+        thresholds = bayes_thresholds(self.table) if self.thresholds is None else np.array(self.thresholds)
+        decided = (given >= thresholds).astype(np.int64)
+        cost = np.where(decided == 1, (1 - given) * alarm + given * found, (1 - given) * silent + given * miss)
+        return Decisions(decided, cost.sum(axis=1))
+
+    @property
+    def threshold(self) -> BinaryThreshold:
+        """The rule for two classes as thresholds on the probability of the second class."""
+        if self.task != "binary":
+            raise InputError(f"the threshold of a {self.task} policy", needed="a binary task")
+        actions = self.table.actions
+        rivals = range(2, actions.shape[1])
+        first = [_crossing(actions[:, 0] - actions[:, other]) for other in (1, *rivals)]
+        second = [_crossing(actions[:, other] - actions[:, 1]) for other in (0, *rivals)]
+        return BinaryThreshold(min(first), max(second))
+
+
+def _crossing(gap: np.ndarray) -> float:
+    """The probability of the second class from which (1 - p) * gap[0] + p * gap[1] is above zero."""
+    if gap[0] > 0 >= gap[1]:
+        raise InputError("a table in which a right decision costs more than a wrong one", needed="a threshold rule")
+    if gap[0] > 0 or gap[1] <= 0:
+        return float("-inf") if gap[0] > 0 else float("inf")
+    return float(-gap[0] / (gap[1] - gap[0]))
+
+
+def label_costs(table: CostTable) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Costs per label of rightly silent, false alarm, missed and found, each of shape (labels,)."""
+    cost = table.matrix
+    rest = np.arange(1, len(cost))
+    return np.full(len(rest), cost[0, 0]), cost[0, 1:], cost[1:, 0], cost[rest, rest]
+
+
+def bayes_thresholds(table: CostTable) -> np.ndarray:
+    """Probability from which saying a label is expected to cost less, shape (labels,).
+
+    >>> bayes_thresholds(CostTable(unit="EUR", labels=("none", "urgent"), cost=((0, 1), (4, 0)))).tolist()
+    [0.2]
+    """
+    silent, alarm, miss, found = label_costs(table)
+    worth = (alarm - silent) + (miss - found)
+    return np.asarray(np.divide(alarm - silent, worth, out=np.full(len(worth), 0.5), where=worth > 0).clip(0, 1))
+
+
+def fit_policy(
+    probabilities: np.ndarray,
+    targets: np.ndarray,
+    *,
+    task: str,
+    labels: tuple[str, ...],
+    table: CostTable | None = None,
+) -> Policy:
+    """The policy for out-of-fold probabilities: Bayes for classes, fitted thresholds for labels.
+
+    probabilities: calibrated, shape (rows, classes) or (rows, labels). targets: (rows,) or 0/1 (rows, labels). table:
+    None for 0/1 costs (classes) and for the best F1 (labels).
+
+    >>> p = np.array([[0.2], [0.3], [0.6], [0.9]] * 50)
+    >>> policy = fit_policy(p, np.array([[0], [1], [1], [1]] * 50), task="multilabel", labels=("urgent",))
+    >>> policy.fitted_by, 0.2 < policy.thresholds[0] < 0.3
+    ('f1', True)
+    """
+    if task not in ("binary", "multiclass", "multilabel"):
+        raise InputError(f"a decision policy for a {task} task", needed="classes or labels")
+    costs = CostTable.default(labels, task=task) if table is None else table
+    expected = ("none", *labels) if task == "multilabel" else tuple(labels)
+    if costs.labels != expected:
+        raise InputError(f"costs over {', '.join(costs.labels)}", needed=f"costs over {', '.join(expected)}, in order")
+    if task == "binary":
+        return Policy(task="binary", table=costs)
+    if task == "multiclass":
+        return Policy(task="multiclass", table=costs)
+    given, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(targets)
+    if given.shape != truth.shape or given.ndim != 2 or given.shape[1] != len(labels) or len(given) == 0:
+        raise InputError(f"probabilities {given.shape} and targets {truth.shape}", needed="both (rows, labels)")
+    fitted = fit_thresholds(given, truth, table)
+    thresholds = tuple(float(one) for one in fitted)
+    return Policy(task="multilabel", table=costs, thresholds=thresholds, fitted_by="f1" if table is None else "cost")
+
+
+def fit_thresholds(probabilities: np.ndarray, targets: np.ndarray, table: CostTable | None) -> np.ndarray:
+    """One threshold per label, shape (labels,): least cost, or highest F1 without a table; shrunk as said above."""
+    columns = range(probabilities.shape[1])
+    if table is None:
+        pooled = _best(probabilities.ravel(), targets.ravel() == 1, None, 0.5)
+        prior, costs = np.full(len(columns), pooled), [None] * len(columns)
+    else:
+        parts = np.stack(label_costs(table), axis=1)
+        prior, costs = bayes_thresholds(table), [parts[k] for k in columns]
+    own = np.array([_best(probabilities[:, k], targets[:, k] == 1, costs[k], float(prior[k])) for k in columns])
+    positives = (targets == 1).sum(axis=0)
+    weight = np.minimum(positives, len(targets) - positives)
+    return np.asarray((weight * own + PRIOR * prior) / (weight + PRIOR))
+
+
+def _best(scores: np.ndarray, positive: np.ndarray, costs: np.ndarray | None, prior: float) -> float:
+    """The threshold of least cost or highest F1; of equals the one nearest to the prior."""
+    values = np.unique(scores)
+    cuts = np.concatenate([[values[0] / 2], (values[1:] + values[:-1]) / 2, [(values[-1] + 1) / 2 + 1e-9]])
+    said = np.searchsorted(np.sort(scores), cuts)
+    hits = positive.sum() - np.searchsorted(np.sort(scores[positive]), cuts)
+    alarms = len(scores) - said - hits
+    missed = positive.sum() - hits
+    if costs is None:
+        goodness = 2 * hits / np.maximum(1, 2 * hits + alarms + missed)
+    else:
+        silent = len(scores) - hits - alarms - missed
+        goodness = -(np.column_stack([silent, alarms, missed, hits]) @ costs)
+    best = np.flatnonzero(goodness >= goodness.max() - 1e-12)
+    return float(cuts[best[np.abs(cuts[best] - prior).argmin()]])

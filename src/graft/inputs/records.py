@@ -1,0 +1,116 @@
+"""Rows that are already values (JSON lines, mappings, pandas) to columns.
+
+Decisions: every column has one type, found from its values; a key that a row lacks is a missing value. pandas is never
+imported here: a frame is asked for its columns, so it stays optional.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from graft.core.errors import InputError
+from graft.inputs.columns import from_values
+
+Columns = tuple[pl.DataFrame, tuple[str, ...]]
+_LINE = 'one object per line, such as {"text": "...", "label": "..."}'
+
+
+def from_json_lines(text: str, *, name: str) -> Columns:
+    """The columns of JSON lines, and notes. Raises InputError with the number of the first line that is no object."""
+    records: list[Mapping[str, Any]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line, object_pairs_hook=_unrepeated)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{name}: line {number} is not one JSON object ({error})",
+                needed=_LINE,
+                fix="repair that line; a JSON array must be written one object per line",
+            ) from error
+        if not isinstance(record, dict):
+            raise InputError(
+                f"{name}: line {number} is a JSON {type(record).__name__}, not an object",
+                needed=_LINE,
+                fix="write every row as an object with the column names as keys",
+            )
+        records.append(record)
+    return from_records(records, name=name)
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} appears twice")
+    return dict(pairs)
+
+
+def from_records(records: Sequence[object], *, name: str) -> Columns:
+    """The columns of a sequence of mappings, in order of first appearance, and notes."""
+    rows: list[Mapping[Any, Any]] = []
+    for row, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise InputError(
+                f"{name}: item {row} is a {type(record).__name__}",
+                needed="a mapping of column name to value for every row",
+                fix='write rows as {"text": "...", "label": "..."}',
+            )
+        rows.append(record)
+    keys = dict.fromkeys(key for record in rows for key in record)
+    return from_columns({str(key): [record.get(key) for record in rows] for key in keys}, name=name)
+
+
+def from_columns(columns: Mapping[str, object], *, name: str) -> Columns:
+    """The columns of a mapping of name to values, all of one length, and notes."""
+    values = {str(column): _values(str(column), cells) for column, cells in columns.items()}
+    if len({len(cells) for cells in values.values()}) > 1:
+        sizes = ", ".join(f"{column!r} has {len(cells)}" for column, cells in values.items())
+        raise InputError(
+            f"{name}: columns differ in length: {sizes}", needed="one value per row in each", fix="align them"
+        )
+    built = [from_values(column, cells) for column, cells in values.items()]
+    return pl.DataFrame([series for series, _ in built]), tuple(note for _, notes in built for note in notes)
+
+
+def _values(name: str, cells: object) -> list[Any]:
+    if isinstance(cells, pl.Series):
+        return cells.to_list()
+    if isinstance(cells, str | bytes | Mapping) or not isinstance(cells, Iterable):
+        raise InputError(
+            f"column {name!r} given as {type(cells).__name__}",
+            needed="a list or array of values",
+            fix="one value per row",
+        )
+    return list(cells.tolist() if hasattr(cells, "tolist") else cells)
+
+
+def from_pandas(frame: Any) -> Columns:
+    """The columns of a pandas frame, its index left aside, and notes."""
+    names = [str(column) for column in frame.columns]
+    repeated = sorted({column for column in names if names.count(column) > 1})
+    if repeated:
+        raise InputError(
+            f"the pandas frame names {', '.join(map(repr, repeated))} more than once",
+            needed="every column name once",
+            fix="rename or drop the repeated columns",
+        )
+    series: list[pl.Series] = []
+    notes: list[str] = []
+    for position, name in enumerate(names):
+        column = frame.iloc[:, position]
+        if str(column.dtype) in ("object", "str", "string"):
+            built, more = from_values(name, [None if _missing(value) else value for value in column.tolist()])
+            notes.extend(more)
+        else:
+            built = pl.from_pandas(column).alias(name)
+        series.append(built)
+    return pl.DataFrame(series), tuple(notes)
+
+
+def _missing(value: object) -> bool:
+    return (
+        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    )

@@ -1,0 +1,69 @@
+"""What a reader must know before using the answer, in the order of how much it matters.
+
+Decision: the page and the terminal say the same cautions, each with the section of the page that tells more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graft.report.formats import count, percent, plural
+from graft.report.words import choice_name, facts_of
+from graft.study.record import StudyRecord
+
+OPENINGS = 3  # from how many looks on a holdout is no longer fresh
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One sentence, and the section (anchor) that tells more."""
+
+    text: str
+    section: str
+
+
+def cautions(record: StudyRecord) -> tuple[Caution, ...]:
+    """Everything to mind about this study."""
+    return tuple((*_result(record), *_rows(record), *_sources(record)))
+
+
+def _result(record: StudyRecord) -> Iterator[Caution]:
+    harmed = [one for one in record.slices if one.hidden_harm]
+    if harmed:
+        names = ", ".join(f"{one.column} = {one.value}" for one in harmed[:3]) + (" and more" if len(harmed) > 3 else "")
+        text = f"Hidden harm: the average is fine, but these rows are served worse than by the control: {names}."
+        yield Caution(text, "classes")
+    chosen = facts_of(record, record.verdict.chosen)
+    if chosen is not None and chosen.under_trained:
+        text = f"{choice_name(chosen)} was still improving when its training budget ended: it may be better than shown."
+        yield Caution(text, "cost")
+    broken = [one for one in record.candidates if one.frozen_parameters and not one.freeze_verified]
+    if broken:
+        names = ", ".join(choice_name(one) for one in broken)
+        yield Caution(f"What should have stayed frozen was not verified for {names}.", "frozen")
+    if record.holdout.openings >= OPENINGS:
+        text = (
+            f"The holdout has been scored {record.holdout.openings} times. Each look makes it a little more "
+            "flattering: use fresh rows for the next decision."
+        )
+        yield Caution(text, "tested")
+    abstained = record.decision.abstained
+    if abstained > 0.2:
+        yield Caution(f"{percent(abstained)} of the rows are left to a person to decide.", "decisions")
+
+
+def _rows(record: StudyRecord) -> Iterator[Caution]:
+    data = record.data
+    if data.contradictions:
+        found = plural(len(data.contradictions), "text has", "texts have")
+        yield Caution(f"{found} contradicting labels: no model can get both right.", "rows")
+    if data.suspects:
+        yield Caution(f"{plural(len(data.suspects), 'label is', 'labels are')} probably wrong.", "rows")
+    if data.set_aside:
+        used = f"{count(data.used_rows)} of {count(data.given_rows)} rows were used"
+        yield Caution(f"{used}; {plural(len(data.set_aside), 'row')} could not be and were set aside.", "rows")
+
+
+def _sources(record: StudyRecord) -> Iterator[Caution]:
+    for cue in record.plan.cues:
+        if cue.warning:
+            yield Caution(f"{cue.source}: {cue.meaning.rstrip('.')}.", "plan")

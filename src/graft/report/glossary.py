@@ -1,0 +1,31 @@
+"""The short glossary of the page: terms a manager may ask about."""
+
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    ("Verdict", "The answer to: does reusing the pretrained model help here? Helps, no practical difference, harms, "
+     "or inconclusive when the rows cannot tell yet."),
+    ("Margin", "The smallest difference that matters in practice. Differences below it are called no practical "
+     "difference, even when they are real."),
+    ("Candidate", "One way to build the model: a pretrained source with a strategy (which of its parts may learn), "
+     "or a control."),
+    ("Control", "A candidate that reuses nothing. If the reused model does not beat the best control, reuse did "
+     "not help."),
+    ("Fold", "The rows are cut into parts. Each part in turn is kept back and scored by a model that learnt from "
+     "the others, so every candidate gets several independent scores."),
+    ("Holdout", "Rows that no candidate saw while it was being built or chosen. They are scored at the end; every "
+     "further look makes them a little less trustworthy."),
+    ("Interval", "The range in which the true value probably lies (95%). Short is sure, long is unsure; it is "
+     "written in brackets after the number."),
+    ("Calibration", "Whether a probability means what it says: of all the rows given 80%, about 80% should be right. "
+     "The calibration error (ECE) is the average gap; 0 is perfect."),
+    ("Brier score and log-loss", "Two measures of how good probabilities are, in which being sure and wrong costs most. "
+     "Lower is better."),
+    ("Precision, recall, F1", "Precision: of the rows given this label, how many truly have it. Recall: of the rows "
+     "that truly have it, how many were found. F1 combines both; 1 is perfect."),
+    ("Under-trained", "The candidate was still improving when its training budget ended. A weak score is then no "
+     "proof against it."),
+    ("Frozen", "Not allowed to change while learning. Graft compares digests (fingerprints) of the weights before and "
+     "after, so this is verified, not assumed."),
+    ("Slice", "A part of the rows that share a value, such as one region or one channel. Hidden harm is a slice made "
+     "worse although the average is not."),
+    ("Abstain", "Leaving a row to a person because every automatic decision is expected to cost more."),
+)  # fmt: skip

@@ -1,0 +1,109 @@
+"""The report: one HTML page, whole in itself.
+
+Decisions: nothing is loaded from anywhere and nothing runs (no script at all; a content security policy says so to the
+browser); everything printed is escaped by default and cleaned of control characters; long lists fold with the
+browser's own means and unfold in print; the same record gives the same bytes.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from graft.core.files import write_text
+from graft.report import formats, views, words
+from graft.report.cautions import cautions
+from graft.report.glossary import GLOSSARY
+from graft.report.plots.bars import policy_plot, share_bar
+from graft.report.plots.candidates import candidate_plot, ranked
+from graft.report.plots.cost import cost_plot
+from graft.report.plots.headline import holdout_plot
+from graft.report.plots.learning import learning_plot, training_panels
+from graft.report.plots.reliability import reliability_plot
+from graft.study.record import StudyRecord
+
+
+def render_page(record: StudyRecord) -> str:
+    """The report of a study as HTML."""
+    curves = (Markup(""), ()) if record.learning_curve is None else learning_plot(record, record.learning_curve)
+    page = _environment().get_template("page.html.j2")
+    return page.render(
+        record=record,
+        style=Markup(_style()),
+        metric=words.metric_words(record.metric),
+        badge=views.BADGES[record.verdict.outcome],
+        chosen=words.facts_of(record, record.verdict.chosen),
+        control=words.best_control(record),
+        shipped=words.facts_of(record, record.verdict.shipped),
+        cautions=cautions(record),
+        ranked=ranked(record),
+        unit=record.decision.unit or "cost units",
+        confusion=views.confusion_view(record.decision.confusion),
+        classes=views.weakest_first(record.classes),
+        learning_plot=curves[0],
+        learning_legend=curves[1],
+        training=training_panels(record),
+        glossary=GLOSSARY,
+        first=views.FIRST,
+    )
+
+
+def write_page(record: StudyRecord, path: Path) -> None:
+    """Write the report of a study to ``path``, whole or not at all."""
+    write_text(path, render_page(record))
+
+
+def _printed(value: object) -> object:
+    """What an expression in a template prints: text without control characters, a dash for nothing."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
+        return formats.NOTHING
+    return formats.clean(value) if isinstance(value, str) else value
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("graft.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formats.number,
+        "count": formats.count,
+        "large": formats.large,
+        "percent": formats.percent,
+        "duration": formats.duration,
+        "memory": formats.memory,
+        "interval": formats.with_interval,
+        "excerpt": formats.excerpt,
+        "plural": formats.plural,
+        "called": words.choice_name,
+        "gain": words.gain_words,
+        "meaning": words.strategy_meaning,
+        "bar": share_bar,
+    }
+    environment.globals |= {
+        "candidate_plot": candidate_plot,
+        "cost_plot": cost_plot,
+        "holdout_plot": holdout_plot,
+        "reliability_plot": reliability_plot,
+        "policy_plot": policy_plot,
+        "planned": views.planned,
+        "reasons_aside": views.reasons_aside,
+        "shipping_words": views.shipping_words,
+        "tied_words": views.tied_words,
+    }
+    return environment
+
+
+@cache
+def _style() -> str:
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), "style.css")[0]

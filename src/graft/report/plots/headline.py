@@ -1,0 +1,39 @@
+"""The answer as a picture: the chosen model and the best control on the holdout."""
+
+from markupsafe import Markup
+
+from graft.report.formats import known
+from graft.report.plots.axes import Axis, linear
+from graft.report.plots.canvas import Drawing
+from graft.report.words import best_control, choice_name, metric_words, short_name
+from graft.study.record import Span, StudyRecord
+
+ROW, TOP = 46.0, 4.0
+
+
+def holdout_plot(record: StudyRecord) -> Markup:
+    """Two dots with intervals; empty when the control was not scored on the holdout."""
+    holdout, metric, control = record.holdout, metric_words(record.metric), best_control(record)
+    if holdout.control_score is None or not known(holdout.score.mean) or not known(holdout.control_score.mean):
+        return Markup("")
+    against = record.verdict.control if control is None else short_name(control)
+    rows = ((short_name(record.verdict.chosen), holdout.score, "chosen"), (against, holdout.control_score, "control"))
+    spans = [metric.span(span) for _, span, _ in rows]
+    ends = [x for span in spans for x in (span.low, span.mean, span.high) if x is not None]
+    axis = linear(ends, 2, 98)
+    bottom = TOP + ROW * len(rows)
+    told = f"{choice_name(record.verdict.chosen)} {metric.show(rows[0][1])}; {against} {metric.show(rows[1][1])}."
+    drawing = Drawing("plot-holdout", bottom + 24, f"{metric.title} on the holdout", told)
+    drawing.columns(axis, TOP, bottom)
+    for index, (name, score, kind) in enumerate(rows):
+        top = TOP + ROW * index
+        drawing.text((0, top + 15), name, f"name {kind}")
+        drawing.text((100, top + 15), metric.score(score), f"value {kind}", anchor="end")
+        _dot(drawing, axis, metric.span(score), top + 30, kind)
+    return drawing.svg()
+
+
+def _dot(drawing: Drawing, axis: Axis, span: Span, y: float, kind: str) -> None:
+    if span.low is not None and span.high is not None and known(span.low) and known(span.high):
+        drawing.line((axis.at(span.low), y), (axis.at(span.high), y), f"interval {kind}")
+    drawing.dot((axis.at(span.mean), y), 6, f"dot {kind}")

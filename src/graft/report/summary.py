@@ -1,0 +1,105 @@
+"""The summary in the terminal: the answer first, then what it rests on.
+
+Decisions: no boxes and no signs beyond plain letters, so that it reads the same in a file; colour only repeats what
+the words say, and rich leaves it out when nobody is watching; texts are never parsed as markup.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from graft.report.cautions import cautions
+from graft.report.formats import clean, duration, known, percent, plural, with_interval
+from graft.report.plots.candidates import ranked
+from graft.report.views import shipping_words, tied_words
+from graft.report.words import best_control, choice_name, gain_words, metric_words
+from graft.study.record import CandidateFacts, StudyRecord
+
+_COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}
+
+
+def print_summary(record: StudyRecord, console: Console, report_path: Path | None = None) -> None:
+    """Print the summary of a study; ``report_path`` is where the page was written."""
+    console.print(summary_text(record))
+    if report_path is not None:
+        console.print(Text.assemble("\nReport: ", (clean(str(report_path)), "bold")), soft_wrap=True)
+
+
+def summary_text(record: StudyRecord) -> RenderableType:
+    """The summary of a study, to be printed at any width."""
+    return Group(*_parts(record))
+
+
+def _parts(record: StudyRecord) -> Iterator[RenderableType]:
+    verdict = record.verdict
+    yield Text("")
+    yield Text.assemble((verdict.outcome.upper(), f"bold {_COLOURS[verdict.outcome]}"))
+    yield Text(clean(verdict.sentence), "bold")
+    yield Text(clean(verdict.reason))
+    yield Text(clean(" ".join(part for part in (shipping_words(record), tied_words(record)) if part)))
+    yield Text("")
+    yield _table(record)
+    yield Text("")
+    yield from (Text(clean(line)) for line in _numbers(record))
+    yield from _list("Mind:", [one.text for one in cautions(record)], "yellow")
+    yield from _list("Next:", list(record.next_steps), "bold")
+
+
+def _table(record: StudyRecord) -> Table:
+    metric = metric_words(record.metric)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    table.add_column("candidate", overflow="fold")
+    table.add_column(f"{metric.title} [low, high]", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    control = best_control(record)
+    for one in ranked(record):
+        chosen = (one.source, one.strategy) == (record.verdict.chosen.source, record.verdict.chosen.strategy)
+        table.add_row(
+            Text(clean(choice_name(one))),
+            Text(_score(record, one)),
+            Text(duration(one.seconds)),
+            Text(_flags(one, chosen=chosen, best=one is control)),
+            style="bold" if chosen else None,
+        )
+    return table
+
+
+def _score(record: StudyRecord, one: CandidateFacts) -> str:
+    return metric_words(record.metric).show(one.score).replace("(", "[").replace(")", "]").replace(" to ", ", ")
+
+
+def _flags(one: CandidateFacts, *, chosen: bool, best: bool) -> str:
+    flags = ["chosen"] if chosen else ["best control"] if best else ["control"] if one.kind == "control" else []
+    return ", ".join(flags + (["under-trained"] if one.under_trained else []))
+
+
+def _numbers(record: StudyRecord) -> Iterator[str]:
+    metric, holdout, decision = metric_words(record.metric), record.holdout, record.decision
+    yield f"Margin: differences in {metric.title} below {record.margin:g} do not matter; {metric.direction}."
+    yield f"On {plural(holdout.rows, 'holdout row')}: {metric.title} {metric.show(holdout.score)}."
+    if holdout.difference is not None:
+        yield f"Against {record.verdict.control} there: {gain_words(holdout.difference)}."
+    if decision.policies:
+        policy = decision.policies[0]
+        left = f", {percent(policy.abstained)} left to a person" if policy.abstained else ""
+        yield f"Deciding costs {with_interval(policy.cost)} {decision.unit} per 1,000 rows{left}."
+    coverage = decision.calibration.interval_coverage
+    if coverage is not None and known(coverage.mean):
+        level = percent(decision.calibration.interval_level)
+        yield f"Prediction intervals meant to cover {level} cover {percent(coverage.mean)}."
+
+
+def _list(title: str, lines: list[str], style: str) -> Iterator[RenderableType]:
+    if not lines:
+        return
+    yield Text("")
+    yield Text(title, style)
+    for line in lines:
+        row = Table.grid(padding=(0, 1, 0, 0))
+        row.add_row(Text("-"), Text(clean(line)))
+        yield Padding(row, (0, 0, 0, 2))

@@ -1,0 +1,164 @@
+"""The control without a neural network: TF-IDF of words and character n-grams, and a solved head.
+
+Decisions: it is tuned with the same number of configurations as every candidate, because a control that is held back
+proves nothing; it is stored as a vocabulary and arrays, never as a pickle.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from graft.core.seeds import generator
+from graft.inputs.roles import Task
+
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
+_FEATURES = 50_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How texts are turned into counts. words, letters: n-gram ranges; (0, 0) for none."""
+
+    name: str
+    words: tuple[int, int]
+    letters: tuple[int, int]
+
+
+RECIPES = (
+    Recipe("words 1-2 and letters 2-5", (1, 2), (2, 5)),
+    Recipe("words 1-2", (1, 2), (0, 0)),
+    Recipe("letters 2-5", (0, 0), (2, 5)),
+    Recipe("words 1", (1, 1), (0, 0)),
+)
+
+
+@dataclass(frozen=True)
+class NgramEncoder:
+    """One fitted TF-IDF vocabulary.
+
+    terms: in the order of the columns. idf: float32, shape (terms,).
+    """
+
+    analyzer: str
+    ngrams: tuple[int, int]
+    terms: tuple[str, ...]
+    idf: np.ndarray
+
+    def encode(self, texts: tuple[str, ...]) -> sparse.csr_matrix:
+        """Sparse TF-IDF rows of unit length, shape (rows, terms)."""
+        vectorizer = _vectorizer(self.analyzer, self.ngrams, {term: place for place, term in enumerate(self.terms)})
+        vectorizer.idf_ = self.idf.astype(np.float64)
+        return vectorizer.transform(texts)
+
+
+def _vectorizer(analyzer: str, ngrams: tuple[int, int], vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
+    limits = {} if vocabulary is not None else {"min_df": 1 if analyzer == "word" else 2, "max_features": _FEATURES}
+    return TfidfVectorizer(
+        analyzer=analyzer,
+        ngram_range=ngrams,
+        sublinear_tf=True,
+        strip_accents="unicode",
+        token_pattern=r"(?u)\b\w+\b" if analyzer == "word" else None,
+        vocabulary=vocabulary,
+        dtype=np.float32,
+        **limits,
+    )
+
+
+def fit_ngrams(texts: tuple[str, ...], recipe: Recipe) -> tuple[NgramEncoder, ...]:
+    """Vocabularies of the training texts; a text set without any term gives none."""
+    found = []
+    for analyzer, ngrams in (("word", recipe.words), ("char_wb", recipe.letters)):
+        if ngrams == (0, 0):
+            continue
+        vectorizer = _vectorizer(analyzer, ngrams)
+        try:
+            vectorizer.fit(texts)
+        except ValueError:
+            # scikit-learn's way to say that no term was left.
+            continue
+        terms = vectorizer.get_feature_names_out()
+        found.append(NgramEncoder(analyzer, ngrams, tuple(map(str, terms)), vectorizer.idf_.astype(np.float32)))
+    return tuple(found)
+
+
+def encode_ngrams(encoders: tuple[NgramEncoder, ...], texts: tuple[str, ...], extra: np.ndarray) -> sparse.csr_matrix:
+    """TF-IDF and the extra columns side by side, shape (rows, terms + width)."""
+    blocks = [encoder.encode(texts) for encoder in encoders]
+    return sparse.csr_matrix(sparse.hstack([*blocks, sparse.csr_matrix(extra)], format="csr", dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class SparseHead:
+    """Scores are ``rows @ weight.T + bias``; the strength is the one with the lowest held-in loss."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+    strength: float
+    held_loss: float
+
+
+def solve_sparse(
+    rows: sparse.csr_matrix, targets: np.ndarray, *, task: Task, outputs: int, weights: np.ndarray, seed: int
+) -> SparseHead:
+    """The head of the control; strengths are chosen on a held-in fifth and refitted on all rows."""
+    rng = generator(seed, "classical")
+    order = rng.permutation(len(targets))
+    if targets.ndim == 1 and task is not Task.REGRESSION:
+        order = order[np.argsort(targets[order], kind="stable")]
+    held = np.zeros(len(targets), bool)
+    held[order[:: max(2, min(5, len(order)))]] = True
+    losses = []
+    for strength in STRENGTHS:
+        weight, bias = _solve(rows[~held], targets[~held], task, outputs, weights, strength)
+        losses.append(_loss(rows[held] @ weight.T + bias, targets[held], task))
+        if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
+            break
+    best = int(np.argmin(losses))
+    weight, bias = _solve(rows, targets, task, outputs, weights, STRENGTHS[best])
+    return SparseHead(weight.astype(np.float32), bias.astype(np.float32), STRENGTHS[best], float(losses[best]))
+
+
+def _solve(
+    rows: sparse.csr_matrix, targets: np.ndarray, task: Task, outputs: int, weights: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    weight, bias = np.zeros((outputs, rows.shape[1])), np.full(outputs, -20.0)
+    if task is Task.REGRESSION:
+        model = Ridge(alpha=10 / strength, solver="lsqr").fit(rows, targets)
+        return np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+    if task is Task.MULTILABEL:
+        for label in range(outputs):
+            column = targets[:, label].astype(int)
+            if column.min() == column.max():
+                bias[label] = 6.0 if column[0] else -6.0
+                continue
+            model = LogisticRegression(C=strength, max_iter=300, class_weight={0: 1.0, 1: float(weights[label])})
+            model.fit(rows, column)
+            weight[label], bias[label] = model.coef_[0], model.intercept_[0]
+        return weight, bias
+    present = np.unique(targets)
+    if len(present) == 1:
+        bias[present[0]] = 0.0
+        return weight, bias
+    model = LogisticRegression(C=strength, max_iter=300, class_weight={int(c): float(weights[c]) for c in present})
+    model.fit(rows, targets)
+    if len(present) == 2:
+        # scikit-learn keeps one row for two classes; two opposite halves are the same model.
+        weight[present] = np.stack([-model.coef_[0], model.coef_[0]]) / 2
+        bias[present] = np.array([-model.intercept_[0], model.intercept_[0]]) / 2
+    else:
+        weight[present], bias[present] = model.coef_, model.intercept_
+    return weight, bias
+
+
+def _loss(logits: np.ndarray, targets: np.ndarray, task: Task) -> float:
+    if task is Task.REGRESSION:
+        return float(np.square(logits[:, 0] - targets).mean())
+    if task is Task.MULTILABEL:
+        return float((np.logaddexp(0, logits) - targets * logits).mean())
+    shifted = logits - logits.max(1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return float(-log_p[np.arange(len(targets)), targets].mean())

@@ -1,0 +1,271 @@
+"""One trial: a candidate learns from some rows and scores others.
+
+Decision: one entry for every candidate and control, with the same rows, the same number of configurations and the same
+steps; what differs between strategies lives in their own files.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graft.core.memory import peak_memory
+from graft.core.seeds import derive
+from graft.inputs.roles import Task
+from graft.representations.sources import Source, randomised
+from graft.scores.classical import RECIPES, encode_ngrams, fit_ngrams, solve_sparse
+from graft.scores.columns import ColumnEncoder, fit_columns
+from graft.scores.freezing import FreezeRecord
+from graft.scores.linear import LinearHead, class_weights, solve_head
+from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
+from graft.scores.strategies import Kind, Strategy
+from graft.scores.training import CurvePoint
+from graft.scores.tuning import Job, assemble, predict_logits, tune
+from graft.scores.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A source with a strategy, or a control. source: None for controls without a backbone.
+
+    label: an extra word that tells apart two candidates that are otherwise the same.
+    """
+
+    strategy: Strategy
+    source: Source | None = None
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name in tables: ``minilm frozen``, ``classical``."""
+        return " ".join(filter(None, (self.source.reference if self.source else "", str(self.strategy), self.label)))
+
+    @property
+    def kind(self) -> str:
+        """``transfer`` or ``control``."""
+        return "control" if self.strategy.is_control else "transfer"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every candidate may use: configurations tried, and optimiser steps a configuration."""
+
+    configurations: int = 1
+    steps: int = 200
+    batch: int = 16
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a trial gave.
+
+    scores: probabilities (rows, outputs) or values (rows,) of the evaluation rows. model: when it was asked for.
+    """
+
+    scores: np.ndarray
+    seconds: float
+    peak_mb: float
+    steps: int
+    trainable: int
+    under_trained: bool
+    configuration: str
+    curve: tuple[CurvePoint, ...]
+    freeze: FreezeRecord
+    notes: tuple[str, ...]
+    model: Model | None = None
+
+
+@dataclass(frozen=True)
+class _Problem:
+    bench: Workbench
+    candidate: Candidate
+    rows: np.ndarray
+    evaluate: np.ndarray
+    output: Output
+    targets: np.ndarray
+    columns: ColumnEncoder
+    weights: np.ndarray
+    budget: Budget
+    seed: int
+    keep: Path | None
+    on_step: Callable[[int], None]
+
+    @property
+    def extra(self) -> np.ndarray:
+        return self.columns.encode(self.bench.rows)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    scores: np.ndarray
+    trainable: int
+    freeze: FreezeRecord
+    configuration: str
+    model: Model | None
+    steps: int = 0
+    under_trained: bool = False
+    curve: tuple[CurvePoint, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def fit(
+    bench: Workbench,
+    candidate: Candidate,
+    rows: np.ndarray,
+    evaluate: np.ndarray,
+    *,
+    budget: Budget,
+    seed: int,
+    weights: str = "auto",
+    keep: Path | None = None,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> Fit:
+    """Learn from ``rows`` of the workbench and score the rows ``evaluate``.
+
+    weights: how class imbalance is handled (``auto``, ``balanced``, ``none``). keep: a folder; when given, the fitted
+    model is returned and whatever it needs on disk is written there. on_step: called with optimiser steps done.
+    """
+    output = output_of(bench.task, bench.targets[rows])
+    problem = _Problem(
+        bench=bench,
+        candidate=candidate,
+        rows=rows,
+        evaluate=evaluate,
+        output=output,
+        targets=output.standardise(bench.targets),
+        columns=fit_columns(bench.rows.take(rows)),
+        weights=class_weights(bench.targets[rows], bench.task, bench.outputs, mode=weights),
+        budget=budget,
+        seed=derive(seed, candidate.name),
+        keep=keep,
+        on_step=on_step,
+    )
+    kind = candidate.strategy.kind
+    steps = {Kind.MAJORITY: _majority, Kind.CLASSICAL: _classical, Kind.FROZEN: _frozen}
+    started = time.perf_counter()
+    with peak_memory() as peak:
+        outcome = steps.get(kind, _tuned)(problem)
+    return Fit(
+        scores=outcome.scores,
+        seconds=time.perf_counter() - started,
+        peak_mb=peak.megabytes,
+        steps=outcome.steps,
+        trainable=outcome.trainable,
+        under_trained=outcome.under_trained,
+        configuration=outcome.configuration,
+        curve=outcome.curve,
+        freeze=outcome.freeze,
+        notes=outcome.notes,
+        model=outcome.model,
+    )
+
+
+def _majority(problem: _Problem) -> _Outcome:
+    targets = problem.bench.targets[problem.rows]
+    task = problem.bench.task
+    if task in (Task.BINARY, Task.MULTICLASS):
+        level = np.bincount(targets, minlength=problem.bench.outputs) / len(targets)
+    else:
+        level = np.atleast_1d(targets.mean(0))
+    model = MajorityModel(problem.output, level.astype(np.float32))
+    scores = model.scores(problem.bench.rows.take(problem.evaluate))
+    return _Outcome(scores, len(level), FreezeRecord(0, len(level), ""), "", model)
+
+
+def _classical(problem: _Problem) -> _Outcome:
+    bench, rows = problem.bench, problem.rows
+    texts = tuple(bench.rows.texts[row] for row in rows)
+    best = None
+    for recipe in RECIPES[: problem.budget.configurations]:
+        encoders = fit_ngrams(texts, recipe)
+        matrix = encode_ngrams(encoders, texts, problem.extra[rows])
+        if not matrix.shape[1]:
+            continue
+        head = solve_sparse(
+            matrix,
+            problem.targets[rows],
+            task=bench.task,
+            outputs=bench.outputs,
+            weights=problem.weights,
+            seed=problem.seed,
+        )
+        if best is None or head.held_loss < best[2].held_loss:
+            best = (recipe, encoders, head)
+    if best is None:
+        # No recipe found a single term in the texts: all that is left is the share of each class.
+        return _majority(problem)
+    recipe, encoders, head = best
+    model = ClassicalModel(problem.output, encoders, problem.columns, head.weight, head.bias)
+    scores = model.scores(bench.rows.take(problem.evaluate))
+    size = head.weight.size + head.bias.size
+    return _Outcome(scores, size, FreezeRecord(0, size, ""), recipe.name, model)
+
+
+def _frozen(problem: _Problem) -> _Outcome:
+    bench, source = problem.bench, problem.candidate.source
+    assert source is not None
+    inputs = np.concatenate([bench.vectors(source), problem.extra], 1)
+    head = solve_head(
+        inputs[problem.rows],
+        problem.targets[problem.rows],
+        task=bench.task,
+        outputs=bench.outputs,
+        weights=problem.weights,
+        seed=problem.seed,
+    )
+    scores = problem.output.finish(head.logits(inputs[problem.evaluate]))
+    size = head.weight.size + head.bias.size
+    freeze = FreezeRecord(source.parameters, size, source.digest)
+    return _Outcome(scores, size, freeze, f"penalty {head.penalty:g}", _vector_model(problem, source, head))
+
+
+def _vector_model(problem: _Problem, source: Source, head: LinearHead) -> VectorModel:
+    return VectorModel(problem.output, source, problem.columns, head.weight, head.bias)
+
+
+def _tuned(problem: _Problem) -> _Outcome:
+    source = problem.candidate.source
+    assert source is not None
+    if problem.candidate.strategy.kind is Kind.SCRATCH and source.pretrained:
+        source = randomised(source, seed=problem.seed % (1 << 31))
+    job = Job(
+        bench=problem.bench,
+        source=source,
+        strategy=problem.candidate.strategy,
+        rows=problem.rows,
+        targets=problem.targets,
+        extra=problem.extra,
+        weights=problem.weights,
+        steps=problem.budget.steps,
+        batch=problem.budget.batch,
+        seed=problem.seed,
+        on_step=problem.on_step,
+    )
+    tuned = tune(job, configurations=problem.budget.configurations)
+    scores = problem.output.finish(predict_logits(tuned, job, problem.evaluate))
+    model = None
+    if problem.keep is not None:
+        if tuned.network is None:
+            assert tuned.head is not None
+            model = _vector_model(problem, source, tuned.head)
+        else:
+            weight = tuned.network.head.weight.detach().cpu().numpy().copy()
+            bias = tuned.network.head.bias.detach().cpu().numpy().copy()
+            body = assemble(tuned, job)
+            name = f"{source.reference} tuned ({problem.candidate.strategy})"
+            saved = save_tuned_body(body, source, problem.keep / "source", reference=name)
+            model = VectorModel(problem.output, saved, problem.columns, weight, bias)
+    return _Outcome(
+        scores,
+        tuned.freeze.trained,
+        tuned.freeze,
+        tuned.configuration,
+        model,
+        tuned.log.steps,
+        tuned.log.under_trained,
+        tuned.log.curve,
+        tuned.notes,
+    )
+

@@ -1,0 +1,239 @@
+"""Fitted models: what turns rows into scores, and back from disk.
+
+Decisions: whatever was tuned is, once training is over, a source directory of its own with a linear head on its vectors, so
+there is one way to predict for every strategy; models predict in float32, because a saved model must say the same on
+another processor; arrays go to safetensors and the rest to JSON, so loading runs no code.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+
+from graft.core.errors import BundleError
+from graft.core.files import whole_file, write_json
+from graft.core.progress import SILENT, Progress
+from graft.inputs.dataset import Dataset
+from graft.inputs.roles import Task
+from graft.representations.encoder import Encoder
+from graft.representations.safetensors_file import check_safetensors
+from graft.representations.sources import Source, read_directory
+from graft.scores.classical import NgramEncoder, encode_ngrams
+from graft.scores.columns import ColumnEncoder
+
+_SIDE_FILES = ("*.json", "*.txt", "*.model", "1_Pooling/config.json", "README.md", "LICENSE*")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What raw scores mean: the task, and for regression the target's mean and deviation."""
+
+    task: Task
+    mean: float = 0.0
+    scale: float = 1.0
+
+    def finish(self, logits: np.ndarray) -> np.ndarray:
+        """Probabilities, float64 (rows, outputs); values, float64 (rows,), for regression."""
+        logits = np.asarray(logits, np.float64)
+        if self.task is Task.REGRESSION:
+            return np.asarray(logits[:, 0] * self.scale + self.mean)
+        if self.task is Task.MULTILABEL:
+            return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
+        exponent = np.exp(logits - logits.max(1, keepdims=True))
+        return np.asarray(exponent / exponent.sum(1, keepdims=True))
+
+    def standardise(self, targets: np.ndarray) -> np.ndarray:
+        """Targets as a head sees them: class numbers, a float32 matrix, or standardised values."""
+        if self.task is Task.REGRESSION:
+            return np.asarray((targets - self.mean) / self.scale, np.float32)
+        return np.asarray(targets, np.float32 if self.task is Task.MULTILABEL else np.int64)
+
+
+def output_of(task: Task, targets: np.ndarray) -> Output:
+    """The output for training targets."""
+    if task is not Task.REGRESSION:
+        return Output(task)
+    return Output(task, float(np.mean(targets)), float(np.std(targets)) or 1.0)
+
+
+class Model(Protocol):
+    """A fitted model."""
+
+    @property
+    def kind(self) -> str:
+        """Its name on disk."""
+        ...
+
+    def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """Probabilities (rows, outputs) or values (rows,), float64."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What JSON can hold of it."""
+        ...
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What safetensors hold of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class MajorityModel:
+    """Says the same of every row: the shares of the training rows."""
+
+    output: Output
+    level: np.ndarray
+    kind = "majority"
+
+    def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """The shares, repeated."""
+        repeated = np.repeat(self.level[None, :].astype(np.float64), len(rows), axis=0)
+        return repeated[:, 0] if self.output.task is Task.REGRESSION else repeated
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing beyond the output."""
+        return {}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The shares."""
+        return {"level": self.level}
+
+
+@dataclass(frozen=True)
+class ClassicalModel:
+    """TF-IDF and a linear head."""
+
+    output: Output
+    encoders: tuple[NgramEncoder, ...]
+    columns: ColumnEncoder
+    weight: np.ndarray
+    bias: np.ndarray
+    kind = "classical"
+
+    def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """Finished scores."""
+        matrix = encode_ngrams(self.encoders, rows.texts, self.columns.encode(rows))
+        return self.output.finish(matrix @ self.weight.T + self.bias)
+
+    def facts(self) -> dict[str, Any]:
+        """Vocabularies."""
+        encoders = [
+            {"analyzer": one.analyzer, "ngrams": list(one.ngrams), "terms": list(one.terms)} for one in self.encoders
+        ]
+        return {"encoders": encoders, "columns": asdict(self.columns)}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Weights."""
+        idf = {f"idf.{number}": one.idf for number, one in enumerate(self.encoders)}
+        return {"weight": self.weight, "bias": self.bias, **idf}
+
+
+@dataclass(frozen=True)
+class VectorModel:
+    """A source, whose weights may have been tuned, and a linear head on its vectors."""
+
+    output: Output
+    source: Source
+    columns: ColumnEncoder
+    weight: np.ndarray
+    bias: np.ndarray
+    kind = "vectors"
+
+    def vectors(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """Pooled vectors in float32, shape (rows, dimension)."""
+        return self.encoder.vectors(rows.texts, progress=progress)[0]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of its source; one for the life of the model, so weights are read once."""
+        held = self.__dict__.get("_encoder")
+        if held is None:
+            held = Encoder(self.source, precision=torch.float32)
+            object.__setattr__(self, "_encoder", held)
+        return held
+
+    def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """Finished scores."""
+        return self.scores_of(self.vectors(rows, progress=progress), rows)
+
+    def scores_of(self, vectors: np.ndarray, rows: Dataset) -> np.ndarray:
+        """Finished scores of rows whose vectors are known."""
+        return self.output.finish(np.concatenate([vectors, self.columns.encode(rows)], 1) @ self.weight.T + self.bias)
+
+    def facts(self) -> dict[str, Any]:
+        """Where it came from."""
+        return {
+            "columns": asdict(self.columns),
+            "source": {"reference": self.source.reference, "revision": self.source.revision},
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The head."""
+        return {"weight": self.weight, "bias": self.bias}
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write ``model.json``, ``model.safetensors`` and, for a source, the directory ``source``."""
+    output = asdict(model.output)  # type: ignore[attr-defined]
+    write_json(folder / "model.json", {"kind": model.kind, "output": output, **model.facts()})
+    with whole_file(folder / "model.safetensors") as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in model.arrays().items()}, temporary)
+    if isinstance(model, VectorModel) and model.source.directory != folder / "source":
+        copy_source(model.source, folder / "source")
+
+
+def copy_source(source: Source, folder: Path) -> None:
+    """Copy the files of a source that are needed to use it."""
+    names = {path for pattern in _SIDE_FILES for path in source.directory.glob(pattern)}
+    names |= {source.directory / name for name in source.weight_files}
+    for path in sorted(names):
+        with whole_file(folder / path.relative_to(source.directory)) as temporary:
+            shutil.copyfile(path, temporary)
+
+
+def save_tuned_body(body: Any, source: Source, folder: Path, *, reference: str) -> Source:
+    """Write a tuned backbone as a source directory of its own, and describe it."""
+    copy_source(replace(source, weight_files=()), folder)
+    (folder / "model.safetensors.index.json").unlink(missing_ok=True)
+    state = {name: value.detach().cpu().contiguous().numpy() for name, value in body.state_dict().items()}
+    with whole_file(folder / "model.safetensors") as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
+    return read_directory(folder, reference=reference)
+
+
+def load_model(folder: Path) -> Model:
+    """Read a model written by save_model. Raises BundleError when the files do not fit together."""
+    try:
+        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        check_safetensors(folder / "model.safetensors")
+        arrays = load_file(folder / "model.safetensors")
+        output = Output(Task(facts["output"]["task"]), facts["output"]["mean"], facts["output"]["scale"])
+        if facts["kind"] == "majority":
+            return MajorityModel(output, arrays["level"])
+        columns = _columns(facts["columns"])
+        if facts["kind"] == "classical":
+            encoders = tuple(
+                NgramEncoder(one["analyzer"], tuple(one["ngrams"]), tuple(one["terms"]), arrays[f"idf.{number}"])
+                for number, one in enumerate(facts["encoders"])
+            )
+            return ClassicalModel(output, encoders, columns, arrays["weight"], arrays["bias"])
+        stated = facts["source"]
+        source = read_directory(folder / "source", reference=stated["reference"], revision=stated["revision"])
+        return VectorModel(output, source, columns, arrays["weight"], arrays["bias"])
+    except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+        raise BundleError(
+            f"{folder} does not hold a model Graft can read ({type(error).__name__}: {error})",
+            needed="model.json and model.safetensors as Graft wrote them",
+            fix="copy the bundle again",
+        ) from error
+
+
+def _columns(facts: dict[str, Any]) -> ColumnEncoder:
+    return ColumnEncoder(
+        tuple(facts["means"]), tuple(facts["scales"]), tuple(tuple(known) for known in facts["categories"])
+    )

@@ -1,0 +1,210 @@
+"""The training loop.
+
+Decisions: the budget is optimiser steps, the same for every candidate; the rate warms up and then falls to zero by the end of
+the budget; after every pass the held-in log-loss is measured and the best state kept, the starting state (a solved head)
+included, so tuning never leaves a worse model than it began with; a loss that leaves the numbers stops at once and falls
+back to the best state.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from graft.core.errors import Diverged
+from graft.core.seeds import generator
+from graft.inputs.roles import Task
+from graft.representations.backbone import device, native_precision
+from graft.scores.feed import Feed, reading_batches, training_batches
+from graft.scores.linear import loss_of
+from graft.scores.network import Network
+
+_CLIP = 1.0
+_STILL_FALLING = 0.01
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    steps: optimiser steps. batch: rows. rate: of the highest layer. patience: passes without a better held-in loss.
+    """
+
+    steps: int
+    batch: int = 16
+    rate: float = 5e-5
+    head_rate: float = 1e-3
+    decay: float = 0.9
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    patience: int = 3
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Losses after a number of steps; ``train`` is the mean since the point before (NaN at the start)."""
+
+    step: int
+    train: float
+    held: float
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """What happened.
+
+    best_step: the step whose state was kept. under_trained: still improving when the budget ended. diverged: a plain
+    message when the loss left the numbers, else empty.
+    """
+
+    curve: tuple[CurvePoint, ...]
+    steps: int
+    best_step: int
+    under_trained: bool
+    diverged: str
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows with their targets, for a network.
+
+    targets: class numbers int64, 0/1 float32 matrix, or standardised float32 values. extra: float32 (rows, width).
+    """
+
+    feed: Feed
+    extra: np.ndarray
+    targets: np.ndarray
+
+
+def train(
+    network: Network,
+    groups: list[dict[str, object]],
+    examples: Examples,
+    *,
+    train_rows: np.ndarray,
+    held_rows: np.ndarray,
+    task: Task,
+    weights: np.ndarray,
+    schedule: Schedule,
+    seed: int,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> TrainingLog:
+    """Train ``network`` in place and leave it in its best state, in eval mode."""
+    where = device()
+    network.to(where)
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(groups, fused=True)
+    base = [float(group["lr"]) for group in optimiser.param_groups]
+    class_weight = torch.from_numpy(weights).to(where)
+    rng = generator(seed, "batches")
+    best = _Best(network)
+    curve = [CurvePoint(0, math.nan, held_loss(network, examples, held_rows, task, weights))]
+    best.offer(0, curve[0].held)
+    step, stale, diverged = 0, 0, ""
+    torch.manual_seed(seed)
+    while step < schedule.steps and stale < schedule.patience and not diverged:
+        network.train()
+        losses: list[float] = []
+        for rows in training_batches(examples.feed.lengths, train_rows, schedule.batch, rng):
+            factor = _factor(step, schedule)
+            for group, rate in zip(optimiser.param_groups, base, strict=True):
+                group["lr"] = rate * factor
+            loss = _loss(network, examples, rows, task, class_weight)
+            loss.backward()
+            nn.utils.clip_grad_norm_(trainable, _CLIP, foreach=True)
+            optimiser.step()
+            optimiser.zero_grad()
+            losses.append(float(loss.detach()))
+            step += 1
+            on_step(1)
+            if not math.isfinite(losses[-1]):
+                diverged = f"the loss became {losses[-1]} at step {step} (rate {schedule.rate:g})"
+                break
+            if step >= schedule.steps:
+                break
+        held = math.inf if diverged else held_loss(network, examples, held_rows, task, weights)
+        curve.append(CurvePoint(step, float(np.mean(losses)), held))
+        stale = 0 if best.offer(step, held) else stale + 1
+    best.restore()
+    network.eval()
+    if diverged and best.step == 0 and not math.isfinite(curve[0].held):
+        raise Diverged(f"training diverged: {diverged}", needed="a finite loss", fix="lower the learning rate")
+    return TrainingLog(tuple(curve), step, best.step, _under_trained(curve, step, schedule), diverged)
+
+
+def _under_trained(curve: list[CurvePoint], step: int, schedule: Schedule) -> bool:
+    if step < schedule.steps or len(curve) < 3:
+        return False
+    before, last = min(point.held for point in curve[:-1]), curve[-1].held
+    return last < before * (1 - _STILL_FALLING)
+
+
+def _factor(step: int, schedule: Schedule) -> float:
+    warm = max(1, round(schedule.warmup * schedule.steps))
+    if step < warm:
+        return (step + 1) / warm
+    return max(0.0, (schedule.steps - step) / max(1, schedule.steps - warm))
+
+
+def _loss(
+    network: Network, examples: Examples, rows: np.ndarray, task: Task, weights: torch.Tensor
+) -> torch.Tensor:
+    where = device()
+    inputs = {name: value.to(where) for name, value in examples.feed.batch(rows).items()}
+    extra = torch.from_numpy(examples.extra[rows]).to(where)
+    targets = torch.from_numpy(examples.targets[rows]).to(where)
+    with torch.autocast(where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
+        logits = network(inputs, extra)
+    return loss_of(logits.float(), targets, task, weights)
+
+
+def logits_of(network: Network, examples: Examples, rows: np.ndarray) -> np.ndarray:
+    """Logits of rows in eval mode, float32, shape (rows, outputs), in the order of ``rows``."""
+    where = device()
+    network.eval()
+    place = {int(row): number for number, row in enumerate(rows)}
+    found = np.zeros((len(rows), network.head.out_features), np.float32)
+    with torch.inference_mode():
+        for batch in reading_batches(examples.feed.lengths, rows):
+            inputs = {name: value.to(where) for name, value in examples.feed.batch(batch).items()}
+            extra = torch.from_numpy(examples.extra[batch]).to(where)
+            with torch.autocast(where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
+                logits = network(inputs, extra)
+            found[[place[int(row)] for row in batch]] = logits.float().cpu().numpy()
+    return found
+
+
+def held_loss(network: Network, examples: Examples, rows: np.ndarray, task: Task, weights: np.ndarray) -> float:
+    """Mean loss of held-in rows."""
+    if not len(rows):
+        return math.inf
+    logits = torch.from_numpy(logits_of(network, examples, rows))
+    return float(loss_of(logits, torch.from_numpy(examples.targets[rows]), task, torch.from_numpy(weights)))
+
+
+class _Best:
+    """The best state so far: copies of what may change, and nothing else."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._loss = math.inf
+        self._state: list[torch.Tensor] = []
+        self.step = 0
+
+    def _changing(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self._network.parameters() if parameter.requires_grad]
+
+    def offer(self, step: int, loss: float) -> bool:
+        if self._state and not loss < self._loss:
+            return False
+        self._loss, self.step = loss, step
+        self._state = [parameter.detach().clone() for parameter in self._changing()]
+        return True
+
+    def restore(self) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self._changing(), self._state, strict=True):
+                parameter.copy_(value)

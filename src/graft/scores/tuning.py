@@ -1,0 +1,283 @@
+"""Changing the backbone: partial, LoRA, full, and from scratch.
+
+Decisions:
+- Tuning starts from a solved head (linear probe, then fine-tune; Kumar et al. 2022), but from one with a stronger penalty
+  than the best: a head that already fits its rows to the last leaves the backbone no gradient to learn from.
+- A held-in part decides how long to train, and whether tuning beats the solved head at all. Where labels are few that
+  part is too dear to give away, so training is then repeated on all rows for the steps found; the budget covers both.
+- The word embeddings outside a fold's vocabulary have no gradient and are left out of the optimiser.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from graft.core.seeds import derive
+from graft.inputs.roles import Task
+from graft.representations.backbone import quiet_transformers, upper_half
+from graft.representations.sources import Source
+from graft.representations.tokens import special_tokens
+from graft.scores.feed import ActivationFeed, Feed, TokenFeed
+from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
+from graft.scores.linear import LinearHead, loss_of, solve_head
+from graft.scores.network import (
+    Network,
+    Vocabulary,
+    layer_names,
+    restore_vocabulary,
+    shrink_vocabulary,
+    use_byte_dropout,
+)
+from graft.scores.strategies import Kind, Strategy
+from graft.scores.training import Examples, Schedule, TrainingLog, logits_of, train
+from graft.scores.workbench import Workbench
+
+START_PENALTY = 0.03
+REFIT_BELOW = 2000
+HELD_SHARE = 8
+LORA_RANK = 8
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates of one configuration."""
+
+    rate: float
+    head_rate: float
+
+    def __str__(self) -> str:
+        """As a person reads it."""
+        return f"rate {self.rate:g}"
+
+
+CONFIGURATIONS: dict[Kind, tuple[Rates, ...]] = {
+    Kind.FULL: (Rates(1e-4, 1e-3), Rates(5e-5, 1e-3), Rates(2e-4, 1e-3), Rates(2e-5, 1e-3)),
+    Kind.PARTIAL: (Rates(1e-4, 1e-3), Rates(2e-4, 1e-3), Rates(5e-5, 1e-3), Rates(4e-4, 1e-3)),
+    Kind.LORA: (Rates(1e-3, 1e-3), Rates(5e-4, 1e-3), Rates(2e-3, 1e-3), Rates(2e-4, 1e-3)),
+    Kind.SCRATCH: (Rates(5e-4, 2e-3), Rates(1e-3, 5e-3), Rates(2e-4, 1e-3), Rates(1e-4, 1e-3)),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training problem.
+
+    rows: positions in the workbench to learn from. targets: as a head sees them, for all rows of the workbench.
+    extra: encoded extra columns of all rows. weights: of the classes. steps: optimiser steps, both phases together.
+    """
+
+    bench: Workbench
+    source: Source
+    strategy: Strategy
+    rows: np.ndarray
+    targets: np.ndarray
+    extra: np.ndarray
+    weights: np.ndarray
+    steps: int
+    batch: int
+    seed: int
+    on_step: Callable[[int], None] = lambda step: None
+
+    @property
+    def boundary(self) -> int:
+        """Layers below the freeze boundary."""
+        return self.source.layers - self.strategy.layers
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned network, ready to predict, and what happened.
+
+    network: None when the solved head was kept. head: the solved head. vocabulary: of the network's embeddings.
+    """
+
+    network: Network | None
+    head: LinearHead | None
+    examples: Examples
+    vocabulary: Vocabulary | None
+    log: TrainingLog
+    freeze: FreezeRecord
+    configuration: str
+    notes: tuple[str, ...]
+
+
+def tune(job: Job, *, configurations: int) -> Tuned:
+    """Try the first ``configurations`` rates on a held-in part, then train the best on what the rows allow."""
+    inner, held = _held_in(job)
+    refit = len(job.rows) < REFIT_BELOW and len(held) > 0
+    rates = CONFIGURATIONS[job.strategy.kind][:configurations]
+    # Both phases, and every configuration, share the budget of steps.
+    schedule = Schedule(steps=max(1, job.steps), batch=job.batch)
+    tried = [(_run(job, inner, held, replace(schedule, rate=rate.rate, head_rate=rate.head_rate)), rate) for rate in rates]
+    best, rate = min(tried, key=lambda pair: _best_loss(pair[0].log))
+    if best.log.best_step > 0 and not _beats_solved(best, job, inner, held):
+        best = replace(best, log=replace(best.log, best_step=0))
+    notes = [f"{rate}: {best.log.diverged}"] if best.log.diverged else []
+    solved = _solve(job, job.rows) if job.strategy.kind is not Kind.SCRATCH else None
+    if best.log.best_step == 0 and solved is not None:
+        notes.append("tuning did not improve the held-in loss over the solved head, which was kept")
+        return replace(best, network=None, head=solved, configuration=str(rate), notes=tuple(notes))
+    if refit:
+        steps = max(1, round(best.log.best_step * len(job.rows) / len(inner)))
+        again = replace(schedule, steps=steps, rate=rate.rate, head_rate=rate.head_rate)
+        final = _run(job, job.rows, np.zeros(0, np.int64), again)
+        log = replace(best.log, steps=best.log.steps + final.log.steps)
+        best = replace(final, log=log)
+    return replace(best, head=solved, configuration=str(rate), notes=tuple(notes))
+
+
+def predict_logits(tuned: Tuned, job: Job, rows: np.ndarray) -> np.ndarray:
+    """Logits of rows of the workbench."""
+    if tuned.network is not None:
+        return logits_of(tuned.network, tuned.examples, rows)
+    assert tuned.head is not None
+    return tuned.head.logits(_head_inputs(job, rows))
+
+
+def assemble(tuned: Tuned, job: Job) -> Any:
+    """The whole tuned backbone with all its embeddings, its frozen part proven unchanged."""
+    assert tuned.network is not None
+    body = tuned.network.body
+    if job.strategy.kind is Kind.LORA:
+        body = body.merge_and_unload()
+    whole = job.bench.body(job.source)
+    if tuned.vocabulary is not None:
+        restore_vocabulary(body, tuned.vocabulary, whole.get_input_embeddings().weight)
+    if job.strategy.kind is not Kind.PARTIAL:
+        return body
+    names = layer_names(whole, job.source, job.source.layers)
+    below = [parameter for name, parameter in whole.named_parameters() if not name.startswith(names[job.boundary :])]
+    for parameter in below:
+        parameter.requires_grad_(False)
+    before, _ = frozen_digest([whole])
+    trained = body.state_dict()
+    upper = layer_names(body, job.source, job.strategy.layers)
+    state = whole.state_dict()
+    for old, new in zip(upper, names[job.boundary :], strict=True):
+        state.update({new + name.removeprefix(old): value for name, value in trained.items() if name.startswith(old)})
+    whole.load_state_dict(state)
+    verify_frozen(before, frozen_digest([whole])[0], f"{job.source.reference} ({job.strategy})")
+    return whole
+
+
+def _run(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tuned:
+    seed = derive(job.seed, str(job.strategy), len(rows))
+    body, vocabulary, feed = _body(job, seed)
+    network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
+    use_byte_dropout(network, seed)
+    head = None
+    if job.strategy.kind is Kind.SCRATCH:
+        network.draw_head(seed)
+    else:
+        head = _solve(job, rows, start=True)
+        network.set_head(head)
+    before, frozen = frozen_digest([network.body])
+    depth = job.strategy.layers if job.strategy.kind is Kind.PARTIAL else job.source.layers
+    schedule = replace(schedule, decay=1.0) if job.strategy.kind in (Kind.LORA, Kind.SCRATCH) else schedule
+    groups = parameter_groups(
+        network.body,
+        network.head,
+        layer_names(network.body, job.source, depth),
+        rate=schedule.rate,
+        head_rate=schedule.head_rate,
+        decay=schedule.decay,
+        weight_decay=schedule.weight_decay,
+    )
+    examples = Examples(feed, job.extra, job.targets)
+    log = train(
+        network,
+        groups,
+        examples,
+        train_rows=rows,
+        held_rows=held,
+        task=job.bench.task,
+        weights=job.weights,
+        schedule=schedule,
+        seed=seed,
+        on_step=job.on_step,
+    )
+    after, _ = frozen_digest([network.body])
+    verify_frozen(before, after, f"{job.source.reference} ({job.strategy})")
+    trained = sum(value.numel() for value in network.parameters() if value.requires_grad)
+    if job.strategy.kind is Kind.PARTIAL:
+        frozen += job.source.parameters - trained
+    elif vocabulary is not None:
+        frozen += (job.source.vocabulary - len(vocabulary.used)) * job.source.dimension
+    return Tuned(network, head, examples, vocabulary, log, FreezeRecord(frozen, trained, before), "", ())
+
+
+def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
+    kind = job.strategy.kind
+    body = job.bench.body(job.source)
+    if kind is Kind.PARTIAL:
+        return upper_half(body, job.source, job.boundary), None, ActivationFeed(job.bench.boundary(job.source, job.boundary))
+    tokens, pad = job.bench.tokens(job.source), special_tokens(job.source).pad
+    vocabulary = shrink_vocabulary(body, tokens.ids, pad)
+    if kind is Kind.LORA:
+        body = _with_lora(body, seed)
+    return body, vocabulary, TokenFeed(tokens, pad, vocabulary)
+
+
+def _with_lora(body: Any, seed: int) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=LORA_RANK, lora_alpha=2 * LORA_RANK, lora_dropout=0.0, use_rslora=True, target_modules="all-linear", bias="none"
+    )
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(body, config)
+
+
+def _head_inputs(job: Job, rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([job.bench.vectors(job.source)[rows], job.extra[rows]], 1)
+
+
+def _solve(job: Job, rows: np.ndarray, *, start: bool = False) -> LinearHead:
+    head = solve_head(
+        _head_inputs(job, rows),
+        job.targets[rows],
+        task=job.bench.task,
+        outputs=job.weights.shape[0],
+        weights=job.weights,
+        seed=job.seed,
+        **({"penalties": (START_PENALTY,)} if start else {}),
+    )
+    return head
+
+
+def _beats_solved(tuned: Tuned, job: Job, inner: np.ndarray, held: np.ndarray) -> bool:
+    """Whether tuning beats the solved head on the held-in rows, each at its own best temperature.
+
+    Probabilities are calibrated later in any case, so confidence alone must not decide here.
+    """
+    if job.strategy.kind is Kind.SCRATCH or not len(held):
+        return True
+    assert tuned.network is not None
+    tuned_logits = logits_of(tuned.network, tuned.examples, held)
+    solved_logits = _solve(job, inner).logits(_head_inputs(job, held))
+    return _tempered_loss(tuned_logits, job, held) < _tempered_loss(solved_logits, job, held)
+
+
+def _tempered_loss(logits: np.ndarray, job: Job, held: np.ndarray) -> float:
+    values, targets = torch.from_numpy(logits), torch.from_numpy(job.targets[held])
+    weights = torch.from_numpy(job.weights)
+    factors = (1.0,) if job.bench.task is Task.REGRESSION else np.geomspace(0.2, 5.0, 41)
+    return min(float(loss_of(values * float(factor), targets, job.bench.task, weights)) for factor in factors)
+
+
+def _held_in(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(derive(job.seed, "held in"))
+    order = rng.permutation(job.rows)
+    if job.bench.task in (Task.BINARY, Task.MULTICLASS):
+        order = order[np.argsort(job.targets[order], kind="stable")]
+    held = order[HELD_SHARE // 2 :: HELD_SHARE]
+    return np.setdiff1d(job.rows, held), np.sort(held)
+
+
+def _best_loss(log: TrainingLog) -> float:
+    return min(point.held for point in log.curve)

@@ -1,0 +1,96 @@
+"""Everything a study's candidates share: the rows, and what each source says about them, computed once.
+
+Decision: trials ask the workbench, and the workbench asks the cache; a frozen backbone is thus run once per distinct row
+of the whole study, however many heads, folds and seeds read from it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graft.core.progress import SILENT, Progress
+from graft.inputs.dataset import Dataset
+from graft.inputs.roles import Task
+from graft.representations.backbone import load_encoder
+from graft.representations.cache import ActivationCache, Ragged
+from graft.representations.encoder import EncodeReport, Encoder
+from graft.representations.sources import Source
+from graft.representations.tokens import TokenRows, tokenise
+
+
+@dataclass
+class Workbench:
+    """The rows of a study and their representations.
+
+    rows: with targets. requested, computed: rows asked of the backbones, and rows they ran for.
+    """
+
+    rows: Dataset
+    cache: ActivationCache | None = None
+    progress: Progress = SILENT
+    requested: int = 0
+    computed: int = 0
+    _vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    _boundaries: dict[tuple[str, int], Ragged] = field(default_factory=dict)
+    _tokens: dict[str, TokenRows] = field(default_factory=dict)
+    _bodies: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.rows.contract.task
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Targets of all rows, as the data set states them."""
+        assert self.rows.targets is not None, "a workbench holds labelled rows"
+        return self.rows.targets
+
+    @property
+    def outputs(self) -> int:
+        """Columns of the scores: classes, labels, or one."""
+        return max(1, len(self.rows.contract.labels))
+
+    def vectors(self, source: Source) -> np.ndarray:
+        """Pooled vectors of all rows, float32, shape (rows, dimension)."""
+        if source.digest not in self._vectors:
+            vectors, report = Encoder(source, cache=self._cache_for(source)).vectors(
+                self.rows.texts, progress=self.progress
+            )
+            self._count(report)
+            self._vectors[source.digest] = vectors
+        return self._vectors[source.digest]
+
+    def boundary(self, source: Source, layer: int) -> Ragged:
+        """Token activations of all rows after ``layer`` layers."""
+        key = (source.digest, layer)
+        if key not in self._boundaries:
+            ragged, report = Encoder(source, cache=self._cache_for(source)).boundary(
+                self.rows.texts, layer, progress=self.progress
+            )
+            self._count(report)
+            self._boundaries[key] = ragged
+        return self._boundaries[key]
+
+    def tokens(self, source: Source) -> TokenRows:
+        """Token numbers of all rows."""
+        if source.preprocessing not in self._tokens:
+            self._tokens[source.preprocessing] = tokenise(source, self.rows.texts)
+        return self._tokens[source.preprocessing]
+
+    def body(self, source: Source) -> Any:
+        """A fresh copy of the source's backbone, in float32."""
+        import copy
+
+        if source.digest not in self._bodies:
+            self._bodies = {source.digest: load_encoder(source)}
+        return copy.deepcopy(self._bodies[source.digest])
+
+    def _cache_for(self, source: Source) -> ActivationCache | None:
+        # Random weights are drawn anew for every seed; keeping what they say would only push useful rows out.
+        return self.cache if source.pretrained else None
+
+    def _count(self, report: EncodeReport) -> None:
+        self.requested += report.distinct
+        self.computed += report.computed

@@ -1,0 +1,201 @@
+"""Calibrators, conformal intervals, thresholds and costs against scikit-learn, scipy and hand-made examples."""
+
+import numpy as np
+import pytest
+from scipy import optimize, special
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from graft.decisions import (
+    CostTable,
+    Policy,
+    compare_policies,
+    cost_per_thousand,
+    fit_calibrator,
+    fit_conformal,
+    fit_method,
+    fit_policy,
+)
+
+
+def overconfident(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Positive scores that claim twice the log-odds they should, shifted by 0.5, and the labels."""
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(0, 1.2, rows)
+    return special.expit(2 * odds + 0.5), (rng.random(rows) < special.expit(odds)).astype(int)
+
+
+def two_class(positive: np.ndarray) -> np.ndarray:
+    return np.column_stack([1 - positive, positive])
+
+
+class Logits(ClassifierMixin, BaseEstimator):
+    """A model whose decision function is its input."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Logits":
+        self.classes_ = np.unique(y)
+        return self
+
+    def decision_function(self, X: np.ndarray) -> np.ndarray:
+        return X[:, 0]
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return (X[:, 0] > 0).astype(int)
+
+
+def test_platt_against_sklearn() -> None:
+    scores, targets = overconfident(400)
+    odds = special.logit(scores)[:, None]
+    oracle = CalibratedClassifierCV(FrozenEstimator(Logits().fit(odds, targets)), method="sigmoid").fit(odds, targets)
+    fitted = fit_method("platt", two_class(scores), targets, task="binary")
+    assert fitted.apply(two_class(scores))[:, 1] == pytest.approx(oracle.predict_proba(odds)[:, 1], abs=2e-4)
+
+
+def test_platt_against_logistic_regression() -> None:
+    """With many rows Platt's smoothing vanishes and plain logistic regression remains."""
+    scores, targets = overconfident(50_000)
+    oracle = LogisticRegression(C=np.inf).fit(special.logit(scores)[:, None], targets)
+    fitted = fit_method("platt", two_class(scores), targets, task="binary")
+    assert (fitted.slopes[0], fitted.biases[1]) == pytest.approx((oracle.coef_[0, 0], oracle.intercept_[0]), abs=2e-3)
+
+
+def test_temperature_against_scipy() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(800, 4))
+    targets = np.array([rng.choice(4, p=p) for p in special.softmax(logits, axis=1)])
+    scores = special.softmax(2.5 * logits, axis=1)
+
+    def loss(temperature: np.ndarray) -> float:
+        return -special.log_softmax(np.log(scores) / temperature[0], axis=1)[np.arange(800), targets].mean()
+
+    oracle = optimize.minimize(loss, [1.0], method="Nelder-Mead", options={"xatol": 1e-8}).x[0]
+    fitted = fit_method("temperature", scores, targets, task="multiclass")
+    assert fitted.temperature == pytest.approx(oracle, rel=1e-4)
+    assert fitted.temperature == pytest.approx(2.5, rel=0.15)
+
+
+def test_isotonic_against_sklearn() -> None:
+    scores, targets = overconfident(600)
+    oracle = IsotonicRegression(y_min=1 / 602, y_max=601 / 602, out_of_bounds="clip").fit(scores, targets)
+    both = np.column_stack([scores, scores])
+    fitted = fit_method("isotonic", both, np.column_stack([targets, targets]), task="multilabel")
+    new = np.linspace(0, 1, 57)
+    assert fitted.apply(np.column_stack([new, new]))[:, 1] == pytest.approx(oracle.predict(new))
+
+
+def test_platt_recovers_planted_class_biases() -> None:
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 1.5, size=(20_000, 3))
+    targets = np.array([rng.choice(3, p=p) for p in special.softmax(logits, axis=1)])
+    fitted = fit_method("platt", special.softmax(2 * logits + [1, 0, -1], axis=1), targets, task="multiclass")
+    assert fitted.slopes[0] == pytest.approx(0.5, abs=0.02)
+    assert fitted.biases[0] - fitted.biases[2] == pytest.approx(-1.0, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("distort", "method"),
+    [
+        (lambda odds: odds, "identity"),
+        (lambda odds: 3 * odds, "temperature"),
+        (lambda odds: 2 * odds + 1.5, "platt"),
+        (lambda odds: np.where(odds > 0, 6.0, 0.4) * odds, "isotonic"),
+    ],
+)
+def test_the_simplest_sufficient_method_is_chosen(distort, method: str) -> None:
+    rng = np.random.default_rng(3)
+    odds = rng.normal(0, 1.5, 6000)
+    targets = (rng.random(6000) < special.expit(odds)).astype(int)
+    scores = two_class(special.expit(distort(odds)))
+    choice = fit_calibrator(scores, targets, task="binary", folds=np.arange(6000) % 5, rng=rng)
+    assert choice.method == method
+    assert [one.method for one in choice.table] == ["identity", "temperature", "platt", "isotonic"]
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+def test_conformal_coverage(level: float) -> None:
+    """Skewed errors, 60 residuals: new values are covered at the level, whatever the distribution."""
+    rng = np.random.default_rng(4)
+    covered = []
+    for _ in range(400):
+        errors = rng.exponential(size=60) - 1
+        low, high = fit_conformal(errors, np.zeros(60), level=level).apply(np.zeros(50))
+        new = rng.exponential(size=50) - 1
+        covered.append(np.mean((low <= new) & (new <= high)))
+    assert np.mean(covered) == pytest.approx(np.ceil(61 * level) / 61, abs=0.01)  # the exact finite-sample value
+
+
+def test_normalised_conformal_widens_where_it_is_hard() -> None:
+    rng = np.random.default_rng(5)
+    scale = np.where(rng.random(4000) < 0.5, 1.0, 5.0)
+    errors = scale * rng.normal(size=4000)
+    interval = fit_conformal(errors[:2000], np.zeros(2000), level=0.9, scale=scale[:2000])
+    low, high = interval.apply(np.zeros(2000), scale[2000:])
+    inside = (low <= errors[2000:]) & (errors[2000:] <= high)
+    for width in (1.0, 5.0):
+        assert inside[scale[2000:] == width].mean() == pytest.approx(0.9, abs=0.03)
+
+
+def test_bayes_decisions_by_hand() -> None:
+    """Elkan (2001): act when p >= (c10 - c00) / (c10 - c00 + c01 - c11); here 1 / (1 + 9). Chow: abstain between."""
+    table = CostTable(unit="EUR", labels=("ok", "fraud"), cost=((0, 1), (9, 0)), abstain=(0.5, 0.5))
+    policy = Policy(task="binary", table=table)
+    assert (policy.threshold.lower, policy.threshold.upper) == (pytest.approx(0.5 / 9), pytest.approx(0.5))
+    decided = policy.decide(two_class(np.array([0.04, 0.07, 0.45, 0.55])))
+    assert decided.decided.tolist() == [0, -1, -1, 1]
+    assert decided.expected_cost == pytest.approx([0.36, 0.5, 0.5, 0.45])
+
+
+def test_policy_against_enumeration() -> None:
+    rng = np.random.default_rng(6)
+    table = CostTable(unit="EUR", labels=("a", "b", "c"), cost=((0, 2, 7), (1, 0, 3), (20, 4, 0)))
+    probabilities = rng.dirichlet(np.ones(3), 50)
+    decisions = Policy(task="multiclass", table=table).decide(probabilities)
+    for row, said, cost in zip(probabilities, decisions.decided, decisions.expected_cost, strict=True):
+        prices = [sum(row[true] * table.cost[true][option] for true in range(3)) for option in range(3)]
+        assert (said, cost) == (int(np.argmin(prices)), pytest.approx(min(prices)))
+
+
+def test_tuned_policy_is_cheaper_than_the_most_probable_class() -> None:
+    """Calibrated probabilities: the realised saving equals the expected one, and abstaining adds to it."""
+    rng = np.random.default_rng(7)
+    positive = rng.beta(0.6, 2, 4000)
+    targets = (rng.random(4000) < positive).astype(int)
+    table = CostTable(unit="EUR", labels=("ham", "phishing"), cost=((0, 1), (20, 0)), abstain=(0.4, 0.4))
+    policy = Policy(task="binary", table=table)
+    tuned, plain, fixed = compare_policies(policy, two_class(positive), targets, rng=rng)
+    assert tuned.cost.high < plain.cost.low
+    assert tuned.cost.mean < fixed.cost.mean
+    expected = 1000 * policy.decide(two_class(positive)).expected_cost.mean()
+    assert tuned.cost.low < expected < tuned.cost.high
+
+
+def test_label_thresholds_find_the_bayes_threshold() -> None:
+    rng = np.random.default_rng(8)
+    probabilities = rng.random((20_000, 2))
+    targets = (rng.random((20_000, 2)) < probabilities).astype(int)
+    table = CostTable(unit="EUR", labels=("none", "x", "y"), cost=((0, 1, 3), (4, 0, 0), (1, 0, 0)))
+    policy = fit_policy(probabilities, targets, task="multilabel", labels=("x", "y"), table=table)
+    assert policy.thresholds == pytest.approx((1 / 5, 3 / 4), abs=0.05)
+
+
+def test_f1_threshold_is_half_the_best_f1() -> None:
+    """Lipton et al. (2014): for calibrated probabilities the F1-optimal threshold is half of the optimal F1."""
+    rng = np.random.default_rng(9)
+    probabilities = rng.beta(1, 3, (40_000, 1))
+    targets = (rng.random((40_000, 1)) < probabilities).astype(int)
+    threshold = fit_policy(probabilities, targets, task="multilabel", labels=("x",)).thresholds[0]
+    said = probabilities[:, 0] >= threshold
+    f1 = 2 * (said & (targets[:, 0] == 1)).sum() / (said.sum() + targets.sum())
+    assert threshold == pytest.approx(f1 / 2, abs=0.03)
+
+
+def test_cost_interval_is_the_normal_one() -> None:
+    rng = np.random.default_rng(10)
+    costs = rng.choice([0.0, 1.0, 20.0], size=3000, p=[0.8, 0.15, 0.05])
+    estimate = cost_per_thousand(costs, rng=rng, unit="EUR", draws=4000)
+    error = 1000 * 1.96 * costs.std() / np.sqrt(3000)
+    assert estimate.low == pytest.approx(1000 * costs.mean() - error, rel=0.03)
+    assert estimate.high == pytest.approx(1000 * costs.mean() + error, rel=0.03)

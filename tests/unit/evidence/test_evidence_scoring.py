@@ -1,0 +1,206 @@
+"""Scored, metrics and intervals: what they refuse, and the edges."""
+
+import numpy as np
+import pytest
+
+from graft.core.errors import InputError
+from graft.evidence import (
+    Scored,
+    bootstrap_metric,
+    coverage,
+    default_metric,
+    ece,
+    evaluate,
+    fold_interval,
+    logme,
+    metric,
+    neighbour_agreement,
+    oriented_score,
+    paired_bootstrap_metric,
+    per_class,
+    reliability_bins,
+    slice_differences,
+    suspects,
+    wilson,
+)
+
+HALVES = np.full((4, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("task", "targets", "scores", "says"),
+    [
+        ("ranking", [0, 1], HALVES[:2], "the task 'ranking'"),
+        ("binary", [], np.zeros((0, 2)), "no rows"),
+        ("binary", [0, 1, 0], HALVES, "as many rows"),
+        ("binary", [0, 1, 0, 2], HALVES, "targets from 0 to 2"),
+        ("binary", [0, 1, 0, -1], HALVES, "targets from -1"),
+        ("binary", [0, 1, 0, 1], np.full((4, 3), 1 / 3), "two columns"),
+        ("binary", [0, 1, 0, 1], np.full((4, 2), 0.4), "miss a sum of one by 0.2"),
+        ("binary", [0, 1, 0, 1], HALVES * 3, "scores from 1.5"),
+        ("binary", ["a", "b", "a", "b"], HALVES, "class indices"),
+        ("binary", [0, 0.5, 1, 1], HALVES, "class indices"),
+        ("multiclass", [0, 1, 0, 1], np.ones((4, 1)), "two or more classes"),
+        ("multilabel", [0, 1, 0, 1], HALVES, "(rows, labels)"),
+        ("multilabel", np.full((4, 2), 2), HALVES, "targets from 2"),
+        ("regression", [0, 1, 0, 1], HALVES, "(rows,)"),
+        ("regression", [0.0, np.nan], np.zeros(2), "not finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused(task: str, targets: object, scores: np.ndarray, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Scored(task, np.array(targets), scores)
+    assert says in str(caught.value)
+
+
+def test_take_by_mask_keeps_the_order() -> None:
+    scored = Scored("regression", np.arange(5.0), np.arange(5.0) * 2)
+    assert scored.take(np.array([True, False, True, False, False])).scores.tolist() == [0, 4]
+
+
+def test_metric_of_another_task_is_refused() -> None:
+    with pytest.raises(InputError, match="one of r2, rmse, mae, spearman"):
+        metric("accuracy", "regression")
+    with pytest.raises(InputError, match="accurracy"):
+        metric("accurracy")
+    with pytest.raises(InputError, match="ranking"):
+        default_metric("ranking")
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+def test_the_default_metric_fits_its_task(task: str) -> None:
+    assert metric(default_metric(task), task).higher_is_better
+
+
+def test_oriented_scores_rise_with_quality() -> None:
+    targets = np.array([1.0, 2.0, 3.0])
+    good, bad = Scored("regression", targets, targets + 0.1), Scored("regression", targets, targets + 1)
+    assert evaluate(good, "rmse") == pytest.approx(0.1)
+    assert oriented_score(good, "rmse") > oriented_score(bad, "rmse")
+    assert paired_bootstrap_metric(good, bad, "rmse", rng=np.random.default_rng(0)).low > 0
+
+
+def test_undefined_is_nan_and_has_no_interval() -> None:
+    one_class = Scored("binary", np.ones(4, dtype=int), HALVES)
+    assert np.isnan(evaluate(one_class, "roc_auc"))
+    assert np.isnan(evaluate(Scored("regression", np.ones(3), np.arange(3.0)), "r2"))
+    with pytest.raises(InputError, match="'roc_auc' is undefined"):
+        bootstrap_metric(one_class, "roc_auc", rng=np.random.default_rng(0))
+
+
+def test_r2_far_from_zero_does_not_cancel() -> None:
+    targets = 1e8 + np.arange(10.0)
+    assert evaluate(Scored("regression", targets, targets + 0.5), "r2") == pytest.approx(1 - 2.5 / 82.5)
+
+
+def test_groups_widen_the_interval() -> None:
+    """20 customers with 30 rows each, all of a customer right or wrong together."""
+    groups = np.repeat(np.arange(20), 30)
+    right = np.random.default_rng(0).random(20)[groups] < 0.7
+    scored = Scored("binary", np.ones(600, dtype=int), np.where(right[:, None], [[0.1, 0.9]], [[0.9, 0.1]]))
+    rows = bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(1))
+    whole = bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(1), groups=groups)
+    assert 4 < (whole.high - whole.low) / (rows.high - rows.low) < 7  # about the root of 30
+    with pytest.raises(InputError, match="3 groups for 600 rows"):
+        bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(1), groups=groups[:3])
+
+
+def test_intervals_stay_within_the_bounds_of_the_metric() -> None:
+    rng = np.random.default_rng(2)
+    targets = rng.integers(15, size=60)
+    scores = np.eye(15)[np.where(rng.random(60) < 0.95, targets, 0)]
+    interval = bootstrap_metric(Scored("multiclass", targets, scores), "macro_f1", rng=rng)
+    assert interval.low <= interval.mean <= interval.high <= 1
+
+
+@pytest.mark.parametrize("bad", [{"draws": 0}, {"level": 1.0}])
+def test_bad_draws_and_levels(bad: dict) -> None:
+    scored = Scored("binary", np.array([0, 1, 0, 1]), HALVES)
+    with pytest.raises(InputError):
+        bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(0), **bad)
+
+
+def test_unpaired_rows_are_refused() -> None:
+    one, other = Scored("binary", np.array([0, 1, 0, 1]), HALVES), Scored("binary", np.array([0, 1, 1, 1]), HALVES)
+    with pytest.raises(InputError, match="do not pair up"):
+        paired_bootstrap_metric(one, other, "accuracy", rng=np.random.default_rng(0))
+
+
+def test_fold_interval_edges() -> None:
+    alone = fold_interval(np.array([0.8]), test_fraction=0.2)
+    assert (alone.mean, alone.low, alone.high) == (0.8, -np.inf, np.inf)
+    equal = fold_interval(np.full(5, 0.8), test_fraction=0.2)
+    assert equal.low == equal.high == equal.mean
+    for folds, fraction in ((np.array([]), 0.2), (np.array([0.8, np.nan]), 0.2), (np.array([0.8, 0.9]), 1.0)):
+        with pytest.raises(InputError):
+            fold_interval(folds, test_fraction=fraction)
+
+
+def test_wilson_edges() -> None:
+    assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
+    assert wilson(5, 5).high == pytest.approx(1.0)
+    assert wilson(5, 5).low > 0.5
+
+
+def test_per_class_of_a_class_nobody_decided() -> None:
+    scored = Scored("multiclass", np.array([0, 0, 1, 2]), np.eye(3)[[0, 0, 1, 1]])
+    third = per_class(scored, ("a", "b", "c"))[2]
+    assert (third.rows, third.decided, third.f1.mean, third.recall.mean) == (1, 0, 0.0, 0.0)
+    assert np.isnan(third.precision.mean)
+    with pytest.raises(InputError, match="2 names for 3 classes"):
+        per_class(scored, ("a", "b"))
+
+
+def test_small_slices_are_left_out() -> None:
+    targets = np.array([0, 1] * 40)
+    scored = Scored("binary", targets, np.eye(2)[targets])
+    column = np.array(["few"] * 10 + ["many"] * 70)
+    found = slice_differences(scored, scored, {"k": column}, "accuracy", rng=np.random.default_rng(0))
+    assert [(one.value, one.difference.mean, one.hidden_harm) for one in found] == [("many", 0.0, False)]
+    assert slice_differences(scored, scored, {}, "accuracy", rng=np.random.default_rng(0)) == ()
+    with pytest.raises(InputError, match="10 values of 'k'"):
+        slice_differences(scored, scored, {"k": column[:10]}, "accuracy", rng=np.random.default_rng(0))
+
+
+def test_suspects_limit_and_task() -> None:
+    positive = np.array([0.1, 0.9, 0.8, 0.9, 0.2])
+    scored = Scored("binary", np.array([0, 0, 0, 1, 0]), np.column_stack([1 - positive, positive]))
+    assert [one.row for one in suspects(scored, limit=1)] == [1]
+    assert suspects(scored, limit=0) == ()
+    with pytest.raises(InputError, match="regression"):
+        suspects(Scored("regression", np.ones(2), np.ones(2)))
+
+
+def test_calibration_of_labels_and_classes() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random((400, 3))
+    labels = Scored("multilabel", (rng.random((400, 3)) < scores).astype(int), scores)
+    assert sum(one.rows for one in reliability_bins(labels)) == 1200
+    honest = ece(labels, rng=rng)
+    worse = ece(Scored("multilabel", labels.targets, scores**3), rng=rng)
+    assert honest.high < worse.low
+    assert honest.low <= honest.mean <= honest.high
+    with pytest.raises(InputError, match="coverage"):
+        ece(Scored("regression", np.ones(2), np.ones(2)), rng=rng)
+    with pytest.raises(InputError, match="bins"):
+        reliability_bins(labels, bins=0)
+    with pytest.raises(InputError, match="ends"):
+        coverage(np.ones(3), np.ones(3), np.ones(2))
+
+
+def test_transferability_edges() -> None:
+    features = np.eye(4)
+    labels = np.array([[1, 0], [1, 0], [0, 0], [0, 0]])
+    assert np.isfinite(logme(features, labels, "multilabel"))
+    assert np.isfinite(logme(features, np.ones(4), "regression"))  # a perfect fit
+    assert np.isfinite(logme(np.zeros((4, 3)), np.array([0, 1, 0, 1]), "binary"))  # nothing to go by
+    near = np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0], [0.01, 1.0]])
+    assert neighbour_agreement(near, labels, k=1) == 1.0
+    assert neighbour_agreement(near, np.array([0, 1, 0, 1]), k=1) == 0.0
+    assert neighbour_agreement(near, np.zeros(4, dtype=int), k=50) == 1.0
+    with pytest.raises(InputError):
+        neighbour_agreement(near, labels[:2])
+    with pytest.raises(InputError, match="ranking"):
+        logme(features, labels[:, 0], "ranking")
+    with pytest.raises(InputError, match="finite"):
+        logme(np.full((4, 2), np.inf), labels[:, 0], "binary")
