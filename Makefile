@@ -50,7 +50,7 @@ lint: $(READY) ## style, types and the layering
 	@echo "lint: mypy"
 	@$(BIN)/mypy --no-error-summary
 	@echo "lint: imports"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(READY) ## measure (adds the packages of requirements-bench.lock)
 	@echo "bench: installing what the benchmark adds"

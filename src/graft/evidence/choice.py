@@ -26,12 +26,12 @@ class CandidateScore:
     """A candidate's results over the folds.
 
     fold_scores: higher is better, shape (folds,), the same folds in the same order for every candidate.
-    cost_seconds: what fitting and predicting cost. kind: "transfer" or "control".
+    cost: what fitting and predicting cost, in any one unit (compute, seconds, money). kind: "transfer" or "control".
     """
 
     name: str
     fold_scores: np.ndarray
-    cost_seconds: float
+    cost: float
     kind: str = "transfer"
     under_trained: bool = False
 
@@ -96,7 +96,7 @@ def choose(candidates: Sequence[CandidateScore], *, margin: float, test_fraction
     tied = [one for one in transfers if not leads(best, one)]
     if control is not None and leads(best, control):  # cheaper must not cost the lead over the control
         tied = [one for one in tied if leads(one, control)]
-    tied.sort(key=lambda one: (one.cost_seconds, -one.mean, one.name))
+    tied.sort(key=lambda one: (one.cost, -one.mean, one.name))
     chosen = tied[0]
     reason = _why_chosen(chosen, best, len(tied), margin)
     ship = chosen
@@ -113,7 +113,7 @@ def choose(candidates: Sequence[CandidateScore], *, margin: float, test_fraction
 
 
 def _by_score(one: CandidateScore) -> tuple[float, float, str]:
-    return (-one.mean, one.cost_seconds, one.name)
+    return (-one.mean, one.cost, one.name)
 
 
 def _why_chosen(chosen: CandidateScore, best: CandidateScore, tied: int, margin: float) -> str:
@@ -121,5 +121,12 @@ def _why_chosen(chosen: CandidateScore, best: CandidateScore, tied: int, margin:
         return f"{best.name} scored best" + (f" and is the cheapest of {tied} practically tied." if tied > 1 else ".")
     return (
         f"{chosen.name} is within the margin of {margin:.3g} of the best, {best.name}, "
-        f"and took {chosen.cost_seconds:.3g} s instead of {best.cost_seconds:.3g} s."
+        f"and costs {_share(chosen.cost, best.cost)} of it."
     )
+
+
+def _share(cost: float, of: float) -> str:
+    if of <= 0 or cost >= of:
+        return "no more than all"
+    share = cost / of
+    return f"{share:.0%}" if share >= 0.01 else "less than 1%"

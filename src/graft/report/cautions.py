@@ -29,7 +29,9 @@ def cautions(record: StudyRecord) -> tuple[Caution, ...]:
 def _result(record: StudyRecord) -> Iterator[Caution]:
     harmed = [one for one in record.slices if one.hidden_harm]
     if harmed:
-        names = ", ".join(f"{one.column} = {one.value}" for one in harmed[:3]) + (" and more" if len(harmed) > 3 else "")
+        names = ", ".join(f"{one.column} = {one.value}" for one in harmed[:3]) + (
+            " and more" if len(harmed) > 3 else ""
+        )
         text = f"Hidden harm: the average is fine, but these rows are served worse than by the control: {names}."
         yield Caution(text, "classes")
     chosen = facts_of(record, record.verdict.chosen)

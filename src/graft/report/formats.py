@@ -9,7 +9,7 @@ import re
 
 from graft.study.record import Span
 
-NOTHING = "–"
+NOTHING = "\u2013"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
@@ -28,24 +28,30 @@ def known(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def number(value: float | None) -> str:
-    """A number with about three telling digits.
+def decimals(*values: float | None) -> int:
+    """How many decimals show about three telling digits of the largest value; shares get three."""
+    size = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
+    if size >= 100:
+        return 0
+    if size >= 10:
+        return 1
+    if size > 1:
+        return 2
+    return 3 if size >= 0.0095 or size == 0 else 1 - math.floor(math.log10(size))
 
-    >>> [number(one) for one in (0.84213, 1234.4, 12.345, 0.00012, 0.0, -3.2, 251.26, None, float("nan"))]
-    ['0.842', '1,234', '12.3', '0.00012', '0', '-3.20', '251', '–', '–']
+
+def number(value: float | None, places: int | None = None) -> str:
+    """A number with about three telling digits, or with ``places`` decimals.
+
+    >>> [number(one) for one in (0.84213, 1234.4, 12.345, 0.00012, 0.0, -3.2, 8.0, 251.26, None, float("nan"))]
+    ['0.842', '1,234', '12.3', '0.00012', '0', '-3.20', '8', '251', '–', '–']
     """
     if value is None or not math.isfinite(value):
         return NOTHING
-    size = abs(value)
-    if size == 0:
-        return "0"
-    if size >= 100:
+    if places is None and value == int(value):
         return f"{value:,.0f}"
-    if size >= 10:
-        return f"{value:.1f}"
-    if size >= 1:
-        return f"{value:.2f}"
-    return f"{value:.3f}" if size >= 0.0095 else f"{value:.2g}"
+    text = f"{value:,.{decimals(value) if places is None else places}f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
 
 
 def count(value: float | None) -> str:
@@ -69,14 +75,15 @@ def plural(value: int, noun: str, many: str = "") -> str:
 def large(value: float | None) -> str:
     """A large number in short.
 
-    >>> large(22_713_216), large(1_100_000_000), large(384), large(12_500)
-    ('22.7 M', '1.1 B', '384', '12.5 K')
+    >>> large(22_713_216), large(1_100_000_000), large(384), large(42_000)
+    ('22.7 M', '1.1 B', '384', '42 K')
     """
     if value is None or not math.isfinite(value):
         return NOTHING
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e4, "K")):
         if abs(value) >= size:
-            return f"{value / (1e3 if unit == 'K' else size):.1f} {unit}"
+            shown = f"{value / (1e3 if unit == 'K' else size):.1f}".removesuffix(".0")
+            return f"{shown} {unit}"
     return count(value)
 
 
@@ -100,13 +107,14 @@ def percent(value: float | None) -> str:
 def duration(seconds: float | None) -> str:
     """A time.
 
-    >>> duration(0.042), duration(3.21), duration(42.4), duration(200), duration(7530), duration(60)
-    ('0.04 s', '3.2 s', '42 s', '3 min 20 s', '2 h 5 min', '1 min')
+    >>> duration(0.042), duration(3.21), duration(42.4), duration(200), duration(7530), duration(1)
+    ('0.04 s', '3.2 s', '42 s', '3 min 20 s', '2 h 5 min', '1 s')
     """
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds < 59.5:
-        return f"{seconds:.2f} s" if 0 < seconds < 0.095 else f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+        places = 2 if 0 < seconds < 0.095 else 1 if seconds < 9.95 and seconds != int(seconds) else 0
+        return f"{seconds:.{places}f} s"
     whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
@@ -133,14 +141,36 @@ def with_interval(span: Span | None) -> str:
     """
     if span is None or not known(span.mean):
         return NOTHING
-    return number(span.mean) + between(span)
+    return estimate(span) + between(span)
+
+
+def estimate(span: Span | None) -> str:
+    """An estimate without its interval, with the decimals it has beside it.
+
+    >>> estimate(Span(mean=1.0, low=0.9, high=1.0)), estimate(Span(mean=9.7, low=8.1, high=11.2))
+    ('1.000', '9.7')
+    """
+    if span is None or not known(span.mean):
+        return NOTHING
+    return number(span.mean, decimals(span.mean, span.low, span.high))
 
 
 def between(span: Span) -> str:
     """The interval alone, in brackets, with a space before it; empty when there is none."""
     if not known(span.low) or not known(span.high):
         return ""
-    return f" ({number(span.low)} to {number(span.high)})"
+    places = decimals(span.mean, span.low, span.high)
+    return f" ({number(span.low, places)} to {number(span.high, places)})"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter and a full stop.
+
+    >>> sentence("no source was used")
+    'No source was used.'
+    """
+    tidy = clean(text).strip()
+    return tidy[:1].upper() + tidy[1:] + ("" if tidy.endswith((".", "!", "?")) or not tidy else ".")
 
 
 def excerpt(text: str, length: int = 320) -> str:

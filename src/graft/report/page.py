@@ -14,10 +14,12 @@ from markupsafe import Markup
 from graft.core.files import write_text
 from graft.report import formats, views, words
 from graft.report.cautions import cautions
+from graft.report.contents import TITLES, sections
 from graft.report.glossary import GLOSSARY
 from graft.report.plots.bars import policy_plot, share_bar
-from graft.report.plots.candidates import candidate_plot, ranked
-from graft.report.plots.cost import cost_plot
+from graft.report.plots.candidates import candidate_plot
+from graft.report.plots.cost import beyond_cost_plot, cost_plot
+from graft.report.plots.extent import ranked
 from graft.report.plots.headline import holdout_plot
 from graft.report.plots.learning import learning_plot, training_panels
 from graft.report.plots.reliability import reliability_plot
@@ -45,6 +47,8 @@ def render_page(record: StudyRecord) -> str:
         learning_legend=curves[1],
         training=training_panels(record),
         glossary=GLOSSARY,
+        sections=sections(record),
+        titles=TITLES,
         first=views.FIRST,
     )
 
@@ -85,14 +89,18 @@ def _environment() -> Environment:
         "plural": formats.plural,
         "called": words.choice_name,
         "gain": words.gain_words,
+        "gain_alone": words.gain_alone,
+        "estimate": formats.estimate,
         "meaning": words.strategy_meaning,
         "bar": share_bar,
     }
     environment.globals |= {
         "candidate_plot": candidate_plot,
+        "beyond_cost_plot": beyond_cost_plot,
         "cost_plot": cost_plot,
         "holdout_plot": holdout_plot,
         "reliability_plot": reliability_plot,
+        "roles": words.roles,
         "policy_plot": policy_plot,
         "planned": views.planned,
         "reasons_aside": views.reasons_aside,

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from graft.report.cautions import cautions
 from graft.report.formats import clean, duration, known, percent, plural, with_interval
-from graft.report.plots.candidates import ranked
+from graft.report.plots.extent import ranked
 from graft.report.views import shipping_words, tied_words
-from graft.report.words import best_control, choice_name, gain_words, metric_words
+from graft.report.words import choice_name, gain_words, is_choice, metric_words, roles
 from graft.study.record import CandidateFacts, StudyRecord
 
 _COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}
@@ -56,26 +56,19 @@ def _table(record: StudyRecord) -> Table:
     table.add_column(f"{metric.title} [low, high]", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
-    control = best_control(record)
     for one in ranked(record):
-        chosen = (one.source, one.strategy) == (record.verdict.chosen.source, record.verdict.chosen.strategy)
         table.add_row(
             Text(clean(choice_name(one))),
             Text(_score(record, one)),
             Text(duration(one.seconds)),
-            Text(_flags(one, chosen=chosen, best=one is control)),
-            style="bold" if chosen else None,
+            Text(", ".join(roles(record, one))),
+            style="bold" if is_choice(one, record.verdict.shipped) else None,
         )
     return table
 
 
 def _score(record: StudyRecord, one: CandidateFacts) -> str:
     return metric_words(record.metric).show(one.score).replace("(", "[").replace(")", "]").replace(" to ", ", ")
-
-
-def _flags(one: CandidateFacts, *, chosen: bool, best: bool) -> str:
-    flags = ["chosen"] if chosen else ["best control"] if best else ["control"] if one.kind == "control" else []
-    return ", ".join(flags + (["under-trained"] if one.under_trained else []))
 
 
 def _numbers(record: StudyRecord) -> Iterator[str]:

@@ -1,14 +1,14 @@
 """What things are called, and what the terms mean.
 
-Decisions: a candidate is called by its source and, in brackets, its strategy; scores are shown in the metric's own
+Decisions: a candidate is called by its source and its strategy, as everywhere in Graft; scores are shown in the metric's own
 direction (an RMSE is positive and lower is better), differences as *better* or *worse*, so that no reader needs to
 know which way a metric runs.
 """
 
 from dataclasses import dataclass
 
-from graft.report.formats import between, known, number
-from graft.study.record import CandidateFacts, Choice, LearningPoint, PlannedCandidate, Span, StudyRecord
+from graft.report.formats import between, decimals, estimate, known, number, percent
+from graft.study.record import CandidateFacts, Choice, CueFact, LearningPoint, PlannedCandidate, Span, StudyRecord
 
 Named = Choice | CandidateFacts | LearningPoint | PlannedCandidate
 
@@ -37,9 +37,13 @@ class MetricWords:
         """A stored estimate with its interval, for print."""
         return self.score(span) + (between(self.span(span)) if span is not None and known(span.mean) else "")
 
+    def range(self, span: Span | None) -> str:
+        """The interval of a stored estimate alone, for print."""
+        return "" if span is None or not known(span.mean) else between(self.span(span)).strip(" ()")
+
     def score(self, span: Span | None) -> str:
         """A stored estimate without its interval, for print."""
-        return number(self.natural(span.mean) if span is not None else None)
+        return estimate(None if span is None else self.span(span))
 
     @property
     def direction(self) -> str:
@@ -76,22 +80,22 @@ def choice_name(choice: Named) -> str:
     """What a candidate is called.
 
     >>> choice_name(Choice(source="minilm", strategy="frozen")), choice_name(Choice(source="", strategy="classical"))
-    ('minilm (frozen)', 'classical')
+    ('minilm frozen', 'classical')
     """
-    return f"{choice.source} ({choice.strategy})" if choice.source else choice.strategy
+    return f"{choice.source} {choice.strategy}".strip()
 
 
 def short_name(choice: Named, length: int = 30) -> str:
     """The name for a plot: the owner and revision of a source left out, shortened in the middle.
 
     >>> short_name(Choice(source="hf:org/bert-base@abc", strategy="lora"))
-    'bert-base (lora)'
+    'bert-base lora'
     """
     source = choice.source.removeprefix("hf:").split("@")[0].rstrip("/").rpartition("/")[2]
-    name = f"{source} ({choice.strategy})" if source else choice.strategy
+    name = f"{source} {choice.strategy}".strip()
     if len(name) <= length:
         return name
-    tail = f" ({choice.strategy})" if source and len(choice.strategy) < length // 2 else ""
+    tail = f" {choice.strategy}" if source and len(choice.strategy) < length // 2 else ""
     return name[: max(4, length - len(tail) - 1)] + "…" + tail
 
 
@@ -111,7 +115,7 @@ _STRATEGIES = {
     "frozen": "the pretrained model stays as it is, only a new output layer learns",
     "lora": "small matrices added to the pretrained model learn, its own weights stay",
     "full": "all weights of the pretrained model learn",
-    "majority": "control: always gives the most common answer",
+    "majority": "control: always the same answer, the most common one or the mean",
     "classical": "control: no neural network (for text: word counts and a linear model)",
     "scratch": "control: the same architecture, starting from random weights",
 }
@@ -125,23 +129,70 @@ def gain_words(span: Span | None) -> str:
     """
     if span is None or not known(span.mean):
         return "not known"
-    if span.low is None or span.high is None or not (known(span.low) and known(span.high)):
-        return _side(span.mean)
-    if span.low >= 0:
-        return f"{_side(span.mean)} ({number(span.low)} to {number(span.high)} better)"
-    if span.high <= 0:
-        return f"{_side(span.mean)} ({number(-span.high)} to {number(-span.low)} worse)"
-    return f"{_side(span.mean)} (from {_side(span.low)} to {_side(span.high)})"
+    low, high = span.low, span.high
+    if low is None or high is None or not (known(low) and known(high)):
+        return gain_alone(span)
+    places = decimals(span.mean, low, high)
+    if low >= 0:
+        return f"{gain_alone(span)} ({number(low, places)} to {number(high, places)} better)"
+    if high <= 0:
+        return f"{gain_alone(span)} ({number(-high, places)} to {number(-low, places)} worse)"
+    return f"{gain_alone(span)} (from {number(-low, places)} worse to {number(high, places)} better)"
 
 
-def _side(value: float) -> str:
-    return "no different" if value == 0 else f"{number(abs(value))} {'better' if value > 0 else 'worse'}"
+def gain_alone(span: Span) -> str:
+    """A difference in words without its interval."""
+    places = decimals(span.mean, span.low, span.high)
+    if number(abs(span.mean), places) == number(0.0, places):
+        return "no different"
+    return f"{number(abs(span.mean), places)} {'better' if span.mean > 0 else 'worse'}"
+
+
+def is_choice(one: Named, choice: Choice) -> bool:
+    """Whether they are the same candidate."""
+    return (one.source, one.strategy) == (choice.source, choice.strategy)
+
+
+def roles(record: StudyRecord, one: CandidateFacts) -> tuple[str, ...]:
+    """What a candidate turned out to be: chosen, a control, the saved model, under-trained."""
+    verdict = record.verdict
+    saved_elsewhere = verdict.shipped != verdict.chosen
+    found = (
+        ("best reused" if saved_elsewhere else "chosen") if is_choice(one, verdict.chosen) else "",
+        "best control" if one is best_control(record) else "control" if one.kind == "control" else "",
+        "saved" if saved_elsewhere and is_choice(one, verdict.shipped) else "",
+        "under-trained" if one.under_trained else "",
+    )
+    return tuple(role for role in found if role)
 
 
 def facts_of(record: StudyRecord, choice: Choice) -> CandidateFacts | None:
     """The facts of a candidate, if it was run."""
-    wanted = (choice.source, choice.strategy)
-    return next((one for one in record.candidates if (one.source, one.strategy) == wanted), None)
+    return next((one for one in record.candidates if is_choice(one, choice)), None)
+
+
+def holdout_spans(record: StudyRecord) -> tuple[Span, Span | None]:
+    """Scores of the chosen candidate and of the control on the holdout.
+
+    The record holds the score of the model that ships. When that is the control, the chosen candidate's follows from
+    their difference, without an interval of its own.
+    """
+    holdout, control = record.holdout, best_control(record)
+    fell_back = control is not None and is_choice(control, record.verdict.shipped)
+    if not fell_back or holdout.control_score is None or holdout.score != holdout.control_score:
+        return holdout.score, holdout.control_score
+    if holdout.difference is None:
+        return Span(mean=float("nan"), low=None, high=None), holdout.control_score
+    return Span(mean=holdout.control_score.mean + holdout.difference.mean, low=None, high=None), holdout.control_score
+
+
+def cue_words(cue: CueFact) -> str:
+    """The value of a cue; shares in per cent.
+
+    >>> cue_words(CueFact(source="a", name="truncated rows", value=0.074, meaning="share of rows", warning=True))
+    '7.4%'
+    """
+    return percent(cue.value) if cue.meaning.startswith("share ") else number(cue.value)
 
 
 def best_control(record: StudyRecord) -> CandidateFacts | None:

@@ -119,7 +119,11 @@ class ActivationCache:
         if self.limit <= 0:
             return
         names = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
-        tensors = {"digests": names, "offsets": rows.offsets.astype(np.int64), "values": np.ascontiguousarray(rows.values)}
+        tensors = {
+            "digests": names,
+            "offsets": rows.offsets.astype(np.int64),
+            "values": np.ascontiguousarray(rows.values),
+        }
         name = content_digest(array_digest([names]), array_digest([tensors["values"].view(np.uint8)])).hex()
         try:
             with whole_file(self.root / space / f"{name}.safetensors") as temporary:

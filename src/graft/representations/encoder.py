@@ -55,15 +55,11 @@ class Encoder:
         rows, report = self._activations(texts, None, progress)
         return rows.values, report
 
-    def boundary(
-        self, texts: Sequence[str], layer: int, *, progress: Progress = SILENT
-    ) -> tuple[Ragged, EncodeReport]:
+    def boundary(self, texts: Sequence[str], layer: int, *, progress: Progress = SILENT) -> tuple[Ragged, EncodeReport]:
         """Token activations after ``layer`` layers; values as uint16 holding bfloat16, or float32."""
         return self._activations(texts, layer, progress)
 
-    def _activations(
-        self, texts: Sequence[str], layer: int | None, progress: Progress
-    ) -> tuple[Ragged, EncodeReport]:
+    def _activations(self, texts: Sequence[str], layer: int | None, progress: Progress) -> tuple[Ragged, EncodeReport]:
         digests = [content_digest(text) for text in texts]
         first: dict[bytes, int] = {}
         inverse = np.fromiter((first.setdefault(digest, len(first)) for digest in digests), np.int64, len(digests))

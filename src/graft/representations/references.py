@@ -1,9 +1,9 @@
 """How a person names a pretrained source.
 
-    minilm                      the embedded default text source
-    path:DIR                    a Hugging Face text encoder directory
-    hf:org/name@revision        a repository of the Hugging Face Hub, pinned
-    random:REFERENCE            the same architecture with random weights, to test whether pretraining matters
+minilm                      the embedded default text source
+path:DIR                    a Hugging Face text encoder directory
+hf:org/name@revision        a repository of the Hugging Face Hub, pinned
+random:REFERENCE            the same architecture with random weights, to test whether pretraining matters
 """
 
 import re

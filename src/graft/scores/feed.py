@@ -78,7 +78,9 @@ class ActivationFeed:
         return {"inputs_embeds": padded, "attention_mask": mask.long()}
 
 
-def training_batches(lengths: np.ndarray, rows: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def training_batches(
+    lengths: np.ndarray, rows: np.ndarray, size: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
     """One pass over ``rows`` in random batches of about equal length each."""
     order = rng.permutation(rows)
     batches: list[np.ndarray] = []

@@ -37,6 +37,11 @@ class Candidate:
     source: Source | None = None
     label: str = ""
 
+    @classmethod
+    def full(cls, source: Source) -> "Candidate":
+        """Full fine-tuning of a source."""
+        return cls(Strategy(Kind.FULL), source)
+
     @property
     def name(self) -> str:
         """Its name in tables: ``minilm frozen``, ``classical``."""
@@ -268,4 +273,3 @@ def _tuned(problem: _Problem) -> _Outcome:
         tuned.log.curve,
         tuned.notes,
     )
-

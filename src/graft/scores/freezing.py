@@ -55,7 +55,14 @@ def verify_frozen(before: str, after: str, what: str) -> None:
 
 
 def parameter_groups(
-    body: nn.Module, head: nn.Module, layer_names: tuple[str, ...], *, rate: float, head_rate: float, decay: float, weight_decay: float
+    body: nn.Module,
+    head: nn.Module,
+    layer_names: tuple[str, ...],
+    *,
+    rate: float,
+    head_rate: float,
+    decay: float,
+    weight_decay: float,
 ) -> list[dict[str, object]]:
     """AdamW groups with a lower rate the deeper a layer lies, and no weight decay on norms, biases and embeddings.
 

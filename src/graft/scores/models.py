@@ -157,6 +157,10 @@ class VectorModel:
             object.__setattr__(self, "_encoder", held)
         return held
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The encoder holds weights that its source can read again.
+        return {name: value for name, value in self.__dict__.items() if name != "_encoder"}
+
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
         """Finished scores."""
         return self.scores_of(self.vectors(rows, progress=progress), rows)

@@ -93,12 +93,7 @@ def train(
     on_step: Callable[[int], None] = lambda step: None,
 ) -> TrainingLog:
     """Train ``network`` in place and leave it in its best state, in eval mode."""
-    where = device()
-    network.to(where)
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(groups, fused=True)
-    base = [float(group["lr"]) for group in optimiser.param_groups]
-    class_weight = torch.from_numpy(weights).to(where)
+    stepper = Stepper(network, groups, examples, task, weights)
     rng = generator(seed, "batches")
     best = _Best(network)
     curve = [CurvePoint(0, math.nan, held_loss(network, examples, held_rows, task, weights))]
@@ -109,15 +104,7 @@ def train(
         network.train()
         losses: list[float] = []
         for rows in training_batches(examples.feed.lengths, train_rows, schedule.batch, rng):
-            factor = _factor(step, schedule)
-            for group, rate in zip(optimiser.param_groups, base, strict=True):
-                group["lr"] = rate * factor
-            loss = _loss(network, examples, rows, task, class_weight)
-            loss.backward()
-            nn.utils.clip_grad_norm_(trainable, _CLIP, foreach=True)
-            optimiser.step()
-            optimiser.zero_grad()
-            losses.append(float(loss.detach()))
+            losses.append(stepper.step(rows, _factor(step, schedule)))
             step += 1
             on_step(1)
             if not math.isfinite(losses[-1]):
@@ -126,6 +113,9 @@ def train(
             if step >= schedule.steps:
                 break
         held = math.inf if diverged else held_loss(network, examples, held_rows, task, weights)
+        if not len(held_rows) and not diverged:
+            # Nothing to judge by: the latest state counts as the best.
+            held = -float(step)
         curve.append(CurvePoint(step, float(np.mean(losses)), held))
         stale = 0 if best.offer(step, held) else stale + 1
     best.restore()
@@ -149,16 +139,42 @@ def _factor(step: int, schedule: Schedule) -> float:
     return max(0.0, (schedule.steps - step) / max(1, schedule.steps - warm))
 
 
-def _loss(
-    network: Network, examples: Examples, rows: np.ndarray, task: Task, weights: torch.Tensor
-) -> torch.Tensor:
-    where = device()
-    inputs = {name: value.to(where) for name, value in examples.feed.batch(rows).items()}
-    extra = torch.from_numpy(examples.extra[rows]).to(where)
-    targets = torch.from_numpy(examples.targets[rows]).to(where)
-    with torch.autocast(where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
-        logits = network(inputs, extra)
-    return loss_of(logits.float(), targets, task, weights)
+class Stepper:
+    """One optimiser and its steps."""
+
+    def __init__(
+        self,
+        network: Network,
+        groups: list[dict[str, object]],
+        examples: Examples,
+        task: Task,
+        weights: np.ndarray,
+    ) -> None:
+        self._where = device()
+        self._network, self._examples, self._task = network.to(self._where), examples, task
+        self._trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self._optimiser = torch.optim.AdamW(groups, fused=True)
+        self._base = [float(group["lr"]) for group in self._optimiser.param_groups]
+        self._weights = torch.from_numpy(weights).to(self._where)
+
+    def step(self, rows: np.ndarray, factor: float = 1.0) -> float:
+        """Learn from one batch at ``factor`` of the rates; its loss before the step."""
+        for group, rate in zip(self._optimiser.param_groups, self._base, strict=True):
+            group["lr"] = rate * factor
+        loss = self._loss(rows)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._trainable, _CLIP, foreach=True)
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+        return float(loss.detach())
+
+    def _loss(self, rows: np.ndarray) -> torch.Tensor:
+        inputs = {name: value.to(self._where) for name, value in self._examples.feed.batch(rows).items()}
+        extra = torch.from_numpy(self._examples.extra[rows]).to(self._where)
+        targets = torch.from_numpy(self._examples.targets[rows]).to(self._where)
+        with torch.autocast(self._where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
+            logits = self._network(inputs, extra)
+        return loss_of(logits.float(), targets, self._task, self._weights)
 
 
 def logits_of(network: Network, examples: Examples, rows: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ Decisions:
 - The word embeddings outside a fold's vocabulary have no gradient and are left out of the optimiser.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +32,7 @@ from graft.scores.network import (
     use_byte_dropout,
 )
 from graft.scores.strategies import Kind, Strategy
-from graft.scores.training import Examples, Schedule, TrainingLog, logits_of, train
+from graft.scores.training import Examples, Schedule, Stepper, TrainingLog, logits_of, train
 from graft.scores.workbench import Workbench
 
 START_PENALTY = 0.03
@@ -112,7 +111,9 @@ def tune(job: Job, *, configurations: int) -> Tuned:
     rates = CONFIGURATIONS[job.strategy.kind][:configurations]
     # Both phases, and every configuration, share the budget of steps.
     schedule = Schedule(steps=max(1, job.steps), batch=job.batch)
-    tried = [(_run(job, inner, held, replace(schedule, rate=rate.rate, head_rate=rate.head_rate)), rate) for rate in rates]
+    tried = [
+        (_run(job, inner, held, replace(schedule, rate=rate.rate, head_rate=rate.head_rate)), rate) for rate in rates
+    ]
     best, rate = min(tried, key=lambda pair: _best_loss(pair[0].log))
     if best.log.best_step > 0 and not _beats_solved(best, job, inner, held):
         best = replace(best, log=replace(best.log, best_step=0))
@@ -128,6 +129,29 @@ def tune(job: Job, *, configurations: int) -> Tuned:
         log = replace(best.log, steps=best.log.steps + final.log.steps)
         best = replace(final, log=log)
     return replace(best, head=solved, configuration=str(rate), notes=tuple(notes))
+
+
+def one_step(job: Job) -> Callable[[], None]:
+    """A training step to be timed: each call runs one over all rows of the job."""
+    body, _, feed = _body(job, job.seed)
+    network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
+    use_byte_dropout(network, job.seed)
+    groups = parameter_groups(
+        network.body,
+        network.head,
+        layer_names(network.body, job.source, job.source.layers),
+        rate=0.0,
+        head_rate=0.0,
+        decay=1.0,
+        weight_decay=0.0,
+    )
+    examples = Examples(feed, job.extra, job.targets)
+    stepper = Stepper(network, groups, examples, job.bench.task, job.weights)
+
+    def step() -> None:
+        stepper.step(job.rows)
+
+    return step
 
 
 def predict_logits(tuned: Tuned, job: Job, rows: np.ndarray) -> np.ndarray:
@@ -214,7 +238,11 @@ def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
     kind = job.strategy.kind
     body = job.bench.body(job.source)
     if kind is Kind.PARTIAL:
-        return upper_half(body, job.source, job.boundary), None, ActivationFeed(job.bench.boundary(job.source, job.boundary))
+        return (
+            upper_half(body, job.source, job.boundary),
+            None,
+            ActivationFeed(job.bench.boundary(job.source, job.boundary)),
+        )
     tokens, pad = job.bench.tokens(job.source), special_tokens(job.source).pad
     vocabulary = shrink_vocabulary(body, tokens.ids, pad)
     if kind is Kind.LORA:
@@ -226,7 +254,12 @@ def _with_lora(body: Any, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
-        r=LORA_RANK, lora_alpha=2 * LORA_RANK, lora_dropout=0.0, use_rslora=True, target_modules="all-linear", bias="none"
+        r=LORA_RANK,
+        lora_alpha=2 * LORA_RANK,
+        lora_dropout=0.0,
+        use_rslora=True,
+        target_modules="all-linear",
+        bias="none",
     )
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -100,7 +100,9 @@ def candidates() -> tuple[CandidateFacts, ...]:
         candidate("minilm", "full", 0.879, seconds=410.0, trainable=22_715_000, seed=4),
         candidate("minilm", "scratch", 0.702, seconds=388.0, trainable=22_715_000, seed=5, kind="control", spread=0.02),
         candidate("", "classical", 0.815, seconds=2.6, trainable=48_000, seed=6, kind="control", trained=False),
-        candidate("", "majority", 0.094, seconds=0.01, trainable=0, seed=7, kind="control", spread=0.001, trained=False),
+        candidate(
+            "", "majority", 0.094, seconds=0.01, trainable=0, seed=7, kind="control", spread=0.001, trained=False
+        ),
     )
 
 
@@ -253,10 +255,14 @@ def plan_facts() -> PlanFacts:
             planned("minilm", "scratch", True, "control: always run", 400),
             planned("", "classical", True, "control: always run", 3),
             planned("", "majority", True, "control: always run", 0.1),
-            planned("hf:org/bert-large-uncased@9f2c", "full", False, "its licence is unknown: a person must decide", 4100),
+            planned(
+                "hf:org/bert-large-uncased@9f2c", "full", False, "its licence is unknown: a person must decide", 4100
+            ),
         ),
         cues=(
-            CueFact(source="minilm", name="truncated rows", value=0.074, meaning="7.4% of rows lose text", warning=True),
+            CueFact(
+                source="minilm", name="truncated rows", value=0.074, meaning="7.4% of rows lose text", warning=True
+            ),
             CueFact(source="minilm", name="subword fertility", value=1.31, meaning="words are known", warning=False),
             CueFact(source="minilm", name="LogME", value=0.412, meaning="promising", warning=False),
         ),
@@ -332,7 +338,11 @@ def multiclass_helps() -> StudyRecord:
         verdict=verdict(),
         candidates=candidates(),
         holdout=HoldoutFacts(
-            rows=250, score=span(0.864, 0.03), control_score=span(0.815, 0.034), difference=span(0.049, 0.031), openings=1
+            rows=250,
+            score=span(0.864, 0.03),
+            control_score=span(0.815, 0.034),
+            difference=span(0.049, 0.031),
+            openings=1,
         ),
         learning_curve=learning(),
         decision=decision(TICKETS),
@@ -414,7 +424,9 @@ def binary_harms() -> StudyRecord:
         multiclass_helps(),
         task="binary",
         metric="roc_auc",
-        verdict=control_verdict("harms", "Reusing minilm harms here: the classical control is better by 0.040 ROC AUC."),
+        verdict=control_verdict(
+            "harms", "Reusing minilm harms here: the classical control is better by 0.040 ROC AUC."
+        ),
         classes=class_facts(names),
         errors=errors(names),
         data=data_facts(names, Task.BINARY),
@@ -472,7 +484,9 @@ def regression() -> StudyRecord:
         slices=(),
         learning_curve=None,
         errors=(
-            ErrorFact(row=3, id="", text="flat with a view", given="312.5", decided="268.1", probability=0.0, cost=44.4),
+            ErrorFact(
+                row=3, id="", text="flat with a view", given="312.5", decided="268.1", probability=0.0, cost=44.4
+            ),
         ),
         data=data_facts((), Task.REGRESSION).model_copy(update={"suspects": (), "contradictions": ()}),
         decision=DecisionFacts(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from graft.report.formats import known, number, with_interval
+from graft.report.formats import estimate, known, with_interval
 from graft.report.plots.axes import linear
 from graft.report.plots.canvas import Drawing
 from graft.study.record import PolicyFact, Span
@@ -34,7 +34,7 @@ def policy_plot(policies: Sequence[PolicyFact], unit: str) -> Markup:
     if not shown:
         return Markup("")
     ends = [x for one in shown for x in (one.cost.mean, one.cost.high) if x is not None and known(x)]
-    axis = linear([0.0, *ends], 1, 97)
+    axis = linear([0.0, *ends], 0, 98)
     bottom = 6 + ROW * len(shown)
     told = "; ".join(f"{one.name} {with_interval(one.cost)}" for one in shown)
     drawing = Drawing("plot-policies", bottom + 24, f"Cost per 1,000 rows in {unit}, lower is better", f"{told}.")
@@ -43,7 +43,7 @@ def policy_plot(policies: Sequence[PolicyFact], unit: str) -> Markup:
         top = 6 + ROW * index
         kind = "chosen" if index == 0 else "control"
         drawing.text((0, top + 15), one.name, f"name {kind}")
-        drawing.text((100, top + 15), number(one.cost.mean), f"value {kind}", anchor="end")
+        drawing.text((100, top + 15), estimate(one.cost), f"value {kind}", anchor="end")
         drawing.box((axis.at(0), top + 22), (axis.at(one.cost.mean), top + 36), f"cost {kind}")
         low, high = one.cost.low, one.cost.high
         if low is not None and high is not None and known(low) and known(high):

@@ -5,7 +5,7 @@ from markupsafe import Markup
 from graft.report.formats import known
 from graft.report.plots.axes import Axis, linear
 from graft.report.plots.canvas import Drawing
-from graft.report.words import best_control, choice_name, metric_words, short_name
+from graft.report.words import best_control, choice_name, holdout_spans, metric_words, short_name
 from graft.study.record import Span, StudyRecord
 
 ROW, TOP = 46.0, 4.0
@@ -13,11 +13,12 @@ ROW, TOP = 46.0, 4.0
 
 def holdout_plot(record: StudyRecord) -> Markup:
     """Two dots with intervals; empty when the control was not scored on the holdout."""
-    holdout, metric, control = record.holdout, metric_words(record.metric), best_control(record)
-    if holdout.control_score is None or not known(holdout.score.mean) or not known(holdout.control_score.mean):
+    metric, control = metric_words(record.metric), best_control(record)
+    reused, plain = holdout_spans(record)
+    if plain is None or not known(reused.mean) or not known(plain.mean):
         return Markup("")
     against = record.verdict.control if control is None else short_name(control)
-    rows = ((short_name(record.verdict.chosen), holdout.score, "chosen"), (against, holdout.control_score, "control"))
+    rows = ((short_name(record.verdict.chosen), reused, "chosen"), (against, plain, "control"))
     spans = [metric.span(span) for _, span, _ in rows]
     ends = [x for span in spans for x in (span.low, span.mean, span.high) if x is not None]
     axis = linear(ends, 2, 98)

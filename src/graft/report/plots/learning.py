@@ -27,7 +27,7 @@ class Panel:
 
     caption: str
     picture: Markup
-    key: Markup = Markup("")
+    key: Markup
 
 
 def learning_plot(record: StudyRecord, facts: LearningCurveFacts) -> tuple[Markup, tuple[Panel, ...]]:
@@ -87,7 +87,7 @@ def training_panels(record: StudyRecord) -> tuple[Panel, ...]:
     starts = [curve[0][1] for one in trained for curve in _curves(one)]
     roof = 2 * float(np.median(starts))
     losses = linear([min(loss, roof) for _, loss in points], SMALL - 26, 20, count=3)
-    steps = linear([0, *(float(step) for step, _ in points)], 2, 96, count=3)
+    steps = linear([0, *(float(step) for step, _ in points)], 13, 96, count=2)
     return tuple(_panel(one, index, steps, losses) for index, one in enumerate(trained))
 
 
@@ -108,4 +108,4 @@ def _panel(one: CandidateFacts, index: int, steps: Axis, losses: Axis) -> Panel:
     for curve in curves:
         drawing.path([(steps.at(step), losses.at(loss)) for step, loss in curve], "thread")
     caption = short_name(one, 26) + (", under-trained" if one.under_trained else "")
-    return Panel(caption, drawing.svg())
+    return Panel(caption, drawing.svg(), Markup(""))

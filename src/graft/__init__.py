@@ -1,0 +1,52 @@
+"""Governed transfer learning: reuse representations, adapt carefully, validate relentlessly.
+
+    result = graft.study(frame, text="message", label="category")
+    result.verdict
+    result.bundle.predict(rows)
+
+Names are imported when they are first used, so ``import graft`` is fast and loads no model library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from graft.core.version import __version__
+
+if TYPE_CHECKING:
+    from graft.api import embed as embed
+    from graft.api import load as load
+    from graft.api import study as study
+    from graft.bundle import Bundle as Bundle
+    from graft.core.errors import GraftError as GraftError
+    from graft.demo import tickets as tickets
+    from graft.representations.embedder import Embedder as Embedder
+    from graft.scores.estimators import TransferClassifier as TransferClassifier
+    from graft.scores.estimators import TransferRegressor as TransferRegressor
+    from graft.study.running import StudyResult as StudyResult
+
+_WHERE = {
+    "Bundle": "graft.bundle",
+    "Embedder": "graft.representations.embedder",
+    "GraftError": "graft.core.errors",
+    "StudyResult": "graft.study.running",
+    "TransferClassifier": "graft.scores.estimators",
+    "TransferRegressor": "graft.scores.estimators",
+    "embed": "graft.api",
+    "load": "graft.api",
+    "study": "graft.api",
+    "tickets": "graft.demo",
+}
+
+__all__ = ["__version__", *sorted(_WHERE)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'graft' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,30 @@
+"""Where a saved model comes from, as plain facts.
+
+Decision: only what is known is said. A licence is what the source states, never what it allows; an unknown fact is an
+empty string.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+from graft.version import __version__
+
+
+class Lineage(BaseModel):
+    """The descent of a saved model.
+
+    study_key: of the study that made it. source, source_digest, revision: the pretrained source; empty for a model without
+    one. licence: as the source states it. done: what was done to it, for example "solved a linear head on frozen
+    vectors". data_fingerprint: of the rows it learnt from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study_key: str
+    source: str = ""
+    source_digest: str = ""
+    revision: str = ""
+    strategy: str
+    licence: str = ""
+    done: str
+    data_fingerprint: str
+    graft_version: str = __version__

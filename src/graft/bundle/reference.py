@@ -1,0 +1,159 @@
+"""What a bundle keeps of the training rows: for the check "far from the training rows", and for the nearest rows.
+
+Decisions: at most 5,000 rows, drawn deterministically, their vectors in half precision. When rows may not be kept
+there are centroids of classes only, and none of fewer than five rows, because the centroid of one row is that row.
+"""
+
+import json
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from scipy import sparse
+
+from graft.bundle.nearness import Neighbours, centroid_threshold, row_threshold, unit
+from graft.bundle.scoring import Matrix, vectors_of
+from graft.bundle.unknown import UnknownTerms, unknown_terms
+from graft.core.errors import BundleError
+from graft.core.files import whole_file, write_json, write_text
+from graft.core.progress import SILENT, Progress
+from graft.core.seeds import generator
+from graft.inputs.dataset import Dataset
+from graft.inputs.roles import Task
+from graft.representations.safetensors_file import check_safetensors
+from graft.scores.models import ClassicalModel, Model
+
+Reference: TypeAlias = "Neighbours | UnknownTerms | None"
+
+ROWS_AT_MOST = 5000
+_ROWS_OF_A_CENTROID = 5
+_EXCERPT = 60
+_FACTS, _ARRAYS, _ROWS = "reference.json", "reference.safetensors", "rows.jsonl"
+
+
+def write_reference(
+    folder: Path, model: Model, training: Dataset, *, keep_rows: bool, progress: Progress = SILENT
+) -> None:
+    """Write what is kept of the training rows: facts, vectors, and with ``keep_rows`` the rows themselves."""
+    rows = _sampled(training)
+    if keep_rows:
+        labels = label_words(rows)
+        lines = [
+            json.dumps({"id": name, "text": text, "label": label}, ensure_ascii=False)
+            for name, text, label in zip(rows.ids, rows.texts, labels, strict=True)
+        ]
+        write_text(folder / _ROWS, "\n".join(lines) + "\n")
+    if isinstance(model, ClassicalModel) and not keep_rows:
+        terms = unknown_terms(model.encoders[0], rows.texts)
+        write_json(folder / _FACTS, {"kind": "terms", "threshold": terms.threshold, "names": []})
+        return
+    vectors = vectors_of(model, rows, progress=progress)
+    if vectors is None:
+        write_json(folder / _FACTS, {"kind": "none", "threshold": 0.0, "names": []})
+    elif keep_rows:
+        kept = unit(vectors).astype(np.float16)
+        write_json(folder / _FACTS, {"kind": "rows", "threshold": row_threshold(_single(kept)), "names": []})
+        _save_arrays(folder / _ARRAYS, kept)
+    else:
+        _write_centroids(folder, unit(vectors), rows)
+
+
+def _sampled(training: Dataset) -> Dataset:
+    if len(training) <= ROWS_AT_MOST:
+        return training
+    chosen = generator(0, "reference rows").permutation(len(training))[:ROWS_AT_MOST]
+    return training.take(np.sort(chosen))
+
+
+def _single(matrix: Matrix) -> Matrix:
+    wide: Matrix = matrix.astype(np.float32)
+    return wide
+
+
+def _save_arrays(path: Path, kept: Matrix) -> None:
+    if isinstance(kept, np.ndarray):
+        arrays = {"vectors": np.ascontiguousarray(kept)}
+    else:
+        arrays = {
+            "data": kept.data,
+            "indices": kept.indices.astype(np.int32),
+            "indptr": kept.indptr.astype(np.int64),
+            "shape": np.array(kept.shape, np.int64),
+        }
+    with whole_file(path) as temporary:
+        save_file(arrays, temporary)
+
+
+def _write_centroids(folder: Path, vectors: np.ndarray, rows: Dataset) -> None:
+    members = {name: np.flatnonzero(mask) for name, mask in _groups(rows).items()}
+    large = {name: places for name, places in members.items() if len(places) >= _ROWS_OF_A_CENTROID}
+    if not large:
+        write_json(folder / _FACTS, {"kind": "none", "threshold": 0.0, "names": []})
+        return
+    means = np.stack([vectors[places].mean(axis=0) for places in large.values()])
+    kept = unit(means).astype(np.float16)
+    threshold = centroid_threshold(vectors, kept.astype(np.float32))
+    write_json(folder / _FACTS, {"kind": "centroids", "threshold": threshold, "names": list(large)})
+    _save_arrays(folder / _ARRAYS, kept)
+
+
+def _groups(rows: Dataset) -> dict[str, np.ndarray]:
+    """Names and masks of the groups that get a centroid."""
+    targets = _targets(rows)
+    if rows.contract.task is Task.REGRESSION:
+        return {"all training rows": np.ones(len(rows), bool)}
+    columns = targets.T if targets.ndim == 2 else targets[None, :] == np.arange(len(rows.contract.labels))[:, None]
+    return {f"class {name}": mask > 0 for name, mask in zip(rows.contract.labels, columns, strict=True)}
+
+
+def label_words(rows: Dataset) -> tuple[str, ...]:
+    """The label of each row as a person writes it; several labels are joined with ``; ``."""
+    targets, labels = _targets(rows), rows.contract.labels
+    if rows.contract.task is Task.REGRESSION:
+        return tuple(f"{value:g}" for value in targets)
+    if targets.ndim == 2:
+        return tuple("; ".join(labels[place] for place in np.flatnonzero(row)) for row in targets)
+    return tuple(labels[place] for place in targets)
+
+
+def _targets(rows: Dataset) -> np.ndarray:
+    if rows.targets is None:
+        raise BundleError("training rows without targets", needed="the labelled rows the model learnt from")
+    return rows.targets
+
+
+def read_reference(folder: Path, model: Model) -> Reference:
+    """Read what write_reference wrote."""
+    facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    kind, threshold = facts["kind"], float(facts["threshold"])
+    if kind == "terms" and isinstance(model, ClassicalModel):
+        return UnknownTerms(model.encoders[0], threshold)
+    if kind not in ("rows", "centroids"):
+        return None
+    vectors = _load_arrays(folder / _ARRAYS)
+    if kind == "centroids":
+        return Neighbours(vectors, threshold, tuple(facts["names"]))
+    lines = (folder / _ROWS).read_text(encoding="utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line]
+    captions = tuple(f"{row['id']} {row['label']}".rstrip() for row in rows)
+    return Neighbours(vectors, threshold, captions, tuple(excerpt(row["text"], _EXCERPT) for row in rows))
+
+
+def _load_arrays(path: Path) -> Matrix:
+    check_safetensors(path)
+    arrays = load_file(path)
+    if "vectors" in arrays:
+        return np.asarray(arrays["vectors"], np.float32)
+    parts = arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"]
+    return sparse.csr_matrix(parts, shape=tuple(arrays["shape"].tolist()))
+
+
+def excerpt(text: str, limit: int) -> str:
+    """The beginning of a text on one line.
+
+    >>> excerpt("please   reset my password", 12)
+    'please rese…'
+    """
+    line = " ".join(text[: limit * 4].split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

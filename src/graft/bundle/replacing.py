@@ -1,0 +1,97 @@
+"""A folder that is whole or absent, and replaced only by a whole one.
+
+Decisions: the new folder is written beside the old one under a temporary name; then the old one steps aside and the new one
+takes its name. A kill between these two renames leaves the old folder under a name that readers and the next writer know.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from graft.bundle.manifest import MANIFEST
+from graft.core.errors import OutputError
+
+_STALE_SECONDS = 3600
+
+
+def settled(folder: Path) -> Path:
+    """Where the folder is: at its place, or stepped aside by a writer that was killed."""
+    return _aside(folder) if not folder.exists() and _aside(folder).is_dir() else folder
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes ``folder`` when the block ends well, and vanishes when it does not.
+
+    Raises OutputError when the place holds something that is no bundle, or cannot be written.
+    """
+    folder = folder.absolute()
+    _require_free(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(folder)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+    except OSError as error:
+        raise _explained(error, folder) from error
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        _swap(temporary, folder)
+    except SafetensorError as error:
+        # safetensors reports a full disk this way.
+        raise OutputError(f"cannot write {folder}: {error}", needed="free space", fix="free some space") from error
+    except OSError as error:
+        raise _explained(error, folder) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.previous")
+
+
+def _swap(temporary: Path, folder: Path) -> None:
+    aside = _aside(folder)
+    if folder.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+    temporary.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Undo and remove what killed writers left behind."""
+    if settled(folder) != folder:
+        _aside(folder).rename(folder)
+    for left in folder.parent.glob(f".{folder.name}.*.partial"):
+        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _require_free(folder: Path) -> None:
+    if not folder.exists() and not folder.is_symlink():
+        return
+    empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.is_symlink() or not (empty or (folder / MANIFEST).is_file()):
+        raise OutputError(
+            f"{folder} exists and is no bundle", needed="a new or empty folder, or a bundle to replace", fix="choose another"
+        )
+
+
+def _explained(error: OSError, folder: Path) -> OSError:
+    if isinstance(error, OutputError):
+        return error
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(f"the disk is full while writing {folder}", needed="free space", fix="free some space")
+    return OutputError(
+        f"cannot write {folder}: {error.strerror or error}", needed="a folder this user may write", fix="choose another"
+    )

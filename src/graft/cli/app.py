@@ -1,0 +1,37 @@
+"""The verbs of ``graft``."""
+
+import typer
+
+from graft.cli import assets, models, studies
+
+app = typer.Typer(
+    name="graft",
+    help="Reuse pretrained representations, adapt them carefully, validate relentlessly.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+app.command("study")(studies.study)
+app.command("report")(studies.report)
+app.command("demo")(studies.demo)
+app.command("predict")(models.predict)
+app.command("verify")(models.verify)
+app.command("embed")(models.embed)
+app.command("source")(assets.source)
+app.command("cache")(assets.cache)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from graft.core.version import __version__
+
+        typer.echo(f"graft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Reuse pretrained representations, adapt them carefully, validate relentlessly."""

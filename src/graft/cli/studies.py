@@ -1,0 +1,190 @@
+"""``graft study``, ``graft report``, ``graft demo``."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from graft.study import StudyResult
+
+_DATA, _WHAT, _HOW, _OUT = "The rows", "What is tried", "How it is judged", "What comes out"
+
+
+class Effort(StrEnum):
+    """How much is tried."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    THOROUGH = "thorough"
+
+
+class TaskChoice(StrEnum):
+    """What is predicted."""
+
+    AUTO = "auto"
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
+    REGRESSION = "regression"
+
+
+class Outcome(StrEnum):
+    """What ``--require`` may ask for."""
+
+    HELPS = "helps"
+    TIED = "no practical difference"
+
+
+def study(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
+    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several.", rich_help_panel=_DATA)],
+    label: Annotated[
+        list[str],
+        typer.Option(help="Column to predict; several 0/1 columns make it multi-label.", rich_help_panel=_DATA),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.", rich_help_panel=_OUT)] = Path(
+        "study"
+    ),
+    numeric: Annotated[list[str], typer.Option(help="Numeric column beside the text.", rich_help_panel=_DATA)] = [],  # noqa: B006
+    categorical: Annotated[
+        list[str], typer.Option(help="Categorical column beside the text.", rich_help_panel=_DATA)
+    ] = [],  # noqa: B006
+    id_column: Annotated[
+        str | None, typer.Option("--id", help="Column that names a row.", rich_help_panel=_DATA)
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Rows of one group stay on one side of every split.", rich_help_panel=_DATA)
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Learn from the past, test on the future.", rich_help_panel=_DATA)
+    ] = None,
+    task: Annotated[TaskChoice, typer.Option(help="What is predicted.", rich_help_panel=_DATA)] = TaskChoice.AUTO,
+    source: Annotated[
+        list[str],
+        typer.Option(help="minilm, path:DIR or hf:org/name@revision; repeat for several.", rich_help_panel=_WHAT),
+    ] = ["minilm"],  # noqa: B006
+    strategy: Annotated[
+        list[str],
+        typer.Option(help="auto, or frozen, partial:K, lora, full; repeat for several.", rich_help_panel=_WHAT),
+    ] = ["auto"],  # noqa: B006
+    effort: Annotated[Effort, typer.Option(help="How much is tried.", rich_help_panel=_WHAT)] = Effort.STANDARD,
+    metric: Annotated[str, typer.Option(help="auto, or a metric's name.", rich_help_panel=_HOW)] = "auto",
+    margin: Annotated[float, typer.Option(help="The smallest difference that matters.", rich_help_panel=_HOW)] = 0.01,
+    folds: Annotated[int, typer.Option(help="Folds.", rich_help_panel=_HOW)] = 5,
+    repeats: Annotated[int, typer.Option(help="Times the folds are drawn again.", rich_help_panel=_HOW)] = 1,
+    holdout: Annotated[float, typer.Option(help="Share of the rows that is locked away.", rich_help_panel=_HOW)] = 0.2,
+    costs: Annotated[Path | None, typer.Option(help="Cost table, CSV or YAML.", rich_help_panel=_HOW)] = None,
+    weights: Annotated[str, typer.Option(help="Class imbalance: auto, balanced, none.", rich_help_panel=_HOW)] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = 0,
+    after: Annotated[
+        Path | None, typer.Option(help="An earlier study on fewer labels; its holdout stays out.", rich_help_panel=_HOW)
+    ] = None,
+    require: Annotated[
+        Outcome | None, typer.Option(help="Exit with 3 unless this is the verdict.", rich_help_panel=_OUT)
+    ] = None,
+    no_rows: Annotated[
+        bool, typer.Option("--no-rows", help="Keep training text out of the bundle.", rich_help_panel=_OUT)
+    ] = False,
+    cache_limit: Annotated[str, typer.Option(help="Size of the activation cache.", rich_help_panel=_OUT)] = "4G",
+    json_lines: Annotated[bool, typer.Option("--json", help="JSON lines for machines.", rich_help_panel=_OUT)] = False,
+) -> None:
+    """Find out whether reusing pretrained models helps on your rows, and save the best honest model.
+
+    Example: graft study tickets.csv --text message --label category --out study/
+    """
+    from graft.core.settings import parse_size
+
+    options = {
+        "task": task.value,
+        "sources": tuple(source),
+        "strategies": tuple(strategy),
+        "effort": effort.value,
+        "metric": metric,
+        "margin": margin,
+        "folds": folds,
+        "repeats": repeats,
+        "holdout": holdout,
+        "weights": weights,
+        "seed": seed,
+        "cache_limit": parse_size(cache_limit),
+        "keep_rows": not no_rows,
+    }
+    columns = {
+        "text": tuple(text),
+        "label": tuple(label),
+        "numeric": tuple(numeric),
+        "categorical": tuple(categorical),
+        "id": id_column,
+        "group": group,
+        "time": time,
+    }
+    result = _run(data, columns, options, out=out, costs=costs, after=after, json_lines=json_lines)
+    if require is not None:
+        result.require(require.value)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.")] = Path("demo-study"),
+    effort: Annotated[Effort, typer.Option(help="How much is tried.")] = Effort.QUICK,
+) -> None:
+    """Run a study on the synthetic security tickets that ship with Graft."""
+    from graft.demo import tickets
+
+    columns = {"text": ("message",), "label": ("category",), "id": "id"}
+    _run(tickets(), columns, {"effort": effort.value}, out=out, costs=None, after=None, json_lines=False)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished study.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the page (default: report.html in the folder).")
+    ] = None,
+) -> None:
+    """Write the report of a finished study again, and print its summary."""
+    from rich.console import Console
+
+    from graft.report import print_summary, write_page
+    from graft.study.place import read_study
+
+    record = read_study(folder)
+    page = out or (folder if folder.is_dir() else folder.parent) / "report.html"
+    write_page(record, page)
+    print_summary(record, Console(), page)
+
+
+def _run(
+    data: Path,
+    columns: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    out: Path,
+    costs: Path | None,
+    after: Path | None,
+    json_lines: bool,
+) -> "StudyResult":
+    from rich.console import Console
+
+    from graft import api
+    from graft.cli.progress import Bars, JsonLines
+    from graft.report import plan_lines, print_summary
+
+    console = Console(stderr=json_lines)
+    progress = JsonLines(sys.stdout) if json_lines else Bars(console)
+
+    def show(plan: Any) -> None:
+        if json_lines:
+            progress.say("\n".join(plan_lines(plan)))
+        else:
+            console.print("\n".join(plan_lines(plan)), highlight=False, markup=False)
+
+    result = api.study(
+        data, **columns, out=out, costs=costs, after=after, options=options, progress=progress, on_plan=show
+    )
+    if json_lines:
+        sys.stdout.write('{"event": "result", "study": ' + result.record.model_dump_json() + "}\n")
+    else:
+        print_summary(result.record, console, out / "report.html")
+    return result

@@ -1,0 +1,158 @@
+"""Learning curves: what fewer labels would have given, and what more may give.
+
+Decisions: smaller training sets are nested in larger ones and tested on the same folds, so a curve's shape is not the luck of
+the draw; the steps shrink with the rows, as they would in a study that had only those.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from graft.core.errors import InputError
+from graft.core.progress import SILENT, Progress
+from graft.core.seeds import generator
+from graft.evidence.learning_curve import Curve, crossing, fit_curve
+from graft.evidence.metrics import metric, oriented_score
+from graft.evidence.more_labels import more_labels
+from graft.inputs.roles import Task
+from graft.inputs.splits import Fold, Splits
+from graft.scores.fitting import Candidate, Fit
+from graft.scores.strategies import Kind
+from graft.study.judging import Judgement, scored
+from graft.study.record import LearningCurveFacts, LearningPoint
+from graft.study.settings import StudySettings
+from graft.study.trials import TrialRunner
+
+SHARES = (0.25, 0.5)
+_LEAST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class CurvePlan:
+    """Whose curves are drawn, and on which folds of the first repeat."""
+
+    candidates: tuple[Candidate, ...]
+    folds: tuple[Fold, ...]
+
+
+def curve_plan(candidates: Sequence[Candidate], judgement: Judgement, splits: Splits, *, tuned: bool) -> CurvePlan:
+    """The best frozen candidate, the best tuned one when ``tuned``, and the classical control."""
+    folds = tuple(fold for fold in splits.folds if fold.repeat == 0)
+    mean = {name: float(values.mean()) for name, values in judgement.scores.items()}
+
+    def best(kinds: tuple[Kind, ...]) -> list[Candidate]:
+        found = [one for one in candidates if one.strategy.kind in kinds]
+        return sorted(found, key=lambda one: (-mean[one.name], one.name))[:1]
+
+    chosen = (
+        best((Kind.FROZEN,)) + (best((Kind.PARTIAL, Kind.LORA, Kind.FULL)) if tuned else []) + best((Kind.CLASSICAL,))
+    )
+    return CurvePlan(tuple(chosen), folds)
+
+
+def subset(rows: np.ndarray, targets: np.ndarray, task: Task, share: float, seed: int) -> np.ndarray:
+    """A share of rows, nested for growing shares; every class keeps a row of its own as long as it can."""
+    rng = generator(seed, "learning curve")
+    order = rng.permutation(rows)
+    if task in (Task.BINARY, Task.MULTICLASS):
+        # Deal the classes out in turn: the k-th row of each class before the k+1-th of any.
+        seen = np.zeros(int(targets.max()) + 1, np.int64)
+        rank = np.empty(len(order), np.float64)
+        sizes = np.maximum(np.bincount(targets[order], minlength=len(seen)), 1)
+        for place, row in enumerate(order):
+            label = targets[row]
+            rank[place] = -1 if seen[label] == 0 else seen[label] / sizes[label]
+            seen[label] += 1
+        order = order[np.argsort(rank, kind="stable")]
+    return np.sort(order[: max(1, round(share * len(rows)))])
+
+
+def learning_curves(
+    runner: TrialRunner,
+    plan: CurvePlan,
+    trials: dict[str, list[Fit]],
+    judgement: Judgement,
+    settings: StudySettings,
+    *,
+    progress: Progress = SILENT,
+) -> LearningCurveFacts | None:
+    """The curves of the plan; None when there are too few rows to draw any."""
+    smallest = min(len(fold.train) for fold in plan.folds)
+    if smallest * SHARES[0] < max(_LEAST_ROWS, runner.bench.outputs):
+        return None
+    points: list[LearningPoint] = []
+    with progress.stage("learning curves", len(plan.candidates) * len(SHARES) * len(plan.folds), "trials") as stage:
+        for candidate in plan.candidates:
+            for share in SHARES:
+                scores = []
+                for fold in plan.folds:
+                    stage.advance(0, f"{candidate.name}, {share:.0%} of the labels")
+                    scores.append(_score(runner, candidate, fold, share, judgement.metric))
+                    stage.advance(1)
+                points.append(_point(candidate, round(share * _mean_rows(plan)), scores))
+            whole = judgement.scores[candidate.name][: len(plan.folds)]
+            points.append(_point(candidate, round(_mean_rows(plan)), list(whole)))
+    return _facts(points, plan, judgement, settings)
+
+
+def _score(runner: TrialRunner, candidate: Candidate, fold: Fold, share: float, metric_name: str) -> float:
+    bench = runner.bench
+    rows = subset(fold.train, bench.targets, bench.task, share, runner.seed)
+    budget = replace(runner.budget, steps=max(10, round(runner.budget.steps * share)))
+    fitted = runner.run(candidate, fold, rows=rows, budget=budget)
+    return oriented_score(scored(bench, fold.test, fitted.scores), metric_name)
+
+
+def _mean_rows(plan: CurvePlan) -> float:
+    return float(np.mean([len(fold.train) for fold in plan.folds]))
+
+
+def _point(candidate: Candidate, labels: int, scores: Sequence[float]) -> LearningPoint:
+    return LearningPoint(
+        source=candidate.source.reference if candidate.source else "",
+        strategy=str(candidate.strategy),
+        labels=labels,
+        scores=tuple(float(score) for score in scores),
+    )
+
+
+def _facts(
+    points: list[LearningPoint], plan: CurvePlan, judgement: Judgement, settings: StudySettings
+) -> LearningCurveFacts:
+    statement, labels = "", None
+    by_kind = {one.strategy.kind: one for one in plan.candidates}
+    frozen = by_kind.get(Kind.FROZEN)
+    tuned = next((one for kind, one in by_kind.items() if kind in (Kind.PARTIAL, Kind.LORA, Kind.FULL)), None)
+    if frozen is not None and tuned is not None:
+        ceiling = 1.0 if metric(judgement.metric).higher_is_better else 0.0
+        try:
+            fitted = [_curve(points, one, ceiling, settings.seed) for one in (tuned, frozen)]
+            found = crossing(fitted[0], fitted[1], level=settings.level)
+            statement, labels = f"{tuned.name} {found.statement} (against {frozen.name})", found.labels
+        except InputError:
+            statement = "the curves do not follow a power law closely enough to say where they cross"
+    rows = round(_mean_rows(plan))
+    more = more_labels(
+        judgement.comparison,
+        rows,
+        margin=settings.margin,
+        level=settings.level,
+        selection=judgement.choice.transfers,
+        controls=judgement.choice.controls,
+    )
+    return LearningCurveFacts(
+        points=tuple(points),
+        crossing=statement,
+        crossing_labels=labels,
+        more_labels=more.statement,
+        more_labels_rows=more.rows,
+    )
+
+
+def _curve(points: list[LearningPoint], candidate: Candidate, ceiling: float, seed: int) -> Curve:
+    reference = candidate.source.reference if candidate.source else ""
+    mine = [point for point in points if (point.source, point.strategy) == (reference, str(candidate.strategy))]
+    labels = np.array([point.labels for point in mine], np.float64)
+    scores = np.array([point.scores for point in mine])
+    return fit_curve(labels, scores, rng=generator(seed, "curve", candidate.name), ceiling=ceiling)

@@ -1,0 +1,148 @@
+"""What the trials reveal beside the verdict: optimism of a random split, slices, labels that are probably wrong."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from graft.core.errors import InputError
+from graft.core.seeds import derive, generator
+from graft.evidence.intervals import corrected_scale
+from graft.evidence.label_noise import suspects
+from graft.evidence.slices import slice_differences
+from graft.inputs.roles import Task
+from graft.inputs.splits import make_splits
+from graft.scores.fitting import Candidate
+from graft.scores.strategies import Kind
+from graft.scores.workbench import Workbench
+from graft.study.deciding import OutOfFold
+from graft.study.judging import Judgement, fold_scores, scored
+from graft.study.preparing import Prepared
+from graft.study.record import SliceFacts, Span, SuspectFact
+from graft.study.settings import StudySettings
+from graft.study.trials import TrialRunner
+
+_MOST_VALUES, _SUSPECTS, _EXCERPT = 20, 30, 300
+_NORMAL = 1.96
+
+
+def optimism(
+    runner: TrialRunner,
+    candidates: Sequence[Candidate],
+    judgement: Judgement,
+    prepared: Prepared,
+    settings: StudySettings,
+) -> Span | None:
+    """By how much a random split flatters, when the study's own is grouped or forward in time; else None.
+
+    The cheapest frozen candidate (or the classical control) is scored again on random folds of the same development rows.
+    """
+    splits = prepared.splits
+    if splits.kind == "stratified":
+        return None
+    frozen = [one for one in candidates if one.strategy.kind is Kind.FROZEN]
+    candidate = (frozen or [one for one in candidates if one.strategy.kind is Kind.CLASSICAL])[0]
+    bench = runner.bench
+    inside = splits.development
+    random = make_splits(
+        bench.targets[inside],
+        task=bench.task,
+        units=np.arange(len(inside)),
+        folds=settings.folds,
+        holdout=0.0,
+        seed=derive(settings.seed, "optimism"),
+    )
+    scores = []
+    for fold in random.folds:
+        moved = type(fold)(repeat=-1, index=fold.index, train=inside[fold.train], test=inside[fold.test])
+        fitted = runner.run(candidate, moved)
+        scores.append(
+            float(fold_scores(bench, [fitted], type(random)("", inside, inside, (moved,)), judgement.metric)[0])
+        )
+    here = judgement.scores[candidate.name]
+    values = np.array(scores)
+    gap = float(values.mean() - here.mean())
+    spread = np.hypot(
+        corrected_scale(values, test_fraction=1 / settings.folds),
+        corrected_scale(here, test_fraction=judgement.test_fraction),
+    )
+    return Span(mean=gap, low=gap - _NORMAL * float(spread), high=gap + _NORMAL * float(spread))
+
+
+def slice_facts(
+    bench: Workbench,
+    prepared: Prepared,
+    chosen: OutOfFold,
+    control: OutOfFold,
+    metric_name: str,
+    settings: StudySettings,
+) -> tuple[SliceFacts, ...]:
+    """The chosen candidate against the control, out of fold, by every column with few values and by length of text."""
+    rows = chosen.rows
+    columns = _columns(prepared, rows)
+    if not columns or not np.array_equal(rows, control.rows):
+        return ()
+    found = slice_differences(
+        scored(bench, rows, chosen.scores),
+        scored(bench, rows, control.scores),
+        columns,
+        metric_name,
+        rng=generator(settings.seed, "slices"),
+        draws=1000,
+        level=settings.level,
+    )
+    return tuple(
+        SliceFacts(
+            column=one.slice_column,
+            value=one.value,
+            rows=one.rows,
+            candidate=one.candidate,
+            control=one.control,
+            difference=Span(mean=one.difference.mean, low=one.difference.low, high=one.difference.high),
+            hidden_harm=one.hidden_harm,
+        )
+        for one in found
+    )
+
+
+def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
+    roles = prepared.rows.contract.roles
+    taken = {*roles.text, *roles.label, roles.id, roles.time}
+    positions = prepared.rows.rows[rows]
+    found: dict[str, np.ndarray] = {}
+    for name in prepared.table.frame.columns:
+        series = prepared.table.frame[name]
+        # A leading underscore marks a column as not for analysis.
+        if name in taken or name.startswith("_") or series.dtype not in (pl.String, pl.Boolean, pl.Categorical):
+            continue
+        values = series.cast(pl.String).fill_null("(missing)").to_numpy()[positions]
+        if 2 <= len(set(values)) <= _MOST_VALUES:
+            found[name] = values.astype(str)
+    lengths = np.array([len(prepared.rows.texts[row]) for row in rows])
+    short, long = np.quantile(lengths, [1 / 3, 2 / 3])
+    if short < long:
+        found["length of text"] = np.where(lengths <= short, "short", np.where(lengths <= long, "middling", "long"))
+    return found
+
+
+def suspect_facts(bench: Workbench, seen: OutOfFold) -> tuple[SuspectFact, ...]:
+    """Rows whose label the chosen candidate, which had not seen them, finds implausible."""
+    if bench.task not in (Task.BINARY, Task.MULTICLASS):
+        return ()
+    labels = bench.rows.contract.labels
+    try:
+        found = suspects(scored(bench, seen.rows, seen.scores), limit=_SUSPECTS)
+    except InputError:
+        return ()
+    rows = bench.rows
+    return tuple(
+        SuspectFact(
+            row=int(rows.rows[seen.rows[one.row]]),
+            id=rows.ids[seen.rows[one.row]],
+            text=rows.texts[seen.rows[one.row]][:_EXCERPT],
+            given=labels[one.given],
+            suggested=labels[one.suggested],
+            margin=one.margin,
+        )
+        for one in found
+    )

@@ -1,0 +1,167 @@
+"""From trials to a verdict: scores on folds, the choice, the comparison, the locked holdout.
+
+Decision: what a candidate costs, for "the cheapest of the practically tied", is counted in arithmetic and not in seconds, so that
+the same study on the same rows always chooses the same candidate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graft.core.seeds import generator
+from graft.evidence.choice import CandidateScore, Choice, choose
+from graft.evidence.comparison import Comparison, compare_folds
+from graft.evidence.intervals import Interval, bootstrap_metric, fold_interval, paired_bootstrap_metric
+from graft.evidence.metrics import metric, oriented_score
+from graft.evidence.predictions import Scored
+from graft.evidence.verdict import Outcome, Verdict, decide_verdict
+from graft.inputs.splits import Splits
+from graft.scores.fitting import Candidate, Fit
+from graft.scores.strategies import Kind
+from graft.scores.workbench import Workbench
+from graft.study.settings import StudySettings
+
+_ROWS_ASSUMED = 1_000_000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the folds say.
+
+    scores: name to oriented score of each fold. comparison: chosen against the best control.
+    """
+
+    metric: str
+    scores: dict[str, np.ndarray]
+    intervals: dict[str, Interval]
+    choice: Choice
+    comparison: Comparison
+    test_fraction: float
+
+
+def test_fraction(splits: Splits) -> float:
+    """Share of the rows of a fold that it tests: what correlates its differences with the others'."""
+    shares = [len(fold.test) / (len(fold.test) + len(fold.train)) for fold in splits.folds]
+    return float(np.mean(shares))
+
+
+def judge(
+    bench: Workbench,
+    candidates: Sequence[Candidate],
+    trials: dict[str, list[Fit]],
+    splits: Splits,
+    settings: StudySettings,
+    metric_name: str,
+) -> Judgement:
+    """Score every trial, choose, and compare the choice with the best control."""
+    scores = {name: fold_scores(bench, fits, splits, metric_name) for name, fits in trials.items()}
+    fraction = test_fraction(splits)
+    entered = [
+        CandidateScore(
+            one.name,
+            scores[one.name],
+            arithmetic(one, trials[one.name]),
+            kind=one.kind,
+            under_trained=any(fitted.under_trained for fitted in trials[one.name]),
+        )
+        for one in candidates
+    ]
+    choice = choose(entered, margin=settings.margin, test_fraction=fraction, level=settings.level)
+    assert choice.control is not None, "the controls always run"
+    comparison = compare_folds(
+        scores[choice.chosen],
+        scores[choice.control],
+        margin=settings.margin,
+        test_fraction=fraction,
+        level=settings.level,
+    )
+    intervals = {
+        name: fold_interval(values, test_fraction=fraction, level=settings.level) for name, values in scores.items()
+    }
+    return Judgement(metric_name, scores, intervals, choice, comparison, fraction)
+
+
+def fold_scores(bench: Workbench, fits: Sequence[Fit], splits: Splits, metric_name: str) -> np.ndarray:
+    """The oriented score of each fold, shape (folds,)."""
+    folds = splits.folds[: len(fits)]
+    return np.array(
+        [
+            oriented_score(scored(bench, fold.test, one.scores), metric_name)
+            for fold, one in zip(folds, fits, strict=True)
+        ]
+    )
+
+
+def scored(bench: Workbench, rows: np.ndarray, scores: np.ndarray) -> Scored:
+    """Scores beside the truth."""
+    return Scored(str(bench.task), bench.targets[rows], scores)
+
+
+def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
+    """A deterministic measure of what a candidate costs to train and to run, in parameter passes."""
+    kind, source = candidate.strategy.kind, candidate.source
+    steps = float(np.mean([one.steps for one in fits]))
+    trained = float(np.mean([one.trainable for one in fits]))
+    body = float(source.parameters) if source is not None else 0.0
+    if kind is Kind.FROZEN:
+        return body * _ROWS_ASSUMED + trained
+    if source is None:
+        return trained
+    return body * _ROWS_ASSUMED * (1 + 0.01 * trained / body) + steps * (body + 2 * trained)
+
+
+def verdict_of(
+    judgement: Judgement, trials: dict[str, list[Fit]], holdout: Interval | None, settings: StudySettings
+) -> Verdict:
+    """The verdict from folds and holdout."""
+    return decide_verdict(
+        judgement.comparison,
+        holdout,
+        margin=settings.margin,
+        level=settings.level,
+        under_trained=any(fitted.under_trained for fitted in trials[judgement.choice.chosen]),
+        selection=judgement.choice.transfers,
+        controls=judgement.choice.controls,
+    )
+
+
+@dataclass(frozen=True)
+class HoldoutScores:
+    """The locked holdout, scored once. None for the control when it ships itself and nothing else was scored."""
+
+    chosen: Interval
+    control: Interval
+    difference: Interval
+
+
+def score_holdout(
+    chosen: Scored, control: Scored, metric_name: str, *, seed: int, level: float, groups: np.ndarray | None
+) -> HoldoutScores:
+    """Oriented scores of both on the same rows, with the interval of their difference; groups are drawn whole."""
+
+    def oriented(interval: Interval) -> Interval:
+        if metric(metric_name).higher_is_better:
+            return interval
+        return Interval(-interval.mean, -interval.high, -interval.low)
+
+    rng = generator(seed, "holdout")
+    return HoldoutScores(
+        oriented(bootstrap_metric(chosen, metric_name, rng=rng, level=level, groups=groups)),
+        oriented(bootstrap_metric(control, metric_name, rng=rng, level=level, groups=groups)),
+        paired_bootstrap_metric(chosen, control, metric_name, rng=rng, level=level, groups=groups),
+    )
+
+
+def sentence(verdict: Verdict, judgement: Judgement, unit: str) -> str:
+    """The verdict in one sentence for a manager."""
+    choice, gap = judgement.choice, verdict.difference
+    shown = metric(judgement.metric).name.replace("_", "-")
+    amount = f"{shown} {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}{unit})"
+    if verdict.outcome is Outcome.HELPS:
+        return f"Pretraining helps: {choice.chosen} beats the best model without it ({choice.control}) by {amount}."
+    if verdict.outcome is Outcome.HARMS:
+        return f"Pretraining harms: {choice.chosen} is worse than {choice.control}, which needs none: {amount}."
+    if verdict.outcome is Outcome.TIED:
+        return f"Pretraining makes no practical difference: {choice.chosen} against {choice.control}, {amount}."
+    return f"It is not settled whether pretraining helps: {choice.chosen} against {choice.control}, {amount}."

@@ -1,0 +1,132 @@
+"""Which candidates run, and why, decided before anything is trained.
+
+Decisions: the plan depends on the rows and the effort alone, never on how fast the machine happens to be, so a study can be
+repeated; times are estimated beside it. The fewer the labels, the fewer parameters may change. With several sources, the ones
+that suit the labels less (LogME) are only tried frozen.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graft.inputs.roles import Task
+from graft.representations.sources import Source
+from graft.scores.fitting import Budget, Candidate
+from graft.scores.strategies import Kind, Strategy, parse_strategy
+from graft.study.record import CueFact
+from graft.study.settings import StudySettings
+
+FEW_PER_CLASS, FEW_ROWS = 4, 60
+
+
+@dataclass(frozen=True)
+class EffortLevel:
+    """What an effort allows. steps: optimiser steps a configuration. curve: learning curves of tuned candidates too."""
+
+    epochs: int
+    least: int
+    most: int
+    configurations: int
+    tuned: tuple[str, ...]
+    tuned_sources: int
+    curve: bool
+
+
+EFFORTS = {
+    "quick": EffortLevel(2, 24, 32, 1, ("partial:1",), 1, False),
+    "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "lora", "full"), 1, True),
+    "thorough": EffortLevel(10, 150, 2000, 3, ("partial:1", "partial:2", "lora", "full"), 2, True),
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A candidate, whether it runs, and why."""
+
+    candidate: Candidate
+    run: bool
+    reason: str
+
+
+def budget_of(settings: StudySettings, training_rows: int) -> Budget:
+    """The budget every candidate gets, from the rows of one training fold."""
+    effort = EFFORTS[settings.effort]
+    steps = effort.epochs * -(-training_rows // 16)
+    return Budget(effort.configurations, int(np.clip(steps, effort.least, effort.most)))
+
+
+def plan_candidates(
+    settings: StudySettings, sources: tuple[Source, ...], cues: tuple[CueFact, ...], targets: np.ndarray, task: Task
+) -> tuple[Planned, ...]:
+    """Candidates and controls, in the order they run."""
+    controls = [
+        Planned(Candidate(Strategy(Kind.MAJORITY)), True, "control: what saying the same of every row scores"),
+        Planned(Candidate(Strategy(Kind.CLASSICAL)), True, "control: what no neural network at all scores"),
+    ]
+    best = _ranked(sources, cues)
+    controls.append(
+        Planned(
+            Candidate(Strategy(Kind.SCRATCH), best[0]), True, "control: the same architecture without its pretraining"
+        )
+    )
+    if settings.strategies != ("auto",):
+        named = [parse_strategy(name) for name in settings.strategies]
+        named = [strategy for strategy in named if not strategy.is_control]
+        asked = [
+            Planned(Candidate(_fitting(strategy, source), source), True, "asked for")
+            for source in sources
+            for strategy in named
+        ]
+        return (*controls, *asked)
+    chosen = [
+        Planned(Candidate(Strategy(Kind.FROZEN), source), True, "cheapest, and safe with few labels") for source in best
+    ]
+    effort = EFFORTS[settings.effort]
+    for source in best:
+        for name in effort.tuned:
+            strategy = _fitting(parse_strategy(name), source)
+            chosen.append(
+                _judged(Candidate(strategy, source), best.index(source) < effort.tuned_sources, targets, task)
+            )
+    if settings.effort == "quick":
+        for name in ("lora", "full"):
+            skipped = Candidate(parse_strategy(name), best[0])
+            chosen.append(Planned(skipped, False, "left out at quick effort; use --effort standard"))
+    unique = {plan.candidate.name: plan for plan in reversed(chosen)}
+    return (*controls, *(plan for plan in chosen if unique[plan.candidate.name] is plan))
+
+
+def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> Planned:
+    few = _few_labels(targets, task)
+    strategy = candidate.strategy
+    if not shortlisted:
+        return Planned(candidate, False, "another source suits the labels better before training (LogME)")
+    if few and strategy.kind in (Kind.FULL, Kind.LORA):
+        return Planned(candidate, False, f"too few labels to change so much: {few}")
+    if strategy.kind is Kind.PARTIAL:
+        return Planned(candidate, True, "adapts the upper layers; the lower ones are run once and cached")
+    if strategy.kind is Kind.LORA:
+        return Planned(candidate, True, "adapts every layer through few parameters")
+    return Planned(candidate, True, "adapts everything, from the solved head")
+
+
+def _few_labels(targets: np.ndarray, task: Task) -> str:
+    if len(targets) < FEW_ROWS:
+        return f"{len(targets)} rows, and {FEW_ROWS} are needed"
+    if task in (Task.BINARY, Task.MULTICLASS):
+        median = float(np.median(np.bincount(targets)))
+        if median < FEW_PER_CLASS:
+            return f"{median:g} rows in a typical class, and {FEW_PER_CLASS} are needed"
+    return ""
+
+
+def _fitting(strategy: Strategy, source: Source) -> Strategy:
+    """``partial:k`` with no more layers than the source has above its first."""
+    if strategy.kind is not Kind.PARTIAL:
+        return strategy
+    return Strategy(Kind.PARTIAL, max(1, min(strategy.layers, source.layers - 1)))
+
+
+def _ranked(sources: tuple[Source, ...], cues: tuple[CueFact, ...]) -> tuple[Source, ...]:
+    suits = {cue.source: cue.value for cue in cues if cue.name == "LogME"}
+    return tuple(sorted(sources, key=lambda source: (-suits[source.reference], source.reference)))

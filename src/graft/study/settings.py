@@ -1,0 +1,66 @@
+"""What a study is asked to do."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graft.core.errors import InputError
+from graft.core.settings import DEFAULT_CACHE_LIMIT
+from graft.evidence.metrics import metric
+from graft.inputs.roles import Roles
+from graft.scores.strategies import parse_strategy
+
+Effort = Literal["quick", "standard", "thorough"]
+
+
+class StudySettings(BaseModel):
+    """Settings of a study; unknown names are refused.
+
+    roles: which column is what. task: ``auto`` or a task. sources: references. strategies: ``auto`` or names; the controls
+    always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters, in the unit of
+    the metric. level: how sure a verdict must be. weights: how class imbalance is handled.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    roles: Roles
+    task: Literal["auto", "binary", "multiclass", "multilabel", "regression"] = "auto"
+    sources: tuple[str, ...] = ("minilm",)
+    strategies: tuple[str, ...] = ("auto",)
+    effort: Effort = "standard"
+    split: Literal["stratified", "group", "time"] = "stratified"
+    folds: int = Field(default=5, ge=2, le=50)
+    repeats: int = Field(default=1, ge=1, le=20)
+    holdout: float = Field(default=0.2, gt=0, lt=0.9)
+    metric: str = "auto"
+    margin: float = Field(default=0.01, ge=0)
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    weights: Literal["auto", "balanced", "none"] = "auto"
+    seed: int = Field(default=0, ge=0)
+    cache_limit: int = Field(default=DEFAULT_CACHE_LIMIT, ge=0)
+    keep_rows: bool = True
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the results: everything but where and how long things are kept."""
+        return self.model_dump(mode="json", exclude={"cache_limit"})
+
+
+def make_settings(options: dict[str, Any]) -> StudySettings:
+    """Settings from options as a person gives them. Raises InputError that names each wrong one."""
+    try:
+        settings = StudySettings(**options)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors()]
+        raise InputError(f"settings that do not work: {'; '.join(wrong)}", fix="see `graft study --help`") from error
+    if settings.metric != "auto":
+        metric(settings.metric)
+    for name in settings.strategies:
+        if name != "auto":
+            parse_strategy(name)
+    if "auto" in settings.strategies and len(settings.strategies) > 1:
+        raise InputError("strategies 'auto' and others", needed="either auto, or names", fix="drop one of them")
+    if not settings.sources:
+        raise InputError("no source", needed="at least one", fix="add --source minilm")
+    if len(set(settings.sources)) < len(settings.sources):
+        raise InputError("the same source twice", needed="each source once", fix="drop one")
+    return settings
