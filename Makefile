@@ -8,6 +8,7 @@ DOCS := build/docs-env
 DEMO_DATA ?= src/graft/demo/tickets.csv
 DEMO_TEXT ?= message
 DEMO_LABEL ?= category
+DEMO_ID ?= id
 DEMO_EFFORT ?= quick
 DEMO_OUT ?= demo-study
 
@@ -22,13 +23,15 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 venv: $(READY) ## build or update .venv from requirements.lock (needs Python 3.11 or newer)
+	@echo "venv: ready"
 
 $(READY): requirements.lock pyproject.toml scripts/venv
 	@scripts/venv
 
 demo: $(READY) ## study the demo tickets: does the pretrained model help?
 	@echo "demo: $(DEMO_DATA) -> $(DEMO_OUT)/"
-	@$(BIN)/graft study $(DEMO_DATA) --text $(DEMO_TEXT) --label $(DEMO_LABEL) --out $(DEMO_OUT) --effort $(DEMO_EFFORT)
+	@$(BIN)/graft study $(DEMO_DATA) --text $(DEMO_TEXT) --label $(DEMO_LABEL) --id $(DEMO_ID) \
+		--out $(DEMO_OUT) --effort $(DEMO_EFFORT)
 
 test: $(READY) ## the everyday tests
 	@echo "test: everything not marked slow"
@@ -36,7 +39,7 @@ test: $(READY) ## the everyday tests
 
 test-slow: $(READY) ## only the tests marked slow
 	@echo "test: only what is marked slow"
-	@$(BIN)/python -m pytest -q -m slow $(ARGS)
+	@$(BIN)/python -m pytest -q -m slow $(ARGS) || { status=$$?; test $$status -eq 5 && echo "test: no test is marked slow"; }
 
 test-all: $(READY) ## every test, the slow ones too
 	@echo "test: everything"
@@ -63,7 +66,7 @@ docs: $(READY) ## build the documentation into site/
 	@$(DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["docs"], sep="\n")' > $(DOCS)/docs.txt
 	@$(DOCS)/bin/python -m pip -qq --disable-pip-version-check install -r $(DOCS)/docs.txt
 	@echo "docs: building site/"
-	@$(DOCS)/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
 
 lock: ## make both locks anew (a few minutes)
 	@scripts/lock

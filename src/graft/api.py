@@ -37,14 +37,17 @@ def study(
 ) -> StudyResult:
     """Find out whether reusing pretrained models helps on labelled rows, and save the best honest model.
 
-    source: a path (CSV, TSV, JSON lines, Parquet), a pandas or polars frame, or a mapping of columns. text, label: column
-    names, one or several. group, time: rows of one group stay on one side of every split; splits go forward in time.
+    source: a path (CSV, TSV, JSON lines, Parquet), a pandas or polars frame, or a mapping of columns. text, label:
+    column names, one or several. group, time: rows of one group stay on one side of every split; splits go forward in
+    time.
     out: a folder for the report, the bundle and ``study.json``; a temporary one when None. costs: a cost table (CSV or
-    YAML). after: the folder of an earlier study on fewer labels. options: any other setting of ``StudySettings``: sources,
-    strategies, effort, folds, repeats, holdout, metric, margin, level, weights, seed, task, cache_limit, keep_rows.
+    YAML). after: the folder of an earlier study on fewer labels. options: any other setting of ``StudySettings``:
+    sources, strategies, effort, folds, repeats, holdout, metric, margin, level, weights, seed, task, cache_limit,
+    keep_rows.
 
-    Returns the result: ``.verdict``, ``.bundle``, ``.record``, ``.folder``. Run again with the same arguments to continue a
-    study that was interrupted. Raises InputError for anything that cannot work, before anything is trained.
+    Returns the result: ``.verdict``, ``.bundle``, ``.record``, ``.folder``. Run again with the same arguments to
+    continue a study that was interrupted. Raises InputError for anything that cannot work, before anything is
+    trained.
     """
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = Roles(

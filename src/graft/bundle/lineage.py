@@ -6,25 +6,26 @@ empty string.
 
 from pydantic import BaseModel, ConfigDict
 
-from graft.version import __version__
+from graft.core.version import __version__
 
 
 class Lineage(BaseModel):
     """The descent of a saved model.
 
-    study_key: of the study that made it. source, source_digest, revision: the pretrained source; empty for a model without
-    one. licence: as the source states it. done: what was done to it, for example "solved a linear head on frozen
-    vectors". data_fingerprint: of the rows it learnt from.
+    study: key of the study that made it. source, source_digest, revision: the pretrained source; empty for a model
+    without one. licence: as the source states it. done: what was done to it, for example "solved a linear head on
+    frozen vectors". data: fingerprint of the rows it learnt
+    from. graft: the version that wrote it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    study_key: str
+    study: str
     source: str = ""
     source_digest: str = ""
     revision: str = ""
     strategy: str
     licence: str = ""
     done: str
-    data_fingerprint: str
-    graft_version: str = __version__
+    data: str
+    graft: str = __version__

@@ -1,8 +1,8 @@
 """The list of a bundle's files, with a digest of each.
 
-Decisions: the manifest lists every file but itself and seals itself with a digest of its own content, so damage anywhere is
-found and named. It proves that nothing changed by accident; against someone who rewrites the manifest too, keep its SHA-256
-elsewhere. Links and names that leave the folder are refused before anything is opened.
+Decisions: the manifest lists every file but itself and seals itself with a digest of its own content, so damage
+anywhere is found and named. It proves that nothing changed by accident; against someone who rewrites the manifest
+too, keep its SHA-256 elsewhere. Links and names that leave the folder are refused before anything is opened.
 """
 
 import json
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from graft.core.digests import file_sha256, key
 from graft.core.errors import BundleError
 from graft.core.files import write_text
-from graft.version import __version__
+from graft.core.version import __version__
 
 MANIFEST = "manifest.json"
 SCHEMA = "graft/bundle/1"

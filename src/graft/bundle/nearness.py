@@ -1,7 +1,7 @@
 """How near a row lies to the rows a model learnt from.
 
-Decisions: nearness is the cosine in the model's own vectors; a row is far when it is farther from every training row than
-99 % of the training rows are from all the others, so about one familiar row in a hundred is flagged too. Without
+Decisions: nearness is the cosine in the model's own vectors; a row is far when it is farther from every training row
+than 99 % of the training rows are from all the others, so about one familiar row in a hundred is flagged too. Without
 training rows, it is the distance to the nearest class centroid.
 """
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.preprocessing import normalize
 
 from graft.bundle.decision import blockwise
@@ -66,7 +65,7 @@ def _count(matrix: Matrix) -> int:
 def _cosines(queries: Matrix, reference: Matrix) -> np.ndarray:
     """Cosines, shape (queries, reference rows); the reference has unit length already."""
     product = unit(queries) @ reference.T
-    return np.asarray(product.toarray() if sparse.issparse(product) else product)
+    return product if isinstance(product, np.ndarray) else np.asarray(product.toarray())
 
 
 def row_threshold(vectors: Matrix) -> float:
@@ -83,7 +82,7 @@ def row_threshold(vectors: Matrix) -> float:
     return float(np.quantile(1 - blockwise(nearest_other, count), _SHARE, method="higher"))
 
 
-def centroid_threshold(vectors: np.ndarray, centroids: np.ndarray) -> float:
+def centroid_threshold(vectors: Matrix, centroids: Matrix) -> float:
     """The 99th percentile of the distance of training rows of unit length to their nearest centroid."""
-    best = blockwise(lambda rows: _cosines(vectors[rows], centroids).max(axis=1), len(vectors))
+    best = blockwise(lambda rows: _cosines(vectors[rows], centroids).max(axis=1), _count(vectors))
     return float(np.quantile(1 - best, _SHARE, method="higher"))

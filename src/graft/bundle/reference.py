@@ -21,10 +21,11 @@ from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
+from graft.representations.cache import ActivationCache
 from graft.representations.safetensors_file import check_safetensors
 from graft.scores.models import ClassicalModel, Model
 
-Reference: TypeAlias = "Neighbours | UnknownTerms | None"
+Reference: TypeAlias = Neighbours | UnknownTerms | None
 
 ROWS_AT_MOST = 5000
 _ROWS_OF_A_CENTROID = 5
@@ -33,30 +34,40 @@ _FACTS, _ARRAYS, _ROWS = "reference.json", "reference.safetensors", "rows.jsonl"
 
 
 def write_reference(
-    folder: Path, model: Model, training: Dataset, *, keep_rows: bool, progress: Progress = SILENT
-) -> None:
-    """Write what is kept of the training rows: facts, vectors, and with ``keep_rows`` the rows themselves."""
+    folder: Path,
+    model: Model,
+    training: Dataset,
+    *,
+    keep_rows: bool,
+    cache: ActivationCache | None = None,
+    progress: Progress = SILENT,
+) -> int:
+    """Write what is kept of the training rows; how many rows are kept, 0 when only something about all of them is."""
     rows = _sampled(training)
-    if keep_rows:
-        labels = label_words(rows)
-        lines = [
-            json.dumps({"id": name, "text": text, "label": label}, ensure_ascii=False)
-            for name, text, label in zip(rows.ids, rows.texts, labels, strict=True)
-        ]
-        write_text(folder / _ROWS, "\n".join(lines) + "\n")
-    if isinstance(model, ClassicalModel) and not keep_rows:
+    if isinstance(model, ClassicalModel) and model.encoders and not keep_rows:
         terms = unknown_terms(model.encoders[0], rows.texts)
-        write_json(folder / _FACTS, {"kind": "terms", "threshold": terms.threshold, "names": []})
-        return
-    vectors = vectors_of(model, rows, progress=progress)
+        _write_facts(folder, "terms", terms.threshold)
+        return 0
+    vectors = vectors_of(model, rows, cache=cache, progress=progress)
     if vectors is None:
-        write_json(folder / _FACTS, {"kind": "none", "threshold": 0.0, "names": []})
-    elif keep_rows:
-        kept = unit(vectors).astype(np.float16)
-        write_json(folder / _FACTS, {"kind": "rows", "threshold": row_threshold(_single(kept)), "names": []})
-        _save_arrays(folder / _ARRAYS, kept)
-    else:
+        _write_facts(folder, "none", 0.0)
+        return 0
+    if not keep_rows:
         _write_centroids(folder, unit(vectors), rows)
+        return 0
+    kept = _rounded(unit(vectors))
+    _write_facts(folder, "rows", row_threshold(kept))
+    _save_arrays(folder / _ARRAYS, kept)
+    lines = [
+        json.dumps({"id": name, "text": text, "label": label}, ensure_ascii=False)
+        for name, text, label in zip(rows.ids, rows.texts, label_words(rows), strict=True)
+    ]
+    write_text(folder / _ROWS, "\n".join(lines) + "\n")
+    return len(rows)
+
+
+def _write_facts(folder: Path, kind: str, threshold: float, names: tuple[str, ...] = ()) -> None:
+    write_json(folder / _FACTS, {"kind": kind, "threshold": threshold, "names": list(names)})
 
 
 def _sampled(training: Dataset) -> Dataset:
@@ -66,17 +77,21 @@ def _sampled(training: Dataset) -> Dataset:
     return training.take(np.sort(chosen))
 
 
-def _single(matrix: Matrix) -> Matrix:
-    wide: Matrix = matrix.astype(np.float32)
-    return wide
+def _rounded(matrix: Matrix) -> Matrix:
+    """The matrix as it will be after a trip through half precision."""
+    if isinstance(matrix, np.ndarray):
+        return matrix.astype(np.float16).astype(np.float32)
+    rounded = matrix.astype(np.float32)
+    rounded.data = rounded.data.astype(np.float16).astype(np.float32)
+    return rounded
 
 
 def _save_arrays(path: Path, kept: Matrix) -> None:
     if isinstance(kept, np.ndarray):
-        arrays = {"vectors": np.ascontiguousarray(kept)}
+        arrays = {"vectors": kept.astype(np.float16)}
     else:
         arrays = {
-            "data": kept.data,
+            "data": kept.data.astype(np.float16),
             "indices": kept.indices.astype(np.int32),
             "indptr": kept.indptr.astype(np.int64),
             "shape": np.array(kept.shape, np.int64),
@@ -89,12 +104,10 @@ def _write_centroids(folder: Path, vectors: np.ndarray, rows: Dataset) -> None:
     members = {name: np.flatnonzero(mask) for name, mask in _groups(rows).items()}
     large = {name: places for name, places in members.items() if len(places) >= _ROWS_OF_A_CENTROID}
     if not large:
-        write_json(folder / _FACTS, {"kind": "none", "threshold": 0.0, "names": []})
+        _write_facts(folder, "none", 0.0)
         return
-    means = np.stack([vectors[places].mean(axis=0) for places in large.values()])
-    kept = unit(means).astype(np.float16)
-    threshold = centroid_threshold(vectors, kept.astype(np.float32))
-    write_json(folder / _FACTS, {"kind": "centroids", "threshold": threshold, "names": list(large)})
+    kept = _rounded(unit(np.stack([vectors[places].mean(axis=0) for places in large.values()])))
+    _write_facts(folder, "centroids", centroid_threshold(vectors, kept), tuple(large))
     _save_arrays(folder / _ARRAYS, kept)
 
 

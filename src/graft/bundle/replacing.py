@@ -1,10 +1,12 @@
 """A folder that is whole or absent, and replaced only by a whole one.
 
-Decisions: the new folder is written beside the old one under a temporary name; then the old one steps aside and the new one
-takes its name. A kill between these two renames leaves the old folder under a name that readers and the next writer know.
+Decisions: the new folder is written beside the old one under a temporary name; then the old one steps aside and the
+new one takes its name. A kill between these two renames leaves the old folder under a name that readers and the next
+writer know.
 """
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -72,7 +74,7 @@ def _tidy(folder: Path) -> None:
     """Undo and remove what killed writers left behind."""
     if settled(folder) != folder:
         _aside(folder).rename(folder)
-    for left in folder.parent.glob(f".{folder.name}.*.partial"):
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.partial"):
         if time.time() - left.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
 
@@ -83,7 +85,9 @@ def _require_free(folder: Path) -> None:
     empty = folder.is_dir() and not any(folder.iterdir())
     if folder.is_symlink() or not (empty or (folder / MANIFEST).is_file()):
         raise OutputError(
-            f"{folder} exists and is no bundle", needed="a new or empty folder, or a bundle to replace", fix="choose another"
+            f"{folder} exists and is no bundle",
+            needed="a new or empty folder, or a bundle to replace",
+            fix="choose another",
         )
 
 
@@ -92,6 +96,8 @@ def _explained(error: OSError, folder: Path) -> OSError:
         return error
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"the disk is full while writing {folder}", needed="free space", fix="free some space")
-    return OutputError(
-        f"cannot write {folder}: {error.strerror or error}", needed="a folder this user may write", fix="choose another"
-    )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
+        return OutputError(
+            f"cannot write {folder}: {error.strerror}", needed="a folder this user may write", fix="choose another"
+        )
+    return error

@@ -1,7 +1,7 @@
 """Raw scores of rows, and what a model saw of them.
 
-Decisions: a model on vectors is asked for vectors once and scores them in blocks of one size, so that a row scores the same
-alone and among thousands, to the last bit; no rows give no scores rather than an error of a library.
+Decisions: a model on vectors is asked for vectors once and scores them in blocks of one size, so that a row scores
+the same alone and among thousands, to the last bit; no rows give no scores rather than an error of a library.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,12 @@ from graft.bundle.decision import blockwise
 from graft.core.progress import SILENT, Progress
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
+from graft.representations.cache import ActivationCache
+from graft.representations.encoder import Encoder
 from graft.scores.classical import encode_ngrams
 from graft.scores.models import ClassicalModel, Model, VectorModel
 
-Matrix: TypeAlias = "np.ndarray | sparse.csr_matrix"
+Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +47,15 @@ def scores_alone(model: Model, rows: Dataset) -> np.ndarray:
     return score(model, rows).scores if isinstance(model, VectorModel) else model.scores(rows)
 
 
-def vectors_of(model: Model, rows: Dataset, *, progress: Progress = SILENT) -> Matrix | None:
+def vectors_of(
+    model: Model, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT
+) -> Matrix | None:
     """What a model sees of the texts, (rows, dimension): float32 vectors, sparse TF-IDF, or None."""
     if isinstance(model, VectorModel):
-        return model.vectors(rows, progress=progress)
-    if isinstance(model, ClassicalModel):
+        if cache is None:
+            return model.vectors(rows, progress=progress)
+        encoder = Encoder(model.source, cache=cache, precision=model.encoder.precision)
+        return encoder.vectors(rows.texts, progress=progress)[0]
+    if isinstance(model, ClassicalModel) and model.encoders:
         return encode_ngrams(model.encoders, rows.texts, np.zeros((len(rows), 0), np.float32))
     return None

@@ -1,7 +1,7 @@
 """How much of a text a vocabulary has never seen: the check of a classical model that keeps no rows.
 
-Decisions: the share of a text's distinct n-grams that occur in no other training row, against the 99th percentile of that
-share among the training rows themselves; an n-gram that only one training row has counts as unknown to it.
+Decisions: the share of a text's distinct n-grams that occur in no other training row, against the 99th percentile of
+that share among the training rows themselves; an n-gram that only one training row has counts as unknown to it.
 """
 
 from collections import Counter

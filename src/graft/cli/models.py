@@ -27,7 +27,7 @@ def predict(
     predictions.write_csv(out)
     console.print(f"{len(predictions.frame):,} rows written to {out}", highlight=False)
     for code, count in sorted(predictions.problems.items()):
-        console.print(f"  {count:,} × {code}", highlight=False)
+        console.print(f"  {count:,} rows: {code}", highlight=False)
     lost = predictions.frame["prediction"].null_count()
     if strict and lost:
         raise ContractError(
@@ -70,4 +70,4 @@ def embed(
     vectors = api.embed(texts, source, progress=Bars(Console(stderr=True)))
     with whole_file(out) as temporary, temporary.open("wb") as stream:
         np.save(stream, vectors)
-    typer.echo(f"{vectors.shape[0]:,} × {vectors.shape[1]} vectors written to {out}", err=True)
+    typer.echo(f"{vectors.shape[0]:,} vectors of {vectors.shape[1]} numbers written to {out}", err=True)

@@ -17,7 +17,9 @@ class _BarStage:
         self._progress, self._task = progress, task
 
     def advance(self, amount: int = 1, note: str = "") -> None:
-        self._progress.update(self._task, advance=amount, **({"note": note} if note else {}))
+        self._progress.advance(self._task, amount)
+        if note:
+            self._progress.update(self._task, note=note)
 
 
 class Bars:

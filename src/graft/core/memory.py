@@ -1,7 +1,7 @@
 """Peak memory of a stretch of work.
 
-Decision: the kernel keeps the high-water mark and lets a process reset its own, so no sampling thread is needed; where it
-does not (not Linux), the mark of the whole process is reported, which is never too low.
+Decision: the kernel keeps the high-water mark and lets a process reset its own, so no sampling thread is needed;
+where it does not (not Linux), the mark of the whole process is reported, which is never too low.
 """
 
 import resource

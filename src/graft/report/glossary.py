@@ -17,7 +17,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
      "written in brackets after the number."),
     ("Calibration", "Whether a probability means what it says: of all the rows given 80%, about 80% should be right. "
      "The calibration error (ECE) is the average gap; 0 is perfect."),
-    ("Brier score and log-loss", "Two measures of how good probabilities are, in which being sure and wrong costs most. "
+    ("Brier score and log-loss", "Two measures of how good probabilities are; being sure and wrong costs most. "
      "Lower is better."),
     ("Precision, recall, F1", "Precision: of the rows given this label, how many truly have it. Recall: of the rows "
      "that truly have it, how many were found. F1 combines both; 1 is perfect."),

@@ -33,6 +33,7 @@ def render_page(record: StudyRecord) -> str:
     return page.render(
         record=record,
         style=Markup(_style()),
+        holdout=words.holdout_spans(record),
         metric=words.metric_words(record.metric),
         badge=views.BADGES[record.verdict.outcome],
         chosen=words.facts_of(record, record.verdict.chosen),
@@ -85,6 +86,8 @@ def _environment() -> Environment:
         "duration": formats.duration,
         "memory": formats.memory,
         "interval": formats.with_interval,
+        "range": formats.between_alone,
+        "sentence": formats.sentence,
         "excerpt": formats.excerpt,
         "plural": formats.plural,
         "called": words.choice_name,
@@ -92,6 +95,7 @@ def _environment() -> Environment:
         "gain_alone": words.gain_alone,
         "estimate": formats.estimate,
         "meaning": words.strategy_meaning,
+        "cue": words.cue_words,
         "bar": share_bar,
     }
     environment.globals |= {
@@ -102,6 +106,7 @@ def _environment() -> Environment:
         "reliability_plot": reliability_plot,
         "roles": words.roles,
         "policy_plot": policy_plot,
+        "policy_words": words.policy_words,
         "planned": views.planned,
         "reasons_aside": views.reasons_aside,
         "shipping_words": views.shipping_words,

@@ -1,7 +1,7 @@
 """What will run and why, in words, before anything is trained."""
 
 from graft.report.formats import clean, duration, plural
-from graft.report.words import choice_name
+from graft.report.words import choice_name, cue_words
 from graft.study.record import PlanFacts
 
 
@@ -24,5 +24,5 @@ def plan_lines(plan: PlanFacts) -> list[str]:
     warned = [cue for cue in plan.cues if cue.warning]
     if warned:
         lines.append("Mind:")
-        lines += [f"  {cue.source}: {cue.meaning}" for cue in warned]
+        lines += [f"  {cue.source}: {cue.name} {cue_words(cue)} ({cue.meaning})" for cue in warned]
     return [clean(line).replace("\n", " ") for line in lines]

@@ -16,7 +16,7 @@ from graft.report.cautions import cautions
 from graft.report.formats import clean, duration, known, percent, plural, with_interval
 from graft.report.plots.extent import ranked
 from graft.report.views import shipping_words, tied_words
-from graft.report.words import choice_name, gain_words, is_choice, metric_words, roles
+from graft.report.words import choice_name, gain_words, holdout_spans, is_choice, metric_words, roles
 from graft.study.record import CandidateFacts, StudyRecord
 
 _COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}
@@ -73,10 +73,13 @@ def _score(record: StudyRecord, one: CandidateFacts) -> str:
 
 def _numbers(record: StudyRecord) -> Iterator[str]:
     metric, holdout, decision = metric_words(record.metric), record.holdout, record.decision
+    reused, plain = holdout_spans(record)
+    chosen = choice_name(record.verdict.chosen)
     yield f"Margin: differences in {metric.title} below {record.margin:g} do not matter; {metric.direction}."
-    yield f"On {plural(holdout.rows, 'holdout row')}: {metric.title} {metric.show(holdout.score)}."
+    against = "" if plain is None else f"; {record.verdict.control} {metric.show(plain)}"
+    yield f"On {plural(holdout.rows, 'holdout row')} nobody had seen: {chosen} {metric.show(reused)}{against}."
     if holdout.difference is not None:
-        yield f"Against {record.verdict.control} there: {gain_words(holdout.difference)}."
+        yield f"There {chosen} is {gain_words(holdout.difference)}."
     if decision.policies:
         policy = decision.policies[0]
         left = f", {percent(policy.abstained)} left to a person" if policy.abstained else ""

@@ -118,9 +118,7 @@ def shipping_words(record: StudyRecord) -> str:
     if verdict.shipped == verdict.chosen:
         return f"The saved model is {shipped}."
     if verdict.shipped.source == "" or verdict.shipped.strategy == "scratch":
-        return (
-            f"The saved model is the control {shipped}: no reused model was shown to be better by more than the margin."
-        )
+        return f"The saved model is the control {shipped}: no reused model was shown to be better by enough to matter."
     return f"The saved model is {shipped}: it is practically as good, and cheaper."
 
 

@@ -1,13 +1,13 @@
 """What things are called, and what the terms mean.
 
-Decisions: a candidate is called by its source and its strategy, as everywhere in Graft; scores are shown in the metric's own
-direction (an RMSE is positive and lower is better), differences as *better* or *worse*, so that no reader needs to
-know which way a metric runs.
+Decisions: a candidate is called by its source and its strategy, as everywhere in Graft; scores are shown in the
+metric's own direction (an RMSE is positive and lower is better), differences as *better* or *worse*, so that no
+reader needs to know which way a metric runs.
 """
 
 from dataclasses import dataclass
 
-from graft.report.formats import between, decimals, estimate, known, number, percent
+from graft.report.formats import between, between_alone, decimals, estimate, known, number, percent
 from graft.study.record import CandidateFacts, Choice, CueFact, LearningPoint, PlannedCandidate, Span, StudyRecord
 
 Named = Choice | CandidateFacts | LearningPoint | PlannedCandidate
@@ -39,7 +39,7 @@ class MetricWords:
 
     def range(self, span: Span | None) -> str:
         """The interval of a stored estimate alone, for print."""
-        return "" if span is None or not known(span.mean) else between(self.span(span)).strip(" ()")
+        return "" if span is None or not known(span.mean) else between_alone(self.span(span))
 
     def score(self, span: Span | None) -> str:
         """A stored estimate without its interval, for print."""
@@ -97,6 +97,17 @@ def short_name(choice: Named, length: int = 30) -> str:
         return name
     tail = f" {choice.strategy}" if source and len(choice.strategy) < length // 2 else ""
     return name[: max(4, length - len(tail) - 1)] + "…" + tail
+
+
+def policy_words(name: str, task: str) -> str:
+    """What a way of deciding does.
+
+    >>> policy_words("most probable", "multilabel"), policy_words("always ham", "binary")
+    ('every label of 50% or more', 'always ham')
+    """
+    if name == "most probable":
+        return "every label of 50% or more" if task == "multilabel" else "the most probable answer"
+    return "least expected cost (saved)" if name == "tuned" else name
 
 
 def strategy_meaning(strategy: str) -> str:

@@ -146,7 +146,7 @@ def check_split(source: Source, boundary: int) -> None:
         above = upper(inputs_embeds=below.last_hidden_state, attention_mask=mask).last_hidden_state
     if not torch.allclose(whole * mask[..., None], above * mask[..., None], atol=1e-4):
         raise SourceError(
-            f"{source.reference} ({source.model_type}) cannot be split after layer {boundary}: the halves differ from the whole",
+            f"{source.reference} ({source.model_type}) cannot be split after layer {boundary}: the halves differ",
             needed="an encoder that is a plain stack of layers",
             fix="use the strategies frozen, lora or full with this source",
         )

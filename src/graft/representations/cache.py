@@ -1,8 +1,8 @@
 """The activation cache: what a frozen backbone says about a row, computed once.
 
 Decisions: a folder a space, and in it immutable shards named by their content, each written whole or not at all; two
-processes therefore need no lock to share it, and at worst compute a row twice. A shard that cannot be read is thrown away and
-computed again. When the folder outgrows its limit, the shards that were used longest ago go first.
+processes therefore need no lock to share it, and at worst compute a row twice. A shard that cannot be read is thrown
+away and computed again. When the folder outgrows its limit, the shards that were used longest ago go first.
 """
 
 import os
@@ -119,12 +119,9 @@ class ActivationCache:
         if self.limit <= 0:
             return
         names = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
-        tensors = {
-            "digests": names,
-            "offsets": rows.offsets.astype(np.int64),
-            "values": np.ascontiguousarray(rows.values),
-        }
-        name = content_digest(array_digest([names]), array_digest([tensors["values"].view(np.uint8)])).hex()
+        values = np.ascontiguousarray(rows.values)
+        tensors = {"digests": names, "offsets": rows.offsets.astype(np.int64), "values": values}
+        name = content_digest(array_digest([names]), array_digest([values.view(np.uint8)])).hex()
         try:
             with whole_file(self.root / space / f"{name}.safetensors") as temporary:
                 save_file(tensors, temporary)

@@ -1,9 +1,9 @@
 """The fast encoder: texts to pooled vectors, or to token activations at a layer, through the cache.
 
-Decisions: rows of one length class (token count rounded up to a multiple of eight) are run in batches of one fixed shape per
-class, the last one filled up with repeats. Every matrix product then has the same shape whatever the other rows are,
-so a row's vector does not depend, to the last bit, on the batch it was in, on the cache's state or on where a killed run
-resumed. Few shapes also keep the processor's kernels warm, and almost nothing is spent on padding.
+Decisions: rows of one length class (token count rounded up, see ``padded_width``) are run in batches of one fixed
+shape per class, the last one filled up with repeats. Every matrix product then has the same shape whatever the other
+rows are, so a row's vector does not depend, to the last bit, on the batch it was in, on the cache's state or on where
+a killed run resumed. Few shapes also keep the processor's kernels warm, and almost nothing is spent on padding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,9 @@ from graft.representations.backbone import device, load_encoder, lower_half, nat
 from graft.representations.cache import ActivationCache, Ragged, concatenate
 from graft.representations.sources import Source
 from graft.representations.spaces import Space, pooled_space
-from graft.representations.tokens import TokenRows, special_tokens, tokenise
+from graft.representations.tokens import TokenRows, padded_width, special_tokens, tokenise
 
 TOKENS_PER_BATCH = 2048
-_STEP = 8
 _ROWS_PER_SHARD = 4096
 
 
@@ -66,7 +65,7 @@ class Encoder:
         unique = list(first)
         positions = np.zeros(len(unique), np.int64)
         positions[inverse[::-1]] = np.arange(len(texts))[::-1]
-        distinct = [texts[position] for position in positions]
+        distinct = [texts[position] for position in positions.tolist()]
         space = key({"space": self.space.fingerprint, "layer": layer})
         ragged, computed = self._through_cache(space, unique, distinct, layer, progress)
         return ragged.take(inverse), EncodeReport(len(texts), len(unique), computed)
@@ -150,7 +149,7 @@ def batches(tokens: TokenRows, pad: int) -> Iterator[tuple[np.ndarray, np.ndarra
     Yields row numbers (rows,), token numbers and mask, both (shape of the class); the batch is filled up with repeats
     of its first row, so ``rows`` may be shorter than the batch.
     """
-    width = np.maximum(-(-tokens.lengths // _STEP) * _STEP, _STEP)
+    width = np.array([padded_width(int(length)) for length in tokens.lengths], np.int64)
     for length in np.unique(width)[::-1]:
         members = np.flatnonzero(width == length)
         size = max(1, TOKENS_PER_BATCH // int(length))

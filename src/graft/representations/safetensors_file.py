@@ -1,7 +1,8 @@
 """A safetensors file, checked before anything reads a tensor from it.
 
 Decisions: the header is read and verified by us first, so that a damaged or hostile file ends in a sentence and not in
-a traceback or a huge allocation: its size is bounded, every tensor lies inside the file, none overlap, none are missing bytes.
+a traceback or a huge allocation: its size is bounded, every tensor lies inside the file, none overlap, none are
+missing bytes.
 
 The format: https://github.com/huggingface/safetensors#format
 """

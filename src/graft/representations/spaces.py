@@ -1,7 +1,8 @@
 """The identity of an embedding space.
 
 Decision: two vectors may be compared only when everything that shaped them is the same, and equal dimension is not
-enough; the fingerprint is therefore of the weights, the layer, the pooling, the preprocessing, the dimension and the normalisation.
+enough; the fingerprint is therefore of the weights, the layer, the pooling, the preprocessing, the dimension and the
+normalisation.
 """
 
 from dataclasses import asdict, dataclass

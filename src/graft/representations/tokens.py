@@ -16,6 +16,19 @@ from graft.representations.sources import Source
 _CHUNK = 4096
 
 
+def padded_width(length: int) -> int:
+    """The number of tokens a row of ``length`` is padded to: at most one eighth more, or the next multiple of eight.
+
+    Few widths mean few shapes of matrix products; a processor prepares a kernel for each new shape, which costs more
+    than the padding does.
+
+    >>> [padded_width(length) for length in (3, 17, 64, 65, 130, 256)]
+    [8, 24, 64, 80, 160, 256]
+    """
+    step = 8 if length <= 64 else 16 if length <= 128 else 32
+    return max(8, -(-length // step) * step)
+
+
 @dataclass(frozen=True)
 class TokenRows:
     """Tokenised rows.
@@ -84,7 +97,8 @@ def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
 
 def special_tokens(source: Source) -> SpecialTokens:
     """The padding and unknown tokens of a source."""
-    return _tokenizer(source.directory, source.max_tokens)[1]
+    special: SpecialTokens = _tokenizer(source.directory, source.max_tokens)[1]
+    return special
 
 
 def _prepared(text: str, source: Source) -> str:

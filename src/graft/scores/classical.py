@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
+from threadpoolctl import threadpool_limits
 
 from graft.core.seeds import generator
 from graft.inputs.roles import Task
@@ -51,7 +52,7 @@ class NgramEncoder:
         """Sparse TF-IDF rows of unit length, shape (rows, terms)."""
         vectorizer = _vectorizer(self.analyzer, self.ngrams, {term: place for place, term in enumerate(self.terms)})
         vectorizer.idf_ = self.idf.astype(np.float64)
-        return vectorizer.transform(texts)
+        return sparse.csr_matrix(vectorizer.transform(texts))
 
 
 def _vectorizer(analyzer: str, ngrams: tuple[int, int], vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
@@ -105,7 +106,20 @@ def solve_sparse(
     rows: sparse.csr_matrix, targets: np.ndarray, *, task: Task, outputs: int, weights: np.ndarray, seed: int
 ) -> SparseHead:
     """The head of the control; strengths are chosen on a held-in fifth and refitted on all rows."""
-    rng = generator(seed, "classical")
+    with threadpool_limits(1, user_api="blas"):
+        # Sparse problems gain nothing from threads, and two pools of them in one process cost thirty times
+        # the solution. return _solve_path(rows, targets, task, outputs, weights, generator(seed,
+        # "classical"))
+
+
+def _solve_path(
+    rows: sparse.csr_matrix,
+    targets: np.ndarray,
+    task: Task,
+    outputs: int,
+    weights: np.ndarray,
+    rng: np.random.Generator,
+) -> SparseHead:
     order = rng.permutation(len(targets))
     if targets.ndim == 1 and task is not Task.REGRESSION:
         order = order[np.argsort(targets[order], kind="stable")]

@@ -1,7 +1,7 @@
 """Numeric and categorical columns beside the text, as numbers a head can use.
 
-Decisions: numbers are standardised with the training rows' mean and deviation, a missing one becomes the mean and says so in
-a column of its own; a category unseen in training is all zeros, which is the same as "no information".
+Decisions: numbers are standardised with the training rows' mean and deviation, a missing one becomes the mean and
+says so in a column of its own; a category unseen in training is all zeros, which is the same as "no information".
 """
 
 from dataclasses import dataclass

@@ -28,8 +28,8 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor share.
 
     source: a reference. strategy: ``frozen``, ``partial:k``, ``lora``, ``full``, or a control. steps: optimiser steps
-    (None: five passes). configurations: learning rates tried. weights: how class imbalance is handled. seed: of everything
-    random. cache: keep activations on disk.
+    (None: five passes). configurations: learning rates tried. weights: how class imbalance is handled. seed: of
+    everything random. cache: keep activations on disk.
     """
 
     def __init__(

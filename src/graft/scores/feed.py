@@ -1,7 +1,8 @@
 """Rows to batches for a network: token numbers, or activations at the freeze boundary.
 
-Decision: a batch holds rows of about the same length (shuffled in pools of a few batches, sorted inside a pool), so that little is
-spent on padding while the order stays random.
+Decisions: a batch holds rows of about the same length (shuffled in pools of a few batches, sorted inside a pool), so
+that little is spent on padding while the order stays random; every batch has one of a few shapes, because a processor
+prepares a kernel for each new one.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from graft.representations.cache import Ragged
-from graft.representations.tokens import TokenRows
+from graft.representations.tokens import TokenRows, padded_width
 from graft.scores.network import Vocabulary
 
 _POOL = 8
@@ -46,7 +47,7 @@ class TokenFeed:
 
     def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         """Padded token numbers and their mask, both (rows, longest)."""
-        longest = int(self.lengths[rows].max())
+        longest = padded_width(int(self.lengths[rows].max()))
         ids = np.full((len(rows), longest), self.pad, np.int64)
         mask = np.arange(longest)[None, :] < self.lengths[rows][:, None]
         ids[mask] = np.concatenate([self.tokens.row(int(row)) for row in rows])
@@ -72,7 +73,8 @@ class ActivationFeed:
         lengths = np.diff(taken.offsets)
         values = torch.from_numpy(taken.values)
         values = (values.view(torch.bfloat16) if values.dtype == torch.uint16 else values).float()
-        mask = torch.from_numpy(np.arange(lengths.max())[None, :] < lengths[:, None])
+        width = padded_width(int(lengths.max()))
+        mask = torch.from_numpy(np.arange(width)[None, :] < lengths[:, None])
         padded = torch.zeros(*mask.shape, values.shape[1])
         padded[mask] = values
         return {"inputs_embeds": padded, "attention_mask": mask.long()}
@@ -81,8 +83,8 @@ class ActivationFeed:
 def training_batches(
     lengths: np.ndarray, rows: np.ndarray, size: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """One pass over ``rows`` in random batches of about equal length each."""
-    order = rng.permutation(rows)
+    """One pass over ``rows`` in random batches of ``size``, each of about equal length; a rest waits for the next
+    pass.""" order = rng.permutation(rows) if len(order) > size: order = order[: len(order) // size * size]
     batches: list[np.ndarray] = []
     for start in range(0, len(order), size * _POOL):
         pool = order[start : start + size * _POOL]
@@ -92,11 +94,12 @@ def training_batches(
         yield batches[place]
 
 
-def reading_batches(lengths: np.ndarray, rows: np.ndarray, tokens: int = 2048) -> Iterator[np.ndarray]:
-    """``rows`` once, longest first, in batches of about ``tokens`` padded tokens."""
+def reading_batches(lengths: np.ndarray, rows: np.ndarray, size: int = 16) -> Iterator[tuple[np.ndarray, int]]:
+    """``rows`` once, longest first, in batches of exactly ``size``.
+
+    The last one is filled up with repeats; the number beside a batch says how many of its rows count.
+    """
     order = rows[np.argsort(-lengths[rows], kind="stable")]
-    start = 0
-    while start < len(order):
-        size = max(1, tokens // int(lengths[order[start]]))
-        yield order[start : start + size]
-        start += size
+    for start in range(0, len(order), size):
+        batch = order[start : start + size]
+        yield np.resize(batch, size), len(batch)

@@ -55,11 +55,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Budget:
-    """What every candidate may use: configurations tried, and optimiser steps a configuration."""
+    """What every candidate may use.
+
+    configurations: tried, each with so many optimiser ``steps`` of ``batch`` rows. refit: whether the best one is
+    trained once more on all rows when labels are few.
+    """
 
     configurations: int = 1
     steps: int = 200
     batch: int = 16
+    refit: bool = True
 
 
 @dataclass(frozen=True)
@@ -245,6 +250,7 @@ def _tuned(problem: _Problem) -> _Outcome:
         weights=problem.weights,
         steps=problem.budget.steps,
         batch=problem.budget.batch,
+        refit=problem.budget.refit,
         seed=problem.seed,
         on_step=problem.on_step,
     )

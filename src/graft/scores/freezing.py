@@ -1,7 +1,7 @@
 """What may change and what must not: by name, and verified.
 
-Decision: the proof that a frozen part stayed frozen is a digest of its parameters and buffers before and after training,
-because buffers (batch statistics, for example) drift without a gradient.
+Decision: the proof that a frozen part stayed frozen is a digest of its parameters and buffers before and after
+training, because buffers (batch statistics, for example) drift without a gradient.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,8 @@ def parameter_groups(
 ) -> list[dict[str, object]]:
     """AdamW groups with a lower rate the deeper a layer lies, and no weight decay on norms, biases and embeddings.
 
-    layer_names: prefixes of the layers, from the lowest to the highest; what lies below them (the embeddings) comes last.
+    layer_names: prefixes of the layers, from the lowest to the highest; what lies below them (the embeddings) comes
+    last.
     rate: of the highest layer. decay: factor from one layer to the next below.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

@@ -2,8 +2,8 @@
 
 Decisions: the whole path of penalties is solved from strong to weak, each start being the previous solution, and the
 penalty with the lowest held-in loss is refitted on all rows; the objective is convex, so there is no seed, no learning
-rate and nothing to be under-trained. Vectors are centred and scaled by one number, which keeps the penalty's meaning the
-same for every source without changing the geometry.
+rate and nothing to be under-trained. Vectors are centred and scaled by one number, which keeps the penalty's meaning
+the same for every source without changing the geometry.
 """
 
 import copy
@@ -42,8 +42,8 @@ class LinearHead:
 def class_weights(targets: np.ndarray, task: Task, outputs: int, *, mode: str = "auto") -> np.ndarray:
     """Weights that make up for imbalance, float32: per class, or per label for the positives of multi-label.
 
-    mode: ``none``, ``balanced`` (inverse frequency), or ``auto`` (the square root of it once the largest class is three times the smallest, a
-    compromise between rare classes and calibration). The mean weight of a row is one.
+    mode: ``none``, ``balanced`` (inverse frequency), or ``auto`` (the square root of it once the largest class is
+    three times the smallest, a compromise between rare classes and calibration). The mean weight of a row is one.
     """
     if task is Task.REGRESSION or mode == "none":
         return np.ones(outputs, np.float32)
@@ -143,9 +143,9 @@ def _inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.n
 class _Logistic:
     """Multinomial or per-label logistic regression by L-BFGS; keeps its solution as the next start.
 
-    The problem is solved in the eigenbasis of the vectors' covariance, each axis scaled by about the curvature along it:
-    the same optimum in a fraction of the steps. Everything runs in one library's threads, because two thread pools that
-    take turns every millisecond make each other ten times slower.
+    The problem is solved in the eigenbasis of the vectors' covariance, each axis scaled by about the curvature along
+    it: the same optimum in a fraction of the steps. Everything runs in one library's threads, because two thread
+    pools that take turns every millisecond make each other ten times slower.
     """
 
     def __init__(self, vectors: np.ndarray, targets: np.ndarray, task: Task, outputs: int, weights: np.ndarray) -> None:
@@ -202,9 +202,10 @@ class _Logistic:
                 gradient[size:] = slope.sum(0)
                 parameters.grad = gradient
                 self.iterations += 1
-                return torch.tensor(value) + 0.5 * (weight.square() * ridge).sum()
+                total: torch.Tensor = (weight.square() * ridge).sum().mul_(0.5).add_(value)
+                return total
 
-        optimiser.step(objective)
+        optimiser.step(objective)  # type: ignore[no-untyped-call]
         found = parameters.detach()
         self._weight = found[:size].view(shape) * scale
         self._bias = found[size:].clone()

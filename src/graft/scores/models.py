@@ -1,8 +1,8 @@
 """Fitted models: what turns rows into scores, and back from disk.
 
-Decisions: whatever was tuned is, once training is over, a source directory of its own with a linear head on its vectors, so
-there is one way to predict for every strategy; models predict in float32, because a saved model must say the same on
-another processor; arrays go to safetensors and the rest to JSON, so loading runs no code.
+Decisions: whatever was tuned is, once training is over, a source directory of its own with a linear head on its
+vectors, so there is one way to predict for every strategy; models predict in float32, because a saved model must say
+the same on another processor; arrays go to safetensors and the rest to JSON, so loading runs no code.
 """
 
 import json

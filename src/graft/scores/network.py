@@ -1,9 +1,9 @@
 """A backbone with a head on it, ready to train.
 
-Decisions: the head sees the pooled vector and the encoded extra columns side by side, so a solved head drops in without a
-change; dropout masks come from a byte generator, because drawing them with torch took a third of the forward pass; a fold
-trains only the embedding rows its own texts use, which changes nothing in the result (the others have no gradient) and
-saves most of the optimiser's work.
+Decisions: the head sees the pooled vector and the encoded extra columns side by side, so a solved head drops in
+without a change; dropout masks come from a byte generator, because drawing them with torch took a third of the
+forward pass; a fold trains only the embedding rows its own texts use, which changes nothing in the result (the others
+have no gradient) and saves most of the optimiser's work.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,8 @@ class Network(nn.Module):
         hidden = self.body(**inputs).last_hidden_state
         vectors = pool(hidden, inputs["attention_mask"], self._pooling, normalise=self._normalise)
         with torch.autocast(vectors.device.type, enabled=False):
-            return self.head(torch.cat([vectors, extra], 1))
+            logits: torch.Tensor = self.head(torch.cat([vectors, extra], 1))
+            return logits
 
     def set_head(self, head: LinearHead) -> None:
         """Begin at a solved head."""
@@ -102,7 +103,7 @@ class Vocabulary:
 
 
 def shrink_vocabulary(body: Any, ids: np.ndarray, pad: int) -> Vocabulary | None:
-    """Keep only the embedding rows of ``ids`` (and padding) in ``body``; None when the architecture does not allow it."""
+    """Keep only the embedding rows of ``ids`` (and padding) in ``body``; None if the architecture forbids it."""
     embedding = body.get_input_embeddings()
     used = np.unique(np.append(ids, pad))
     if pad > _LARGEST_PAD or len(used) <= pad or not isinstance(embedding, nn.Embedding):

@@ -55,5 +55,5 @@ def estimate(candidate: Candidate, budget: Budget, *, rows: int, outputs: int, s
     if kind is Kind.FROZEN or source is None:
         return _HEAD + rows * outputs * 8e-6
     share = _SHARE.get(kind, 0.1 + 0.9 * candidate.strategy.layers / max(1, source.layers))
-    phases = budget.configurations + (1 if rows < 2000 else 0)
+    phases = budget.configurations + (1 if budget.refit and rows < 2000 else 0)
     return 1.0 + _HEAD + phases * budget.steps * step * share

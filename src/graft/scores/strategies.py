@@ -57,6 +57,6 @@ def parse_strategy(text: str) -> Strategy:
         return Strategy(Kind(text))
     raise InputError(
         f"{text!r} is not a strategy",
-        needed="frozen, partial:K (K upper layers), lora or full; the controls majority, classical and scratch always run",
+        needed="frozen, partial:K (K upper layers), lora or full; the controls always run",
         fix="for example --strategy frozen --strategy partial:2",
     )

@@ -1,9 +1,9 @@
 """The training loop.
 
-Decisions: the budget is optimiser steps, the same for every candidate; the rate warms up and then falls to zero by the end of
-the budget; after every pass the held-in log-loss is measured and the best state kept, the starting state (a solved head)
-included, so tuning never leaves a worse model than it began with; a loss that leaves the numbers stops at once and falls
-back to the best state.
+Decisions: the budget is optimiser steps, the same for every candidate; the rate warms up and then falls to zero by
+the end of the budget; after every pass the held-in log-loss is measured and the best state kept, the starting state
+(a solved head) included, so tuning never leaves a worse model than it began with; a loss that leaves the numbers
+stops at once and falls back to the best state.
 """
 
 import math
@@ -162,7 +162,7 @@ class Stepper:
         for group, rate in zip(self._optimiser.param_groups, self._base, strict=True):
             group["lr"] = rate * factor
         loss = self._loss(rows)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._trainable, _CLIP, foreach=True)
         self._optimiser.step()
         self._optimiser.zero_grad()
@@ -184,12 +184,12 @@ def logits_of(network: Network, examples: Examples, rows: np.ndarray) -> np.ndar
     place = {int(row): number for number, row in enumerate(rows)}
     found = np.zeros((len(rows), network.head.out_features), np.float32)
     with torch.inference_mode():
-        for batch in reading_batches(examples.feed.lengths, rows):
+        for batch, count in reading_batches(examples.feed.lengths, rows):
             inputs = {name: value.to(where) for name, value in examples.feed.batch(batch).items()}
             extra = torch.from_numpy(examples.extra[batch]).to(where)
             with torch.autocast(where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
                 logits = network(inputs, extra)
-            found[[place[int(row)] for row in batch]] = logits.float().cpu().numpy()
+            found[[place[int(row)] for row in batch[:count]]] = logits[:count].float().cpu().numpy()
     return found
 
 

@@ -1,7 +1,8 @@
 """Changing the backbone: partial, LoRA, full, and from scratch.
 
 Decisions:
-- Tuning starts from a solved head (linear probe, then fine-tune; Kumar et al. 2022), but from one with a stronger penalty
+- Tuning starts from a solved head (linear probe, then fine-tune; Kumar et al. 2022), but from one with a stronger
+  penalty
   than the best: a head that already fits its rows to the last leaves the backbone no gradient to learn from.
 - A held-in part decides how long to train, and whether tuning beats the solved head at all. Where labels are few that
   part is too dear to give away, so training is then repeated on all rows for the steps found; the budget covers both.
@@ -22,7 +23,7 @@ from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
-from graft.scores.linear import LinearHead, loss_of, solve_head
+from graft.scores.linear import PENALTIES, LinearHead, loss_of, solve_head
 from graft.scores.network import (
     Network,
     Vocabulary,
@@ -66,7 +67,8 @@ class Job:
     """One training problem.
 
     rows: positions in the workbench to learn from. targets: as a head sees them, for all rows of the workbench.
-    extra: encoded extra columns of all rows. weights: of the classes. steps: optimiser steps, both phases together.
+    extra: encoded extra columns of all rows. weights: of the classes. steps: optimiser steps of a configuration.
+    refit: train the best once more on all rows.
     """
 
     bench: Workbench
@@ -79,6 +81,7 @@ class Job:
     steps: int
     batch: int
     seed: int
+    refit: bool = True
     on_step: Callable[[int], None] = lambda step: None
 
     @property
@@ -107,9 +110,8 @@ class Tuned:
 def tune(job: Job, *, configurations: int) -> Tuned:
     """Try the first ``configurations`` rates on a held-in part, then train the best on what the rows allow."""
     inner, held = _held_in(job)
-    refit = len(job.rows) < REFIT_BELOW and len(held) > 0
+    refit = job.refit and len(job.rows) < REFIT_BELOW and len(held) > 0
     rates = CONFIGURATIONS[job.strategy.kind][:configurations]
-    # Both phases, and every configuration, share the budget of steps.
     schedule = Schedule(steps=max(1, job.steps), batch=job.batch)
     tried = [
         (_run(job, inner, held, replace(schedule, rate=rate.rate, head_rate=rate.head_rate)), rate) for rate in rates
@@ -271,16 +273,15 @@ def _head_inputs(job: Job, rows: np.ndarray) -> np.ndarray:
 
 
 def _solve(job: Job, rows: np.ndarray, *, start: bool = False) -> LinearHead:
-    head = solve_head(
+    return solve_head(
         _head_inputs(job, rows),
         job.targets[rows],
         task=job.bench.task,
         outputs=job.weights.shape[0],
         weights=job.weights,
         seed=job.seed,
-        **({"penalties": (START_PENALTY,)} if start else {}),
+        penalties=(START_PENALTY,) if start else PENALTIES,
     )
-    return head
 
 
 def _beats_solved(tuned: Tuned, job: Job, inner: np.ndarray, held: np.ndarray) -> bool:

@@ -1,7 +1,7 @@
 """Everything a study's candidates share: the rows, and what each source says about them, computed once.
 
-Decision: trials ask the workbench, and the workbench asks the cache; a frozen backbone is thus run once per distinct row
-of the whole study, however many heads, folds and seeds read from it.
+Decision: trials ask the workbench, and the workbench asks the cache; a frozen backbone is thus run once per distinct
+row of the whole study, however many heads, folds and seeds read from it.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """Learning curves: what fewer labels would have given, and what more may give.
 
-Decisions: smaller training sets are nested in larger ones and tested on the same folds, so a curve's shape is not the luck of
-the draw; the steps shrink with the rows, as they would in a study that had only those.
+Decisions: smaller training sets are nested in larger ones and tested on the same folds, so a curve's shape is not the
+luck of the draw; the steps shrink with the rows, as they would in a study that had only those.
 """
 
 from collections.abc import Sequence

@@ -178,6 +178,7 @@ def _confusion(decided: Decisions, held: Dataset, table: CostTable) -> Confusion
     columns = len(labels) + (table.abstain is not None)
     counts = np.zeros((len(labels), columns), np.int64)
     place = np.where(decided.abstained, columns - 1, decided.decided)
+    assert held.targets is not None
     np.add.at(counts, (held.targets, place), 1)
     costs = counts * table.actions[:, :columns] * 1000 / max(1, len(held))
     names = (*labels, "abstain") if table.abstain is not None else labels

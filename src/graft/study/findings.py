@@ -35,7 +35,8 @@ def optimism(
 ) -> Span | None:
     """By how much a random split flatters, when the study's own is grouped or forward in time; else None.
 
-    The cheapest frozen candidate (or the classical control) is scored again on random folds of the same development rows.
+    The cheapest frozen candidate (or the classical control) is scored again on random folds of the same development
+    rows.
     """
     splits = prepared.splits
     if splits.kind == "stratified":

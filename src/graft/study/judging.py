@@ -1,7 +1,7 @@
 """From trials to a verdict: scores on folds, the choice, the comparison, the locked holdout.
 
-Decision: what a candidate costs, for "the cheapest of the practically tied", is counted in arithmetic and not in seconds, so that
-the same study on the same rows always chooses the same candidate.
+Decision: what a candidate costs, for "the cheapest of the practically tied", is counted in arithmetic and not in
+seconds, so that the same study on the same rows always chooses the same candidate.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Which candidates run, and why, decided before anything is trained.
 
-Decisions: the plan depends on the rows and the effort alone, never on how fast the machine happens to be, so a study can be
-repeated; times are estimated beside it. The fewer the labels, the fewer parameters may change. With several sources, the ones
-that suit the labels less (LogME) are only tried frozen.
+Decisions: the plan depends on the rows and the effort alone, never on how fast the machine happens to be, so a study
+can be repeated; times are estimated beside it. The fewer the labels, the fewer parameters may change. With several
+sources, the ones that suit the labels less (LogME) are only tried frozen.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,11 @@ FEW_PER_CLASS, FEW_ROWS = 4, 60
 
 @dataclass(frozen=True)
 class EffortLevel:
-    """What an effort allows. steps: optimiser steps a configuration. curve: learning curves of tuned candidates too."""
+    """What an effort allows.
+
+    epochs, least, most: passes over the rows, and the bounds of the optimiser steps that makes. tuned: strategies
+    besides ``frozen``, on the best ``tuned_sources`` sources. curve: learning curves of tuned candidates too.
+    """
 
     epochs: int
     least: int
@@ -30,10 +34,11 @@ class EffortLevel:
     tuned: tuple[str, ...]
     tuned_sources: int
     curve: bool
+    refit: bool = True
 
 
 EFFORTS = {
-    "quick": EffortLevel(2, 24, 32, 1, ("partial:1",), 1, False),
+    "quick": EffortLevel(2, 24, 32, 1, ("partial:1",), 1, False, False),
     "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "lora", "full"), 1, True),
     "thorough": EffortLevel(10, 150, 2000, 3, ("partial:1", "partial:2", "lora", "full"), 2, True),
 }
@@ -52,7 +57,7 @@ def budget_of(settings: StudySettings, training_rows: int) -> Budget:
     """The budget every candidate gets, from the rows of one training fold."""
     effort = EFFORTS[settings.effort]
     steps = effort.epochs * -(-training_rows // 16)
-    return Budget(effort.configurations, int(np.clip(steps, effort.least, effort.most)))
+    return Budget(effort.configurations, int(np.clip(steps, effort.least, effort.most)), refit=effort.refit)
 
 
 def plan_candidates(

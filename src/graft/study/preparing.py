@@ -43,8 +43,8 @@ def prepare(
 ) -> Prepared:
     """Everything that comes before the plan.
 
-    held_texts: digests of the texts an earlier study held out; they are held out again. costs: digest of the cost table.
-    Raises InputError for rows or sources that cannot work.
+    held_texts: digests of the texts an earlier study held out; they are held out again. costs: digest of the cost
+    table. Raises InputError for rows or sources that cannot work.
     """
     contract = infer_contract(table, settings.roles, task=settings.task, folds=settings.folds)
     rows, problems = build_dataset(table, contract, labelled=True)

@@ -1,8 +1,8 @@
 """The study as a document: ``study.json``.
 
-Decisions: one versioned schema of plain facts, from which the report, the summary and other programs all read; a name may be
-added within a version, never changed or removed; a number that does not exist is null, never a made-up zero; scores are
-always "higher is better" here, so an error such as RMSE is stored with its sign turned.
+Decisions: one versioned schema of plain facts, from which the report, the summary and other programs all read; a name
+may be added within a version, never changed or removed; a number that does not exist is null, never a made-up zero;
+scores are always "higher is better" here, so an error such as RMSE is stored with its sign turned.
 """
 
 from typing import Literal
@@ -61,7 +61,8 @@ class CandidateFacts(_Fact):
     """One candidate over all folds.
 
     folds: its score on each fold. seconds: of all its trials. peak_mb: peak memory of the process while it ran.
-    configurations: how many were tried. steps: optimiser steps of its trials. curves: of each trial of the first repeat.
+    configurations: how many were tried. steps: optimiser steps of its trials. curves: of each trial of the first
+    repeat.
     frozen_parameters, freeze_verified: what provably did not change.
     """
 

@@ -1,7 +1,8 @@
 """The study, from a table to a verdict, a bundle and ``study.json``.
 
-The order is the argument: the rows are understood before anything is trained, the plan is stated before it is followed, the
-controls run beside the candidates, the choice is made on folds, and the holdout is opened once, at the end.
+The order is the argument: the rows are understood before anything is trained, the plan is stated before it is
+followed, the controls run beside the candidates, the choice is made on folds, and the holdout is opened once, at the
+end.
 """
 
 import shutil
@@ -20,7 +21,6 @@ from graft.core.files import write_json, write_text
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import derive
 from graft.core.version import __version__
-from graft.decisions.calibrators import Identity
 from graft.engine.store import ResultStore
 from graft.inputs.reading import Table, read_frame
 from graft.inputs.roles import Roles
@@ -87,8 +87,8 @@ def run_study(
 ) -> StudyResult:
     """Run a study, or continue one that was interrupted.
 
-    source: whatever ``read_frame`` accepts. out: its folder. costs: a cost table. after: the folder of an earlier study on
-    fewer labels; its holdout is kept out again. on_plan: called with the plan before anything is trained.
+    source: whatever ``read_frame`` accepts. out: its folder. costs: a cost table. after: the folder of an earlier
+    study on fewer labels; its holdout is kept out again. on_plan: called with the plan before anything is trained.
     """
     started = time.perf_counter()
     table = read_frame(source)
@@ -163,7 +163,7 @@ def run_study(
     bundle = BundleParts(
         model=model_fit.model,
         contract=prepared.rows.contract,
-        calibrator=Identity() if parts.calibration is None else parts.calibration.calibrator,
+        calibrator=None if parts.calibration is None else parts.calibration.calibrator,
         policy=parts.policy,
         interval=parts.interval,
         training=prepared.rows.take(prepared.splits.development),
@@ -227,7 +227,10 @@ class _Study:
             cues=cues,
             seconds=sum(seconds(one.candidate) for one in planned if one.run)
             * (1.3 if EFFORTS[settings.effort].curve else 1.1),
-            budget=f"{self.runner.budget.configurations} configuration(s) and {self.runner.budget.steps} optimiser steps each",
+            budget=(
+                f"{self.runner.budget.configurations} configuration(s), "
+                f"each of {self.runner.budget.steps} optimiser steps at most"
+            ),
         )
         return facts, [one.candidate for one in planned if one.run]
 

@@ -16,9 +16,9 @@ Effort = Literal["quick", "standard", "thorough"]
 class StudySettings(BaseModel):
     """Settings of a study; unknown names are refused.
 
-    roles: which column is what. task: ``auto`` or a task. sources: references. strategies: ``auto`` or names; the controls
-    always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters, in the unit of
-    the metric. level: how sure a verdict must be. weights: how class imbalance is handled.
+    roles: which column is what. task: ``auto`` or a task. sources: references. strategies: ``auto`` or names; the
+    controls always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters,
+    in the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

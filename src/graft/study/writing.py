@@ -2,7 +2,6 @@
 
 import platform
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 
 from graft.core.version import __version__
+from graft.evidence.intervals import Interval
 from graft.evidence.slices import per_class
 from graft.evidence.verdict import Verdict
 from graft.inputs.roles import Task
@@ -44,6 +44,7 @@ from graft.study.record import (
     Span,
     SplitFacts,
     StudyRecord,
+    SuspectFact,
     VerdictFacts,
 )
 from graft.study.settings import StudySettings
@@ -225,8 +226,8 @@ def _classes(found: Findings) -> tuple[ClassFacts, ...]:
         return ()
     held = scored(found.bench, found.prepared.splits.holdout, found.raw)
 
-    def known(interval: object) -> Span | None:
-        facts = span(interval)  # type: ignore[arg-type]
+    def known(interval: Interval) -> Span | None:
+        facts = span(interval)
         return facts if np.isfinite(facts.mean) else None
 
     return tuple(
@@ -250,7 +251,7 @@ def _splits(found: Findings) -> SplitFacts:
     )
 
 
-def _data(prepared: Prepared, suspects: Sequence[object]) -> DataFacts:
+def _data(prepared: Prepared, suspects: tuple[SuspectFact, ...]) -> DataFacts:
     rows, duplicates = prepared.rows, prepared.duplicates
     names = {int(position): name for position, name in zip(rows.rows, rows.ids, strict=True)}
     notes = [
@@ -270,7 +271,7 @@ def _data(prepared: Prepared, suspects: Sequence[object]) -> DataFacts:
             ContradictionFact(rows=tuple(int(rows.rows[row]) for row in one.rows), labels=one.labels, text=one.text)
             for one in duplicates.contradictions
         ),
-        suspects=tuple(suspects),  # type: ignore[arg-type]
+        suspects=suspects,
         contract=rows.contract,
     )
 

@@ -7,6 +7,7 @@ from markupsafe import Markup
 from graft.report.formats import estimate, known, with_interval
 from graft.report.plots.axes import linear
 from graft.report.plots.canvas import Drawing
+from graft.report.words import policy_words
 from graft.study.record import PolicyFact, Span
 
 ROW = 44.0
@@ -28,7 +29,7 @@ def share_bar(span: Span | None) -> Markup:
     ).format(f"{width:.1f}", whisker)
 
 
-def policy_plot(policies: Sequence[PolicyFact], unit: str) -> Markup:
+def policy_plot(policies: Sequence[PolicyFact], unit: str, task: str) -> Markup:
     """Cost of each way of deciding per 1,000 rows, from 0; lower is better."""
     shown = [one for one in policies if known(one.cost.mean)]
     if not shown:
@@ -36,13 +37,13 @@ def policy_plot(policies: Sequence[PolicyFact], unit: str) -> Markup:
     ends = [x for one in shown for x in (one.cost.mean, one.cost.high) if x is not None and known(x)]
     axis = linear([0.0, *ends], 0, 98)
     bottom = 6 + ROW * len(shown)
-    told = "; ".join(f"{one.name} {with_interval(one.cost)}" for one in shown)
+    told = "; ".join(f"{policy_words(one.name, task)} {with_interval(one.cost)}" for one in shown)
     drawing = Drawing("plot-policies", bottom + 24, f"Cost per 1,000 rows in {unit}, lower is better", f"{told}.")
     drawing.columns(axis, 6, bottom)
     for index, one in enumerate(shown):
         top = 6 + ROW * index
         kind = "chosen" if index == 0 else "control"
-        drawing.text((0, top + 15), one.name, f"name {kind}")
+        drawing.text((0, top + 15), policy_words(one.name, task), f"name {kind}")
         drawing.text((100, top + 15), estimate(one.cost), f"value {kind}", anchor="end")
         drawing.box((axis.at(0), top + 22), (axis.at(one.cost.mean), top + 36), f"cost {kind}")
         low, high = one.cost.low, one.cost.high

@@ -1,0 +1,161 @@
+"""A loaded bundle: predictions for any table that has the columns of its contract.
+
+Decisions: no good row is lost because of a bad one; what is said about a row depends on that row alone, to the last
+bit; what makes a prediction doubtful (a text that was cut, a row far from everything learnt) stands beside the
+prediction, not in a log.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graft.bundle.decision import Decision, Judgement
+from graft.bundle.evidence import Outcome
+from graft.bundle.explaining import explain_words
+from graft.bundle.lineage import Lineage
+from graft.bundle.manifest import Manifest
+from graft.bundle.nearness import Neighbours
+from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers
+from graft.bundle.reference import Reference
+from graft.bundle.scoring import Scored, score, scores_alone
+from graft.bundle.unknown import UnknownTerms
+from graft.core.progress import SILENT, Progress
+from graft.inputs.dataset import Dataset, build_dataset
+from graft.inputs.reading import read_frame
+from graft.inputs.roles import Task
+from graft.inputs.schema import Contract
+from graft.representations.tokens import tokenise
+from graft.scores.models import MajorityModel, Model, VectorModel
+
+if TYPE_CHECKING:
+    from graft.inputs.reading import Source
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """What ``graft bundle show`` tells. verdict: the sentence of the study, empty when it is not known."""
+
+    task: str
+    labels: tuple[str, ...]
+    inputs: tuple[str, ...]
+    kind: str
+    source: str
+    strategy: str
+    done: str
+    licence: str
+    verdict: str
+    metric: str
+    score: float | None
+    kept_rows: int
+    created: str
+    created_by: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A saved model, read by load_bundle."""
+
+    folder: Path
+    model: Model
+    contract: Contract
+    decision: Decision
+    lineage: Lineage
+    outcome: Outcome
+    reference: Reference
+    manifest: Manifest
+
+    def predict(self, rows: "Source", *, explain: bool = False, progress: Progress = SILENT) -> Predictions:
+        """Predictions for every row of a table, in its order.
+
+        rows: anything read_frame accepts; the label column is not needed. explain: also the words that carry each
+        prediction and the nearest training rows. Raises ContractError when a column of the contract is missing.
+        """
+        table = read_frame(rows)
+        data, found = build_dataset(table, self.contract, labelled=False)
+        problems = Problems(len(table))
+        for problem in found:
+            problems.add(problem.row, problem.code, f"{problem.column}: {problem.message}")
+        scored = score(self.model, data, progress=progress)
+        judgement = self.decision.judge(scored.scores)
+        self._note_doubts(data, scored, problems)
+        explained = self._explained(data, scored, judgement, progress) if explain else {}
+        frame = assemble(
+            identifiers(table, self.contract),
+            judgement,
+            data.rows,
+            self.contract,
+            problem=problems.column(),
+            explained=explained,
+        )
+        return Predictions(frame, problems.counts(), table.notes)
+
+    def info(self) -> BundleInfo:
+        """What the bundle is."""
+        return BundleInfo(
+            task=str(self.contract.task),
+            labels=self.contract.labels,
+            inputs=self.contract.roles.inputs,
+            kind=self.model.kind,
+            source=self.lineage.source,
+            strategy=self.lineage.strategy,
+            done=self.lineage.done,
+            licence=self.lineage.licence,
+            verdict=self.outcome.verdict,
+            metric=self.outcome.metric,
+            score=self.outcome.score,
+            kept_rows=len(self.reference.excerpts) if isinstance(self.reference, Neighbours) else 0,
+            created=self.manifest.created,
+            created_by=self.manifest.created_by,
+            files=len(self.manifest.files) + 1,
+            size=sum(fact.size for fact in self.manifest.files.values()),
+        )
+
+    def _note_doubts(self, data: Dataset, scored: Scored, problems: Problems) -> None:
+        if not len(data):
+            return
+        if isinstance(self.model, VectorModel):
+            limit = self.model.source.max_tokens
+            for place in np.flatnonzero(tokenise(self.model.source, data.texts).truncated).tolist():
+                message = f"the text is longer than {limit} tokens: the rest of it was not read"
+                problems.add(int(data.rows[place]), "truncated", message)
+        far: list[str | None] = []
+        if isinstance(self.reference, UnknownTerms):
+            far = self.reference.far(data.texts)
+        elif self.reference is not None and scored.vectors is not None:
+            far = self.reference.far(scored.vectors)
+        for row, why in zip(data.rows.tolist(), far, strict=False):
+            if why is not None:
+                problems.add(row, "far", why)
+
+    def _explained(
+        self, data: Dataset, scored: Scored, judgement: Judgement, progress: Progress
+    ) -> dict[str, list[str] | list[None]]:
+        words: list[str] | list[None] = [None] * len(data)
+        nearest: list[str] | list[None] = [None] * len(data)
+        if not isinstance(self.model, MajorityModel) and len(data):
+            words = self._words(data, judgement, progress)
+        if isinstance(self.reference, Neighbours) and scored.vectors is not None:
+            nearest = self.reference.nearest(scored.vectors)
+        return dict(zip(EXPLANATIONS, (words, nearest), strict=True))
+
+    def _words(self, data: Dataset, judgement: Judgement, progress: Progress) -> list[str]:
+        """The words behind what was decided; behind the most probable class or label where that is not one class."""
+        outputs = judgement.probabilities.argmax(axis=1)
+        if self.contract.task in (Task.BINARY, Task.MULTICLASS):
+            outputs = np.where(judgement.abstained, outputs, judgement.decided)
+        told = explain_words(
+            data,
+            judgement.probabilities,
+            outputs,
+            probabilities=lambda rows: self.decision.probabilities(scores_alone(self.model, rows)),
+            digits="+.3g" if self.contract.task is Task.REGRESSION else "+.2f",
+            progress=progress,
+        )
+        if self.contract.task is not Task.MULTILABEL:
+            return told
+        labels = [self.contract.labels[place] for place in outputs]
+        return [f"for {label}: {said}" if said else "" for label, said in zip(labels, told, strict=True)]

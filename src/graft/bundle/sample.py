@@ -1,0 +1,80 @@
+"""Predictions that a bundle must reproduce when it is loaded.
+
+Decisions: raw scores are stored, because they are what another machine or library version could change; they must
+come out again within 1e-5 (relative to the value where it is above one). A bundle without rows stores made-up texts
+only.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from graft.bundle.scoring import score
+from graft.core.errors import BundleError
+from graft.core.files import write_json
+from graft.inputs.dataset import Dataset
+from graft.inputs.schema import Contract
+from graft.scores.models import Model
+
+SAMPLE_ROWS = 32
+_FILE = "sample.json"
+_TOLERANCE = 1e-5
+_SENTENCES = (
+    "This is a sentence that nobody wrote.",
+    "Please check the attached file and answer by Friday.",
+    "Thank you, everything works again.",
+    "When does the next train leave?",
+    "I have a question about my account.",
+    "0 1 2 3 4 5 6 7 8 9",
+    "?",
+    "The quick brown fox jumps over the lazy dog. " * 8,
+)
+
+
+def write_sample(folder: Path, model: Model, sample: Dataset) -> None:
+    """Write the raw scores of at most 32 rows, with the rows."""
+    rows = sample.take(np.arange(min(len(sample), SAMPLE_ROWS)))
+    columns = {
+        "ids": list(rows.ids),
+        "texts": list(rows.texts),
+        "numeric": [[None if np.isnan(value) else float(value) for value in row] for row in rows.numeric],
+        "categorical": [list(row) for row in rows.categorical.tolist()],
+    }
+    write_json(folder / _FILE, {**columns, "scores": score(model, rows).scores.tolist()})
+
+
+def made_up(contract: Contract) -> Dataset:
+    """Rows that come from no data: fixed sentences and the names of the classes."""
+    texts = (*_SENTENCES, *contract.labels)[:SAMPLE_ROWS]
+    return _rows(contract, tuple(f"made-up {number}" for number in range(len(texts))), texts)
+
+
+def _rows(contract: Contract, ids: tuple[str, ...], texts: tuple[str, ...]) -> Dataset:
+    roles = contract.roles
+    return Dataset(
+        contract=contract,
+        ids=ids,
+        texts=texts,
+        rows=np.arange(len(texts), dtype=np.int64),
+        numeric=np.full((len(texts), len(roles.numeric)), np.nan, np.float32),
+        categorical=np.full((len(texts), len(roles.categorical)), "", object),
+    )
+
+
+def check_sample(folder: Path, model: Model, contract: Contract) -> None:
+    """Raise BundleError unless the model reproduces the stored scores."""
+    stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    bare = _rows(contract, tuple(stored["ids"]), tuple(stored["texts"]))
+    numeric = np.array(stored["numeric"], np.float32).reshape(bare.numeric.shape)
+    categorical = np.array(stored["categorical"], object).reshape(bare.categorical.shape)
+    rows = replace(bare, numeric=numeric, categorical=categorical)
+    wanted, got = np.array(stored["scores"], np.float64), score(model, rows).scores
+    if wanted.shape != got.shape or not np.allclose(got, wanted, rtol=_TOLERANCE, atol=_TOLERANCE):
+        gap = f"by up to {np.abs(got - wanted).max():.2g}" if wanted.shape == got.shape else "in shape"
+        raise BundleError(
+            f"the model in {folder} does not reproduce its stored predictions: they differ {gap}",
+            needed=f"the scores of sample.json within {_TOLERANCE:g}",
+            fix="use the library versions in bom.json; the model is not the one that was evaluated",
+        )

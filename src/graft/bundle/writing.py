@@ -1,0 +1,97 @@
+"""From the parts of a finished study to a folder with all that is needed to use and defend a model.
+
+Decisions: the folder appears whole or not at all, and only after it has been loaded and has reproduced its own
+predictions; without permission to keep rows no training text and no vector of a single row is written to any file.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graft.bundle.bom import bill_of_materials
+from graft.bundle.card import model_card, obligations
+from graft.bundle.decision import Decision
+from graft.bundle.evidence import outcome_of, parse_evidence, without_texts
+from graft.bundle.lineage import Lineage
+from graft.bundle.loading import load_bundle
+from graft.bundle.manifest import write_manifest
+from graft.bundle.reference import write_reference
+from graft.bundle.replacing import whole_folder
+from graft.bundle.sample import made_up, write_sample
+from graft.core.errors import BundleError
+from graft.core.files import write_json, write_text
+from graft.core.progress import SILENT, Progress
+from graft.decisions.calibrators import Calibrator
+from graft.decisions.conformal import ConformalInterval
+from graft.decisions.policy import Policy
+from graft.inputs.dataset import Dataset
+from graft.inputs.schema import Contract
+from graft.representations.backbone import load_encoder
+from graft.representations.cache import ActivationCache
+from graft.scores.models import ClassicalModel, Model, VectorModel, save_model, save_tuned_body
+
+
+@dataclass(frozen=True, eq=False)
+class BundleParts:
+    """What a bundle is made of.
+
+    calibrator, policy: None for regression. interval: None but for regression. training: the rows the model learnt
+    from, with targets. sample: rows for stored predictions, the first 32 are used. evidence: the study record as JSON.
+    """
+
+    model: Model
+    contract: Contract
+    calibrator: Calibrator | None
+    policy: Policy | None
+    interval: ConformalInterval | None
+    training: Dataset
+    sample: Dataset
+    evidence: str
+    lineage: Lineage
+
+
+def write_bundle(
+    folder: Path | str,
+    parts: BundleParts,
+    *,
+    keep_rows: bool = True,
+    cache: ActivationCache | None = None,
+    progress: Progress = SILENT,
+) -> None:
+    """Write a bundle to ``folder``; a bundle that is there already is replaced at the very end.
+
+    keep_rows: False leaves out training texts and vectors of single rows, also from the evidence.
+    cache: where vectors of training rows may be known already.
+    Raises BundleError when the parts do not fit together, OutputError when the place cannot be written.
+    """
+    decision = Decision(calibrator=parts.calibrator, policy=parts.policy, interval=parts.interval)
+    decision.require_fit(parts.contract)
+    if parts.training.targets is None or not len(parts.training):
+        raise BundleError("no labelled training rows", needed="the rows the model learnt from, with their targets")
+    evidence = parse_evidence(parts.evidence)
+    with whole_folder(Path(folder)) as place:
+        model = _save_model(parts.model, place / "model")
+        write_text(place / "contract.json", parts.contract.model_dump_json(indent=2) + "\n")
+        write_text(place / "decision.json", decision.model_dump_json(indent=2) + "\n")
+        write_text(place / "lineage.json", parts.lineage.model_dump_json(indent=2) + "\n")
+        texts = (*parts.training.texts, *parts.sample.texts)
+        write_json(place / "evidence.json", evidence if keep_rows else without_texts(evidence, texts))
+        write_json(place / "obligations.json", obligations(parts.lineage))
+        write_json(place / "bom.json", bill_of_materials(parts.lineage, place / "model"))
+        kept = write_reference(place, model, parts.training, keep_rows=keep_rows, cache=cache, progress=progress)
+        terms = isinstance(model, ClassicalModel)
+        card = model_card(parts.lineage, parts.contract, outcome_of(evidence), kept_rows=kept, vocabulary=terms)
+        write_text(place / "README.md", card)
+        real = keep_rows and len(parts.sample) > 0
+        write_sample(place, model, parts.sample if real else made_up(parts.contract))
+        write_manifest(place)
+        load_bundle(place)
+
+
+def _save_model(model: Model, folder: Path) -> Model:
+    """Save a model; random weights are written out, since what is drawn must not be read as what was learnt."""
+    if isinstance(model, VectorModel) and model.source.random_seed is not None:
+        body = load_encoder(model.source)
+        source = save_tuned_body(body, model.source, folder / "source", reference=model.source.reference)
+        model = replace(model, source=source)
+    save_model(model, folder)
+    return model

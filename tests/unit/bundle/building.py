@@ -1,0 +1,160 @@
+"""Small fitted models of every kind and task, and the parts of bundles, built in a moment."""
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel
+
+from graft.bundle import BundleParts, Lineage
+from graft.decisions import (
+    Calibrator,
+    ConformalInterval,
+    CostTable,
+    Policy,
+    Temperature,
+    costs_from_mapping,
+    fit_policy,
+)
+from graft.inputs import Dataset, Roles, Task, build_dataset, infer_contract, read_frame
+from graft.representations.sources import Source, read_directory
+from graft.scores.fitting import Budget, Candidate, fit
+from graft.scores.models import Model
+from graft.scores.strategies import parse_strategy
+from graft.scores.workbench import Workbench
+
+KINDS = ("majority", "classical", "frozen")
+TASKS = ("binary", "multiclass", "multilabel", "regression")
+TOPICS = {
+    "billing": ("invoice", "refund", "charged", "payment", "euro"),
+    "login": ("password", "account", "locked", "reset", "code"),
+    "delivery": ("parcel", "courier", "late", "address", "track"),
+}
+FILLER = ("please", "help", "my", "the", "is", "again", "today", "team", "hello", "thanks", "about", "since")
+MAX_TOKENS = 16
+ROWS = 72
+
+
+def tiny_source(folder: Path, *, seed: int = 0) -> Source:
+    """A random BERT of two layers whose vocabulary is the words above."""
+    words = [*FILLER, *(word for topic in TOPICS.values() for word in topic)]
+    vocabulary = {word: place for place, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *words))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=MAX_TOKENS,
+        pad_token_id=0,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    return read_directory(folder, reference="path:tiny")
+
+
+@cache
+def source() -> Source:
+    return tiny_source(Path(mkdtemp(prefix="graft-tiny-")))
+
+
+@cache
+def table() -> dict[str, list[object]]:
+    """Rows of three topics, with an id, a number and a category beside the text."""
+    rng = np.random.default_rng(0)
+    rows: dict[str, list[object]] = {name: [] for name in ("key", "text", "size", "channel", *TASKS)}
+    for row in range(ROWS):
+        topic = list(TOPICS)[row % 3]
+        own = rng.choice(TOPICS[topic], 3, replace=False)
+        text = " ".join([*rng.permutation([*own, *rng.choice(FILLER, 4, replace=False)]), f"n{row}"])
+        also = ["urgent"] if row % 2 else []
+        values = (f"T-{row:03}", text, float(row), "mail" if row % 2 else "phone")
+        labels = ("yes" if topic == "billing" else "no", topic, "|".join([topic, *also]), len(text) / 7 + row % 3)
+        for name, value in zip(rows, (*values, *labels), strict=True):
+            rows[name].append(value)
+    return rows
+
+
+@cache
+def rows_for(task: str) -> Dataset:
+    roles = Roles(text=("text",), label=(task,), numeric=("size",), categorical=("channel",), id="key")
+    given = read_frame(table())
+    return build_dataset(given, infer_contract(given, roles, task=task), labelled=True)[0]
+
+
+@cache
+def fitted(kind: str, task: str) -> Model:
+    bench = Workbench(rows_for(task))
+    candidate = Candidate(parse_strategy(kind), source() if kind == "frozen" else None)
+    every = np.arange(len(bench.rows))
+    model = fit(bench, candidate, every, every, budget=Budget(), seed=0).model
+    assert model is not None
+    return model
+
+
+def decisions(task: str, labels: tuple[str, ...]) -> tuple[Calibrator | None, Policy | None, ConformalInterval | None]:
+    if task == "regression":
+        return None, None, ConformalInterval(level=0.9, half_width=1.5, rows=50)
+    calibrator = Temperature(task=task, columns=len(labels), temperature=1.5)
+    if task == "multilabel":
+        table = CostTable.default(labels, task=task)
+        return calibrator, Policy(task=task, table=table, thresholds=(0.5,) * len(labels)), None
+    table = costs_from_mapping({"unit": "EUR", "abstain": 0.4}, labels)
+    return calibrator, fit_policy(np.zeros((0, len(labels))), np.zeros(0), task=task, labels=labels, table=table), None
+
+
+def evidence(texts: tuple[str, ...] = ()) -> str:
+    record = {
+        "metric": "macro_f1",
+        "verdict": {"sentence": "The source helps."},
+        "holdout": {"rows": 20, "score": {"mean": 0.875, "low": 0.8, "high": 0.9}},
+        "data": {"name": "tickets.csv", "contract": {"roles": {"text": ["text"]}}},
+        "errors": [{"row": place, "text": text} for place, text in enumerate(texts)],
+        "notes": list(texts[:2]),
+    }
+    return json.dumps(record)
+
+
+def parts_for(kind: str, task: str, *, model: Model | None = None) -> BundleParts:
+    rows = rows_for(task)
+    calibrator, policy, interval = decisions(task, rows.contract.labels)
+    of_source = {"source": "path:tiny", "source_digest": source().digest, "licence": "apache-2.0"}
+    return BundleParts(
+        model=model or fitted(kind, task),
+        contract=rows.contract,
+        calibrator=calibrator,
+        policy=policy,
+        interval=interval,
+        training=rows,
+        sample=rows.take(np.arange(8)),
+        evidence=evidence(rows.texts),
+        lineage=Lineage(
+            study="0" * 32,
+            strategy=kind,
+            done="solved a linear head on frozen vectors",
+            data=rows.fingerprint,
+            **(of_source if kind == "frozen" else {}),
+        ),
+    )
+
+
+def inputs(rows: list[int] | None = None) -> dict[str, list[object]]:
+    """The input columns of some rows of the table, without any label."""
+    chosen = range(ROWS) if rows is None else rows
+    return {name: [table()[name][row] for row in chosen] for name in ("key", "text", "size", "channel")}
+
+
+assert {str(task) for task in Task} == set(TASKS)

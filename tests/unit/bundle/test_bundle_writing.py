@@ -1,0 +1,219 @@
+"""A bundle appears whole, replaces an older one at the end, and says what it is."""
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from graft.bundle import load_bundle, replacing, write_bundle, writing
+from graft.bundle.evidence import without_texts
+from graft.bundle.reference import ROWS_AT_MOST
+from graft.core.errors import BundleError, OutputError
+from graft.inputs import Roles, build_dataset, infer_contract, read_frame
+from graft.representations.cache import ActivationCache
+from graft.representations.sources import randomised
+from unit.bundle.building import inputs, parts_for, rows_for, source
+
+
+@pytest.fixture
+def parts():
+    return parts_for("majority", "binary")
+
+
+def test_nothing_is_left_beside_a_bundle(parts, tmp_path):
+    for _ in range(2):
+        write_bundle(tmp_path / "bundle", parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_failure_leaves_the_older_bundle_as_it_was(parts, tmp_path, monkeypatch):
+    write_bundle(tmp_path / "bundle", parts)
+    before = (tmp_path / "bundle" / "manifest.json").read_bytes()
+
+    def broken(folder):
+        raise RuntimeError("pulled the plug")
+
+    monkeypatch.setattr(writing, "write_manifest", broken)
+    with pytest.raises(RuntimeError):
+        write_bundle(tmp_path / "bundle", parts)
+    with pytest.raises(RuntimeError):
+        write_bundle(tmp_path / "another", parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert (tmp_path / "bundle" / "manifest.json").read_bytes() == before
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(parts, tmp_path, monkeypatch):
+    write_bundle(tmp_path / "bundle", parts)
+    real = Path.rename
+
+    def killed(self, target):
+        if self.suffix == ".partial":
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_bundle(tmp_path / "bundle", parts)
+    monkeypatch.undo()
+    assert not (tmp_path / "bundle").exists()
+    assert load_bundle(tmp_path / "bundle").info().kind == "majority"
+    write_bundle(tmp_path / "bundle", parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_what_killed_writers_left_is_removed_when_it_is_old(parts, tmp_path):
+    old, fresh = tmp_path / ".bundle.abc.partial", tmp_path / ".bundle.def.partial"
+    for left in (old, fresh):
+        left.mkdir()
+    past = time.time() - 2 * replacing._STALE_SECONDS
+    os.utime(old, (past, past))
+    write_bundle(tmp_path / "bundle", parts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [fresh.name, "bundle"]
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(parts, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    (tmp_path / "link").symlink_to(tmp_path / "thesis")
+    for name in ("thesis", "thesis/chapter.txt", "link"):
+        with pytest.raises(OutputError, match="is no bundle"):
+            write_bundle(tmp_path / name, parts)
+    with pytest.raises(OutputError, match="cannot write"):
+        write_bundle(tmp_path / "thesis" / "chapter.txt" / "bundle", parts)
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
+
+
+def test_an_empty_folder_is_taken(parts, tmp_path):
+    write_bundle(tmp_path, parts)
+    assert load_bundle(tmp_path).info().kind == "majority"
+
+
+@pytest.mark.parametrize("changed", ["targets", "calibrator", "labels", "evidence"])
+def test_parts_that_do_not_fit_are_refused(parts, tmp_path, changed):
+    other = parts_for("majority", "multiclass")
+    wrong = {
+        "targets": {"training": dataclasses.replace(parts.training, targets=None)},
+        "calibrator": {"calibrator": None},
+        "labels": {"policy": other.policy, "calibrator": other.calibrator},
+        "evidence": {"evidence": "not json"},
+    }
+    with pytest.raises(BundleError):
+        write_bundle(tmp_path / "bundle", dataclasses.replace(parts, **wrong[changed]))
+    assert not list(tmp_path.iterdir())
+
+
+def test_random_weights_stay_the_same_random_weights(tmp_path):
+    parts = parts_for("frozen", "binary")
+    drawn = dataclasses.replace(parts.model, source=randomised(source(), seed=3))
+    write_bundle(tmp_path / "bundle", dataclasses.replace(parts, model=drawn))
+    loaded = load_bundle(tmp_path / "bundle").model
+    np.testing.assert_allclose(loaded.scores(parts.sample), drawn.scores(parts.sample), atol=1e-6)
+    assert np.abs(loaded.scores(parts.sample) - parts.model.scores(parts.sample)).max() > 1e-4
+
+
+def test_vectors_that_are_known_are_not_computed_again(tmp_path, monkeypatch):
+    cache, parts = ActivationCache(tmp_path / "cache"), parts_for("frozen", "binary")
+    write_bundle(tmp_path / "one", parts, cache=cache)
+    monkeypatch.setattr(ActivationCache, "put", lambda *given: pytest.fail("a row was computed again"))
+    write_bundle(tmp_path / "two", parts, cache=cache)
+    first, second = ((tmp_path / name / "reference.safetensors").read_bytes() for name in ("one", "two"))
+    assert first == second
+
+
+def test_many_training_rows_are_sampled(tmp_path, monkeypatch):
+    monkeypatch.setattr("graft.bundle.reference.ROWS_AT_MOST", 10)
+    write_bundle(tmp_path / "bundle", parts_for("frozen", "multiclass"))
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.info().kept_rows == 10 < ROWS_AT_MOST
+    assert len((tmp_path / "bundle" / "rows.jsonl").read_text().splitlines()) == 10
+
+
+def test_the_model_card_has_the_metric_and_no_licence_promise(tmp_path):
+    parts = parts_for("frozen", "binary")
+    hub = parts.lineage.model_copy(update={"source": "hf:org/encoder@abc123", "revision": "abc123"})
+    write_bundle(tmp_path / "bundle", dataclasses.replace(parts, lineage=hub))
+    _, front, body = (tmp_path / "bundle" / "README.md").read_text().split("---\n", 2)
+    facts = yaml.safe_load(front)
+    assert (facts["base_model"], facts["base_model_relation"]) == ("org/encoder", "finetune")
+    assert (facts["license"], facts["library_name"]) == ("other", "graft")
+    assert facts["pipeline_tag"] == "text-classification"
+    assert facts["model-index"][0]["results"][0]["metrics"] == [{"type": "macro_f1", "value": 0.875}]
+    assert "The source helps." in body
+    assert "states the licence 'apache-2.0'" in body
+    obligations = json.loads((tmp_path / "bundle" / "obligations.json").read_text())
+    assert obligations["status"] == "unsettled"
+
+
+def test_an_unknown_record_is_no_obstacle(parts, tmp_path):
+    for place, record in enumerate(("", "{}", "[1, 2]", '{"holdout": null, "verdict": 3}')):
+        write_bundle(tmp_path / str(place), dataclasses.replace(parts, evidence=record))
+        info = load_bundle(tmp_path / str(place)).info()
+        assert (info.verdict, info.score) == ("", None)
+
+
+def test_info_tells_what_is_in_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    write_bundle(tmp_path / "bundle", parts_for("frozen", "multiclass"))
+    info = load_bundle(tmp_path / "bundle").info()
+    assert (info.task, info.kind, info.source, info.strategy) == ("multiclass", "vectors", "path:tiny", "frozen")
+    assert info.inputs == ("text", "size", "channel")
+    assert (info.verdict, info.metric, info.score) == ("The source helps.", "macro_f1", 0.875)
+    assert info.created == "2023-11-14T22:13:20+00:00"
+    assert info.files == len([path for path in (tmp_path / "bundle").rglob("*") if path.is_file()])
+
+
+def test_the_bill_of_materials_is_the_same_twice(tmp_path):
+    parts = parts_for("frozen", "binary")
+    for name in ("one", "two"):
+        write_bundle(tmp_path / name, parts)
+    one, two = ((tmp_path / name / "bom.json").read_text() for name in ("one", "two"))
+    assert one == two
+    bom = json.loads(one)
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
+    model, *libraries = bom["components"]
+    assert model["hashes"] == [{"alg": "SHA-256", "content": source().digest}]
+    assert {"torch", "transformers", "safetensors"} <= {library["name"] for library in libraries}
+
+
+def test_blanking_keeps_the_shape_of_the_record():
+    record = {"roles": {"text": ["message"]}, "errors": [{"text": "a secret", "row": 1}], "why": " a secret "}
+    blank = without_texts(record, ["a secret"])
+    assert blank == {"roles": {"text": ["message"]}, "errors": [{"text": "", "row": 1}], "why": ""}
+
+
+def test_a_class_of_few_rows_has_no_centroid(tmp_path):
+    parts = parts_for("frozen", "multiclass")
+    few = np.concatenate([np.flatnonzero(parts.training.targets == 0), np.flatnonzero(parts.training.targets == 1)[:4]])
+    write_bundle(tmp_path / "bundle", dataclasses.replace(parts, training=parts.training.take(few)), keep_rows=False)
+    assert json.loads((tmp_path / "bundle" / "reference.json").read_text())["names"] == ["class billing"]
+
+
+def test_a_model_of_columns_alone_has_no_reference(tmp_path):
+    given = read_frame({"text": ["?", "!"] * 12, "label": ["a", "b"] * 12})
+    rows = build_dataset(given, infer_contract(given, Roles(text=("text",), label=("label",))), labelled=True)[0]
+    classical = parts_for("classical", "binary").model
+    bare = dataclasses.replace(classical, encoders=(), columns=type(classical.columns)(), weight=np.zeros((2, 0)))
+    parts = parts_for("majority", "binary")
+    labels = rows.contract.labels
+    calibrator = parts.calibrator
+    table = parts.policy.table.model_copy(update={"labels": labels})
+    policy = parts.policy.model_copy(update={"table": table})
+    whole = dataclasses.replace(
+        parts, model=bare, contract=rows.contract, training=rows, sample=rows, policy=policy, calibrator=calibrator
+    )
+    for keep in (True, False):
+        write_bundle(tmp_path / str(keep), whole, keep_rows=keep)
+        assert load_bundle(tmp_path / str(keep)).predict({"text": ["?"]}, explain=True).frame["nearest"][0] is None
+
+
+def test_the_sample_of_a_bundle_without_rows_is_made_up(tmp_path):
+    write_bundle(tmp_path / "bundle", parts_for("classical", "binary"), keep_rows=False)
+    stored = json.loads((tmp_path / "bundle" / "sample.json").read_text())
+    assert {"no", "yes"} <= set(stored["texts"])
+    assert not set(stored["texts"]) & set(rows_for("binary").texts)
+    assert not set(stored["ids"]) & set(inputs()["key"])

@@ -1,0 +1,225 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from graft.core.errors import OutputError
+from graft.report import render_page, write_page
+from graft.study.record import Span, StudyRecord
+from unit.report.records import ALL, HOSTILE, TICKETS, changed, many_classes, multiclass_helps
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: elements, ids, links and visible text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack, f"</{tag}> closes nothing"
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.stack and self.stack[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def ids(self) -> list[str]:
+        return [attrs["id"] or "" for _, attrs in self.elements if "id" in attrs]
+
+
+@pytest.fixture(params=sorted(ALL))
+def record(request: pytest.FixtureRequest) -> StudyRecord:
+    return ALL[request.param]()
+
+
+def test_every_record_makes_a_well_formed_page_that_loads_nothing(record: StudyRecord) -> None:
+    html = render_page(record)
+    page = Page(html)
+    assert page.stack == []
+    assert len(page.ids()) == len(set(page.ids()))
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "form", "base", "foreignobject"}
+    for _, attrs in page.elements:
+        assert not any(name.startswith("on") for name in attrs)
+        assert (attrs.get("href") or "#").startswith("#")
+        assert "src" not in attrs
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "default-src 'none'" in html
+
+
+def test_links_inside_the_page_lead_somewhere(record: StudyRecord) -> None:
+    page = Page(render_page(record))
+    targets = {(attrs["href"] or "")[1:] for tag, attrs in page.elements if tag == "a"}
+    assert targets <= set(page.ids())
+
+
+def test_nothing_missing_is_printed_as_a_word_of_the_machine(record: StudyRecord) -> None:
+    page = Page(render_page(record))
+    assert not re.search(r"\b(None|nan|NaN|inf|Undefined|Span\()\b", page.text)
+    for _, attrs in page.elements:
+        assert not re.search(r"\b(None|nan|inf)\b", " ".join(value or "" for value in attrs.values()))
+
+
+def test_the_same_record_gives_the_same_bytes(record: StudyRecord) -> None:
+    again = StudyRecord.model_validate(json.loads(record.model_dump_json(by_alias=True)))
+    assert render_page(record) == render_page(again)
+
+
+def test_numbers_that_do_not_exist_become_dashes() -> None:
+    record = multiclass_helps()
+    lost = Span(mean=float("nan"), low=float("nan"), high=float("inf"))
+    broken = record.candidates[1].model_copy(update={"score": lost, "folds": (float("nan"),)})
+    page = Page(render_page(record.model_copy(update={"candidates": (*record.candidates[:1], broken)})))
+    assert not re.search(r"\b(nan|inf)\b", page.text)
+
+
+def test_the_answer_comes_first() -> None:
+    record = multiclass_helps()
+    text = Page(render_page(record)).text
+    top = text[: text.index("On this page")]
+    for fact in (
+        "Reuse helps",
+        record.verdict.sentence,
+        "minilm frozen",
+        "classical",
+        "0.864 (0.834 to 0.894)",
+        "412 minutes",
+        record.next_steps[0],
+        "Hidden harm",
+        "channel = chat",
+        "1 label is probably wrong",
+        "7.4%",
+    ):
+        assert fact in top, fact
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "under-trained",
+        "6 min 50 s",
+        "22.7 M",
+        "2,300 labels",
+        "Doubling the labels",
+        "temperature",
+        "0.021 (0.012 to 0.030)",
+        "least expected cost (saved)",
+        "I was charged twice, please fix it.",
+        "My parcel is three days late",
+        "Zoë",
+        "missing label",
+        "Apache-2.0",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "22,713,216 parameters and 2 buffers hash the same",
+        "its licence is unknown: a person must decide",
+        "left out",
+        "0.018 better",
+        "rows of one customer stay together",
+        "transformers 5.20.1",
+        "90% saved",
+        "How to read this",
+    ],
+)
+def test_each_section_tells_its_facts(fact: str) -> None:
+    assert fact in Page(render_page(multiclass_helps())).text
+
+
+def test_plots_speak_to_those_who_cannot_see_them() -> None:
+    html = render_page(multiclass_helps())
+    page = Page(html)
+    plots = [attrs for tag, attrs in page.elements if tag == "svg" and attrs.get("role") == "img"]
+    assert len(plots) >= 10
+    for attrs in plots:
+        assert set((attrs["aria-labelledby"] or "").split()) <= set(page.ids())
+    assert re.search(r"<desc[^>]*>[^<]*minilm frozen 0\.871 \(0\.852 to 0\.890\)", html)
+
+
+def test_texts_from_data_stay_texts() -> None:
+    html = render_page(ALL["hostile"]())
+    assert "<script" not in html
+    assert "<img" not in html
+    text = Page(html).text
+    assert HOSTILE in text
+    assert "{{ 7*7 }}" in text
+    assert "\x1b" not in html
+    assert "\x00" not in html
+    assert "\u202e" not in html
+
+
+def test_a_metric_stored_with_its_sign_turned_is_shown_as_it_is() -> None:
+    text = Page(render_page(ALL["regression"]())).text
+    assert "lower is better" in text
+    assert "RMSE 5.36 (4.96 to 5.76)" in text
+    assert "-5" not in text
+    assert "meant to contain the true value 90% of the time" in text
+    assert "off by 44.4" in text
+
+
+def test_a_control_that_ships_is_said_to() -> None:
+    text = Page(render_page(ALL["control_shipped"]())).text
+    assert "No practical difference" in text
+    assert "The saved model is the control classical" in text
+    assert "The holdout has been scored 4 times" in text
+    assert "648 rows more settled the question." in text
+
+
+def test_the_score_of_the_reused_model_is_not_confused_with_that_of_the_control_that_ships() -> None:
+    record = ALL["control_shipped"]()
+    control = record.holdout.control_score
+    assert control is not None
+    worse = Span(mean=-0.04, low=-0.07, high=-0.01)
+    holdout = record.holdout.model_copy(update={"score": control, "difference": worse})
+    assert "macro-F1 0.775 on 250" in Page(render_page(changed(record, holdout=holdout))).text
+
+
+def test_many_classes_are_listed_and_not_drawn_as_a_square() -> None:
+    page = Page(render_page(many_classes()))
+    assert not [1 for tag, attrs in page.elements if tag == "table" and attrs.get("class") == "heat"]
+    assert "further kinds cost less" in page.text
+    assert "65 more classes" in page.text
+    few = Page(render_page(multiclass_helps()))
+    assert [1 for tag, attrs in few.elements if tag == "table" and attrs.get("class") == "heat"]
+    assert all(name in few.text for name in TICKETS)
+
+
+def test_thresholds_and_harm() -> None:
+    text = Page(render_page(ALL["binary_harms"]())).text
+    assert "Reuse harms" in text
+    assert "phishing 10%" in text
+    assert "urgent 31%" in Page(render_page(ALL["multilabel"]())).text
+
+
+def test_the_page_is_written_whole_or_not_at_all(tmp_path) -> None:
+    write_page(multiclass_helps(), tmp_path / "deep" / "report.html")
+    written = (tmp_path / "deep" / "report.html").read_text(encoding="utf-8")
+    assert written == render_page(multiclass_helps())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        write_page(multiclass_helps(), tmp_path / "file" / "report.html")
+
+
+def test_text_that_utf8_cannot_carry_is_still_written(tmp_path) -> None:
+    record = multiclass_helps()
+    odd = record.model_copy(update={"next_steps": ("half a pair \ud83d",)})
+    write_page(odd, tmp_path / "report.html")
+    assert "half a pair \ufffd" in (tmp_path / "report.html").read_text(encoding="utf-8")
