@@ -17,7 +17,7 @@ from graft.inputs.dataset import Dataset
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['\u2019-][^\W{_CJK}]+)*")
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+(?=\s)|\n|$)", re.DOTALL)
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…](?=\s)|\n|$)", re.DOTALL)
 _WORDS_AT_MOST, _PARTS_AT_MOST, _RUNS = 60, 60, 30
 _TOLD, _CAPTION = 5, 40
 _TEXTS_AT_ONCE, _CHARS_AT_ONCE = 4096, 20_000_000

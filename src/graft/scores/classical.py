@@ -107,9 +107,8 @@ def solve_sparse(
 ) -> SparseHead:
     """The head of the control; strengths are chosen on a held-in fifth and refitted on all rows."""
     with threadpool_limits(1, user_api="blas"):
-        # Sparse problems gain nothing from threads, and two pools of them in one process cost thirty times
-        # the solution. return _solve_path(rows, targets, task, outputs, weights, generator(seed,
-        # "classical"))
+        # Sparse problems gain nothing from threads, and two pools of them in one process cost thirty times as much.
+        return _solve_path(rows, targets, task, outputs, weights, generator(seed, "classical"))
 
 
 def _solve_path(

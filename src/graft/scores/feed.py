@@ -83,8 +83,10 @@ class ActivationFeed:
 def training_batches(
     lengths: np.ndarray, rows: np.ndarray, size: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """One pass over ``rows`` in random batches of ``size``, each of about equal length; a rest waits for the next
-    pass.""" order = rng.permutation(rows) if len(order) > size: order = order[: len(order) // size * size]
+    """One pass over ``rows`` in random batches of ``size`` and about equal length; a rest waits for the next pass."""
+    order = rng.permutation(rows)
+    if len(order) > size:
+        order = order[: len(order) // size * size]
     batches: list[np.ndarray] = []
     for start in range(0, len(order), size * _POOL):
         pool = order[start : start + size * _POOL]

