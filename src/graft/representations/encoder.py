@@ -20,7 +20,7 @@ from graft.representations.sources import Source
 from graft.representations.spaces import Space, pooled_space
 from graft.representations.tokens import TokenRows, padded_width, special_tokens, tokenise
 
-TOKENS_PER_BATCH = 2048
+TOKENS_PER_BATCH = 512
 _ROWS_PER_SHARD = 4096
 
 

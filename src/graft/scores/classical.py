@@ -14,9 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from graft.core.seeds import generator
 from graft.inputs.roles import Task
+from graft.scores.linear import solve_head
 
-STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
-_FEATURES = 50_000
+STRENGTHS = (3.0, 10.0, 30.0)
+_TERMS, _WEIGHTS = 50_000, 2_000_000
+_ROWS_FOR_SPAN = 2500
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,17 @@ class NgramEncoder:
 
     def encode(self, texts: tuple[str, ...]) -> sparse.csr_matrix:
         """Sparse TF-IDF rows of unit length, shape (rows, terms)."""
-        vectorizer = _vectorizer(self.analyzer, self.ngrams, {term: place for place, term in enumerate(self.terms)})
+        vectorizer = _vectorizer(
+            self.analyzer, self.ngrams, None, {term: place for place, term in enumerate(self.terms)}
+        )
         vectorizer.idf_ = self.idf.astype(np.float64)
         return sparse.csr_matrix(vectorizer.transform(texts))
 
 
-def _vectorizer(analyzer: str, ngrams: tuple[int, int], vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
-    limits = {} if vocabulary is not None else {"min_df": 1 if analyzer == "word" else 2, "max_features": _FEATURES}
+def _vectorizer(
+    analyzer: str, ngrams: tuple[int, int], terms: int | None, vocabulary: dict[str, int] | None = None
+) -> TfidfVectorizer:
+    limits = {} if vocabulary is not None else {"min_df": 1 if analyzer == "word" else 2, "max_features": terms}
     return TfidfVectorizer(
         analyzer=analyzer,
         ngram_range=ngrams,
@@ -69,13 +75,17 @@ def _vectorizer(analyzer: str, ngrams: tuple[int, int], vocabulary: dict[str, in
     )
 
 
-def fit_ngrams(texts: tuple[str, ...], recipe: Recipe) -> tuple[NgramEncoder, ...]:
-    """Vocabularies of the training texts; a text set without any term gives none."""
+def fit_ngrams(texts: tuple[str, ...], recipe: Recipe, *, outputs: int = 1) -> tuple[NgramEncoder, ...]:
+    """Vocabularies of the training texts; a text set without any term gives none.
+
+    outputs: columns of the scores to come; many rows with many classes get fewer terms, the most frequent ones.
+    """
+    terms_kept = _TERMS if len(texts) <= _ROWS_FOR_SPAN else int(np.clip(_WEIGHTS // outputs, 5_000, _TERMS))
     found = []
     for analyzer, ngrams in (("word", recipe.words), ("char_wb", recipe.letters)):
         if ngrams == (0, 0):
             continue
-        vectorizer = _vectorizer(analyzer, ngrams)
+        vectorizer = _vectorizer(analyzer, ngrams, terms_kept)
         try:
             vectorizer.fit(texts)
         except ValueError:
@@ -94,21 +104,32 @@ def encode_ngrams(encoders: tuple[NgramEncoder, ...], texts: tuple[str, ...], ex
 
 @dataclass(frozen=True)
 class SparseHead:
-    """Scores are ``rows @ weight.T + bias``; the strength is the one with the lowest held-in loss."""
+    """Scores are ``rows @ weight.T + bias``; the penalty is the one with the lowest held-in loss."""
 
     weight: np.ndarray
     bias: np.ndarray
-    strength: float
     held_loss: float
 
 
 def solve_sparse(
     rows: sparse.csr_matrix, targets: np.ndarray, *, task: Task, outputs: int, weights: np.ndarray, seed: int
 ) -> SparseHead:
-    """The head of the control; strengths are chosen on a held-in fifth and refitted on all rows."""
+    """The head of the control.
+
+    With fewer rows than terms the best weights lie in the span of the rows (the representer theorem), so the problem is
+    solved exactly in as many dimensions as there are rows, by the solver every candidate's head uses.
+    """
     with threadpool_limits(1, user_api="blas"):
         # Sparse problems gain nothing from threads, and two pools of them in one process cost thirty times as much.
-        return _solve_path(rows, targets, task, outputs, weights, generator(seed, "classical"))
+        if rows.shape[0] > _ROWS_FOR_SPAN:
+            return _solve_path(rows, targets, task, outputs, weights, generator(seed, "classical"))
+        values, basis = np.linalg.eigh((rows @ rows.T).toarray().astype(np.float64))
+    kept = values > values[-1] * 1e-6
+    root = np.sqrt(values[kept])
+    span = basis[:, kept]
+    head = solve_head((span * root).astype(np.float32), targets, task=task, outputs=outputs, weights=weights, seed=seed)
+    weight = np.asarray((rows.T @ (span / root @ head.weight.T.astype(np.float64))).T, np.float32)
+    return SparseHead(weight, head.bias, head.held_loss)
 
 
 def _solve_path(
@@ -123,16 +144,16 @@ def _solve_path(
     if targets.ndim == 1 and task is not Task.REGRESSION:
         order = order[np.argsort(targets[order], kind="stable")]
     held = np.zeros(len(targets), bool)
-    held[order[:: max(2, min(5, len(order)))]] = True
+    held[order[::5]] = True
     losses = []
     for strength in STRENGTHS:
         weight, bias = _solve(rows[~held], targets[~held], task, outputs, weights, strength)
         losses.append(_loss(rows[held] @ weight.T + bias, targets[held], task))
-        if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
+        if len(losses) > 1 and losses[-1] > losses[-2]:
             break
     best = int(np.argmin(losses))
     weight, bias = _solve(rows, targets, task, outputs, weights, STRENGTHS[best])
-    return SparseHead(weight.astype(np.float32), bias.astype(np.float32), STRENGTHS[best], float(losses[best]))
+    return SparseHead(weight.astype(np.float32), bias.astype(np.float32), float(losses[best]))
 
 
 def _solve(

@@ -189,7 +189,7 @@ def _classical(problem: _Problem) -> _Outcome:
     texts = tuple(bench.rows.texts[row] for row in rows)
     best = None
     for recipe in RECIPES[: problem.budget.configurations]:
-        encoders = fit_ngrams(texts, recipe)
+        encoders = fit_ngrams(texts, recipe, outputs=bench.outputs)
         matrix = encode_ngrams(encoders, texts, problem.extra[rows])
         if not matrix.shape[1]:
             continue

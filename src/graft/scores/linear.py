@@ -26,13 +26,15 @@ _INNER_FOLDS = 3
 class LinearHead:
     """Scores are ``vectors @ weight.T + bias``.
 
-    weight: float32, shape (outputs, dimension). bias: float32, shape (outputs,). penalty: the one chosen.
+    weight: float32, shape (outputs, dimension). bias: float32, shape (outputs,). penalty: the one chosen, and
+    ``held_loss`` the mean held-in loss that chose it (NaN when there was nothing to choose).
     """
 
     weight: np.ndarray
     bias: np.ndarray
     penalty: float
     iterations: int
+    held_loss: float = float("nan")
 
     def logits(self, vectors: np.ndarray) -> np.ndarray:
         """Raw scores, float32, shape (rows, outputs)."""
@@ -88,7 +90,7 @@ def solve_head(
     scale = float(np.sqrt(np.square(vectors - mean).mean())) or 1.0
     scaled = (vectors - mean) / scale
     solver = _Ridge if task is Task.REGRESSION else _Logistic
-    penalty, start = _best_penalty(solver, scaled, targets, task, outputs, weights, penalties, seed)
+    penalty, start, held_loss = _best_penalty(solver, scaled, targets, task, outputs, weights, penalties, seed)
     final = solver(scaled, targets, task, outputs, weights)
     final.start_from(start)
     final.solve(penalty, exact=True)
@@ -96,7 +98,7 @@ def solve_head(
     if not np.isfinite(weight).all():
         raise Diverged("solving the head gave infinite weights", needed="finite vectors", fix="check the source")
     bias = np.asarray(final.bias - weight @ mean, np.float32)
-    return LinearHead(weight, bias, penalty, final.iterations)
+    return LinearHead(weight, bias, penalty, final.iterations, held_loss)
 
 
 def _best_penalty(
@@ -108,11 +110,11 @@ def _best_penalty(
     weights: np.ndarray,
     penalties: tuple[float, ...],
     seed: int,
-) -> "tuple[float, _Logistic | _Ridge | None]":
+) -> "tuple[float, _Logistic | _Ridge | None, float]":
     """The penalty with the lowest held-in loss, and a solution at it; the path is left once it has risen twice."""
     splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
     if not splits:
-        return penalties[0], None
+        return penalties[0], None, float("nan")
     inside = [(solver(vectors[train], targets[train], task, outputs, weights), held) for train, held in splits]
     losses: list[float] = []
     starts = []
@@ -122,7 +124,7 @@ def _best_penalty(
         if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
             break
     best = int(np.argmin(losses))
-    return penalties[best], starts[best]
+    return penalties[best], starts[best], losses[best] / len(inside)
 
 
 def _inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -171,7 +171,7 @@ def run_study(
         evidence=record.model_dump_json(),
         lineage=_lineage(findings, candidates),
     )
-    write_bundle(out / "bundle", bundle, keep_rows=settings.keep_rows)
+    write_bundle(out / "bundle", bundle, keep_rows=settings.keep_rows, cache=study.bench.cache, progress=progress)
     write_json(out / "holdout.json", sorted(digest.hex() for digest in holdout.text_digests))
     write_text(out / "study.json", record.model_dump_json(indent=2) + "\n")
     shutil.rmtree(out / "models", ignore_errors=True)
