@@ -37,10 +37,16 @@ def predict(
 
 def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) -> None:
     """Check every file of a bundle against its digest, and that it repeats its stored predictions."""
+    from dataclasses import asdict
+
     from graft.bundle import load_bundle
 
     info = load_bundle(bundle).info()
-    typer.echo(f"{bundle}: sound. {info}")
+    typer.echo(f"{bundle}: sound; every file and the stored predictions are as they were written")
+    for name, value in asdict(info).items():
+        if value not in ("", None, ()):
+            shown = ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else value
+            typer.echo(f"  {name.replace('_', ' '):12} {shown}")
 
 
 def embed(

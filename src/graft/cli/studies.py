@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from graft.study import StudyResult
+    from graft.study.running import StudyResult
 
 _DATA, _WHAT, _HOW, _OUT = "The rows", "What is tried", "How it is judged", "What comes out"
 

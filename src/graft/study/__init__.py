@@ -1,7 +1,5 @@
-"""The study: does reuse help on these rows, and which model should ship."""
+"""The study: does reuse help on these rows, and which model should ship.
 
-from graft.study.record import StudyRecord
-from graft.study.running import StudyResult, run_study
-from graft.study.settings import StudySettings, make_settings
-
-__all__ = ["StudyRecord", "StudyResult", "StudySettings", "make_settings", "run_study"]
+``running`` is the way in, ``record`` what comes out. Nothing is imported here, so reading a record loads no model
+library.
+"""

@@ -195,7 +195,7 @@ def _errors(decided: Decisions, calibrated: np.ndarray, held: Dataset, table: Co
     labels = held.contract.labels
     if decided.decided.ndim == 2:
         wrong = np.flatnonzero((decided.decided != held.targets).any(1))
-        sure = np.abs(calibrated - 0.5).max(1)
+        sure = np.where(calibrated >= 0.5, calibrated, 1 - calibrated).max(1)
     else:
         wrong = np.flatnonzero((decided.decided != held.targets) & ~decided.abstained)
         sure = calibrated.max(1)

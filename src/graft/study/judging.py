@@ -153,15 +153,22 @@ def score_holdout(
     )
 
 
-def sentence(verdict: Verdict, judgement: Judgement, unit: str) -> str:
+def sentence(verdict: Verdict, judgement: Judgement) -> str:
     """The verdict in one sentence for a manager."""
     choice, gap = judgement.choice, verdict.difference
-    shown = metric(judgement.metric).name.replace("_", "-")
-    amount = f"{shown} {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}{unit})"
+    record = metric(judgement.metric)
+    shown = record.name.replace("_", "-").replace("-f1", "-F1")
+    best, control = choice.chosen, choice.control
     if verdict.outcome is Outcome.HELPS:
-        return f"Pretraining helps: {choice.chosen} beats the best model without it ({choice.control}) by {amount}."
+        way = "higher" if record.higher_is_better else "lower"
+        amount = f"{gap.mean:.3f} {way} {shown} ({gap.low:.3f} to {gap.high:.3f})"
+        return f"Pretraining helps: {best} reaches {amount} than the best model without it, {control}."
     if verdict.outcome is Outcome.HARMS:
-        return f"Pretraining harms: {choice.chosen} is worse than {choice.control}, which needs none: {amount}."
+        way = "lower" if record.higher_is_better else "higher"
+        amount = f"{-gap.mean:.3f} {way} {shown} ({-gap.high:.3f} to {-gap.low:.3f})"
+        return f"Pretraining harms here: {best} has {amount} than {control}, which needs none."
+    amount = f"the difference is {gap.mean:+.3f} {shown} ({gap.low:+.3f} to {gap.high:+.3f})"
+    amount += "" if record.higher_is_better else ", where + is better"
     if verdict.outcome is Outcome.TIED:
-        return f"Pretraining makes no practical difference: {choice.chosen} against {choice.control}, {amount}."
-    return f"It is not settled whether pretraining helps: {choice.chosen} against {choice.control}, {amount}."
+        return f"Pretraining makes no practical difference: between {best} and {control} {amount}."
+    return f"It is not settled whether pretraining helps: between {best} and {control} {amount}."

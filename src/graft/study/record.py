@@ -98,10 +98,15 @@ class SplitFacts(_Fact):
 
 
 class HoldoutFacts(_Fact):
-    """The locked holdout. openings: how often it has been scored, this time included."""
+    """The locked holdout.
+
+    score: of the model that ships; chosen_score, control_score: of the two that were compared. openings: how many
+    studies have scored it, this one included.
+    """
 
     rows: int
     score: Span
+    chosen_score: Span | None = None
     control_score: Span | None
     difference: Span | None
     openings: int

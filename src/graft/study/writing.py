@@ -170,7 +170,7 @@ def _verdict(found: Findings) -> VerdictFacts:
         control=choice.control,
         difference=span(verdict.difference),
         probability=verdict.probability,
-        sentence=sentence(verdict, found.judgement, ""),
+        sentence=sentence(verdict, found.judgement),
         reason=f"{verdict.reason} {choice.reason}",
         shipped=choice_of(found.candidate(found.shipped)),
         tied=tuple(choice_of(found.candidate(name)) for name in choice.tied),
@@ -215,6 +215,7 @@ def _holdout(found: Findings) -> HoldoutFacts:
     return HoldoutFacts(
         rows=len(found.prepared.splits.holdout),
         score=span(own),
+        chosen_score=span(found.holdout.chosen),
         control_score=span(found.holdout.control),
         difference=span(found.holdout.difference),
         openings=found.openings,
