@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from graft.representations.embedder import Embedder as Embedder
     from graft.scores.estimators import TransferClassifier as TransferClassifier
     from graft.scores.estimators import TransferRegressor as TransferRegressor
-    from graft.study.running import StudyResult as StudyResult
+    from graft.studies.running import StudyResult as StudyResult
 
 _WHERE = {
     "Bundle": "graft.bundle",
     "Embedder": "graft.representations.embedder",
     "GraftError": "graft.core.errors",
-    "StudyResult": "graft.study.running",
+    "StudyResult": "graft.studies.running",
     "TransferClassifier": "graft.scores.estimators",
     "TransferRegressor": "graft.scores.estimators",
     "embed": "graft.api",

@@ -12,9 +12,9 @@ from graft.core.progress import SILENT, Progress
 from graft.inputs.roles import Roles
 from graft.report import write_page
 from graft.representations.embedder import embed_texts
-from graft.study.record import PlanFacts
-from graft.study.running import StudyResult, run_study
-from graft.study.settings import make_settings
+from graft.studies.record import PlanFacts
+from graft.studies.running import StudyResult, run_study
+from graft.studies.settings import make_settings
 
 Names = str | Sequence[str]
 

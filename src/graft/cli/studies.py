@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from graft.study.running import StudyResult
+    from graft.studies.running import StudyResult
 
 _DATA, _WHAT, _HOW, _OUT = "The rows", "What is tried", "How it is judged", "What comes out"
 
@@ -147,7 +147,7 @@ def report(
     from rich.console import Console
 
     from graft.report import print_summary, write_page
-    from graft.study.place import read_study
+    from graft.studies.place import read_study
 
     record = read_study(folder)
     page = out or (folder if folder.is_dir() else folder.parent) / "report.html"

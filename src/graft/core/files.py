@@ -26,7 +26,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     except OSError as error:
-        raise _explained(error, path) from error
+        _explain(error, path)
+        raise
     os.close(handle)
     temporary = Path(name)
     try:
@@ -38,25 +39,28 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
-        raise _explained(error, path) from error
+        _explain(error, path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _explained(error: OSError, path: Path) -> OSError:
-    if isinstance(error, OutputError):
-        return error
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
+
+
+def _explain(error: OSError, path: Path) -> None:
+    """Raise OutputError when ``error`` is one of the usual reasons why a place cannot be written."""
+    if error.errno in _FULL:
+        raise OutputError(
             f"the disk is full while writing {path}",
             needed="free space",
             fix="free some space and run the same command again: finished work is kept",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return OutputError(
+        ) from error
+    if error.errno in _BARRED:
+        raise OutputError(
             f"cannot write {path}: {error.strerror}", needed="a folder this user may write", fix="choose another --out"
-        )
-    return error
+        ) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from graft.core.digests import key
-from graft.core.files import whole_file
+from graft.core.files import write_bytes
 
 Result = tuple[dict[str, np.ndarray], dict[str, Any]]
 
@@ -53,9 +53,8 @@ class ResultStore:
 
     def put(self, asked: Any, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
         """Store a result, whole or not at all."""
-        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        with whole_file(self.path(asked)) as temporary:
-            save_file(whole, temporary, metadata={"facts": json.dumps(facts)})
+        whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        write_bytes(self.path(asked), save(whole, metadata={"facts": json.dumps(facts)}))
 
     def run(self, asked: Any, compute: Callable[[], Result]) -> Result:
         """The stored result, or else the computed one, which is then stored."""

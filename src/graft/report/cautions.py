@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from graft.report.formats import count, excerpt, percent, plural
 from graft.report.words import choice_name, cue_words, facts_of
-from graft.study.record import StudyRecord
+from graft.studies.record import StudyRecord
 
 OPENINGS = 3  # from how many looks on a holdout is no longer fresh
 

@@ -1,6 +1,6 @@
 """The sections of the page, in their order; those without facts are left out."""
 
-from graft.study.record import StudyRecord
+from graft.studies.record import StudyRecord
 
 TITLES: dict[str, str] = {
     "candidates": "Does reuse help?",

@@ -7,7 +7,7 @@ texts from data lose control characters here, because neither HTML nor a termina
 import math
 import re
 
-from graft.study.record import Span
+from graft.studies.record import Span
 
 NOTHING = "\u2013"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")

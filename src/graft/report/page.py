@@ -23,7 +23,7 @@ from graft.report.plots.extent import ranked
 from graft.report.plots.headline import holdout_plot
 from graft.report.plots.learning import learning_plot, training_panels
 from graft.report.plots.reliability import reliability_plot
-from graft.study.record import StudyRecord
+from graft.studies.record import StudyRecord
 
 
 def render_page(record: StudyRecord) -> str:

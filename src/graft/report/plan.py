@@ -2,7 +2,7 @@
 
 from graft.report.formats import clean, duration, plural
 from graft.report.words import choice_name, cue_words
-from graft.study.record import PlanFacts
+from graft.studies.record import PlanFacts
 
 
 def plan_lines(plan: PlanFacts) -> list[str]:

@@ -17,7 +17,7 @@ from graft.report.formats import clean, duration, known, percent, plural, with_i
 from graft.report.plots.extent import ranked
 from graft.report.views import shipping_words, tied_words
 from graft.report.words import choice_name, gain_words, holdout_spans, is_choice, metric_words, roles
-from graft.study.record import CandidateFacts, StudyRecord
+from graft.studies.record import CandidateFacts, StudyRecord
 
 _COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}
 

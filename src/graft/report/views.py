@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from graft.report.formats import known
 from graft.report.words import choice_name
-from graft.study.record import ClassFacts, ConfusionFact, PlannedCandidate, StudyRecord
+from graft.studies.record import ClassFacts, ConfusionFact, PlannedCandidate, StudyRecord
 
 GRID = 20  # up to so many classes the confusions are a table
 COSTLY = 15

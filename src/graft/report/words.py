@@ -8,7 +8,7 @@ reader needs to know which way a metric runs.
 from dataclasses import dataclass
 
 from graft.report.formats import between, between_alone, decimals, estimate, known, number, percent
-from graft.study.record import CandidateFacts, Choice, CueFact, LearningPoint, PlannedCandidate, Span, StudyRecord
+from graft.studies.record import CandidateFacts, Choice, CueFact, LearningPoint, PlannedCandidate, Span, StudyRecord
 
 Named = Choice | CandidateFacts | LearningPoint | PlannedCandidate
 

@@ -105,9 +105,10 @@ def layers_of(model: Any, count: int) -> tuple[nn.Module, str]:
 class _Given(nn.Module):
     """Stands where the embeddings were and hands on the activations it is given."""
 
-    def forward(self, *positional: Any, inputs_embeds: torch.Tensor, **named: Any) -> torch.Tensor:
-        """The activations, unchanged."""
-        return inputs_embeds
+    def forward(self, *positional: Any, **named: Any) -> torch.Tensor:
+        """The activations, unchanged; DistilBERT hands them over by position, the others by name."""
+        given = [named.get("inputs_embeds"), *positional]
+        return next(value for value in given if torch.is_tensor(value) and value.is_floating_point())
 
 
 def lower_half(model: Any, source: Source, boundary: int) -> Any:
@@ -131,6 +132,9 @@ def upper_half(model: Any, source: Source, boundary: int) -> Any:
             fix="use the strategies frozen or full with this source",
         )
     model.embeddings = _Given()
+    if hasattr(model, "embeddings_project"):
+        # ELECTRA widens its embeddings; what is given here is as wide as the layers already.
+        model.embeddings_project = nn.Identity()
     return model
 
 

@@ -18,7 +18,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from graft.core.digests import array_digest, content_digest
-from graft.core.errors import OutputError
 from graft.core.files import whole_file
 from graft.core.settings import DEFAULT_CACHE_LIMIT, cache_directory
 
@@ -85,7 +84,8 @@ class ActivationCache:
                     rows = opened.get_tensor("digests")
             except (SafetensorError, OSError):
                 # Another process may have evicted it, or the disk damaged it: either way it is not there.
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
                 continue
             hits = 0
             for position, row in enumerate(rows):
@@ -126,10 +126,8 @@ class ActivationCache:
             with whole_file(self.root / space / f"{name}.safetensors") as temporary:
                 save_file(tensors, temporary)
             self.shrink()
-        except OutputError:
-            return
-        except SafetensorError:
-            # save_file reports a full disk this way.
+        except (OSError, SafetensorError):
+            # save_file reports a full disk as the latter.
             return
 
     def size(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
@@ -62,11 +63,13 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: Any) -> np.ndarray:
         """Vectors of the texts."""
+        check_is_fitted(self)
         encoder = Encoder(self.source_, cache=ActivationCache() if self.cache else None)
         return encoder.vectors(as_texts(X))[0]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the dimensions."""
+        check_is_fitted(self)
         return np.array([f"{self.source_.model_type}_{number}" for number in range(self.n_features_out_)], dtype=object)
 
     def __sklearn_tags__(self) -> Any:

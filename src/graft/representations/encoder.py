@@ -14,7 +14,7 @@ import torch
 
 from graft.core.digests import content_digest, key
 from graft.core.progress import SILENT, Progress
-from graft.representations.backbone import device, load_encoder, lower_half, native_precision, pool
+from graft.representations.backbone import device, load_encoder, lower_half, native_precision, pool, quiet_transformers
 from graft.representations.cache import ActivationCache, Ragged, concatenate
 from graft.representations.sources import Source
 from graft.representations.spaces import Space, pooled_space
@@ -136,7 +136,9 @@ class Encoder:
     def _model(self, layer: int | None) -> torch.nn.Module:
         if layer not in self._models:
             model = load_encoder(self.source)
-            model.set_attn_implementation("sdpa")
+            with quiet_transformers():
+                # Architectures that cannot change it (MPNet) keep their own.
+                model.set_attn_implementation("sdpa")
             if layer is not None:
                 model = lower_half(model, self.source, layer)
             self._models[layer] = model.to(self.precision).to(device())

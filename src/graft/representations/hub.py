@@ -22,6 +22,7 @@ def fetch_snapshot(repository: str, revision: str, *, cache: Path | None) -> tup
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -50,6 +51,10 @@ def fetch_snapshot(repository: str, revision: str, *, cache: Path | None) -> tup
     except RepositoryNotFoundError as error:
         raise SourceError(
             f"{name}: there is no such repository, or it is private", needed="org/name", fix="check the name, or log in"
+        ) from error
+    except HFValidationError as error:
+        raise SourceError(
+            f"{repository!r} is not the name of a repository", needed="org/name", fix="check the name"
         ) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise SourceError(

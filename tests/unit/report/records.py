@@ -4,7 +4,7 @@ import numpy as np
 
 from graft.inputs.roles import Roles, Task
 from graft.inputs.schema import ColumnFacts, Contract, LengthFacts
-from graft.study.record import (
+from graft.studies.record import (
     BinFact,
     CacheFacts,
     CalibrationFacts,

@@ -6,7 +6,7 @@ import pytest
 
 from graft.core.errors import OutputError
 from graft.report import render_page, write_page
-from graft.study.record import Span, StudyRecord
+from graft.studies.record import Span, StudyRecord
 from unit.report.records import ALL, HOSTILE, TICKETS, changed, many_classes, multiclass_helps
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

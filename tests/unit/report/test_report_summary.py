@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from graft.report import plan_lines, print_summary
-from graft.study.record import StudyRecord
+from graft.studies.record import StudyRecord
 from unit.report.records import ALL, multiclass_helps, plan_facts
 
 

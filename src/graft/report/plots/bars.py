@@ -8,7 +8,7 @@ from graft.report.formats import estimate, known, with_interval
 from graft.report.plots.axes import linear
 from graft.report.plots.canvas import Drawing
 from graft.report.words import policy_words
-from graft.study.record import PolicyFact, Span
+from graft.studies.record import PolicyFact, Span
 
 ROW = 44.0
 

@@ -11,7 +11,7 @@ from graft.report.plots.axes import Axis, linear
 from graft.report.plots.canvas import Drawing
 from graft.report.plots.extent import extent, look_of, nearby, ranked
 from graft.report.words import MetricWords, best_control, choice_name, metric_words, roles, short_name
-from graft.study.record import CandidateFacts, StudyRecord
+from graft.studies.record import CandidateFacts, StudyRecord
 
 ROW, TOP = 44.0, 22.0
 

@@ -13,7 +13,7 @@ from graft.report.plots.axes import Axis, linear, times
 from graft.report.plots.canvas import Drawing
 from graft.report.plots.extent import look_of, nearby, ranked
 from graft.report.words import MetricWords, choice_name, metric_words, short_name
-from graft.study.record import CandidateFacts, StudyRecord
+from graft.studies.record import CandidateFacts, StudyRecord
 
 HEIGHT, FOOT = 330.0, 34.0
 PHONE, LETTER, LINE = 330.0, 6.7, 15.0  # pixels: width of a plot on a phone, of a letter; height of a line

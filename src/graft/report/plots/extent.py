@@ -6,7 +6,7 @@ not squeeze the differences that matter, so plots hold it at the edge or leave i
 
 from graft.report.formats import known
 from graft.report.words import best_control, is_choice
-from graft.study.record import CandidateFacts, StudyRecord
+from graft.studies.record import CandidateFacts, StudyRecord
 
 FAR = 3.0  # times the spread of the candidates near the answer
 

@@ -6,7 +6,7 @@ from graft.report.formats import known
 from graft.report.plots.axes import Axis, linear
 from graft.report.plots.canvas import Drawing
 from graft.report.words import best_control, choice_name, holdout_spans, metric_words, short_name
-from graft.study.record import Span, StudyRecord
+from graft.studies.record import Span, StudyRecord
 
 ROW, TOP = 46.0, 4.0
 

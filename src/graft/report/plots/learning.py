@@ -15,7 +15,7 @@ from graft.report.formats import count, known, number
 from graft.report.plots.axes import Axis, amounts, linear
 from graft.report.plots.canvas import Drawing, look, symbol
 from graft.report.words import choice_name, metric_words, short_name
-from graft.study.record import CandidateFacts, LearningCurveFacts, LearningPoint, StudyRecord
+from graft.studies.record import CandidateFacts, LearningCurveFacts, LearningPoint, StudyRecord
 
 HEIGHT = 320.0
 SMALL = 170.0

@@ -5,7 +5,7 @@ from markupsafe import Markup
 from graft.report.formats import count, known, percent
 from graft.report.plots.axes import Axis
 from graft.report.plots.canvas import Drawing
-from graft.study.record import BinFact, CalibrationFacts
+from graft.studies.record import BinFact, CalibrationFacts
 
 HEIGHT, TOP, BOTTOM = 372.0, 16.0, 302.0
 STRIP = 36.0  # pixels for the number of rows in each bin

@@ -28,18 +28,18 @@ from graft.representations.cache import ActivationCache
 from graft.scores.fitting import Candidate, Fit, fit
 from graft.scores.probe import estimate, seconds_per_step
 from graft.scores.workbench import Workbench
-from graft.study.cues import cues_of
-from graft.study.curves import curve_plan, learning_curves
-from graft.study.deciding import decision_facts, fit_decisions, out_of_fold, read_costs
-from graft.study.findings import optimism
-from graft.study.judging import Judgement, judge, score_holdout, scored, verdict_of
-from graft.study.place import claim, count_opening, read_study
-from graft.study.plan import EFFORTS, budget_of, plan_candidates
-from graft.study.preparing import Prepared, prepare
-from graft.study.record import PlanFacts, PlannedCandidate, StudyRecord
-from graft.study.settings import StudySettings
-from graft.study.trials import TrialRunner
-from graft.study.writing import Final, Findings, compose
+from graft.studies.cues import cues_of
+from graft.studies.curves import curve_plan, learning_curves
+from graft.studies.deciding import decision_facts, fit_decisions, out_of_fold, read_costs
+from graft.studies.findings import optimism
+from graft.studies.judging import Judgement, judge, score_holdout, scored, verdict_of
+from graft.studies.place import claim, count_opening, read_study
+from graft.studies.plan import EFFORTS, budget_of, plan_candidates
+from graft.studies.preparing import Prepared, prepare
+from graft.studies.record import PlanFacts, PlannedCandidate, StudyRecord
+from graft.studies.settings import StudySettings
+from graft.studies.trials import TrialRunner
+from graft.studies.writing import Final, Findings, compose
 
 _SAMPLE_ROWS = 16
 

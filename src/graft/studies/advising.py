@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from graft.study.record import (
+from graft.studies.record import (
     CandidateFacts,
     ChangeFacts,
     Choice,
@@ -13,7 +13,7 @@ from graft.study.record import (
     SuspectFact,
     VerdictFacts,
 )
-from graft.study.settings import StudySettings
+from graft.studies.settings import StudySettings
 
 
 def named(choice: Choice) -> str:

@@ -13,8 +13,8 @@ from graft.inputs.roles import Task
 from graft.representations.sources import Source
 from graft.scores.fitting import Budget, Candidate
 from graft.scores.strategies import Kind, Strategy, parse_strategy
-from graft.study.record import CueFact
-from graft.study.settings import StudySettings
+from graft.studies.record import CueFact
+from graft.studies.settings import StudySettings
 
 FEW_PER_CLASS, FEW_ROWS = 4, 60
 

@@ -16,7 +16,7 @@ from graft.inputs.reading import Table
 from graft.inputs.roles import Task
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.sources import Source, resolve_source
-from graft.study.settings import StudySettings
+from graft.studies.settings import StudySettings
 
 
 @dataclass(frozen=True)

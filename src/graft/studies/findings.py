@@ -15,12 +15,12 @@ from graft.inputs.splits import make_splits
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.study.deciding import OutOfFold
-from graft.study.judging import Judgement, fold_scores, scored
-from graft.study.preparing import Prepared
-from graft.study.record import SliceFacts, Span, SuspectFact
-from graft.study.settings import StudySettings
-from graft.study.trials import TrialRunner
+from graft.studies.deciding import OutOfFold
+from graft.studies.judging import Judgement, fold_scores, scored
+from graft.studies.preparing import Prepared
+from graft.studies.record import SliceFacts, Span, SuspectFact
+from graft.studies.settings import StudySettings
+from graft.studies.trials import TrialRunner
 
 _MOST_VALUES, _SUSPECTS, _EXCERPT = 20, 30, 300
 _NORMAL = 1.96

@@ -20,7 +20,7 @@ from graft.inputs.splits import Splits
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.study.settings import StudySettings
+from graft.studies.settings import StudySettings
 
 _ROWS_ASSUMED = 1_000_000
 

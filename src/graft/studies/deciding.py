@@ -24,7 +24,7 @@ from graft.inputs.roles import Task
 from graft.inputs.splits import Splits
 from graft.scores.fitting import Fit
 from graft.scores.workbench import Workbench
-from graft.study.record import (
+from graft.studies.record import (
     BinFact,
     CalibrationFacts,
     ConfusionFact,

@@ -19,10 +19,10 @@ from graft.inputs.roles import Task
 from graft.inputs.splits import Fold, Splits
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
-from graft.study.judging import Judgement, scored
-from graft.study.record import LearningCurveFacts, LearningPoint
-from graft.study.settings import StudySettings
-from graft.study.trials import TrialRunner
+from graft.studies.judging import Judgement, scored
+from graft.studies.record import LearningCurveFacts, LearningPoint
+from graft.studies.settings import StudySettings
+from graft.studies.trials import TrialRunner
 
 SHARES = (0.25, 0.5)
 _LEAST_ROWS = 10

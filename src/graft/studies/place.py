@@ -12,7 +12,7 @@ from filelock import FileLock
 from graft.core.errors import InputError, OutputError
 from graft.core.files import write_json
 from graft.core.settings import cache_directory
-from graft.study.record import SCHEMA, StudyRecord
+from graft.studies.record import SCHEMA, StudyRecord
 
 _MARK = "study.key"
 

@@ -18,13 +18,13 @@ from graft.representations.encoder import Encoder
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.study.advising import advice, changed
-from graft.study.deciding import out_of_fold, span
-from graft.study.findings import slice_facts, suspect_facts
-from graft.study.judging import HoldoutScores, Judgement, scored, sentence
-from graft.study.plan import EFFORTS
-from graft.study.preparing import Prepared
-from graft.study.record import (
+from graft.studies.advising import advice, changed
+from graft.studies.deciding import out_of_fold, span
+from graft.studies.findings import slice_facts, suspect_facts
+from graft.studies.judging import HoldoutScores, Judgement, scored, sentence
+from graft.studies.plan import EFFORTS
+from graft.studies.preparing import Prepared
+from graft.studies.record import (
     CacheFacts,
     CandidateFacts,
     Choice,
@@ -47,7 +47,7 @@ from graft.study.record import (
     SuspectFact,
     VerdictFacts,
 )
-from graft.study.settings import StudySettings
+from graft.studies.settings import StudySettings
 
 _NOTES = 200
 

@@ -10,7 +10,7 @@ from graft.evidence.transferability import logme, neighbour_agreement
 from graft.inputs.roles import Task
 from graft.representations.sources import Source
 from graft.scores.workbench import Workbench
-from graft.study.record import CueFact
+from graft.studies.record import CueFact
 
 _SAMPLE = 4000
 _FERTILITY, _UNKNOWN, _TRUNCATED = 2.2, 0.02, 0.05

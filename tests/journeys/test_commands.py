@@ -1,0 +1,168 @@
+"""The command line as a stranger meets it: exit codes, messages, interruption, a kill at any moment."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from journeys.small_study import GRAFT, arguments, facts, rows, run, source
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands")
+    rows(120).write_csv(folder / "tickets.csv")
+    return folder, source(folder / "tiny")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place):
+    folder, reference = place
+    cache = {"GRAFT_CACHE": str(folder / "cache-a")}
+    started = time.monotonic()
+    done = run(arguments(folder / "tickets.csv", reference, folder / "whole"), **cache)
+    assert done.returncode == 0, done.stderr
+    return folder, reference, time.monotonic() - started, done
+
+
+def test_study_prints_the_verdict_and_where_the_report_is(undisturbed):
+    folder, _, _, done = undisturbed
+    assert "report.html" in done.stdout
+    assert "Plan (effort: quick)" in done.stdout
+    assert "\x1b" not in done.stdout, "colour codes in a pipe"
+    assert (folder / "whole" / "report.html").is_file()
+
+
+def killed_and_resumed(place, seconds: float, name: str) -> object:
+    folder, reference = place
+    command = arguments(folder / "tickets.csv", reference, folder / name)
+    environment = {**os.environ, "GRAFT_CACHE": str(folder / f"cache-{name}")}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = run(command, GRAFT_CACHE=environment["GRAFT_CACHE"])
+    assert done.returncode == 0, done.stderr
+    return facts(folder / name)
+
+
+def test_a_killed_study_continues_to_the_same_document(undisturbed):
+    folder, reference, seconds, _ = undisturbed
+    found = killed_and_resumed((folder, reference), 0.75 * seconds, "killed")
+    assert without_openings(found) == without_openings(facts(folder / "whole"))
+
+
+@pytest.mark.slow
+def test_kills_at_twenty_random_moments_change_nothing(undisturbed):
+    folder, reference, seconds, _ = undisturbed
+    whole = without_openings(facts(folder / "whole"))
+    for number, moment in enumerate(np.random.default_rng(0).uniform(0.1, 1.0, 20) * seconds):
+        found = killed_and_resumed((folder, reference), float(moment), f"killed-{number}")
+        assert without_openings(found) == whole, f"killed after {moment:.1f} s"
+
+
+def without_openings(document):
+    """Each of these runs keeps its own count of openings, beside its own cache."""
+    plan = {**document["plan"], "candidates": None}
+    return {**document, "holdout": {**document["holdout"], "openings": None}, "plan": plan}
+
+
+def test_ctrl_c_ends_with_a_sentence(place):
+    folder, reference = place
+    process = subprocess.Popen(
+        arguments(folder / "tickets.csv", reference, folder / "stopped"),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not (folder / "stopped" / "study.key").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "same command again" in told
+    assert "Traceback" not in told
+
+
+def test_the_gate_exits_with_3(undisturbed):
+    folder, reference, _, _ = undisturbed
+    done = run(
+        arguments(folder / "tickets.csv", reference, folder / "whole", "--require", "helps"),
+        GRAFT_CACHE=str(folder / "cache-a"),
+    )
+    assert done.returncode == 3
+    assert "needed: 'helps'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--metric", "vibes"], "vibes"),
+        (["--strategy", "partial:x"], "partial:x"),
+        (["--costs", "nowhere.csv"], "nowhere.csv"),
+        (["--margin", "-1"], "margin"),
+        (["--after", "nowhere"], "nowhere"),
+    ],
+)
+def test_options_that_cannot_work_exit_with_2(place, tmp_path, more, told):
+    folder, reference = place
+    done = run(arguments(folder / "tickets.csv", reference, tmp_path / "out", *more))
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "study.json").exists()
+
+
+def test_a_missing_column_is_named_with_the_near_ones(place, tmp_path):
+    folder, reference = place
+    command = arguments(folder / "tickets.csv", reference, tmp_path / "out")
+    command[command.index("category")] = "catgory"
+    done = run(command)
+    assert done.returncode == 2
+    assert "catgory" in done.stderr
+    assert "category" in done.stderr
+
+
+def test_json_lines_are_for_machines(undisturbed):
+    folder, reference, _, _ = undisturbed
+    done = run(
+        arguments(folder / "tickets.csv", reference, folder / "whole", "--json"), GRAFT_CACHE=str(folder / "cache-a")
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[-1]["event"] == "result"
+    assert lines[-1]["study"]["schema"] == "graft/study/1"
+
+
+def test_predict_verify_and_report(undisturbed, tmp_path):
+    folder, *_ = undisturbed
+    bundle = folder / "whole" / "bundle"
+    done = run(
+        [*GRAFT, "predict", str(bundle), str(folder / "tickets.csv"), "--out", str(tmp_path / "p.csv"), "--explain"]
+    )
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "p.csv").read_text().splitlines()) > 120
+    assert run([*GRAFT, "verify", str(bundle)]).returncode == 0
+    assert run([*GRAFT, "report", str(folder / "whole"), "--out", str(tmp_path / "r.html")]).returncode == 0
+    assert (tmp_path / "r.html").read_bytes() == (folder / "whole" / "report.html").read_bytes()
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(place, tmp_path):
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]).returncode
+    ):
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        folder, reference = place
+        done = run(arguments(folder / "tickets.csv", reference, tmp_path / "out"))
+        assert done.returncode == 2, done.stderr
+        assert "disk is full" in done.stderr
+        assert not (tmp_path / "out" / "study.json").exists()
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)

@@ -1,0 +1,185 @@
+"""One small study from rows to a bundle, and what other programs may rely on in it."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+import graft
+from graft.core.errors import GateNotMet, InputError, OutputError
+from graft.studies.place import read_study
+from journeys.small_study import CLASSES, facts, options, rows, source
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    reference = source(folder / "tiny")
+    plans = []
+    result = graft.study(
+        rows(), text="message", label="category", id="id", out=folder / "out", options=options(reference),
+        on_plan=plans.append,
+    )  # fmt: skip
+    return result, folder, reference, plans
+
+
+def test_the_document_keeps_its_contract(studied):
+    result, folder, _, _ = studied
+    document = json.loads((folder / "out" / "study.json").read_text())
+    assert document["schema"] == "graft/study/1"
+    assert {"task", "rows", "metric", "margin", "verdict", "candidates", "holdout"} <= set(document)
+    assert {"learning_curve", "decision", "environment"} <= set(document)
+    assert set(document["verdict"]["chosen"]) == {"source", "strategy"}
+    assert {"outcome", "control", "difference", "probability", "sentence"} <= set(document["verdict"])
+    for candidate in document["candidates"]:
+        assert set(candidate["score"]) == {"mean", "low", "high"}
+        assert len(candidate["folds"]) == 3
+        assert candidate["seconds"] > 0
+        assert candidate["peak_mb"] > 0
+    assert document["holdout"]["rows"] == result.record.splits.holdout_rows
+    assert document["holdout"]["openings"] >= 1
+
+
+def test_every_candidate_and_every_control_ran_on_the_same_folds(studied):
+    result, *_ = studied
+    found = {(one.source, one.strategy, one.kind) for one in result.record.candidates}
+    reference = result.record.sources[0].reference
+    assert {("", "majority", "control"), ("", "classical", "control"), (reference, "scratch", "control")} <= found
+    assert {(reference, "frozen", "transfer"), (reference, "partial:1", "transfer")} <= found
+    assert len({len(one.folds) for one in result.record.candidates}) == 1
+
+
+def test_random_weights_never_help(studied):
+    result, *_ = studied
+    assert result.verdict != "helps"
+    assert result.record.verdict.shipped.strategy == "classical"
+    assert result.bundle.info().strategy == "classical"
+    with pytest.raises(GateNotMet) as refused:
+        result.require("helps")
+    assert refused.value.exit_code == 3
+
+
+def test_the_plan_is_told_before_anything_is_trained(studied):
+    result, _, _, plans = studied
+    assert plans == [result.record.plan]
+    assert all(one.reason for one in plans[0].candidates)
+    assert plans[0].seconds > 0
+
+
+def test_the_bundle_predicts_and_keeps_every_row(studied):
+    result, *_ = studied
+    given = pl.DataFrame({"id": ["a", "b", "c"], "message": ["phishing mail with an invoice", "", None]})
+    frame = result.bundle.predict(given).frame
+    assert frame["id"].to_list() == ["a", "b", "c"]
+    assert frame["prediction"].to_list()[0] in CLASSES
+    assert frame["prediction"].to_list()[1:] == [None, None]
+    assert all(frame["problem"].to_list()[1:])
+    assert set(CLASSES) <= set(frame.columns)
+    assert abs(sum(frame[name][0] for name in CLASSES) - 1) < 1e-9
+
+
+def test_the_same_command_again_returns_the_same_study(studied):
+    result, folder, reference, _ = studied
+    before = (folder / "out" / "study.json").stat().st_mtime_ns
+    again = graft.study(
+        rows(), text="message", label="category", id="id", out=folder / "out", options=options(reference)
+    )
+    assert again.record == result.record
+    assert (folder / "out" / "study.json").stat().st_mtime_ns == before
+
+
+def test_the_same_seed_gives_the_same_result_without_any_cache(studied, monkeypatch, tmp_path):
+    _, folder, reference, _ = studied
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    graft.study(rows(), text="message", label="category", id="id", out=tmp_path / "out", options=options(reference))
+    assert facts(tmp_path / "out")["verdict"] == facts(folder / "out")["verdict"]
+    assert facts(tmp_path / "out")["candidates"] == facts(folder / "out")["candidates"]
+    assert facts(tmp_path / "out")["decision"] == facts(folder / "out")["decision"]
+
+
+def test_a_folder_of_another_study_is_left_alone(studied):
+    _, folder, reference, _ = studied
+    before = (folder / "out" / "study.json").read_bytes()
+    with pytest.raises(OutputError, match="already holds another study"):
+        graft.study(rows(), text="message", label="category", out=folder / "out", options=options(reference, seed=1))
+    assert (folder / "out" / "study.json").read_bytes() == before
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match="not empty"):
+        graft.study(rows(), text="message", label="category", out=tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_after_keeps_the_holdout_out_and_says_what_changed(studied, tmp_path):
+    result, folder, reference, _ = studied
+    fresh = (
+        rows()
+        .head(3)
+        .with_columns(
+            pl.Series(
+                "message", [f"a wholly new ticket {word} about a strange program" for word in ("one", "two", "three")]
+            ),
+            pl.lit("malware").alias("category"),
+        )
+    )
+    more = pl.concat([rows(), fresh])
+    again = graft.study(
+        more, text="message", label="category", out=tmp_path / "again", after=folder / "out", options=options(reference)
+    )
+    held = json.loads((folder / "out" / "holdout.json").read_text())
+    assert json.loads((tmp_path / "again" / "holdout.json").read_text()) == held
+    assert again.record.after.before_rows == result.record.rows
+    assert again.record.after.rows == result.record.rows + 3
+    assert "163 rows instead of 160" in again.record.after.statement
+    assert again.record.after.reused_rows > 0
+    assert again.record.holdout.openings == 2
+
+
+@pytest.mark.slow
+def test_planted_harm_shuffled_labels_never_help(tmp_path):
+    frame = rows()
+    shuffled = frame.with_columns(
+        pl.Series("category", np.random.default_rng(0).permutation(frame["category"].to_numpy()))
+    )
+    result = graft.study(
+        shuffled, text="message", label="category", out=tmp_path / "out",
+        options={"sources": ("minilm",), "strategies": ("frozen",), "effort": "quick", "folds": 3},
+    )  # fmt: skip
+    assert result.verdict != "helps"
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "regression", "binary"])
+def test_other_tasks_end_with_a_bundle(kind, tmp_path):
+    frame = rows(120).with_columns(
+        (pl.col("category") == "phishing").cast(pl.Int8).alias("bait"),
+        (pl.col("message").str.len_chars() > 300).cast(pl.Int8).alias("long"),
+        pl.col("message").str.len_chars().cast(pl.Float64).alias("length"),
+    )
+    label = {"multilabel": ("bait", "long"), "regression": ("length",), "binary": ("bait",)}[kind]
+    reference = source(tmp_path / "tiny")
+    result = graft.study(
+        frame, text="message", label=label, categorical="region", out=tmp_path / "out",
+        options=options(reference, strategies=("frozen",), task=kind),
+    )  # fmt: skip
+    assert result.record.task == kind
+    predicted = result.bundle.predict(frame.head(5)).frame
+    assert predicted.height == 5
+    assert predicted["prediction"].null_count() == 0
+    assert read_study(tmp_path / "out") == result.record
+
+
+def test_an_unknown_option_is_named():
+    with pytest.raises(InputError, match="efort"):
+        graft.study(rows(), text="message", label="category", options={"efort": "quick"})
+
+
+def test_grouped_rows_say_how_optimistic_a_random_split_is(tmp_path):
+    result = graft.study(
+        rows(), text="message", label="category", group="team", out=tmp_path / "out",
+        options=options(source(tmp_path / "tiny"), strategies=("frozen",)),
+    )  # fmt: skip
+    assert result.record.splits.kind == "group"
+    assert result.record.splits.optimism is not None
