@@ -14,7 +14,11 @@ SPECIAL = {
     # The real ones number their padding 1, and RoBERTa counts positions from there.
     "roberta": ("<s>", "<pad>", "</s>", "<unk>"),
 }
-WORDS = tuple(first + second for first in "bdfgklmnprstvz" for second in ("a", "e", "i", "o", "u", "an", "en", "in", "on", "un", "ar", "er", "ir", "or"))
+WORDS = tuple(
+    first + second
+    for first in "bdfgklmnprstvz"
+    for second in ("a", "e", "i", "o", "u", "an", "en", "in", "on", "un", "ar", "er", "ir", "or")
+)
 _CONFIGS = {
     "bert": transformers.BertConfig,
     "distilbert": transformers.DistilBertConfig,
@@ -103,7 +107,12 @@ def sentence_modules(folder: Path, *kinds: str, pooling: dict[str, object] | Non
     names = ["Transformer", *(["Pooling"] if pooling is not None else []), *kinds]
     paths = {"Transformer": "", "Pooling": "1_Pooling"}
     modules = [
-        {"idx": place, "name": str(place), "path": paths.get(name, f"{place}_{name}"), "type": f"sentence_transformers.models.{name}"}
+        {
+            "idx": place,
+            "name": str(place),
+            "path": paths.get(name, f"{place}_{name}"),
+            "type": f"sentence_transformers.models.{name}",
+        }
         for place, name in enumerate(names)
     ]
     (folder / "modules.json").write_text(json.dumps(modules))

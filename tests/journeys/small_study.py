@@ -33,7 +33,8 @@ def options(reference: str, **changed: object) -> dict[str, object]:
 def arguments(data: Path, reference: str, out: Path, *more: str) -> list[str]:
     return [
         *GRAFT, "study", str(data), "--text", "message", "--label", "category", "--out", str(out),
-        "--source", reference, "--strategy", "frozen", "--strategy", "partial:1", "--effort", "quick", "--folds", "3", *more,
+        "--source", reference, "--strategy", "frozen", "--strategy", "partial:1",
+        "--effort", "quick", "--folds", "3", *more,
     ]  # fmt: skip
 
 

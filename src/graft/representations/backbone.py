@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from graft.core.errors import SourceError
 from graft.representations.pooling import Pooling
 from graft.representations.sources import Source
+
+# How transformers says that it cannot build or run what a configuration describes.
+_REFUSALS = (RuntimeError, ValueError, OSError, LookupError, TypeError, AttributeError, ImportError, StopIteration)
 
 
 def native_precision() -> torch.dtype:
@@ -51,34 +55,43 @@ def load_encoder(source: Source) -> Any:
 
     Raises SourceError when the weights do not fit the architecture.
     """
-    from transformers import AutoConfig, AutoModel
-
-    with quiet_transformers():
-        config = AutoConfig.from_pretrained(source.directory, local_files_only=True)
-        if source.random_seed is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(source.random_seed)
-                model = AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32)
-        else:
-            try:
-                model, report = AutoModel.from_pretrained(
-                    source.directory,
-                    local_files_only=True,
-                    use_safetensors=True,
-                    trust_remote_code=False,
-                    attn_implementation="eager",
-                    dtype=torch.float32,
-                    output_loading_info=True,
-                )
-            except (RuntimeError, ValueError, OSError) as error:
-                raise _unfit(source, str(error).splitlines()[0]) from error
-            missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
-            if missing or report["mismatched_keys"]:
-                wrong = [*missing, *(str(name) for name in report["mismatched_keys"])]
-                raise _unfit(source, f"{len(wrong)} tensors are missing or misshapen, the first {wrong[0]}")
+    try:
+        with quiet_transformers():
+            model, wrong = (_pretrained if source.pretrained else _random)(source)
+    except (*_REFUSALS, SafetensorError) as error:
+        raise _unfit(source, (str(error) or type(error).__name__).splitlines()[0]) from error
+    if wrong:
+        raise _unfit(source, f"{len(wrong)} tensors are missing or misshapen, the first {wrong[0]}")
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     return model.eval()
+
+
+def _pretrained(source: Source) -> tuple[Any, list[str]]:
+    """The model, and the tensors that its file does not hold as the architecture needs them."""
+    from transformers import AutoModel
+
+    model, report = AutoModel.from_pretrained(
+        source.directory,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        attn_implementation="eager",
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
+    return model, [*missing, *(str(name) for name in report["mismatched_keys"])]
+
+
+def _random(source: Source) -> tuple[Any, list[str]]:
+    from transformers import AutoConfig, AutoModel
+
+    assert source.random_seed is not None
+    config = AutoConfig.from_pretrained(source.directory, local_files_only=True, trust_remote_code=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(source.random_seed)
+        return AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32), []
 
 
 def _unfit(source: Source, problem: str) -> SourceError:
@@ -147,7 +160,10 @@ def check_split(source: Source, boundary: int) -> None:
         whole = load_encoder(source)(input_ids=ids, attention_mask=mask).last_hidden_state
         below = lower_half(load_encoder(source), source, boundary)(input_ids=ids, attention_mask=mask)
         upper = upper_half(load_encoder(source), source, boundary)
-        above = upper(inputs_embeds=below.last_hidden_state, attention_mask=mask).last_hidden_state
+        try:
+            above = upper(inputs_embeds=below.last_hidden_state, attention_mask=mask).last_hidden_state
+        except _REFUSALS:
+            above = torch.full_like(whole, torch.nan)
     if not torch.allclose(whole * mask[..., None], above * mask[..., None], atol=1e-4):
         raise SourceError(
             f"{source.reference} ({source.model_type}) cannot be split after layer {boundary}: the halves differ",

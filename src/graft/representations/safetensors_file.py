@@ -16,6 +16,8 @@ from typing import Any
 from graft.core.errors import SourceError
 
 _HEADER_LIMIT = 100 << 20
+_NUMBER_LIMIT = 1 << 63
+_SIDES_LIMIT = 64
 _BITS = {
     **dict.fromkeys(("F64", "I64", "U64"), 64),
     **dict.fromkeys(("F32", "I32", "U32"), 32),
@@ -47,9 +49,9 @@ def check_safetensors(path: Path) -> tuple[TensorEntry, ...]:
         if len(prefix) < 8 or length < 2 or length > min(_HEADER_LIMIT, size - 8):
             raise _damaged(path, f"its header claims {length:,} bytes in a file of {size:,}")
         try:
-            header = json.loads(stream.read(length))
-        except ValueError as error:
-            raise _damaged(path, "its header is not JSON") from error
+            header = json.loads(stream.read(length), object_pairs_hook=_table)
+        except (ValueError, RecursionError) as error:
+            raise _damaged(path, "its header is not JSON, or names something twice") from error
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a table of tensors")
     header.pop("__metadata__", None)
@@ -65,13 +67,21 @@ def check_safetensors(path: Path) -> tuple[TensorEntry, ...]:
     return tuple(entries)
 
 
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a name given twice")
+    return table
+
+
 def _entry(path: Path, name: str, facts: Any) -> TensorEntry:
     try:
         dtype, shape, (start, end) = facts["dtype"], tuple(facts["shape"]), facts["data_offsets"]
         bits = _BITS[dtype]
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"tensor {name!r} is described wrongly") from error
-    whole = all(isinstance(number, int) and number >= 0 for number in (*shape, start, end))
+    whole = all(type(number) is int and 0 <= number < _NUMBER_LIMIT for number in (*shape, start, end))
+    whole = whole and len(shape) <= _SIDES_LIMIT
     if not whole or (end - start) * 8 != bits * math.prod(shape):
         raise _damaged(path, f"tensor {name!r} of shape {shape} does not fit its byte range")
     return TensorEntry(name, dtype, shape, start, end)

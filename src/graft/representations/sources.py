@@ -5,6 +5,7 @@ that asks for remote code, or that is not a text encoder, is refused before anyt
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ _TOKENIZER_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
+# Audio comes first: some of its models also cut patches, and some also count a vocabulary.
 _OTHER_MODALITY = {
-    "image": ("image_size", "num_channels", "patch_size"),
     "audio": ("num_mel_bins", "conv_stride", "feat_extract_norm", "sampling_rate"),
+    "image": ("image_size", "num_channels", "patch_size"),
 }
 
 
@@ -114,7 +116,7 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
         raise SourceError(
             f"{directory} holds no tokenizer", needed="tokenizer.json", fix="save the tokenizer beside the model"
         )
-    positions = int(config.get("max_position_embeddings") or 512)
+    positions = _count(config, reference, "max_position_embeddings", usual=512)
     # RoBERTa-like models keep the first positions for padding.
     reserved = 2 if str(config.get("model_type")) in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
     longest = _longest(directory, settings.max_tokens, positions - reserved)
@@ -125,10 +127,10 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
         digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
         revision=revision,
         model_type=str(config["model_type"]),
-        dimension=int(config.get("hidden_size") or config.get("dim") or 0),
-        layers=int(config.get("num_hidden_layers") or config.get("n_layers") or 0),
-        vocabulary=int(config["vocab_size"]),
-        parameters=sum(_size(entry) for entry in tensors),
+        dimension=_count(config, reference, "hidden_size", "dim"),
+        layers=_count(config, reference, "num_hidden_layers", "n_layers"),
+        vocabulary=_count(config, reference, "vocab_size"),
+        parameters=sum(math.prod(entry.shape) for entry in tensors),
         max_tokens=longest,
         pooling=settings.pooling,
         normalise=settings.normalise,
@@ -147,11 +149,15 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
     )
 
 
-def _size(entry: TensorEntry) -> int:
-    count = 1
-    for side in entry.shape:
-        count *= side
-    return count
+def _count(config: dict[str, Any], reference: str, *names: str, usual: int = 0) -> int:
+    stated = next((config[name] for name in names if config.get(name) is not None), usual)
+    if not isinstance(stated, int) or stated <= 0:
+        raise SourceError(
+            f"{reference}: its config.json gives {stated!r} as {names[0]}",
+            needed="a positive number",
+            fix="choose a text encoder such as BERT, RoBERTa, MPNet, DistilBERT, ELECTRA or ModernBERT",
+        )
+    return stated
 
 
 def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
@@ -172,8 +178,16 @@ def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
             needed="an architecture that transformers already has",
             fix="choose another source: Graft never runs code that comes with weights",
         )
+    if "transformers_weights" in config or (directory / "adapter_config.json").is_file():
+        raise SourceError(
+            f"{reference} would be loaded from other weights than model.safetensors (its config.json names a file, "
+            "or it holds an adapter)",
+            needed="one set of weights, so that its digest says what is used",
+            fix="merge the adapter into the model, or save it again with save_pretrained()",
+        )
     for modality, marks in _OTHER_MODALITY.items():
-        if "vocab_size" not in config and any(mark in config for mark in marks):
+        sound = "conv_stride" in config
+        if (sound or "vocab_size" not in config) and any(mark in config for mark in marks):
             raise SourceError(
                 f"{reference} is an {modality} model ({config['model_type']}) and the rows are text",
                 needed="a text encoder",
@@ -189,9 +203,20 @@ def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
 
 
 def _weight_files(directory: Path, reference: str) -> list[Path]:
+    single = directory / "model.safetensors"
+    if single.is_file():
+        # Before any index, because transformers prefers it too: what is verified is what is loaded.
+        return [single]
     index = read_json(directory / "model.safetensors.index.json")
     if index:
-        files = [directory / name for name in sorted(set(index["weight_map"].values()))]
+        shards = index.get("weight_map") if isinstance(index, dict) else None
+        if not isinstance(shards, dict) or not shards or not all(isinstance(name, str) for name in shards.values()):
+            raise SourceError(
+                f"{reference}: model.safetensors.index.json names no weight files",
+                needed="its weight_map",
+                fix="copy the whole directory again",
+            )
+        files = [directory / name for name in sorted(set(shards.values()))]
         missing = [file.name for file in files if not file.is_file() or file.parent != directory]
         if missing:
             raise SourceError(
@@ -200,9 +225,6 @@ def _weight_files(directory: Path, reference: str) -> list[Path]:
                 fix="copy the whole directory again",
             )
         return files
-    single = directory / "model.safetensors"
-    if single.is_file():
-        return [single]
     pickles = [file.name for file in directory.glob("*.bin")] + [file.name for file in directory.glob("*.pt*")]
     raise SourceError(
         f"{reference}: {directory} holds no model.safetensors" + (f", only {', '.join(pickles)}" if pickles else ""),

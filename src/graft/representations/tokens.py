@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.core.errors import SourceError
 from graft.representations.sources import Source
 
 _CHUNK = 4096
@@ -91,7 +92,8 @@ def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
     lengths = np.fromiter((len(row) for row in ids), np.int64, len(ids))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     flat = np.concatenate(ids) if ids else np.zeros(0, np.int32)
-    missing = np.add.reduceat(flat == special.unknown, offsets[:-1]) if len(flat) else np.zeros(0)
+    before = np.concatenate([[0], np.cumsum(flat == special.unknown)])
+    missing = before[offsets[1:]] - before[offsets[:-1]]
     return TokenRows(flat, offsets, truncated, (missing / np.maximum(lengths, 1)).astype(np.float32), words)
 
 
@@ -111,12 +113,20 @@ def _tokenizer(directory: Path, max_tokens: int):  # type: ignore[no-untyped-def
     from tokenizers import Tokenizer
 
     file = directory / "tokenizer.json"
-    if file.is_file():
-        tokenizer = Tokenizer.from_file(str(file))
-    else:
-        from transformers import AutoTokenizer
+    try:
+        if file.is_file():
+            tokenizer = Tokenizer.from_file(str(file))
+        else:
+            from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True).backend_tokenizer
+            found = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+            tokenizer = found.backend_tokenizer
+    except Exception as error:  # the Rust tokenizer raises nothing narrower
+        raise SourceError(
+            f"the tokenizer in {directory} cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}",
+            needed="the tokenizer.json of the model",
+            fix="copy it again from where the weights came from",
+        ) from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return tokenizer, _special(tokenizer, directory)

@@ -52,6 +52,8 @@ class NgramEncoder:
 
     def encode(self, texts: tuple[str, ...]) -> sparse.csr_matrix:
         """Sparse TF-IDF rows of unit length, shape (rows, terms)."""
+        if not texts:
+            return sparse.csr_matrix((0, len(self.terms)), dtype=np.float32)
         vectorizer = _vectorizer(
             self.analyzer, self.ngrams, None, {term: place for place, term in enumerate(self.terms)}
         )
@@ -125,6 +127,11 @@ def solve_sparse(
             return _solve_path(rows, targets, task, outputs, weights, generator(seed, "classical"))
         values, basis = np.linalg.eigh((rows @ rows.T).toarray().astype(np.float64))
     kept = values > values[-1] * 1e-6
+    if not kept.any():
+        # No row holds anything: there is a bias to learn and no weight.
+        nothing = np.zeros((len(targets), 1), np.float32)
+        head = solve_head(nothing, targets, task=task, outputs=outputs, weights=weights, seed=seed)
+        return SparseHead(np.zeros((outputs, rows.shape[1]), np.float32), head.bias, head.held_loss)
     root = np.sqrt(values[kept])
     span = basis[:, kept]
     head = solve_head((span * root).astype(np.float32), targets, task=task, outputs=outputs, weights=weights, seed=seed)

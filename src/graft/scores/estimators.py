@@ -3,7 +3,9 @@
 They work in ``Pipeline``, ``clone`` and ``cross_val_score``; for a verdict with controls, use ``graft.study``.
 """
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,13 +53,19 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         self.cache = cache
 
     def _fit(self, texts: list[str], targets: np.ndarray, contract: Contract) -> Self:
+        if self.configurations < 1 or (self.steps is not None and self.steps < 1):
+            raise InputError(
+                f"steps={self.steps} and configurations={self.configurations}",
+                needed="at least one of each",
+                fix="leave them out for the defaults",
+            )
         rows = _dataset(texts, contract, targets)
         strategy = parse_strategy(self.strategy)
         bare = strategy.kind in (Kind.MAJORITY, Kind.CLASSICAL)
         candidate = Candidate(strategy, None if bare else resolve_source(self.source))
         everything = np.arange(len(rows))
         steps = self.steps or max(30, 5 * -(-len(rows) // 16))
-        self._folder = tempfile.TemporaryDirectory(prefix="graft-")
+        folder = Path(tempfile.mkdtemp(prefix="graft-")) if strategy.trains_backbone else None
         fitted = fit(
             Workbench(rows, ActivationCache() if self.cache else None),
             candidate,
@@ -66,9 +74,12 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
             budget=Budget(self.configurations, steps),
             seed=self.seed,
             weights=self.weights,
-            keep=Path(self._folder.name),
+            keep=folder,
         )
         assert fitted.model is not None
+        if folder is not None:
+            # The weights on disk live as long as the model that reads them.
+            weakref.finalize(fitted.model, shutil.rmtree, folder, ignore_errors=True)
         self.model_: Model = fitted.model
         self.contract_ = contract
         self.curve_ = fitted.curve
@@ -85,7 +96,6 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
                 f"an estimator tuned with {self.strategy!r} keeps its weights in files and cannot be pickled\n"
                 "  fix:    run graft.study and use its bundle, which can be copied and verified"
             )
-        state.pop("_folder", None)
         return state
 
     def __sklearn_tags__(self) -> Any:
@@ -104,10 +114,12 @@ class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
         """Learn from texts, shape (rows,), and labels, shape (rows,)."""
         texts, labels = as_texts(X), np.asarray(y)
         _check_length(texts, labels)
+        if any(label is None or label != label for label in labels.tolist()):
+            raise InputError("labels that are missing", needed="a class in every row", fix="drop those rows")
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
-                f"only the class {self.classes_[0]!r}", needed="two classes", fix="add rows of another class"
+                f"only the class {self.classes_.tolist()[0]!r}", needed="two classes", fix="add rows of another class"
             )
         task = Task.BINARY if len(self.classes_) == 2 else Task.MULTICLASS
         names = tuple(str(name) for name in self.classes_)
@@ -139,6 +151,8 @@ class TransferRegressor(RegressorMixin, _Transfer):  # type: ignore[misc]
 
 
 def _check_length(texts: list[str], labels: np.ndarray) -> None:
+    if not texts:
+        raise InputError("no texts", needed="at least one row", fix="check what was selected")
     if labels.ndim != 1 or len(labels) != len(texts):
         raise InputError(
             f"{len(texts)} texts and labels of shape {labels.shape}", needed="one label per text", fix="align them"

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from graft.core.errors import Diverged
+from graft.core.errors import Diverged, InputError
 from graft.core.seeds import generator
 from graft.inputs.roles import Task
 
 PENALTIES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4)
+WEIGHT_MODES = ("auto", "balanced", "none")
+_ROUNDING = 1e-6
 _ROWS_FOR_ONE_SPLIT = 4000
 _INNER_FOLDS = 3
 
@@ -46,7 +48,12 @@ def class_weights(targets: np.ndarray, task: Task, outputs: int, *, mode: str = 
 
     mode: ``none``, ``balanced`` (inverse frequency), or ``auto`` (the square root of it once the largest class is
     three times the smallest, a compromise between rare classes and calibration). The mean weight of a row is one.
+    Raises InputError for another mode.
     """
+    if mode not in WEIGHT_MODES:
+        raise InputError(
+            f"class weights {mode!r}", needed=f"one of {', '.join(WEIGHT_MODES)}", fix="for example weights='auto'"
+        )
     if task is Task.REGRESSION or mode == "none":
         return np.ones(outputs, np.float32)
     if task is Task.MULTILABEL:
@@ -87,7 +94,10 @@ def solve_head(
     outputs: columns of the result.
     """
     mean = vectors.mean(0)
-    scale = float(np.sqrt(np.square(vectors - mean).mean())) or 1.0
+    scale = float(np.sqrt(np.square(vectors - mean).mean()))
+    if scale <= _ROUNDING * float(np.abs(mean).max()):
+        # The vectors are all the same: what is left of them is rounding, and must not be blown up.
+        scale = 1.0
     scaled = (vectors - mean) / scale
     solver = _Ridge if task is Task.REGRESSION else _Logistic
     penalty, start, held_loss = _best_penalty(solver, scaled, targets, task, outputs, weights, penalties, seed)

@@ -128,6 +128,6 @@ def restore_vocabulary(body: Any, vocabulary: Vocabulary, whole: torch.Tensor) -
     """Put the trained rows back into a copy of the whole embedding matrix."""
     small = body.get_input_embeddings()
     rows = whole.detach().clone()
-    rows[torch.from_numpy(vocabulary.used)] = small.weight.detach()
+    rows[torch.from_numpy(vocabulary.used)] = small.weight.detach().to(rows.device)
     embedding = nn.Embedding(len(rows), rows.shape[1], padding_idx=small.padding_idx, _weight=rows)
     body.set_input_embeddings(embedding)

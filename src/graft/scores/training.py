@@ -114,13 +114,15 @@ def train(
                 break
         held = math.inf if diverged else held_loss(network, examples, held_rows, task, weights)
         if not len(held_rows) and not diverged:
-            # Nothing to judge by: the latest state counts as the best.
+            # Nothing to judge by: the latest state counts as the best, as long as it is made of numbers.
             held = -float(step)
+            if not all(bool(torch.isfinite(value).all()) for value in stepper.trainable):
+                held, diverged = math.inf, f"the weights became infinite at step {step} (rate {schedule.rate:g})"
         curve.append(CurvePoint(step, float(np.mean(losses)), held))
         stale = 0 if best.offer(step, held) else stale + 1
     best.restore()
     network.eval()
-    if diverged and best.step == 0 and not math.isfinite(curve[0].held):
+    if diverged and len(held_rows) and best.step == 0 and not math.isfinite(curve[0].held):
         raise Diverged(f"training diverged: {diverged}", needed="a finite loss", fix="lower the learning rate")
     return TrainingLog(tuple(curve), step, best.step, _under_trained(curve, step, schedule), diverged)
 
@@ -152,7 +154,7 @@ class Stepper:
     ) -> None:
         self._where = device()
         self._network, self._examples, self._task = network.to(self._where), examples, task
-        self._trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._optimiser = torch.optim.AdamW(groups, fused=True)
         self._base = [float(group["lr"]) for group in self._optimiser.param_groups]
         self._weights = torch.from_numpy(weights).to(self._where)
@@ -163,7 +165,7 @@ class Stepper:
             group["lr"] = rate * factor
         loss = self._loss(rows)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._trainable, _CLIP, foreach=True)
+        nn.utils.clip_grad_norm_(self.trainable, _CLIP, foreach=True)
         self._optimiser.step()
         self._optimiser.zero_grad()
         return float(loss.detach())

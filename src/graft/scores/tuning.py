@@ -9,6 +9,7 @@ Decisions:
 - The word embeddings outside a fold's vocabulary have no gradient and are left out of the optimiser.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from graft.core.errors import InputError
 from graft.core.seeds import derive
 from graft.inputs.roles import Task
 from graft.representations.backbone import quiet_transformers, upper_half
@@ -86,7 +88,13 @@ class Job:
 
     @property
     def boundary(self) -> int:
-        """Layers below the freeze boundary."""
+        """Layers below the freeze boundary. Raises InputError when the strategy asks for more than there are."""
+        if self.strategy.layers > self.source.layers:
+            raise InputError(
+                f"{self.strategy}, and {self.source.reference} has {self.source.layers} layers",
+                needed=f"partial:K with K from 1 to {self.source.layers}",
+                fix=f"for example partial:{max(1, self.source.layers // 2)}, or full",
+            )
         return self.source.layers - self.strategy.layers
 
 
@@ -129,7 +137,11 @@ def tune(job: Job, *, configurations: int) -> Tuned:
         again = replace(schedule, steps=steps, rate=rate.rate, head_rate=rate.head_rate)
         final = _run(job, job.rows, np.zeros(0, np.int64), again)
         log = replace(best.log, steps=best.log.steps + final.log.steps)
-        best = replace(final, log=log)
+        if final.log.diverged:
+            notes.append(f"{rate}, all rows: {final.log.diverged}; what was learnt without the held-in rows was kept")
+            best = replace(best, log=log)
+        else:
+            best = replace(final, log=log)
     return replace(best, head=solved, configuration=str(rate), notes=tuple(notes))
 
 
@@ -191,6 +203,12 @@ def assemble(tuned: Tuned, job: Job) -> Any:
 
 
 def _run(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tuned:
+    with torch.random.fork_rng(devices=[]):
+        # The caller's random numbers stay as they were.
+        return _trained(job, rows, held, schedule)
+
+
+def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tuned:
     seed = derive(job.seed, str(job.strategy), len(rows))
     body, vocabulary, feed = _body(job, seed)
     network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
@@ -228,9 +246,13 @@ def _run(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tu
     )
     after, _ = frozen_digest([network.body])
     verify_frozen(before, after, f"{job.source.reference} ({job.strategy})")
-    trained = sum(value.numel() for value in network.parameters() if value.requires_grad)
+    of_body, of_head = (
+        sum(value.numel() for value in part.parameters() if value.requires_grad)
+        for part in (network.body, network.head)
+    )
+    trained = of_body + of_head
     if job.strategy.kind is Kind.PARTIAL:
-        frozen += job.source.parameters - trained
+        frozen = job.source.parameters - of_body
     elif vocabulary is not None:
         frozen += (job.source.vocabulary - len(vocabulary.used)) * job.source.dimension
     return Tuned(network, head, examples, vocabulary, log, FreezeRecord(frozen, trained, before), "", ())
@@ -240,11 +262,13 @@ def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
     kind = job.strategy.kind
     body = job.bench.body(job.source)
     if kind is Kind.PARTIAL:
-        return (
-            upper_half(body, job.source, job.boundary),
-            None,
-            ActivationFeed(job.bench.boundary(job.source, job.boundary)),
-        )
+        boundary = job.boundary
+        upper = upper_half(body, job.source, boundary)
+        layers = layer_names(upper, job.source, job.strategy.layers)
+        for name, parameter in upper.named_parameters():
+            # What lies beside the layers (a last norm, a bias all layers share) is not theirs to change.
+            parameter.requires_grad_(name.startswith(layers))
+        return upper, None, ActivationFeed(job.bench.boundary(job.source, boundary))
     tokens, pad = job.bench.tokens(job.source), special_tokens(job.source).pad
     vocabulary = shrink_vocabulary(body, tokens.ids, pad)
     if kind is Kind.LORA:
@@ -263,7 +287,9 @@ def _with_lora(body: Any, seed: int) -> Any:
         target_modules="all-linear",
         bias="none",
     )
-    with quiet_transformers(), torch.random.fork_rng(devices=[]):
+    with quiet_transformers(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # peft 0.20 asks for an attribute that transformers 5 has renamed.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         torch.manual_seed(seed)
         return get_peft_model(body, config)
 

@@ -1,0 +1,26 @@
+"""``python -m bench [name ...]``: run measurements and print one JSON line each.
+
+Names: import, frozen, full, study, quick. The real rows lie beside the project, in ``../shared/data``.
+"""
+
+import json
+import sys
+
+from bench import measure
+
+ALL = {
+    "import": measure.import_time,
+    "frozen": measure.frozen_cross_validation,
+    "full": measure.full_steps,
+    "quick": measure.quick_study,
+    "study": measure.standard_study,
+}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or ALL:
+        print(json.dumps({"bench": name, **ALL[name]()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
