@@ -167,9 +167,7 @@ def _study(effort: str) -> dict[str, object]:
             "seconds": time.perf_counter() - started,
             "peak_gb": peak / 1e9,
             "exit": process.wait(),
-            "verdict": next(
-                (line for line in told.splitlines() if line.startswith("Pretraining") or "settled" in line), ""
-            ),
+            "verdict": " ".join(lines[:1]),
         }
 
 
