@@ -1,12 +1,19 @@
 """Tiny text encoders with random weights, saved as a Hugging Face directory, for every architecture we promise."""
 
+import atexit
 import json
+import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
+import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from graft.representations.sources import Source, read_directory
 
 ARCHITECTURES = ("bert", "distilbert", "roberta", "mpnet", "electra", "modernbert")
 SPECIAL = {
@@ -93,6 +100,23 @@ def write_encoder(
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "README.md").write_text(f"---\nlicense: {licence}\n---\n")
     return folder
+
+
+@cache
+def encoder(architecture: str = "bert", layers: int = 2) -> Source:
+    """A saved encoder that tests share and do not change."""
+    folder = Path(mkdtemp(prefix="graft-tiny-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return read_directory(
+        write_encoder(folder, architecture, layers=layers, seed=100), reference=f"path:{architecture}"
+    )
+
+
+def texts(*lengths: int, seed: int = 0) -> list[str]:
+    """Texts of so many words; some words are not in the vocabulary."""
+    rng = np.random.default_rng(seed)
+    words = [*WORDS, "unheard"]
+    return [" ".join(rng.choice(words, length)) for length in lengths]
 
 
 def edit_json(path: Path, **changes: object) -> None:

@@ -58,7 +58,7 @@ def _rows(record: StudyRecord) -> Iterator[Caution]:
         found = plural(len(data.contradictions), "text has", "texts have")
         yield Caution(f"{found} contradicting labels: no model can get both right.", "rows")
     if data.suspects:
-        yield Caution(f"{plural(len(data.suspects), 'label is', 'labels are')} probably wrong.", "rows")
+        yield Caution(f"{plural(len(data.suspects), 'label')} may be wrong: the model disagrees.", "rows")
     aside = data.given_rows - data.used_rows
     if aside > 0:
         were = "was" if aside == 1 else "were"

@@ -56,7 +56,8 @@ def load_encoder(source: Source) -> Any:
     Raises SourceError when the weights do not fit the architecture.
     """
     try:
-        with quiet_transformers():
+        # Layers that the weights do not hold (a pooler) are drawn; the caller's random stream must not notice.
+        with quiet_transformers(), torch.random.fork_rng(devices=[]):
             model, wrong = (_pretrained if source.pretrained else _random)(source)
     except (*_REFUSALS, SafetensorError) as error:
         raise _unfit(source, (str(error) or type(error).__name__).splitlines()[0]) from error
@@ -89,9 +90,8 @@ def _random(source: Source) -> tuple[Any, list[str]]:
 
     assert source.random_seed is not None
     config = AutoConfig.from_pretrained(source.directory, local_files_only=True, trust_remote_code=False)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(source.random_seed)
-        return AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32), []
+    torch.manual_seed(source.random_seed)
+    return AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32), []
 
 
 def _unfit(source: Source, problem: str) -> SourceError:

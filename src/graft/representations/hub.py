@@ -56,7 +56,14 @@ def fetch_snapshot(repository: str, revision: str, *, cache: Path | None) -> tup
         raise SourceError(
             f"{repository!r} is not the name of a repository", needed="org/name", fix="check the name"
         ) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        raise SourceError(
+            f"{name}: the Hub refused with status {status}",
+            needed="an account that may read it" if status in (401, 403) else "the Hub, or an earlier download",
+            fix="log in with `hf auth login`" if status in (401, 403) else "try again later, or use path:DIR",
+        ) from error
+    except (LocalEntryNotFoundError, OSError) as error:
         raise SourceError(
             f"{name} could not be downloaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
             needed="the Hub, or an earlier download in the cache",

@@ -89,7 +89,7 @@ def _entry(path: Path, name: str, facts: Any) -> TensorEntry:
 
 def _damaged(path: Path, problem: str) -> SourceError:
     return SourceError(
-        f"{path} is not a sound safetensors file: {problem}",
+        f"{path} is not a sound safetensors file: {problem[:300]}",
         needed="an undamaged file",
         fix="copy or download it again, and compare its SHA-256 with the publisher's",
     )

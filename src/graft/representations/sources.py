@@ -16,7 +16,7 @@ from graft.core.extras import require
 from graft.representations.hub import fetch_snapshot
 from graft.representations.pooling import Pooling, read_json, read_sentence_settings
 from graft.representations.references import Reference, parse_reference
-from graft.representations.safetensors_file import TensorEntry, check_safetensors
+from graft.representations.safetensors_file import check_safetensors
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _TOKENIZER_FILES = (

@@ -53,7 +53,7 @@ class NgramEncoder:
     def encode(self, texts: tuple[str, ...]) -> sparse.csr_matrix:
         """Sparse TF-IDF rows of unit length, shape (rows, terms)."""
         if not texts:
-            return sparse.csr_matrix((0, len(self.terms)), dtype=np.float32)
+            return sparse.csr_matrix(np.zeros((0, len(self.terms)), np.float32))
         vectorizer = _vectorizer(
             self.analyzer, self.ngrams, None, {term: place for place, term in enumerate(self.terms)}
         )

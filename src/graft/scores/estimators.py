@@ -66,16 +66,21 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         everything = np.arange(len(rows))
         steps = self.steps or max(30, 5 * -(-len(rows) // 16))
         folder = Path(tempfile.mkdtemp(prefix="graft-")) if strategy.trains_backbone else None
-        fitted = fit(
-            Workbench(rows, ActivationCache() if self.cache else None),
-            candidate,
-            everything,
-            everything[:1],
-            budget=Budget(self.configurations, steps),
-            seed=self.seed,
-            weights=self.weights,
-            keep=folder,
-        )
+        try:
+            fitted = fit(
+                Workbench(rows, ActivationCache() if self.cache else None),
+                candidate,
+                everything,
+                everything[:1],
+                budget=Budget(self.configurations, steps),
+                seed=self.seed,
+                weights=self.weights,
+                keep=folder,
+            )
+        except BaseException:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         assert fitted.model is not None
         if folder is not None:
             # The weights on disk live as long as the model that reads them.
@@ -131,7 +136,8 @@ class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each text, shape (rows,)."""
-        return np.asarray(self.classes_[self._scores(X).argmax(1)])
+        best = self._scores(X).argmax(1)
+        return np.asarray(self.classes_[best])
 
 
 class TransferRegressor(RegressorMixin, _Transfer):  # type: ignore[misc]

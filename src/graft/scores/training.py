@@ -113,13 +113,15 @@ def train(
             if step >= schedule.steps:
                 break
         held = math.inf if diverged else held_loss(network, examples, held_rows, task, weights)
-        if not len(held_rows) and not diverged:
-            # Nothing to judge by: the latest state counts as the best, as long as it is made of numbers.
-            held = -float(step)
-            if not all(bool(torch.isfinite(value).all()) for value in stepper.trainable):
-                held, diverged = math.inf, f"the weights became infinite at step {step} (rate {schedule.rate:g})"
         curve.append(CurvePoint(step, float(np.mean(losses)), held))
-        stale = 0 if best.offer(step, held) else stale + 1
+        if len(held_rows):
+            stale = 0 if best.offer(step, held) else stale + 1
+    if not len(held_rows) and not diverged:
+        # Nothing to judge by: the last state counts as the best, as long as it is made of numbers.
+        if all(bool(torch.isfinite(value).all()) for value in stepper.trainable):
+            best.offer(step, 0.0)
+        else:
+            diverged = f"the weights became infinite at step {step} (rate {schedule.rate:g})"
     best.restore()
     network.eval()
     if diverged and len(held_rows) and best.step == 0 and not math.isfinite(curve[0].held):

@@ -58,7 +58,7 @@ def advice(
         steps.append("This was a quick study: run --effort standard before you decide anything that matters.")
     if suspects:
         steps.append(
-            f"Look at the {len(suspects)} labels that are probably wrong: correcting them is the cheapest gain."
+            f"Check the {len(suspects)} labels the model disagrees with: correcting wrong ones is the cheapest gain."
         )
     harmed = [f"{one.column} = {one.value}" for one in slices if one.hidden_harm]
     if harmed:

@@ -1,4 +1,4 @@
-"""What the trials reveal beside the verdict: optimism of a random split, slices, labels that are probably wrong."""
+"""What the trials reveal beside the verdict: optimism of a random split, slices, labels worth checking."""
 
 from collections.abc import Sequence
 
@@ -127,7 +127,7 @@ def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def suspect_facts(bench: Workbench, seen: OutOfFold) -> tuple[SuspectFact, ...]:
-    """Rows whose label the chosen candidate, which had not seen them, finds implausible."""
+    """Rows whose label the model that ships, which had not seen them, finds implausible."""
     if bench.task not in (Task.BINARY, Task.MULTICLASS):
         return ()
     labels = bench.rows.contract.labels

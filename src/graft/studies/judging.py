@@ -77,9 +77,17 @@ def judge(
         level=settings.level,
     )
     intervals = {
-        name: fold_interval(values, test_fraction=fraction, level=settings.level) for name, values in scores.items()
+        name: _bounded(fold_interval(values, test_fraction=fraction, level=settings.level), metric_name)
+        for name, values in scores.items()
     }
     return Judgement(metric_name, scores, intervals, choice, comparison, fraction)
+
+
+def _bounded(interval: Interval, metric_name: str) -> Interval:
+    """An interval cut at what the metric can reach; the t interval of few folds does not know of any limit."""
+    record = metric(metric_name)
+    low, high = record.bounds if record.higher_is_better else (-record.bounds[1], -record.bounds[0])
+    return Interval(interval.mean, max(interval.low, low), min(interval.high, high))
 
 
 def fold_scores(bench: Workbench, fits: Sequence[Fit], splits: Splits, metric_name: str) -> np.ndarray:

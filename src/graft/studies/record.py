@@ -180,7 +180,7 @@ class ContradictionFact(_Fact):
 
 
 class SuspectFact(_Fact):
-    """A row whose label is probably wrong."""
+    """A row whose label the model, which had not seen it, disagrees with."""
 
     row: int
     id: str

@@ -125,7 +125,8 @@ def compose(found: Findings) -> StudyRecord:
     seen = out_of_fold(found.trials[found.judgement.choice.chosen], found.prepared.splits)
     assert found.judgement.choice.control is not None
     control = out_of_fold(found.trials[found.judgement.choice.control], found.prepared.splits)
-    suspects = suspect_facts(found.bench, seen)
+    shipped = out_of_fold(found.trials[found.shipped], found.prepared.splits)
+    suspects = suspect_facts(found.bench, shipped)
     slices = slice_facts(found.bench, found.prepared, seen, control, found.prepared.metric, found.settings)
     candidates = tuple(_candidate(found, one) for one in found.candidates)
     return StudyRecord(

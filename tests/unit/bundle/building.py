@@ -6,9 +6,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
-import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel
 
 from graft.bundle import BundleParts, Lineage
 from graft.decisions import (
@@ -26,6 +23,7 @@ from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.models import Model
 from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench
+from tiny import write_encoder
 
 KINDS = ("majority", "classical", "frozen")
 TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -42,27 +40,7 @@ ROWS = 72
 def tiny_source(folder: Path, *, seed: int = 0) -> Source:
     """A random BERT of two layers whose vocabulary is the words above."""
     words = [*FILLER, *(word for topic in TOPICS.values() for word in topic)]
-    vocabulary = {word: place for place, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *words))}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=MAX_TOKENS,
-        pad_token_id=0,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    write_encoder(folder, "bert", words=words, max_tokens=MAX_TOKENS, seed=seed)
     return read_directory(folder, reference="path:tiny")
 
 

@@ -31,7 +31,7 @@ def test_a_file_is_written_whole_with_its_folders(tmp_path):
 def test_a_kill_while_writing_leaves_the_previous_version_and_nothing_else(tmp_path, death):
     target = tmp_path / "x.bin"
     write_bytes(target, b"before")
-    with pytest.raises(death), whole_file(target) as temporary:
+    with pytest.raises(death), whole_file(target) as temporary:  # noqa: PT012 - the block is what is tested
         temporary.write_bytes(b"half")
         raise death
     assert target.read_bytes() == b"before"
@@ -82,7 +82,7 @@ def test_a_file_in_the_way_of_a_folder_is_explained(tmp_path):
 
 def test_a_folder_in_the_way_of_a_file_is_explained(tmp_path):
     (tmp_path / "x").mkdir()
-    with pytest.raises(OutputError, match="cannot write .*directory"):
+    with pytest.raises(OutputError, match=r"cannot write .*directory"):
         write_text(tmp_path / "x", "text")
     assert names(tmp_path) == ["x"]
 

@@ -107,7 +107,7 @@ def test_the_answer_comes_first() -> None:
         record.next_steps[0],
         "Hidden harm",
         "channel = chat",
-        "1 label is probably wrong",
+        "1 label may be wrong",
         "7.4%",
     ):
         assert fact in top, fact

@@ -39,7 +39,7 @@ def test_the_summary_answers(tmp_path) -> None:
         "412 (352 to 472) minutes per 1,000 rows",
         "Hidden harm",
         "contradicting labels",
-        "probably wrong",
+        "may be wrong",
         "truncated rows 7.4%",
         "Deploy the bundle",
         str(tmp_path / "a rather long folder name" / "report.html"),

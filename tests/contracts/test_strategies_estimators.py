@@ -1,0 +1,219 @@
+"""The estimators hold to scikit-learn's protocol."""
+
+import gc
+import pickle
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from graft.core.errors import InputError
+from graft.scores.estimators import TransferClassifier, TransferRegressor
+from unit.bundle.building import rows_for
+from unit.scores.nets import encoder_of
+
+TEXTS = list(rows_for("multiclass").texts)
+NAMES = np.array(rows_for("multiclass").contract.labels)[rows_for("multiclass").targets]
+VALUES = rows_for("regression").targets
+STRATEGIES = ("majority", "classical", "frozen", "partial:1", "lora", "full", "scratch")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+
+
+def classifier(**given) -> TransferClassifier:
+    return TransferClassifier(**{"source": f"path:{encoder_of('bert').directory}", "cache": False, "steps": 4, **given})
+
+
+def regressor(**given) -> TransferRegressor:
+    return TransferRegressor(**{"source": f"path:{encoder_of('bert').directory}", "cache": False, "steps": 4, **given})
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_predict_is_the_most_probable_class(strategy):
+    """setfit #310: predict and predict_proba agree."""
+    model = classifier(strategy=strategy).fit(TEXTS, NAMES)
+    p = model.predict_proba(TEXTS)
+    assert p.shape == (72, 3)
+    np.testing.assert_allclose(p.sum(1), 1, atol=1e-9)
+    np.testing.assert_array_equal(model.predict(TEXTS), model.classes_[p.argmax(1)])
+    assert model.score(TEXTS, NAMES) == (model.predict(TEXTS) == NAMES).mean()
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (NAMES, ["billing", "delivery", "login"]),
+        (np.where(NAMES == "login", 10, 9), [9, 10]),
+        (NAMES == "login", [False, True]),
+        (pd.Series(NAMES, dtype="category"), ["billing", "delivery", "login"]),
+        (list(NAMES), ["billing", "delivery", "login"]),
+    ],
+    ids=["strings", "numbers", "flags", "category", "list"],
+)
+def test_classes_are_sorted_and_predictions_are_of_their_kind(labels, classes):
+    model = classifier().fit(TEXTS, labels)
+    assert model.classes_.tolist() == classes
+    predicted = model.predict(TEXTS)
+    assert set(predicted.tolist()) <= set(classes)
+    assert (predicted == np.asarray(labels)).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        tuple,
+        np.array,
+        pd.Series,
+        pl.Series,
+        lambda texts: pd.DataFrame({"body": texts}),
+        lambda texts: pl.DataFrame({"body": texts}),
+        lambda texts: np.array(texts)[:, None],
+        lambda texts: pd.Series(texts, index=range(500, 572), dtype="string"),
+    ],
+    ids=["tuple", "array", "series", "polars", "frame", "polars frame", "column", "string dtype"],
+)
+def test_texts_may_come_in_any_form(form):
+    model = classifier(strategy="classical").fit(form(TEXTS), NAMES)
+    expected = classifier(strategy="classical").fit(TEXTS, NAMES).predict_proba(TEXTS)
+    np.testing.assert_array_equal(model.predict_proba(form(TEXTS)), expected)
+
+
+@pytest.mark.parametrize("strategy", ["frozen", "full"])
+def test_a_clone_is_unfitted_and_learns_the_same(strategy):
+    model = classifier(strategy=strategy, seed=3).fit(TEXTS, NAMES)
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert not hasattr(copy, "model_")
+    np.testing.assert_array_equal(copy.fit(TEXTS, NAMES).predict_proba(TEXTS), model.predict_proba(TEXTS))
+
+
+def test_it_works_in_a_pipeline_and_in_cross_validation():
+    lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
+    pipeline = Pipeline([("lower", lower), ("model", classifier())])
+    assert cross_val_score(pipeline, TEXTS, NAMES, cv=3).mean() > 0.9
+    assert cross_val_score(regressor(strategy="classical"), TEXTS, VALUES, cv=3, error_score="raise").shape == (3,)
+    pipeline.set_params(model__strategy="majority").fit(TEXTS, NAMES)
+    assert len(set(pipeline.predict(TEXTS))) == 1
+
+
+@pytest.mark.parametrize("strategy", ["majority", "classical", "frozen", "partial:1"])
+def test_a_regressor_gives_values_in_the_unit_of_its_targets(strategy):
+    model = regressor(strategy=strategy).fit(TEXTS, 1000 + 50 * VALUES)
+    predicted = model.predict(TEXTS)
+    assert predicted.shape == (72,)
+    assert predicted.mean() == pytest.approx((1000 + 50 * VALUES).mean(), rel=0.02)
+    assert strategy == "majority" or model.score(TEXTS, 1000 + 50 * VALUES) > 0.1
+
+
+def test_no_rows_are_no_predictions():
+    for strategy in ("majority", "classical", "frozen"):
+        model = classifier(strategy=strategy).fit(TEXTS, NAMES)
+        assert model.predict([]).shape == (0,)
+        assert model.predict_proba([]).shape == (0, 3)
+
+
+def test_constant_targets_are_predicted_as_they_are():
+    model = regressor(strategy="frozen").fit(TEXTS, [7.0] * 72)
+    np.testing.assert_allclose(model.predict(TEXTS[:3]), 7)
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "said"),
+    [
+        ([], [], "no texts"),
+        (["a"] * 4, ["x"] * 4, "only the class 'x'"),
+        (["a"] * 4, ["x", "y"], r"4 texts and labels of shape \(2,\)"),
+        (["a"] * 4, [["x"], ["y"]] * 2, r"labels of shape \(4, 1\)"),
+        (["a"] * 4, [1.0, 0.0, np.nan, 1.0], "labels that are missing"),
+        (["a"] * 4, ["x", None, "y", "x"], "labels that are missing"),
+        (["a", None], ["x", "y"], "row 1 is NoneType, not text"),
+        ("a text", ["x"], r"write \[text\] for a single one"),
+        (pd.DataFrame({"a": ["t"], "b": ["t"]}), ["x"], "a frame with 2 columns"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_reason(texts, labels, said):
+    with pytest.raises(InputError, match=said):
+        classifier(strategy="majority").fit(texts, labels)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"strategy": "ful"}, "'ful' is not a strategy"),
+        ({"strategy": "partial:3"}, "has 2 layers"),
+        ({"weights": "blanced"}, "class weights 'blanced'"),
+        ({"steps": 0}, "at least one of each"),
+        ({"configurations": 0}, "at least one of each"),
+    ],
+)
+def test_parameters_that_cannot_work_are_refused(given, said):
+    with pytest.raises(InputError, match=said):
+        classifier(**given).fit(TEXTS, NAMES)
+
+
+def test_a_regressor_refuses_what_is_no_number():
+    with pytest.raises(InputError, match="not finite"):
+        regressor().fit(TEXTS, np.where(np.arange(72) == 5, np.inf, VALUES))
+    with pytest.raises(InputError, match="no texts"):
+        regressor().fit([], [])
+
+
+def test_predicting_before_fitting_says_so():
+    with pytest.raises(ValueError, match="not fitted yet"):
+        classifier().predict(TEXTS)
+
+
+@pytest.mark.parametrize("strategy", ["majority", "classical", "frozen"])
+def test_a_solved_estimator_can_be_pickled(strategy):
+    model = classifier(strategy=strategy).fit(TEXTS, NAMES)
+    before = model.predict_proba(TEXTS)
+    raw = pickle.dumps(model)
+    np.testing.assert_array_equal(pickle.loads(raw).predict_proba(TEXTS), before)
+    # The backbone is read from its source again, so it is not written into every pickle.
+    assert strategy != "frozen" or len(raw) < encoder_of("bert").parameters
+
+
+@pytest.mark.parametrize("strategy", ["partial:1", "full"])
+def test_a_tuned_estimator_refuses_to_be_pickled_and_says_why(strategy):
+    model = classifier(strategy=strategy)
+    pickle.loads(pickle.dumps(model))
+    model.fit(TEXTS, NAMES)
+    with pytest.raises(TypeError, match=f"tuned with '{strategy}' keeps its weights in files[\\s\\S]*graft.study"):
+        pickle.dumps(model)
+
+
+def test_tuned_weights_live_as_long_as_the_model_and_no_longer(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("graft.scores.tuning._held_in", lambda job: (job.rows, np.zeros(0, np.int64)))
+    model = classifier(strategy="full").fit(TEXTS, NAMES)
+    folders = [path for path in Path(tmp_path).iterdir() if path.name.startswith("graft-")]
+    assert len(folders) == 1
+    assert (folders[0] / "source" / "model.safetensors").is_file()
+    kept = model.model_
+    del model
+    gc.collect()
+    assert kept.scores(rows_for("multiclass").take([0])).shape == (1, 3)
+    del kept
+    gc.collect()
+    assert not folders[0].exists()
+    with pytest.raises(InputError):
+        classifier(strategy="partial:9").fit(TEXTS, NAMES)
+    assert not list(tmp_path.glob("graft-*"))
+
+
+def test_the_cache_spares_the_backbone_and_changes_nothing():
+    cached = classifier(cache=True).fit(TEXTS, NAMES)
+    again = classifier(cache=True).fit(TEXTS, NAMES)
+    plain = classifier(cache=False).fit(TEXTS, NAMES)
+    np.testing.assert_array_equal(cached.predict_proba(TEXTS), again.predict_proba(TEXTS))
+    np.testing.assert_array_equal(cached.predict_proba(TEXTS), plain.predict_proba(TEXTS))

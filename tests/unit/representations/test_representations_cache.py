@@ -1,0 +1,256 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors
+
+from graft.core import files
+from graft.representations import cache as module
+from graft.representations.cache import ActivationCache, Ragged
+
+
+def digest(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def rows(*numbers: int, tokens: int = 2, width: int = 4) -> Ragged:
+    """Row n holds n % 3 + 1 times ``tokens`` vectors of the value n."""
+    lengths = [tokens * (number % 3 + 1) for number in numbers]
+    values = np.concatenate(
+        [np.full((length, width), number, np.float32) for number, length in zip(numbers, lengths, strict=True)]
+    )
+    return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def fill(cache: ActivationCache, *numbers: int, space: str = "space", **shape: int) -> None:
+    cache.put(space, [digest(number) for number in numbers], rows(*numbers, **shape))
+
+
+def held(cache: ActivationCache, *numbers: int, space: str = "space") -> list[bool]:
+    found = cache.find(space, [digest(number) for number in numbers])
+    return (found.shard >= 0).tolist()
+
+
+def shards(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.safetensors"))
+
+
+@pytest.fixture
+def cache(tmp_path) -> ActivationCache:
+    return ActivationCache(tmp_path)
+
+
+def test_rows_come_back_in_the_order_asked_for_whatever_the_shard(cache):
+    fill(cache, 1, 2, 3)
+    fill(cache, 7, 5)
+    found = cache.find("space", [digest(number) for number in (5, 3, 7, 1)])
+    assert not len(found.missing)
+    read = cache.read(found)
+    expected = rows(5, 3, 7, 1)
+    np.testing.assert_array_equal(read.values, expected.values)
+    np.testing.assert_array_equal(read.offsets, expected.offsets)
+
+
+def test_what_is_missing_is_said_by_position(cache):
+    fill(cache, 1, 2)
+    assert cache.find("space", [digest(number) for number in (9, 1, 8)]).missing.tolist() == [0, 2]
+    assert cache.find("space", []).missing.tolist() == []
+    assert cache.find("nowhere", [digest(1)]).missing.tolist() == [0]
+
+
+def test_spaces_are_apart(cache):
+    fill(cache, 1)
+    assert held(cache, 1, space="other") == [False]
+    fill(cache, 1, space="other")
+    assert len(shards(cache.root)) == 2
+
+
+def test_the_same_rows_are_stored_once_and_a_row_in_two_shards_is_found(cache):
+    fill(cache, 1, 2)
+    fill(cache, 1, 2)
+    assert len(shards(cache.root)) == 1
+    fill(cache, 2, 3)
+    read = cache.read(cache.find("space", [digest(number) for number in (3, 2, 1)]))
+    np.testing.assert_array_equal(read.values, rows(3, 2, 1).values)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_values_keep_their_type(cache, dtype):
+    values = np.arange(6).reshape(2, 3).astype(dtype)
+    cache.put("space", [digest(1)], Ragged(values, np.array([0, 2])))
+    read = cache.read(cache.find("space", [digest(1)]))
+    assert read.values.dtype == dtype
+    np.testing.assert_array_equal(read.values, values)
+
+
+def test_a_cache_without_room_keeps_nothing(tmp_path):
+    cache = ActivationCache(tmp_path, limit=0)
+    fill(cache, 1)
+    assert list(tmp_path.iterdir()) == []
+    assert held(cache, 1) == [False]
+
+
+def test_the_shards_used_longest_ago_go_first(cache, tmp_path):
+    for number in range(6):
+        fill(cache, number, tokens=100)
+        newest = max(shards(cache.root), key=lambda path: path.stat().st_mtime_ns)
+        os.utime(newest, (1_000_000 + number, 1_000_000 + number))
+    cache.read(cache.find("space", [digest(0)]))  # used just now
+    room = cache.size() - 1
+    ActivationCache(tmp_path, limit=room).shrink()
+    assert held(cache, *range(6)) == [True, False, True, True, True, True]
+    cache.limit = 3 * (room // 6)
+    cache.shrink()
+    assert cache.size() <= cache.limit
+    assert held(cache, 0, 1, 2) == [True, False, False]
+
+
+def test_writing_keeps_the_cache_below_its_limit(tmp_path):
+    cache = ActivationCache(tmp_path, limit=40_000)
+    for number in range(20):
+        fill(cache, number, tokens=200)
+        assert cache.size() <= 40_000
+    assert 0 < len(shards(cache.root)) < 20
+    fill(cache, 99, tokens=5000)  # larger than the whole cache
+    assert cache.size() <= 40_000
+
+
+def test_a_cache_within_its_limit_loses_nothing(cache):
+    for number in range(5):
+        fill(cache, number)
+    cache.limit = cache.size()
+    cache.shrink()
+    assert held(cache, *range(5)) == [True] * 5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda whole: b"", lambda whole: whole[:5], lambda whole: whole[:-1], lambda whole: b"\xff" * 99],
+    ids=range(4),
+)
+def test_a_damaged_shard_is_removed_and_the_others_are_kept(cache, damage):
+    fill(cache, 1)
+    (first,) = shards(cache.root)
+    fill(cache, 2)
+    first.write_bytes(damage(first.read_bytes()))
+    assert held(cache, 1, 2) == [False, True]
+    assert not first.exists()
+    fill(cache, 1)
+    assert held(cache, 1, 2) == [True, True]
+
+
+def test_a_shard_without_rows_is_removed(cache):
+    safetensors.numpy.save_file({"x": np.zeros(1)}, _made(cache.root / "space") / "x.safetensors")
+    assert held(cache, 1) == [False]
+    assert shards(cache.root) == []
+
+
+def test_a_shard_that_vanished_is_said_not_raised(cache):
+    fill(cache, 1)
+    found = cache.find("space", [digest(1)])
+    assert cache.clear() > 0
+    assert cache.read(found) is None
+    assert cache.size() == 0
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), OSError(5, "Input/output error"), OSError(30, "Read-only")]
+)
+def test_a_full_or_broken_disk_loses_the_cache_not_the_work(cache, monkeypatch, error):
+    def refuse(descriptor: int) -> None:
+        raise error
+
+    monkeypatch.setattr(files.os, "fsync", refuse)
+    fill(cache, 1)
+    assert list(cache.root.rglob("*.*")) == []
+
+
+def test_a_full_disk_said_by_safetensors_is_tolerated(cache, monkeypatch):
+    def refuse(*given):
+        raise safetensors.SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    monkeypatch.setattr(module, "save_file", refuse)
+    fill(cache, 1)
+    assert held(cache, 1) == [False]
+
+
+def test_a_cache_that_cannot_be_a_folder_is_tolerated(tmp_path):
+    (tmp_path / "activations").write_text("a file is in the way")
+    cache = ActivationCache(tmp_path)
+    fill(cache, 1)
+    assert held(cache, 1) == [False]
+
+
+def test_a_really_full_disk_is_tolerated(tmp_path):
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting needs privileges")
+    try:
+        cache = ActivationCache(tmp_path)
+        fill(cache, 1)
+        fill(cache, 2, tokens=50_000)
+        assert held(cache, 1, 2) == [True, False]
+        assert [path.name for path in (tmp_path / "activations" / "space").iterdir() if path.suffix == ".partial"] == []
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_what_a_killed_process_left_is_cleaned_but_not_what_a_living_one_writes(cache):
+    fill(cache, 1)
+    folder = cache.root / "space"
+    old, new = folder / ".a.safetensors.x.partial", folder / ".b.safetensors.y.partial"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 7200,) * 2)
+    fill(cache, 2)
+    assert (old.exists(), new.exists()) == (False, True)
+    assert held(cache, 1, 2) == [True, True]
+
+
+WORKER = """
+import sys
+import numpy as np
+from pathlib import Path
+from graft.representations.cache import ActivationCache, Ragged
+cache, me = ActivationCache(Path(sys.argv[1]), limit=int(sys.argv[3])), int(sys.argv[2])
+rng = np.random.default_rng(me)
+read = 0
+for turn in range(120):
+    numbers = rng.choice(40, 6, replace=False)
+    digests = [int(number).to_bytes(16, "big") for number in numbers]
+    found = cache.find("space", digests)
+    known = cache.read(found)
+    if known is not None:
+        expected = [number for number, shard in zip(numbers, found.shard) if shard >= 0]
+        assert (known.values[:, 0] == np.repeat(expected, 50)).all(), (turn, expected)
+        read += len(known)
+    missing = found.missing
+    if len(missing):
+        values = np.repeat(numbers[missing], 50)[:, None] * np.ones((1, 8), np.float32)
+        new = Ragged(values.astype(np.float32), 50 * np.arange(len(missing) + 1))
+        cache.put("space", [digests[row] for row in missing], new)
+print("read" if read > 10 else "nothing")
+"""
+
+
+@pytest.mark.parametrize("limit", [1 << 30, 40_000], ids=["roomy", "evicting"])
+def test_two_processes_share_a_cache(cache, tmp_path, limit):
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WORKER, tmp_path, str(me), str(limit)], stdout=-1, stderr=-1, text=True)
+        for me in range(2)
+    ]
+    said = [worker.communicate(timeout=60) for worker in workers]
+    assert [out for out, _ in said] == ["read\n"] * 2, said
+    assert list(tmp_path.rglob("*.partial")) == []
+    assert cache.size() <= limit
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

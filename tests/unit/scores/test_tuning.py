@@ -1,0 +1,257 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from graft.core.errors import GraftError
+from graft.inputs import Task
+from graft.representations.tokens import special_tokens
+from graft.scores import tuning
+from graft.scores.feed import TokenFeed
+from graft.scores.fitting import Budget, Candidate
+from graft.scores.freezing import frozen_digest
+from graft.scores.linear import PENALTIES, solve_head
+from graft.scores.network import layer_names
+from graft.scores.probe import estimate, seconds_per_step
+from graft.scores.strategies import parse_strategy
+from graft.scores.training import CurvePoint, logits_of
+from graft.scores.tuning import (
+    CONFIGURATIONS,
+    START_PENALTY,
+    Rates,
+    _held_in,
+    assemble,
+    one_step,
+    predict_logits,
+    tune,
+)
+from tiny import ARCHITECTURES
+from unit.scores.nets import encoder_of, job_for, same, state_of
+
+EVERY = np.arange(72)
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """float32 everywhere, so that a comparison is one of models and not of roundings."""
+    for module in ("training", "encoder"):
+        package = "scores" if module == "training" else "representations"
+        monkeypatch.setattr(f"graft.{package}.{module}.native_precision", lambda: torch.float32)
+
+
+@pytest.fixture
+def unjudged(monkeypatch):
+    """Nothing is held in, so the network is kept whatever it learnt."""
+    monkeypatch.setattr(tuning, "_held_in", lambda job: (job.rows, np.zeros(0, np.int64)))
+
+
+def faster(monkeypatch, strategy: str, *rates: float) -> None:
+    kind = parse_strategy(strategy).kind
+    monkeypatch.setitem(CONFIGURATIONS, kind, tuple(Rates(rate, rate) for rate in rates))
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("architecture", ["bert", "modernbert"])
+@pytest.mark.parametrize("strategy", ["full", "lora", "partial:1"])
+def test_tuning_starts_at_the_solved_head(monkeypatch, strategy, architecture):
+    """Linear probe, then fine-tune: before the first step the network says what the solved head says."""
+    found = []
+
+    def stop(network, groups, examples, **given):
+        found.append(logits_of(network, examples, EVERY))
+        raise InterruptedError
+
+    monkeypatch.setattr(tuning, "train", stop)
+    extra = np.random.default_rng(0).normal(size=(72, 2)).astype(np.float32)
+    job = job_for(strategy=strategy, architecture=architecture, extra=extra)
+    with pytest.raises(InterruptedError):
+        tune(job, configurations=1)
+    inner, _ = _held_in(job)
+    vectors = np.concatenate([job.bench.vectors(job.source), extra], 1)
+    head = solve_head(
+        vectors[inner],
+        job.targets[inner],
+        task=Task.MULTICLASS,
+        outputs=3,
+        weights=job.weights,
+        seed=0,
+        penalties=(START_PENALTY,),
+    )
+    np.testing.assert_allclose(found[0], head.logits(vectors), atol=1e-4)
+
+
+@pytest.mark.usefixtures("exact", "unjudged")
+@pytest.mark.parametrize(
+    ("strategy", "architecture"),
+    [
+        *(("partial:1", name) for name in ARCHITECTURES),
+        *(("lora", name) for name in ("bert", "distilbert", "modernbert")),
+        *(("full", name) for name in ("roberta", "electra")),
+    ],
+)
+def test_the_assembled_backbone_says_what_the_trained_one_said(monkeypatch, strategy, architecture):
+    """Vocabulary put back, LoRA merged, the upper half back on the lower: nothing that was learnt is lost."""
+    faster(monkeypatch, strategy, 2e-3)
+    job = job_for(strategy=strategy, architecture=architecture, steps=9)
+    tuned = tune(job, configurations=1)
+    said = predict_logits(tuned, job, EVERY)
+    original = state_of(job.bench.body(job.source))
+    body = assemble(tuned, job).eval()
+    feed = TokenFeed(job.bench.tokens(job.source), special_tokens(job.source).pad)
+    network = type(tuned.network)(body, job.source, 3, 0)
+    network.head.load_state_dict(tuned.network.head.state_dict())
+    examples = replace(tuned.examples, feed=feed)
+    np.testing.assert_allclose(logits_of(network, examples, EVERY), said, atol=2e-4)
+    assembled = state_of(body)
+    assert assembled.keys() == original.keys()
+    assert not same(assembled, original)
+
+
+@pytest.mark.usefixtures("exact", "unjudged")
+@pytest.mark.parametrize("architecture", ["bert", "mpnet", "modernbert"])
+def test_partial_changes_its_layers_and_the_head_and_nothing_else(monkeypatch, architecture):
+    """What lies beside the layers (a last norm, a bias shared by all) and below them stays, to the bit."""
+    faster(monkeypatch, "partial:1", 2e-3)
+    job = job_for(strategy="partial:1", architecture=architecture, steps=9)
+    original = job.bench.body(job.source)
+    upper = layer_names(original, job.source, 2)[1]
+    tuned = tune(job, configurations=1)
+    assembled = assemble(tuned, job).state_dict()
+    for name, value in original.state_dict().items():
+        assert torch.equal(assembled[name], value) is (not name.startswith(upper)), name
+    size = sum(value.numel() for name, value in original.named_parameters() if name.startswith(upper))
+    head = 32 * 3 + 3
+    assert tuned.freeze.trained == size + head
+    assert tuned.freeze.frozen == job.source.parameters - size
+
+
+@pytest.mark.usefixtures("exact", "unjudged")
+def test_merged_lora_changes_only_linear_layers(monkeypatch):
+    faster(monkeypatch, "lora", 5e-3)
+    job = job_for(strategy="lora", steps=9)
+    original = job.bench.body(job.source).state_dict()
+    assembled = assemble(tune(job, configurations=1), job).state_dict()
+    changed = {name for name, value in original.items() if not torch.equal(assembled[name], value)}
+    assert changed
+    assert all((".layer." in name and name.endswith("dense.weight")) or ".self." in name for name in changed)
+    assert not any(name.endswith("bias") for name in changed)
+
+
+def test_a_frozen_part_that_drifts_while_training_is_found(monkeypatch):
+    whole = tuning.train
+
+    def drifting(network, groups, examples, **given):
+        with torch.no_grad():
+            next(value for value in network.parameters() if not value.requires_grad).add_(1e-6)
+        return whole(network, groups, examples, **given)
+
+    monkeypatch.setattr(tuning, "train", drifting)
+    with pytest.raises(GraftError, match=r"the frozen part of path:bert \(lora\)"):
+        tune(job_for(strategy="lora", steps=2), configurations=1)
+
+
+@pytest.mark.parametrize("strategy", ["full", "lora", "partial:1"])
+def test_an_absurd_rate_falls_back_to_the_solved_head(monkeypatch, strategy):
+    faster(monkeypatch, strategy, 1e30)
+    job = job_for(strategy=strategy, steps=12)
+    tuned = tune(job, configurations=1)
+    assert tuned.network is None
+    assert "rate 1e+30: the loss became" in tuned.notes[0]
+    solved = tuned.head.logits(job.bench.vectors(job.source))
+    np.testing.assert_array_equal(predict_logits(tuned, job, EVERY), solved)
+    assert (solved.argmax(1) == job.targets).mean() > 0.9
+    assert tuned.head.penalty in PENALTIES
+
+
+def test_the_rate_with_the_lowest_held_loss_is_taken(monkeypatch):
+    faster(monkeypatch, "full", 1e30, 1e-3)
+    steps = []
+    job = job_for(strategy="full", steps=12, on_step=steps.append)
+    tuned = tune(job, configurations=2)
+    assert tuned.configuration == "rate 0.001"
+    assert "diverged" not in " ".join(tuned.notes)
+    assert tune(replace(job, on_step=lambda step: None), configurations=1).configuration == "rate 1e+30"
+    assert sum(steps) > 12
+
+
+def test_a_refit_that_diverges_keeps_what_was_learnt_before_it(monkeypatch):
+    whole = tuning.train
+
+    def failing(network, groups, examples, **given):
+        log = whole(network, groups, examples, **given)
+        return log if len(given["held_rows"]) else replace(log, diverged="the loss became nan at step 1")
+
+    monkeypatch.setattr(tuning, "train", failing)
+    faster(monkeypatch, "scratch", 1e-3)
+    job = job_for(strategy="scratch", steps=14)
+    tuned = tune(job, configurations=1)
+    assert "all rows: the loss became nan" in tuned.notes[0]
+    kept = tune(replace(job, refit=False), configurations=1)
+    np.testing.assert_array_equal(predict_logits(tuned, job, EVERY), predict_logits(kept, job, EVERY))
+
+
+def test_few_labels_are_all_used_in_the_end(monkeypatch):
+    """The refit trains on the held-in rows too, for as many passes as were best."""
+    seen = []
+    whole = tuning.train
+
+    def watching(network, groups, examples, **given):
+        log = whole(network, groups, examples, **given)
+        seen.append((len(given["train_rows"]), len(given["held_rows"]), given["schedule"].steps, log.best_step))
+        return log
+
+    monkeypatch.setattr(tuning, "train", watching)
+    faster(monkeypatch, "scratch", 3e-3)
+    tune(job_for(strategy="scratch", steps=28), configurations=1)
+    (inner, held, steps, best), (rows, none, again, last) = seen
+    assert (inner + held, steps) == (72, 28)
+    assert (rows, none, last) == (72, 0, again)
+    assert again == max(1, round(best * 72 / inner))
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
+def test_the_held_in_part_is_an_eighth_of_every_class(task):
+    job = job_for(task)
+    inner, held = _held_in(job)
+    assert sorted([*inner, *held]) == EVERY.tolist()
+    assert len(held) == 9
+    if task == "multiclass":
+        assert np.bincount(job.targets[held]).tolist() == [3, 3, 3]
+    np.testing.assert_array_equal(_held_in(job)[1], held)
+
+
+def test_the_callers_random_numbers_are_left_alone():
+    torch.manual_seed(0)
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    tune(job_for(strategy="lora", steps=3), configurations=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)
+
+
+def test_a_timed_step_changes_nothing():
+    job = job_for(rows=np.arange(8))
+    source = job.bench.body(job.source)
+    before = frozen_digest([source.requires_grad_(False)])[0]
+    one_step(job)()
+    assert seconds_per_step(job.bench, job.source, EVERY, batch=4) > 0
+    assert frozen_digest([job.bench.body(job.source).requires_grad_(False)])[0] == before
+
+
+def test_estimates_grow_with_what_is_trained():
+    source, budget = encoder_of("bert"), Budget(steps=100)
+    given = {"rows": 500, "outputs": 3, "step": 0.1}
+    cost = {
+        text: estimate(Candidate(parse_strategy(text), source), budget, **given)
+        for text in ("majority", "frozen", "partial:1", "lora", "full", "scratch")
+    }
+    assert cost["majority"] < cost["frozen"] < cost["partial:1"] < cost["lora"] < cost["full"] == cost["scratch"]
+    assert cost["full"] > 2 * 100 * 0.1
+    once = estimate(Candidate.full(source), Budget(steps=100, refit=False), **given)
+    assert once < cost["full"]
+
+
+def test_every_curve_starts_before_the_first_step():
+    log = tune(job_for(strategy="partial:1", steps=4), configurations=1).log
+    assert isinstance(log.curve[0], CurvePoint)
+    assert log.curve[0].step == 0
