@@ -269,7 +269,7 @@ def test_weights_in_several_files_are_one_source(folder):
 def test_a_missing_shard_is_named(folder):
     shard(folder)
     (folder / "model-00002-of-00002.safetensors").unlink()
-    with pytest.raises(SourceError, match="the weight files model-00002-of-00002.safetensors are missing"):
+    with pytest.raises(SourceError, match=r"the weight files model-00002-of-00002.safetensors are missing"):
         resolved(folder)
 
 

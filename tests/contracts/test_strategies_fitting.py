@@ -25,9 +25,11 @@ def candidate_of(strategy: str) -> Candidate:
     return Candidate(parsed, None if bare else encoder_of("bert"))
 
 
-def fitted(strategy: str, task: str, keep, *, rows=None, learn=LEARN, evaluate=EVALUATE, seed=0, steps=8) -> Fit:
+def fitted(
+    strategy: str, task: str, keep, *, rows=None, learn=LEARN, evaluate=EVALUATE, seed=0, steps=8, refit=False
+) -> Fit:
     bench = Workbench(rows_for(task) if rows is None else rows)
-    budget = Budget(steps=steps, batch=8)
+    budget = Budget(steps=steps, batch=8, refit=refit)
     return fit(bench, candidate_of(strategy), learn, evaluate, budget=budget, seed=seed, keep=keep)
 
 
@@ -40,7 +42,7 @@ def trial(request, tmp_path_factory):
         patch.setattr("graft.scores.tuning._beats_solved", lambda *given: True)
         for kind in CONFIGURATIONS:
             patch.setitem(CONFIGURATIONS, kind, (Rates(1e-3, 1e-3),))
-        return strategy, task, fitted(strategy, task, tmp_path_factory.mktemp("kept"))
+        return strategy, task, fitted(strategy, task, tmp_path_factory.mktemp("kept"), refit=task == "multiclass")
 
 
 def test_scores_have_the_shape_of_the_task_and_are_numbers(trial):
@@ -169,7 +171,7 @@ def test_balanced_weights_find_more_of_a_rare_class(strategy, tmp_path):
     said = {}
     for mode in ("none", "balanced"):
         bench = Workbench(rows)
-        budget = Budget(steps=8, batch=8)
+        budget = Budget(steps=8, batch=8, refit=False)
         found = fit(bench, candidate_of(strategy), learn, np.arange(72), budget=budget, seed=0, weights=mode)
         said[mode] = found.scores[rows.targets == 1, 1].mean()
     assert said["balanced"] > said["none"]

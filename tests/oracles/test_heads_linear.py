@@ -125,7 +125,7 @@ def test_multilabel_is_one_scikit_learn_model_a_label(shape, mode):
 @pytest.mark.parametrize("shape", SHAPES, ids=["tall", "wide"])
 def test_ridge_is_scikit_learns(shape, penalty):
     vectors = vectors_of(*shape)
-    scaled, mean, scale = scaled_of(vectors)
+    scaled, _, scale = scaled_of(vectors)
     rng = np.random.default_rng(5)
     y = (scaled @ rng.normal(size=shape[1]) + rng.normal(size=shape[0]) + 2).astype(np.float32)
     one = np.ones(1, np.float32)

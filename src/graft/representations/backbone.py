@@ -1,8 +1,8 @@
 """The body of a text source: loading it, splitting it at a layer, pooling its output.
 
 Decisions: the split is found by structure (the list of layers, the embeddings), not by architecture names, and it is
-checked on load by running both halves against the whole; an architecture where they disagree can still be tuned
-whole. Random weights come from the architecture's own initialiser under our seed.
+checked before it is used by running both halves against the whole; an architecture where they disagree can still be
+tuned whole. Random weights come from the architecture's own initialiser under our seed.
 """
 
 from contextlib import contextmanager

@@ -42,7 +42,8 @@ class Source:
 
     digest: SHA-256 of the weights (of the list of digests when they are in several files), or of the recipe when the
     weights are random. layers: transformer layers. dimension: of one vector. max_tokens: rows are cut there.
-    preprocessing: digest of everything that turns a text into token numbers.
+    preprocessing: digest of everything that turns a text into token numbers. architecture: digest of the configuration,
+    because the same weights with another number of heads say something else.
     """
 
     reference: str
@@ -60,6 +61,7 @@ class Source:
     lowercase: bool
     prompt: str
     preprocessing: str
+    architecture: str
     licence: str
     weight_files: tuple[str, ...]
     random_seed: int | None = None
@@ -144,6 +146,7 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
                 "prompt": settings.prompt,
             }
         ),
+        architecture=key(_architecture(directory)),
         licence=_stated_licence(directory),
         weight_files=tuple(file.name for file in files),
     )

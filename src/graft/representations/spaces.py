@@ -1,8 +1,8 @@
 """The identity of an embedding space.
 
 Decision: two vectors may be compared only when everything that shaped them is the same, and equal dimension is not
-enough; the fingerprint is therefore of the weights, the layer, the pooling, the preprocessing, the dimension and the
-normalisation.
+enough; the fingerprint is therefore of the weights, the architecture, the layer, the pooling, the preprocessing, the
+dimension and the normalisation.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,6 +17,7 @@ class Space:
     """What shaped the vectors of a space."""
 
     weights: str
+    architecture: str
     layer: int
     pooling: str
     preprocessing: str
@@ -45,6 +46,7 @@ def pooled_space(source: Source, precision: str) -> Space:
     """The space of a source's sentence vectors, computed in ``precision`` (``float32`` or ``bfloat16``)."""
     return Space(
         source.digest,
+        source.architecture,
         source.layers,
         source.pooling.value,
         source.preprocessing,

@@ -12,7 +12,7 @@ import numpy as np
 from graft.core.progress import SILENT, Progress
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
-from graft.representations.backbone import load_encoder
+from graft.representations.backbone import check_split, load_encoder
 from graft.representations.cache import ActivationCache, Ragged
 from graft.representations.encoder import Encoder, EncodeReport
 from graft.representations.sources import Source
@@ -66,6 +66,7 @@ class Workbench:
         """Token activations of all rows after ``layer`` layers."""
         key = (source.digest, layer)
         if key not in self._boundaries:
+            check_split(source, layer)
             ragged, report = Encoder(source, cache=self._cache_for(source)).boundary(
                 self.rows.texts, layer, progress=self.progress
             )

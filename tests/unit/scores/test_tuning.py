@@ -85,9 +85,14 @@ def test_tuning_starts_at_the_solved_head(monkeypatch, strategy, architecture):
 @pytest.mark.parametrize(
     ("strategy", "architecture"),
     [
-        *(("partial:1", name) for name in ARCHITECTURES),
-        *(("lora", name) for name in ("bert", "distilbert", "modernbert")),
-        *(("full", name) for name in ("roberta", "electra")),
+        *(("partial:1", name) for name in ("bert", "mpnet", "modernbert")),
+        *(("lora", name) for name in ("bert", "modernbert")),
+        ("full", "roberta"),
+        *(
+            pytest.param(strategy, name, marks=pytest.mark.slow)
+            for strategy in ("partial:1", "lora", "full")
+            for name in ARCHITECTURES
+        ),
     ],
 )
 def test_the_assembled_backbone_says_what_the_trained_one_said(monkeypatch, strategy, architecture):
