@@ -1,7 +1,16 @@
-"""Every test run has a cache of its own and one thread: small models gain nothing from more."""
+"""Every test run has a cache of its own and one thread (small models gain nothing from more), and repeats itself.
+
+Properties are tried on the same examples every time; ``HYPOTHESIS_PROFILE=explore`` looks for new ones.
+"""
 
 import os
 import tempfile
 
+from hypothesis import settings
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GRAFT_CACHE"] = tempfile.mkdtemp(prefix="graft-test-cache-")
+
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graft.core.errors import InputError
 from graft.inputs import Roles, Task, build_dataset, find_duplicates, infer_contract, make_splits, read_frame
 
 WORDS = ["card", "late", "where", "is", "my", "new", "pin", "lost", "refund", "again"]
@@ -107,7 +108,12 @@ def test_an_earlier_holdout_stays_the_holdout(problem, kind, seed):
     targets, options = problem
     held = np.zeros(len(targets), dtype=bool)
     held[np.random.default_rng(seed).choice(len(targets), size=4, replace=False)] = True
-    made = make_splits(targets, kind=kind, held=held, **options | {"folds": 2})
+    try:
+        made = make_splits(targets, kind=kind, held=held, **options | {"folds": 2})
+    except InputError as error:
+        # Four rows can share a group, or a near-duplicate, with all others but one: then nothing is left to fold.
+        assert "for 2 folds outside the holdout" in str(error)
+        return
     assert np.array_equal(made.holdout, np.flatnonzero(held))
     for one, other in sides(made):
         assert not np.intersect1d(options["units"][one], options["units"][other]).size

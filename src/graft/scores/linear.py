@@ -1,13 +1,14 @@
 """Heads that are solved, not trained: logistic and ridge regression on fixed vectors.
 
-Decisions: the whole path of penalties is solved from strong to weak, each start being the previous solution, and the
-penalty with the lowest held-in loss is refitted on all rows; the objective is convex, so there is no seed, no learning
-rate and nothing to be under-trained. Vectors are centred and scaled by one number, which keeps the penalty's meaning
-the same for every source without changing the geometry.
+Decisions: a path of penalties is solved from strong to weak, each start being the previous solution, until the held-in
+loss rises; the penalty with the lowest is refitted on all rows; the objective is convex, so there is no seed, no
+learning rate and nothing to be under-trained. Vectors are centred and scaled by one number, which keeps the penalty's
+meaning the same for every source without changing the geometry.
 """
 
-import copy
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch.nn import functional
 from graft.core.errors import Diverged, InputError
 from graft.core.seeds import generator
 from graft.inputs.roles import Task
+from graft.scores.logistic import LOOSE, Logistic
+from graft.scores.ridge import Ridge
 
 PENALTIES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4)
 WEIGHT_MODES = ("auto", "balanced", "none")
@@ -91,7 +94,7 @@ def solve_head(
     """The head with the lowest held-in loss.
 
     vectors: float32 (rows, dimension). targets: class numbers int64, 0/1 matrix, or standardised values.
-    outputs: columns of the result.
+    outputs: columns of the result. penalties: from strong to weak.
     """
     mean = vectors.mean(0)
     scale = float(np.sqrt(np.square(vectors - mean).mean()))
@@ -99,20 +102,16 @@ def solve_head(
         # The vectors are all the same: what is left of them is rounding, and must not be blown up.
         scale = 1.0
     scaled = (vectors - mean) / scale
-    solver = _Ridge if task is Task.REGRESSION else _Logistic
-    penalty, start, held_loss = _best_penalty(solver, scaled, targets, task, outputs, weights, penalties, seed)
-    final = solver(scaled, targets, task, outputs, weights)
-    final.start_from(start)
-    final.solve(penalty, exact=True)
-    weight = np.asarray(final.weight / scale, np.float32)
+    solved = (_ridge if task is Task.REGRESSION else _logistic)(
+        scaled, targets, task, outputs, weights, penalties, seed
+    )
+    weight = np.asarray(solved.weight / scale, np.float32)
     if not np.isfinite(weight).all():
         raise Diverged("solving the head gave infinite weights", needed="finite vectors", fix="check the source")
-    bias = np.asarray(final.bias - weight @ mean, np.float32)
-    return LinearHead(weight, bias, penalty, final.iterations, held_loss)
+    return replace(solved, weight=weight, bias=np.asarray(solved.bias - weight @ mean, np.float32))
 
 
-def _best_penalty(
-    solver: "type[_Logistic] | type[_Ridge]",
+def _logistic(
     vectors: np.ndarray,
     targets: np.ndarray,
     task: Task,
@@ -120,21 +119,73 @@ def _best_penalty(
     weights: np.ndarray,
     penalties: tuple[float, ...],
     seed: int,
-) -> "tuple[float, _Logistic | _Ridge | None, float]":
-    """The penalty with the lowest held-in loss, and a solution at it; the path is left once it has risen twice."""
+) -> LinearHead:
     splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
-    if not splits:
-        return penalties[0], None, float("nan")
-    inside = [(solver(vectors[train], targets[train], task, outputs, weights), held) for train, held in splits]
-    losses: list[float] = []
-    starts = []
-    for penalty in penalties:
-        losses.append(sum(part.solve(penalty).loss(vectors[held], targets[held]) for part, held in inside))
-        starts.append(inside[0][0].copy())
-        if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
+    inside = [Logistic(vectors[train], targets[train], outputs=outputs, weights=weights) for train, _ in splits]
+    starts: dict[float, Logistic] = {}
+    judge = torch.from_numpy(weights)
+
+    def held_loss(penalty: float) -> float:
+        losses = []
+        for part, (_, held) in zip(inside, splits, strict=True):
+            part.solve(penalty, precision=LOOSE)
+            logits = torch.from_numpy(np.asarray(vectors[held] @ part.weight.T + part.bias, np.float32))
+            losses.append(float(loss_of(logits, _labels(targets[held], task), task, judge)))
+        starts[penalty] = inside[0].copy()
+        return float(np.mean(losses))
+
+    penalty, held = _lowest(penalties, held_loss) if splits else (penalties[0], math.nan)
+    final = Logistic(vectors, targets, outputs=outputs, weights=weights)
+    if penalty in starts:
+        final.start_from(starts[penalty])
+    final.solve(penalty)
+    return LinearHead(final.weight, final.bias, penalty, final.iterations, held)
+
+
+def _ridge(
+    vectors: np.ndarray,
+    targets: np.ndarray,
+    task: Task,
+    outputs: int,
+    weights: np.ndarray,
+    penalties: tuple[float, ...],
+    seed: int,
+) -> LinearHead:
+    splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
+    inside = [Ridge(vectors[train], targets[train]) for train, _ in splits]
+
+    def held_loss(penalty: float) -> float:
+        losses = []
+        for part, (_, held) in zip(inside, splits, strict=True):
+            part.solve(penalty)
+            predicted = (vectors[held] @ part.weight.T + part.bias)[:, 0]
+            losses.append(0.5 * np.square(predicted - targets[held]).mean())
+        return float(np.mean(losses))
+
+    penalty, held = _lowest(penalties, held_loss) if splits else (penalties[0], math.nan)
+    final = Ridge(vectors, targets)
+    final.solve(penalty)
+    return LinearHead(final.weight, final.bias, penalty, 1, held)
+
+
+def _lowest(penalties: tuple[float, ...], held_loss: Callable[[float], float]) -> tuple[float, float]:
+    """The penalty with the lowest loss on a path that falls and then rises, and that loss.
+
+    The strongest penalty is only looked at when the one after it is the best of the rest.
+    """
+    losses: dict[int, float] = {}
+    for place in range(1, len(penalties)):
+        losses[place] = held_loss(penalties[place])
+        if place > 1 and losses[place] > losses[place - 1]:
             break
-    best = int(np.argmin(losses))
-    return penalties[best], starts[best], losses[best] / len(inside)
+    if min(losses, key=losses.__getitem__) == 1:
+        losses[0] = held_loss(penalties[0])
+    best = min(losses, key=losses.__getitem__)
+    return penalties[best], losses[best]
+
+
+def _labels(targets: np.ndarray, task: Task) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(targets, np.float32 if task is Task.MULTILABEL else np.int64))
 
 
 def _inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -150,123 +201,3 @@ def _inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.n
     if len(targets) < 2 * parts:
         return []
     return [(np.flatnonzero(place != part), np.flatnonzero(place == part)) for part in range(used)]
-
-
-class _Logistic:
-    """Multinomial or per-label logistic regression by L-BFGS; keeps its solution as the next start.
-
-    The problem is solved in the eigenbasis of the vectors' covariance, each axis scaled by about the curvature along
-    it: the same optimum in a fraction of the steps. Everything runs in one library's threads, because two thread
-    pools that take turns every millisecond make each other ten times slower.
-    """
-
-    def __init__(self, vectors: np.ndarray, targets: np.ndarray, task: Task, outputs: int, weights: np.ndarray) -> None:
-        x = torch.from_numpy(np.ascontiguousarray(vectors, np.float32))
-        values, self._basis = torch.linalg.eigh(x.T @ x / len(x))
-        self._rotated = x @ self._basis
-        self._curvature = values.clamp(min=0) / outputs
-        self._task = task
-        self._y = torch.from_numpy(np.asarray(targets, np.float32 if task is Task.MULTILABEL else np.int64))
-        self._weights = torch.from_numpy(weights)
-        self._weight = torch.zeros(outputs, x.shape[1])
-        self._bias = torch.zeros(outputs)
-        self.iterations = 0
-
-    @property
-    def weight(self) -> np.ndarray:
-        return np.asarray((self._weight @ self._basis.T).numpy())
-
-    @property
-    def bias(self) -> np.ndarray:
-        return np.asarray(self._bias.numpy())
-
-    def copy(self) -> "_Logistic":
-        return copy.copy(self)
-
-    def start_from(self, other: "_Logistic | _Ridge | None") -> None:
-        """Begin at another problem's solution, turned into this problem's basis."""
-        if isinstance(other, _Logistic):
-            self._weight = other._weight @ other._basis.T @ self._basis
-            self._bias = other._bias.clone()
-
-    def solve(self, penalty: float, *, exact: bool = False) -> "_Logistic":
-        scale = (self._curvature + penalty).rsqrt()
-        x = self._rotated * scale
-        ridge = penalty * scale.square()
-        parameters = torch.cat([(self._weight / scale).ravel(), self._bias]).requires_grad_()
-        size, shape = self._weight.numel(), self._weight.shape
-        optimiser = torch.optim.LBFGS(
-            [parameters],
-            max_iter=100 if exact else 25,
-            history_size=10,
-            tolerance_grad=1e-5,
-            tolerance_change=1e-7 if exact else 1e-5,
-            line_search_fn="strong_wolfe",
-        )
-
-        def objective() -> torch.Tensor:
-            with torch.no_grad():
-                weight, bias = parameters[:size].view(shape), parameters[size:]
-                value, slope = self._loss_and_slope(torch.addmm(bias, x, weight.T))
-                gradient = torch.empty_like(parameters)
-                torch.mm(slope.T, x, out=gradient[:size].view(shape))
-                gradient[:size].view(shape).addcmul_(weight, ridge)
-                gradient[size:] = slope.sum(0)
-                parameters.grad = gradient
-                self.iterations += 1
-                total: torch.Tensor = (weight.square() * ridge).sum().mul_(0.5).add_(value)
-                return total
-
-        optimiser.step(objective)  # type: ignore[no-untyped-call]
-        found = parameters.detach()
-        self._weight = found[:size].view(shape) * scale
-        self._bias = found[size:].clone()
-        return self
-
-    def _loss_and_slope(self, logits: torch.Tensor) -> tuple[float, torch.Tensor]:
-        rows = len(logits)
-        if self._task is Task.MULTILABEL:
-            per_cell = 1 + (self._weights - 1) * self._y
-            value = functional.binary_cross_entropy_with_logits(logits, self._y, weight=per_cell)
-            return float(value), (torch.sigmoid(logits) - self._y).mul_(per_cell).div_(logits.numel())
-        log_p = torch.log_softmax(logits, 1)
-        row_weight = self._weights[self._y]
-        value = -(log_p.gather(1, self._y[:, None])[:, 0] * row_weight).double().mean()
-        slope = log_p.exp_()
-        slope[torch.arange(rows), self._y] -= 1
-        return float(value), slope.mul_(row_weight[:, None] / rows)
-
-    def loss(self, vectors: np.ndarray, targets: np.ndarray) -> float:
-        logits = torch.from_numpy(np.asarray(vectors @ self.weight.T + self.bias, np.float32))
-        labels = torch.from_numpy(np.asarray(targets, np.float32 if self._task is Task.MULTILABEL else np.int64))
-        return float(loss_of(logits, labels, self._task, self._weights))
-
-
-class _Ridge:
-    """Ridge regression through one eigendecomposition for the whole path."""
-
-    def __init__(self, vectors: np.ndarray, targets: np.ndarray, task: Task, outputs: int, weights: np.ndarray) -> None:
-        x, y = np.asarray(vectors, np.float64), np.asarray(targets, np.float64).reshape(len(targets), -1)
-        self._mean_x, self._mean_y = x.mean(0), y.mean(0)
-        x, y = x - self._mean_x, y - self._mean_y
-        self._values, self._basis = np.linalg.eigh(x.T @ x / len(x))
-        self._target = self._basis.T @ (x.T @ y / len(x))
-        self.iterations = 1
-        self.weight = np.zeros((1, x.shape[1]), np.float32)
-        self.bias = np.zeros(1, np.float32)
-
-    def copy(self) -> "_Ridge":
-        return copy.copy(self)
-
-    def start_from(self, other: "_Logistic | _Ridge | None") -> None:
-        """Nothing: the solution is closed."""
-
-    def solve(self, penalty: float, *, exact: bool = False) -> "_Ridge":
-        weight = (self._basis @ (self._target / (np.maximum(self._values, 0)[:, None] + penalty))).T
-        self.weight = weight.astype(np.float32)
-        self.bias = (self._mean_y - weight @ self._mean_x).astype(np.float32)
-        return self
-
-    def loss(self, vectors: np.ndarray, targets: np.ndarray) -> float:
-        predicted = np.asarray(vectors @ self.weight.T + self.bias)[:, 0]
-        return float(0.5 * np.square(predicted - targets).mean())

@@ -1,14 +1,15 @@
 """The training loop.
 
 Decisions: the budget is optimiser steps, the same for every candidate; the rate warms up and then falls to zero by
-the end of the budget; after every pass the held-in log-loss is measured and the best state kept, the starting state
-(a solved head) included, so tuning never leaves a worse model than it began with; a loss that leaves the numbers
-stops at once and falls back to the best state.
+the end of the budget; after every pass, and at least three times in a budget, the held-in log-loss is measured and the
+best state kept, the starting state (a solved head) included, so tuning never leaves a worse model than it began with; a
+loss that leaves the numbers stops at once and falls back to the best state.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -24,13 +25,15 @@ from graft.scores.network import Network
 
 _CLIP = 1.0
 _STILL_FALLING = 0.01
+_MEASUREMENTS = 3
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast.
 
-    steps: optimiser steps. batch: rows. rate: of the highest layer. patience: passes without a better held-in loss.
+    steps: optimiser steps. batch: rows. rate: of the highest layer. patience: measurements without a
+    better held-in loss.
     """
 
     steps: int
@@ -94,7 +97,8 @@ def train(
 ) -> TrainingLog:
     """Train ``network`` in place and leave it in its best state, in eval mode."""
     stepper = Stepper(network, groups, examples, task, weights)
-    rng = generator(seed, "batches")
+    batches = _passes(examples.feed.lengths, train_rows, schedule.batch, generator(seed, "batches"))
+    stretch = max(1, min(len(train_rows) // schedule.batch, schedule.steps // _MEASUREMENTS))
     best = _Best(network)
     curve = [CurvePoint(0, math.nan, held_loss(network, examples, held_rows, task, weights))]
     best.offer(0, curve[0].held)
@@ -103,14 +107,12 @@ def train(
     while step < schedule.steps and stale < schedule.patience and not diverged:
         network.train()
         losses: list[float] = []
-        for rows in training_batches(examples.feed.lengths, train_rows, schedule.batch, rng):
+        for rows in islice(batches, min(stretch, schedule.steps - step)):
             losses.append(stepper.step(rows, _factor(step, schedule)))
             step += 1
             on_step(1)
             if not math.isfinite(losses[-1]):
                 diverged = f"the loss became {losses[-1]} at step {step} (rate {schedule.rate:g})"
-                break
-            if step >= schedule.steps:
                 break
         held = math.inf if diverged else held_loss(network, examples, held_rows, task, weights)
         curve.append(CurvePoint(step, float(np.mean(losses)), held))
@@ -127,6 +129,11 @@ def train(
     if diverged and len(held_rows) and best.step == 0 and not math.isfinite(curve[0].held):
         raise Diverged(f"training diverged: {diverged}", needed="a finite loss", fix="lower the learning rate")
     return TrainingLog(tuple(curve), step, best.step, _under_trained(curve, step, schedule), diverged)
+
+
+def _passes(lengths: np.ndarray, rows: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    while True:
+        yield from training_batches(lengths, rows, size, rng)
 
 
 def _under_trained(curve: list[CurvePoint], step: int, schedule: Schedule) -> bool:

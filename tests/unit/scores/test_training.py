@@ -50,11 +50,19 @@ def test_every_pass_is_a_point_of_the_curve_and_every_step_is_told():
     job = job_for()
     network, examples = network_of(job)
     given = {"train_rows": LEARN, "held_rows": HELD, "task": job.bench.task, "weights": job.weights, "seed": 0}
-    log = train(network, groups_of(network, job), examples, schedule=schedule(17), on_step=told.append, **given)
+    log = train(network, groups_of(network, job), examples, schedule=schedule(24), on_step=told.append, **given)
     # 61 rows are seven batches of eight a pass.
-    assert [point.step for point in log.curve] == [0, 7, 14, 17]
+    assert [point.step for point in log.curve] == [0, 7, 14, 21, 24]
     assert math.isnan(log.curve[0].train)
-    assert sum(told) == log.steps == 17
+    assert sum(told) == log.steps == 24
+
+
+def test_a_budget_shorter_than_a_pass_is_still_measured_three_times():
+    job = job_for()
+    network, examples = network_of(job)
+    given = {"train_rows": LEARN, "held_rows": HELD, "task": job.bench.task, "weights": job.weights, "seed": 0}
+    log = train(network, groups_of(network, job), examples, schedule=schedule(6), **given)
+    assert [point.step for point in log.curve] == [0, 2, 4, 6]
 
 
 def test_the_best_state_comes_back_when_the_held_loss_rises():
