@@ -368,6 +368,14 @@ def test_everything_that_shapes_a_token_is_in_the_preprocessing(folder):
     assert (source.max_tokens, source.lowercase, source.prompt) == (20, True, "ba ")
 
 
+def test_a_prompt_that_the_pooling_leaves_out_is_refused(folder):
+    tiny.sentence_modules(folder, pooling={"pooling_mode": "mean", "include_prompt": False})
+    assert resolved(folder).prompt == ""
+    tiny.edit_json(folder / "config_sentence_transformers.json", prompts={"query": "ba "}, default_prompt_name="query")
+    with pytest.raises(SourceError, match="leaves it out of the pooling"):
+        resolved(folder)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

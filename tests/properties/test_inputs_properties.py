@@ -112,7 +112,8 @@ def test_an_earlier_holdout_stays_the_holdout(problem, kind, seed):
         made = make_splits(targets, kind=kind, held=held, **options | {"folds": 2})
     except InputError as error:
         # Four rows can share a group, or a near-duplicate, with all others but one: then nothing is left to fold.
-        assert "for 2 folds outside the holdout" in str(error)
+        if "for 2 folds outside the holdout" not in str(error):
+            raise
         return
     assert np.array_equal(made.holdout, np.flatnonzero(held))
     for one, other in sides(made):

@@ -57,11 +57,12 @@ def read_json(path: Path) -> Any:
 def read_sentence_settings(directory: Path) -> SentenceSettings:
     """Pooling, normalisation, length, case and prompt of a source; mean pooling when it states none."""
     modules = read_json(directory / "modules.json")
-    pooling, normalise = Pooling.MEAN, False
+    pooling, normalise, prompt_left_out = Pooling.MEAN, False, False
     for module in modules:
         kind = str(module.get("type", "")).rpartition(".")[2]
         if kind == "Pooling":
-            pooling = _pooling(directory / module.get("path", "1_Pooling") / "config.json")
+            file = directory / module.get("path", "1_Pooling") / "config.json"
+            pooling, prompt_left_out = _pooling(file), read_json(file).get("include_prompt") is False
         elif kind == "Normalize":
             normalise = True
         elif kind != "Transformer":
@@ -70,17 +71,26 @@ def read_sentence_settings(directory: Path) -> SentenceSettings:
                 needed="a source made of Transformer, Pooling and Normalize modules",
                 fix="choose another source, or export this one without the extra module",
             )
+    if prompt_left_out and _prompt(directory):
+        raise SourceError(
+            f"{directory} puts a prompt before every text and leaves it out of the pooling",
+            needed="a source whose pooling includes its prompt (include_prompt), or one without a default prompt",
+            fix="choose another source, or remove default_prompt_name from config_sentence_transformers.json",
+        )
     sentence = read_json(directory / "sentence_bert_config.json")
-    prompts = read_json(directory / "config_sentence_transformers.json")
-    prompt = (prompts.get("prompts") or {}).get(prompts.get("default_prompt_name") or "", "")
     return SentenceSettings(
         pooling=pooling,
         normalise=normalise,
         max_tokens=sentence.get("max_seq_length"),
         lowercase=bool(sentence.get("do_lower_case")),
-        prompt=prompt,
+        prompt=_prompt(directory),
         stated=bool(modules),
     )
+
+
+def _prompt(directory: Path) -> str:
+    prompts = read_json(directory / "config_sentence_transformers.json")
+    return str((prompts.get("prompts") or {}).get(prompts.get("default_prompt_name") or "", ""))
 
 
 def _pooling(path: Path) -> Pooling:

@@ -192,15 +192,15 @@ def logits_of(network: Network, examples: Examples, rows: np.ndarray) -> np.ndar
     """Logits of rows in eval mode, float32, shape (rows, outputs), in the order of ``rows``."""
     where = device()
     network.eval()
-    place = {int(row): number for number, row in enumerate(rows)}
     found = np.zeros((len(rows), network.head.out_features), np.float32)
     with torch.inference_mode():
-        for batch, count in reading_batches(examples.feed.lengths, rows):
+        for places, count in reading_batches(examples.feed.lengths[rows], np.arange(len(rows))):
+            batch = rows[places]
             inputs = {name: value.to(where) for name, value in examples.feed.batch(batch).items()}
             extra = torch.from_numpy(examples.extra[batch]).to(where)
             with torch.autocast(where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
                 logits = network(inputs, extra)
-            found[[place[int(row)] for row in batch[:count]]] = logits[:count].float().cpu().numpy()
+            found[places[:count]] = logits[:count].float().cpu().numpy()
     return found
 
 

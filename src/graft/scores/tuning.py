@@ -102,7 +102,8 @@ class Job:
 class Tuned:
     """A tuned network, ready to predict, and what happened.
 
-    network: None when the solved head was kept. head: the solved head. vocabulary: of the network's embeddings.
+    network, head: one of them is None; the head is there when tuning did not improve on it. vocabulary: of the
+    network's embeddings.
     """
 
     network: Network | None
@@ -128,8 +129,8 @@ def tune(job: Job, *, configurations: int) -> Tuned:
     if best.log.best_step > 0 and not _beats_solved(best, job, inner, held):
         best = replace(best, log=replace(best.log, best_step=0))
     notes = [f"{rate}: {best.log.diverged}"] if best.log.diverged else []
-    solved = _solve(job, job.rows) if job.strategy.kind is not Kind.SCRATCH else None
-    if best.log.best_step == 0 and solved is not None:
+    if best.log.best_step == 0 and job.strategy.kind is not Kind.SCRATCH:
+        solved = _solve(job, job.rows)
         notes.append("tuning did not improve the held-in loss over the solved head, which was kept")
         return replace(best, network=None, head=solved, configuration=str(rate), notes=tuple(notes))
     if refit:
@@ -142,7 +143,7 @@ def tune(job: Job, *, configurations: int) -> Tuned:
             best = replace(best, log=log)
         else:
             best = replace(final, log=log)
-    return replace(best, head=solved, configuration=str(rate), notes=tuple(notes))
+    return replace(best, head=None, configuration=str(rate), notes=tuple(notes))
 
 
 def one_step(job: Job) -> Callable[[], None]:
@@ -278,6 +279,7 @@ def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
 
 def _with_lora(body: Any, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
 
     config = LoraConfig(
         r=LORA_RANK,
@@ -291,7 +293,12 @@ def _with_lora(body: Any, seed: int) -> Any:
         # peft 0.20 asks for an attribute that transformers 5 has renamed.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         torch.manual_seed(seed)
-        return get_peft_model(body, config)
+        adapted = get_peft_model(body, config)
+    for layer in adapted.modules():
+        if isinstance(layer, BaseTunerLayer):
+            # autocast chooses the precision; peft's own conversion beside it moves every input twice.
+            layer.cast_input_dtype_enabled = False
+    return adapted
 
 
 def _head_inputs(job: Job, rows: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Learning curves: what fewer labels would have given, and what more may give.
 
 Decisions: smaller training sets are nested in larger ones and tested on the same folds, so a curve's shape is not the
-luck of the draw; the steps shrink with the rows, as they would in a study that had only those.
+luck of the draw; the steps shrink with the rows, as they would in a study that had only those. Tuned candidates are
+drawn on a few folds, because their curve would cost more than the rest of the study.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from graft.studies.trials import TrialRunner
 
 SHARES = (0.25, 0.5)
 _LEAST_ROWS = 10
+_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class CurvePlan:
 
 def curve_plan(candidates: Sequence[Candidate], judgement: Judgement, splits: Splits, *, tuned: bool) -> CurvePlan:
     """The best frozen candidate, the best tuned one when ``tuned``, and the classical control."""
-    folds = tuple(fold for fold in splits.folds if fold.repeat == 0)
+    folds = tuple(fold for fold in splits.folds if fold.repeat == 0)[: _FOLDS if tuned else None]
     mean = {name: float(values.mean()) for name, values in judgement.scores.items()}
 
     def best(kinds: tuple[Kind, ...]) -> list[Candidate]:

@@ -107,16 +107,19 @@ def scored(bench: Workbench, rows: np.ndarray, scores: np.ndarray) -> Scored:
 
 
 def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
-    """A deterministic measure of what a candidate costs to train and to run, in parameter passes."""
+    """A deterministic measure of what a candidate costs to train and to run, in parameter passes.
+
+    A step goes forward and back through what it trains (three passes), and LoRA through everything besides; ``partial``
+    reads what lies below it from the cache. Embeddings are looked up, not multiplied.
+    """
     kind, source = candidate.strategy.kind, candidate.source
     steps = float(np.mean([one.steps for one in fits]))
     trained = float(np.mean([one.trainable for one in fits]))
-    body = float(source.parameters) if source is not None else 0.0
-    if kind is Kind.FROZEN:
-        return body * _ROWS_ASSUMED + trained
     if source is None:
         return trained
-    return body * _ROWS_ASSUMED * (1 + 0.01 * trained / body) + steps * (body + 2 * trained)
+    layers = float(source.parameters - source.vocabulary * source.dimension)
+    step = {Kind.FROZEN: 0.0, Kind.PARTIAL: 3 * trained, Kind.LORA: 2 * layers + 3 * trained}.get(kind, 3 * layers)
+    return layers * _ROWS_ASSUMED + trained + steps * step
 
 
 def verdict_of(

@@ -207,3 +207,13 @@ def test_class_weights_move_the_model_without_a_subclass():
         scores.append(logits_of(network, examples, EVERY))
     counts = [(one.argmax(1) == 0).sum() for one in scores]
     assert counts[1] > counts[0]
+
+
+def test_a_row_asked_for_twice_is_answered_twice():
+    job = job_for()
+    network, examples = network_of(job)
+    rows = np.array([5, 3, 5, 5])
+    found = logits_of(network, examples, rows)
+    assert np.array_equal(found[0], found[2])
+    assert np.array_equal(found[0], found[3])
+    assert np.abs(found).min() > 0

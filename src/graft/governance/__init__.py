@@ -1,0 +1,1 @@
+"""Assets, licences, lineage: every pretrained thing is a governed dependency."""
