@@ -38,7 +38,7 @@ from graft.scores.strategies import Kind, Strategy
 from graft.scores.training import Examples, Schedule, Stepper, TrainingLog, logits_of, train
 from graft.scores.workbench import Workbench
 
-START_PENALTY = 0.03
+START_PENALTY = 0.1
 REFIT_BELOW = 2000
 HELD_SHARE = 8
 LORA_RANK = 8
