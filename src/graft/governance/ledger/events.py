@@ -1,0 +1,129 @@
+"""An event, and the chain that holds events together.
+
+Decisions: the hash of an event covers every field of it and the hash of the event before, so nothing can be edited,
+removed, inserted or reordered without breaking the chain from there on. The chain has no key: somebody who rewrites
+*all* events from one on can compute new hashes. A ``Head`` noted elsewhere (in a bundle, a report, a commit) is what
+proves such a rewrite, or an older copy put back.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from graft.core.errors import InputError
+from graft.governance.records import Record
+
+GENESIS = "0" * 64
+"""The hash before the first event."""
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_KIND = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+class Event(Record):
+    """One thing that happened.
+
+    sequence: 1, 2, 3 ... time: of the writer's clock, UTC, ISO 8601. kind: what happened. subject: to what.
+    body: the facts, canonical JSON text of an object. previous: hash of the event before. hash: of this one.
+    """
+
+    sequence: int
+    time: str
+    kind: str
+    subject: str
+    body: str
+    previous: str
+    hash: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The body, parsed."""
+        parsed: dict[str, Any] = json.loads(self.body)
+        return parsed
+
+
+class Head(Record):
+    """How far a chain has come. count: events. hash: of the last one."""
+
+    count: int = 0
+    hash: str = GENESIS
+
+
+Row = Sequence[Any]
+"""The fields of an event as a database or a file holds them, in the order of ``Event``: not yet to be trusted."""
+
+
+def canonical(value: Any) -> str:
+    """JSON text of a value, the same for equal values. Raises ValueError for what JSON or UTF-8 cannot express.
+
+    >>> canonical({"b": 1, "a": ["é", None]})
+    '{"a":["é",null],"b":1}'
+    """
+    text = _CANONICAL(value)
+    text.encode("utf-8")
+    return text
+
+
+def digest(sequence: int, time: str, kind: str, subject: str, body: str, previous: str) -> str:
+    """SHA-256, in hexadecimal, of the canonical JSON list of an event's other fields.
+
+    >>> digest(1, "2026-01-01T00:00:00.000000Z", "noted", "x", "{}", GENESIS)[:16]
+    '572f58f58b403d93'
+    """
+    text = _CANONICAL([sequence, time, kind, subject, body, previous])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def next_event(head: Head, kind: str, subject: str, facts: Mapping[str, Any]) -> Event:
+    """The event that follows ``head``, now.
+
+    Raises InputError for a kind that is not lower-case words joined by hyphens, an empty subject, or facts that JSON
+    cannot express.
+    """
+    if _KIND.fullmatch(kind) is None:
+        raise InputError(f"{kind!r} is not a kind of event", needed="lower-case words joined by hyphens")
+    if not subject or "\0" in subject:
+        raise InputError(f"an event of kind {kind!r} about {subject!r}", needed="a subject: a text without NUL")
+    try:
+        body = canonical(dict(facts))
+        canonical(subject)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"the facts of an event {kind!r} cannot be written: {error}",
+            needed="text in Unicode, finite numbers, lists and objects with text keys",
+        ) from error
+    sequence, time = head.count + 1, utc_now()
+    own = digest(sequence, time, kind, subject, body, head.hash)
+    return Event(sequence=sequence, time=time, kind=kind, subject=subject, body=body, previous=head.hash, hash=own)
+
+
+def utc_now() -> str:
+    """The time in UTC, ISO 8601, with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def broken_links(row: Row, head: Head) -> list[str]:
+    """What is wrong with ``row`` as the event that follows ``head``; empty when nothing is."""
+    sequence, *texts = row
+    if type(sequence) is not int or not all(isinstance(text, str) for text in texts):
+        return ["a field is of another type than it was written with"]
+    found = []
+    if sequence != head.count + 1:
+        found.append(_out_of_place(sequence, head.count + 1))
+    time, kind, subject, body, previous, own = texts
+    if previous != head.hash:
+        before = f"event {head.count}" if head.count else "the beginning"
+        found.append(f"it does not follow {before}: the hash it names as its predecessor's is another")
+    if digest(sequence, time, kind, subject, body, previous) != own:
+        found.append("its content does not match its hash: it was edited or moved")
+    return found
+
+
+def _out_of_place(sequence: int, wanted: int) -> str:
+    if sequence < wanted:
+        return f"event {wanted} was expected in its place"
+    missing = f"event {wanted} is" if sequence == wanted + 1 else f"events {wanted} to {sequence - 1} are"
+    return f"{missing} missing before it"

@@ -1,0 +1,153 @@
+"""What the events of a ledger amount to: a fold, so everything known can be replayed from the events alone.
+
+Decisions: what is said about an asset later is merged into what is known (see ``merging``); a holdout is opened once
+per study, however often that study was interrupted; kinds of events that are not listed here belong to others and are
+passed over.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from graft.governance.ledger.events import Event, Head
+from graft.governance.ledger.faults import LedgerError
+from graft.governance.ledger.merging import merged
+from graft.governance.records import Asset, Decision, Edge, Record
+
+
+class Kind(StrEnum):
+    """What can happen."""
+
+    ASSET_ADDED = "asset-added"
+    ASSET_UPDATED = "asset-updated"
+    EDGE_RECORDED = "edge-recorded"
+    LICENCE_DECIDED = "licence-decided"
+    HOLDOUT_OPENED = "holdout-opened"
+    STUDY_STARTED = "study-started"
+    STUDY_FINISHED = "study-finished"
+
+
+class Opening(Record):
+    """A study that opened a holdout. at: when it did so first, UTC."""
+
+    study: str
+    at: str
+
+
+class HoldoutOpenings(Record):
+    """Who opened a holdout, in order."""
+
+    holdout: str
+    openings: tuple[Opening, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many distinct studies did."""
+        return len(self.openings)
+
+    @property
+    def studies(self) -> tuple[str, ...]:
+        """Their keys."""
+        return tuple(opening.study for opening in self.openings)
+
+
+class StudyRecord(Record):
+    """A study. finished: UTC, empty while it runs. bundle: digest of what it saved, empty without."""
+
+    key: str
+    started: str
+    finished: str = ""
+    verdict: str = ""
+    bundle: str = ""
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+@dataclass
+class State:
+    """All that is known after the event at ``head``. names: identities by every name an asset was ever given."""
+
+    head: Head = field(default_factory=Head)
+    assets: dict[str, Asset] = field(default_factory=dict)
+    names: dict[str, dict[str, None]] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    openings: dict[str, HoldoutOpenings] = field(default_factory=dict)
+    studies: dict[str, StudyRecord] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        """Fold one more event in. Raises LedgerError when this version cannot read it."""
+        take = _TAKE.get(event.kind)
+        if take is not None:
+            take(self, event)
+        self.head = Head(count=event.sequence, hash=event.hash)
+
+    def holdout(self, holdout: str) -> HoldoutOpenings:
+        """Who opened a holdout; nobody, if it was never heard of."""
+        return self.openings.get(holdout) or HoldoutOpenings(holdout=holdout)
+
+    def last_decision(self, asset: str) -> Decision | None:
+        """The decision about an asset, by identity, that counts."""
+        return next((decision for decision in reversed(self.decisions) if decision.asset == asset), None)
+
+
+def _asset(state: State, event: Event) -> None:
+    asset = _read(Asset, event).model_copy(update={"added": event.time})
+    old = state.assets.get(event.subject)
+    state.assets[event.subject] = asset if old is None else merged(old, asset)
+    state.names.setdefault(asset.name, {})[event.subject] = None
+
+
+def _edge(state: State, event: Event) -> None:
+    asset = state.assets.get(event.subject)
+    if asset is not None:
+        state.assets[event.subject] = merged(asset, asset.model_copy(update={"edges": (_read(Edge, event),)}))
+
+
+def _decision(state: State, event: Event) -> None:
+    state.decisions.append(_read(Decision, event).model_copy(update={"at": event.time}))
+
+
+def _opening(state: State, event: Event) -> None:
+    known = state.holdout(event.subject)
+    study = str(event.facts.get("study", ""))
+    if study not in known.studies:
+        opening = Opening(study=study, at=event.time)
+        state.openings[event.subject] = known.model_copy(update={"openings": (*known.openings, opening)})
+
+
+def _started(state: State, event: Event) -> None:
+    state.studies.setdefault(event.subject, StudyRecord(key=event.subject, started=event.time))
+
+
+def _finished(state: State, event: Event) -> None:
+    known = state.studies.get(event.subject) or StudyRecord(key=event.subject, started=event.time)
+    facts = {name: str(event.facts.get(name, "")) for name in ("verdict", "bundle")}
+    state.studies[event.subject] = known.model_copy(update={"finished": event.time, **facts})
+
+
+_TAKE: dict[str, Callable[[State, Event], None]] = {
+    Kind.ASSET_ADDED: _asset,
+    Kind.ASSET_UPDATED: _asset,
+    Kind.EDGE_RECORDED: _edge,
+    Kind.LICENCE_DECIDED: _decision,
+    Kind.HOLDOUT_OPENED: _opening,
+    Kind.STUDY_STARTED: _started,
+    Kind.STUDY_FINISHED: _finished,
+}
+
+
+def _read(record: type[AnyRecord], event: Event) -> AnyRecord:
+    try:
+        return record.model_validate_json(event.body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise LedgerError(
+            f"event {event.sequence} ({event.kind}) cannot be read: {where}: {first['msg']}",
+            needed="facts as this version of Graft writes them",
+            fix="pip install --upgrade graft-ml, if a newer version wrote it",
+        ) from error

@@ -1,0 +1,197 @@
+"""The registry: assets, decisions, descent, openings of holdouts and studies, as events of a ledger.
+
+Decisions: nothing is kept but events, and state is a fold over them; saying the same again makes no event; a check and
+the event that depends on it are one step, even when several processes write (when another wrote in between, the
+check is made again).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import RLock
+from typing import Any, Self
+
+from graft.core.errors import InputError
+from graft.governance.ledger.descent import refuse_circle
+from graft.governance.ledger.files import FileChanges, file_changes
+from graft.governance.ledger.lookup import find_asset
+from graft.governance.ledger.merging import merged
+from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyRecord
+from graft.governance.ledger.store import Ledger
+from graft.governance.records import Asset, AssetKind, Decision, Edge, Record
+
+__all__ = ["FileChanges", "HoldoutOpenings", "Opening", "Registry", "StudyRecord", "file_changes"]
+
+News = tuple[Kind, str, dict[str, Any]] | None
+"""An event to write: kind, subject and facts; None when it is known already."""
+
+
+class Registry:
+    """What a ledger says about assets, decisions and studies. One object serves many threads.
+
+    ledger: where the events are; a path, a database URL or None names one as ``Ledger`` does.
+
+    >>> import tempfile
+    >>> with Registry(Path(tempfile.mkdtemp()) / "ledger.sqlite") as registry:
+    ...     _ = registry.add_asset(Asset(kind="source", name="minilm", digest="53aa51"))
+    ...     registry.find("53aa").identity
+    'source:53aa51'
+    """
+
+    def __init__(self, ledger: Ledger | str | Path | None = None) -> None:
+        self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+        self._state = State()
+        self._lock = RLock()
+
+    def add_asset(self, asset: Asset) -> Asset:
+        """Add an asset, or what is now said about one known by its identity; the asset as it is recorded.
+
+        What is said is merged into what is known. Raises InputError for an asset that would descend from itself.
+        """
+
+        def news(state: State) -> News:
+            old = state.assets.get(asset.identity)
+            for edge in asset.edges:
+                refuse_circle(state.assets, asset.identity, edge.parent)
+            if old is not None and merged(old, asset) == old:
+                return None
+            return Kind.ASSET_UPDATED if old else Kind.ASSET_ADDED, asset.identity, _facts(asset, "added")
+
+        return self._say(news).assets[asset.identity]
+
+    def assets(self) -> tuple[Asset, ...]:
+        """All assets, in the order they were added."""
+        with self._lock:
+            return tuple(self._now().assets.values())
+
+    def find(self, named: str) -> Asset:
+        """The asset of that identity, name (``NAME`` or ``NAME@VERSION``, earlier names too) or beginning of a digest.
+
+        Raises InputError when none is meant, or several are.
+        """
+        with self._lock:
+            state = self._now()
+            return find_asset(state.assets, named, state.names)
+
+    def record_edge(self, asset: str, edge: Edge) -> Asset:
+        """Record that an asset, named as for ``find``, was made from ``edge.parent``; the asset as it is recorded.
+
+        Raises InputError for a parent that is not an identity, or when the asset would descend from itself.
+        """
+        child = self.find(asset).identity
+        kind, _, digest = edge.parent.partition(":")
+        if kind not in set(AssetKind) or not digest:
+            raise InputError(f"the parent {edge.parent!r} is no identity", needed="KIND:DIGEST, as in Asset.identity")
+
+        def news(state: State) -> News:
+            refuse_circle(state.assets, child, edge.parent)
+            known = edge in state.assets[child].edges
+            return None if known else (Kind.EDGE_RECORDED, child, _facts(edge))
+
+        return self._say(news).assets[child]
+
+    def decide(self, decision: Decision) -> Decision:
+        """Record a person's decision about an asset, named as for ``find``; the decision as it is recorded.
+
+        Raises InputError when the asset is unknown, or when it is not said which licence, why, or by whom.
+        """
+        for name in ("licence", "because", "by"):
+            if not getattr(decision, name).strip():
+                raise InputError(
+                    f"a decision about {decision.asset!r} without {name!r}", needed="a licence, a reason and a person"
+                )
+        asset = self.find(decision.asset).identity
+        facts = _facts(decision.model_copy(update={"asset": asset}), "at")
+
+        def news(state: State) -> News:
+            last = state.last_decision(asset)
+            known = last is not None and _facts(last, "at") == facts
+            return None if known else (Kind.LICENCE_DECIDED, asset, facts)
+
+        decided = self._say(news).last_decision(asset)
+        assert decided is not None
+        return decided
+
+    def decisions(self, asset: str | None = None) -> tuple[Decision, ...]:
+        """All decisions, or those about one asset, in order: the last about an asset counts."""
+        wanted = None if asset is None else self.find(asset).identity
+        with self._lock:
+            return tuple(found for found in self._now().decisions if wanted in (None, found.asset))
+
+    def open_holdout(self, holdout: str, study: str) -> HoldoutOpenings:
+        """Record that a study opens a holdout, both by their keys; all that opened it so far.
+
+        The same study counts once, however often it was interrupted and begun again.
+        """
+        if not study:
+            raise InputError(f"nobody opens the holdout {holdout!r}", needed="the key of a study")
+
+        def news(state: State) -> News:
+            known = study in state.holdout(holdout).studies
+            return None if known else (Kind.HOLDOUT_OPENED, holdout, {"study": study})
+
+        return self._say(news).holdout(holdout)
+
+    def holdout(self, holdout: str) -> HoldoutOpenings:
+        """Which studies opened a holdout; asking does not open it."""
+        with self._lock:
+            return self._now().holdout(holdout)
+
+    def start_study(self, key: str) -> StudyRecord:
+        """Record that a study starts. One that was interrupted and begins again is the same study."""
+        return self._say(lambda state: None if key in state.studies else (Kind.STUDY_STARTED, key, {})).studies[key]
+
+    def finish_study(self, key: str, *, verdict: str, bundle: str = "") -> StudyRecord:
+        """Record what a study found. verdict: its word. bundle: digest of what it saved.
+
+        Raises InputError for a study that never started.
+        """
+
+        def news(state: State) -> News:
+            known = state.studies.get(key)
+            if known is None:
+                raise InputError(f"the study {key!r} never started", needed="a study that is in the ledger")
+            same = known.finished and (known.verdict, known.bundle) == (verdict, bundle)
+            return None if same else (Kind.STUDY_FINISHED, key, {"verdict": verdict, "bundle": bundle})
+
+        return self._say(news).studies[key]
+
+    def studies(self) -> tuple[StudyRecord, ...]:
+        """All studies, in the order they started."""
+        with self._lock:
+            return tuple(self._now().studies.values())
+
+    def close(self) -> None:
+        """Close the ledger's connections; a later use opens new ones."""
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _now(self) -> State:
+        """The state after all events there are; only those that came since the last time are read."""
+        with self._lock:
+            for event in self.ledger.events(after=self._state.head):
+                self._state.take(event)
+            return self._state
+
+    def _say(self, news: Callable[[State], News]) -> State:
+        """Write what ``news`` makes of the state, unless it is known already; again if others wrote meanwhile."""
+        with self._lock:
+            while True:
+                state = self._now()
+                said = news(state)
+                if said is None:
+                    return state
+                kind, subject, facts = said
+                event = self.ledger.append_at(state.head, kind, subject, facts)
+                if event is not None:
+                    state.take(event)
+                    return state
+
+
+def _facts(record: Record, *without: str) -> dict[str, Any]:
+    """What a record states. What it leaves unsaid is left out, so an older version can read all it knows of."""
+    return record.model_dump(mode="json", exclude=set(without), exclude_defaults=True)
