@@ -90,6 +90,7 @@ class Asset(Record):
 
     digest: SHA-256 over the sorted list of its files' digests and paths. reference: how it was named when it was added
     (``minilm``, ``hf:org/name@revision``, ``path:DIR``). added: UTC time, ISO 8601, empty until it is in a ledger.
+    languages, tags, architectures: as its card and its configuration state them.
     """
 
     kind: AssetKind
@@ -105,6 +106,9 @@ class Asset(Record):
     edges: tuple[Edge, ...] = ()
     study: str = ""
     added: str = ""
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:

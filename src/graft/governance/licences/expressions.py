@@ -1,0 +1,153 @@
+"""Licence statements as people write them, read into terms: one licence, all of several, or any of several.
+
+Decisions: a name of the table is looked up as a whole first, so "GNU Lesser General Public License v3 or later" is a
+name and not a choice; else SPDX expressions are parsed (``license-expression``) and each part is looked up; an
+exception (``WITH``) keeps the licence's terms, since exceptions only ever permit more; a word nobody knows stays
+unknown and is never guessed, and it makes the whole statement prose: "MIT or GPL depending on the file" is no choice.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, lru_cache
+
+import license_expression as spdx  # type: ignore[import-untyped]
+
+from graft.governance.licences.table import Family, Licence, by_name, table
+from graft.governance.licences.words import normalise
+
+
+class Unknown(StrEnum):
+    """Why a statement names no licence of the table."""
+
+    WORD = "nobody knows this word"
+    UNRECORDED = "SPDX knows it, the table does not"
+    ELSEWHERE = "a licence without a name"
+    SILENT = "nothing is stated"
+    MISSING = "no statement at all"
+    ABSENT = "the asset is not in the ledger"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One licence as stated. Exactly one of licence (its identifier), family (its name) and unknown is set.
+
+    exception: what follows ``WITH``. common: the licence whose terms a family shares, if it does.
+    """
+
+    stated: str
+    licence: str = ""
+    family: str = ""
+    unknown: Unknown | None = None
+    common: str = ""
+    exception: str = ""
+
+    def __str__(self) -> str:
+        name = self.licence or self.stated or "no licence"
+        return f"{name} WITH {self.exception}" if self.exception else name
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Every part applies."""
+
+    parts: "tuple[Terms, ...]"
+
+    def __str__(self) -> str:
+        return " AND ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """The user may choose one part."""
+
+    parts: "tuple[Terms, ...]"
+
+    def __str__(self) -> str:
+        return " OR ".join(f"({part})" if isinstance(part, AllOf) else str(part) for part in self.parts)
+
+
+Terms = Leaf | AllOf | AnyOf
+_LONGEST = 2000  # characters of an expression; what is longer is a text
+_REFERENCE = re.compile(r"(DocumentRef-[\w.-]+:)?LicenseRef-[\w.-]+$")
+
+
+@lru_cache(maxsize=4096)
+def read_terms(stated: str, *, decided: bool = False) -> Terms:
+    """The terms a statement means. decided: a person said it, so "own" may be meant.
+
+    >>> str(read_terms("mit OR Apache License 2.0"))
+    'MIT OR Apache-2.0'
+    >>> read_terms("bsl-1.0").licence, read_terms("gpl").family
+    ('BSL-1.0', 'GNU General Public Licenses')
+    """
+    whole = _leaf(stated, decided=decided)
+    if whole.unknown is not Unknown.WORD or len(stated) > _LONGEST:
+        return whole
+    try:
+        parsed = spdx.Licensing().parse(stated, validate=False)
+    except (spdx.ExpressionError, spdx.ParseError):
+        return whole
+    if parsed is None:
+        return whole
+    terms = _terms(parsed, decided)
+    prose = any(leaf.unknown is Unknown.WORD and not _REFERENCE.match(leaf.stated) for leaf in leaves(terms))
+    return whole if prose else terms
+
+
+def leaves(terms: Terms) -> tuple[Leaf, ...]:
+    """Every licence that is named in terms, from left to right.
+
+    >>> [leaf.licence for leaf in leaves(read_terms("MIT AND (Apache-2.0 OR GPL-3.0)"))]
+    ['MIT', 'Apache-2.0', 'GPL-3.0-only']
+    """
+    if isinstance(terms, Leaf):
+        return (terms,)
+    return tuple(leaf for part in terms.parts for leaf in leaves(part))
+
+
+def canonical(terms: Terms) -> str:
+    """A text that is equal for statements that mean the same, whatever their order.
+
+    >>> canonical(read_terms("Apache-2.0 or MIT")) == canonical(read_terms("mit OR apache-2.0"))
+    True
+    """
+    if isinstance(terms, Leaf):
+        name = terms.licence or terms.family or f"?{normalise(terms.stated)}"
+        return f"{name} WITH {terms.exception.casefold()}" if terms.exception else name
+    parts = sorted({canonical(part) for part in terms.parts})
+    if len(parts) == 1:
+        return parts[0]
+    return "(" + (" AND " if isinstance(terms, AllOf) else " OR ").join(parts) + ")"
+
+
+def _leaf(stated: str, *, decided: bool) -> Leaf:
+    """A name of the table; unknown with the reason otherwise."""
+    name = normalise(stated)
+    found = by_name().get(name)
+    if isinstance(found, Licence) and (decided or not found.decided_only):
+        return Leaf(stated, licence=found.id)
+    if isinstance(found, Family):
+        return Leaf(stated, family=found.name, common=found.common)
+    if name in {normalise(word) for word in table().silent}:
+        return Leaf(stated, unknown=Unknown.SILENT)
+    if name in {normalise(word) for word in table().elsewhere}:
+        return Leaf(stated, unknown=Unknown.ELSEWHERE)
+    return Leaf(stated, unknown=Unknown.UNRECORDED if stated.strip().casefold() in _spdx_names() else Unknown.WORD)
+
+
+def _terms(parsed: spdx.Renderable, decided: bool) -> Terms:
+    """A parsed expression as terms, nested as it was written."""
+    if isinstance(parsed, spdx.LicenseWithExceptionSymbol):
+        base = _leaf(parsed.license_symbol.key, decided=decided)
+        return Leaf(base.stated, base.licence, base.family, base.unknown, base.common, parsed.exception_symbol.key)
+    if isinstance(parsed, spdx.LicenseSymbol):
+        return _leaf(parsed.key, decided=decided)
+    parts = tuple(_terms(part, decided) for part in parsed.args)
+    return AllOf(parts) if isinstance(parsed, spdx.AND) else AnyOf(parts)
+
+
+@cache
+def _spdx_names() -> frozenset[str]:
+    """Every identifier on the SPDX list, in lower case."""
+    return frozenset(key.casefold() for key in spdx.get_spdx_licensing().known_symbols)

@@ -1,0 +1,77 @@
+"""How assets descend from one another: a graph without circles, by identity.
+
+Decisions: an asset names its parents, so edges point from child to parent; the order in which assets or edges are
+given changes nothing; a circle is refused with its members named, because nothing descends from itself; a parent that
+is not among the assets is kept as a name and can be asked for (``unknown``).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
+
+from graft.core.errors import InputError
+from graft.governance.records import Asset, Edge
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Assets by identity. Make one with ``lineage_of``, which refuses circles."""
+
+    assets: Mapping[str, Asset]
+    edges: Mapping[str, tuple[Edge, ...]]
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Identities of parents that are not among the assets, sorted."""
+        named = {edge.parent for edges in self.edges.values() for edge in edges}
+        return tuple(sorted(named - self.assets.keys()))
+
+    def parents(self, identity: str) -> tuple[Edge, ...]:
+        """The edges of an asset in a fixed order, each once; none for an unknown parent."""
+        return self.edges.get(identity, ())
+
+    def label(self, identity: str) -> str:
+        """The name of an asset for a sentence; its identity when it is not known."""
+        asset = self.assets.get(identity)
+        return identity if asset is None else f"{asset.name} {asset.version}".strip()
+
+
+def lineage_of(assets: Iterable[Asset]) -> Lineage:
+    """The lineage of assets.
+
+    Raises InputError for a circle, naming its members, and for two different assets of one identity.
+    """
+    found: dict[str, Asset] = {}
+    for asset in assets:
+        identity = asset.identity
+        if found.setdefault(identity, asset) != asset:
+            raise InputError(
+                f"two different records have the identity {identity}: {found[identity].name!r} and {asset.name!r}",
+                needed="one record for each kind and digest",
+                fix="keep the later one",
+            )
+    edges = {identity: _ordered(asset.edges) for identity, asset in found.items()}
+    lineage = Lineage(MappingProxyType(found), MappingProxyType(edges))
+    _refuse_circles(lineage)
+    return lineage
+
+
+def _ordered(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Edges in a fixed order, those that say the same once: the order in which they were written means nothing."""
+    found = {(edge.relation, edge.parent): edge for edge in edges}
+    return tuple(found[key] for key in sorted(found))
+
+
+def _refuse_circles(lineage: Lineage) -> None:
+    children = {identity: [edge.parent for edge in lineage.parents(identity)] for identity in sorted(lineage.assets)}
+    try:
+        TopologicalSorter(children).prepare()
+    except CycleError as error:
+        # graphlib walks from parent to child; read backwards it says who was made from whom
+        members = " was made from ".join(lineage.label(identity) for identity in reversed(error.args[1]))
+        raise InputError(
+            f"the lineage runs in a circle: {members}",
+            needed="assets that descend from others, never from themselves",
+            fix="remove the edge that is wrong",
+        ) from None
