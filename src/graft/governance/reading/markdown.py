@@ -1,0 +1,94 @@
+"""Sections and tables of a card, as far as facts are read from them.
+
+Decisions: a small reader of ATX and underlined headings and of pipe tables, because nothing else is needed; code
+fences are left out; a cell keeps the words a person sees, without links, emphasis and HTML.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+_HEADING = re.compile(r"\s{0,3}#{1,6}[ \t]")
+_UNDERLINE = re.compile(r"\s{0,3}(=+|-{3,})\s*$")
+_RULE = frozenset("|:- \t")
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
+_MARKS = re.compile(r"<[^<>]{0,200}>|[*`]+|\\(?=[^\w\s])")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it, up to the next heading. lines: of its text, without code."""
+
+    title: str
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.lines)
+
+
+def sections(markdown: str) -> tuple[Section, ...]:
+    """The sections of a text in order; the first has no title.
+
+    >>> [(one.title, one.text) for one in sections("hello\\n## Use\\nas is\\nLicence\\n=======\\nMIT")]
+    [('', 'hello'), ('Use', 'as is'), ('Licence', 'MIT')]
+    """
+    found = [Section("")]
+    fence = ""
+    for line in markdown.splitlines():
+        mark = _FENCE.match(line)
+        if fence:
+            fence = "" if mark and mark[1].startswith(fence) else fence
+        elif mark:
+            fence = mark[1]
+        elif _HEADING.match(line):
+            found.append(Section(plain(line.strip().strip("#"))))
+        elif _UNDERLINE.match(line) and found[-1].lines and _is_title(found[-1].lines[-1]):
+            found.append(Section(plain(found[-1].lines.pop())))
+        else:
+            found[-1].lines.append(line)
+    return tuple(found)
+
+
+def tables(section: Section) -> Iterator[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+    """The pipe tables of a section: the cells of the head, and of every row.
+
+    >>> list(tables(Section("", ["| Set | Rows |", "|---|---|", "| [SNLI](x) pairs | 5 |"])))
+    [(('Set', 'Rows'), [('SNLI pairs', '5')])]
+    """
+    lines = iter(section.lines)
+    before = ""
+    for line in lines:
+        if "-" in line and "|" in before and _RULE.issuperset(line):
+            rows = []
+            for row in lines:
+                if "|" not in row:
+                    break
+                rows.append(_cells(row))
+            yield _cells(before), rows
+            before = ""
+        else:
+            before = line
+
+
+def plain(text: str) -> str:
+    """The words of a piece of Markdown.
+
+    >>> plain("**Total** of [S2ORC](https://x.org/a_(b)) Citation pairs")
+    'Total of S2ORC Citation pairs'
+    """
+    while (shorter := _LINK.sub(r"\1", text)) != text:
+        text = shorter
+    return " ".join(_MARKS.sub("", text).split())
+
+
+def _cells(row: str) -> tuple[str, ...]:
+    inner = re.sub(r"^\s*\||(?<!\\)\|\s*$", "", row)
+    return tuple(plain(cell) for cell in re.split(r"(?<!\\)\|", inner))
+
+
+def _is_title(line: str) -> bool:
+    """Whether a line with an underline below it can be a heading: no row of a table, no item of a list."""
+    return bool(line.strip()) and "|" not in line and not line.lstrip().startswith(("-", "*", ">"))

@@ -1,0 +1,70 @@
+"""Small text files beside weights and rows: cards, licences, configuration.
+
+Decision: what is said in a file that is too large to be one of these is not read; such a file is called by its name,
+never guessed at.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import InputError
+from graft.inputs.encoding import decode
+
+LARGEST = 1 << 19
+_CARD = re.compile(r"(?i)readme(?:\.(?:md|markdown|txt|rst))?$")
+_LICENCE = re.compile(
+    r"(?i)(?:un)?licen[cs]e(?:s)?(?:[._-].*)?$|copying(?:[._-].*)?$|notice(?:\.(?:md|txt))?$|terms(?:[._-].*)?$|eula.*$"
+)
+_NOT_TEXT = re.compile(r"(?i)\.(?:py|pyc|json|ya?ml|so|html?|pdf|png|svg|zip|gz|safetensors|bin)")
+
+
+def read_text(path: Path) -> str | None:
+    """The text of a small file; None when it is larger than half a megabyte, or no text.
+
+    Raises InputError when it cannot be read.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            return None
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}", needed="a file this user may read", fix="check its rights"
+        ) from error
+    try:
+        return decode(raw, name=path.name)[0]
+    except InputError:
+        # Bytes of two encodings are still mostly readable; a NUL means that this is no text.
+        return None if b"\0" in raw else raw.decode("utf-8", errors="replace")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a small JSON file; empty when it is missing or holds no object.
+
+    What is broken in a configuration is for the door that loads the weights to refuse; here it only states nothing.
+    """
+    text = read_text(path) if path.is_file() else None
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def cards(folder: Path) -> tuple[Path, ...]:
+    """The cards in a folder (README.md, README.txt), not in folders below it."""
+    return _named(folder, _CARD)
+
+
+def licence_files(folder: Path) -> tuple[Path, ...]:
+    """The licence files in a folder (LICENSE, COPYING, NOTICE and the like) and in a ``LICENSES`` folder in it."""
+    below = [place for name in ("LICENSES", "licenses") if (place := folder / name).is_dir()]
+    inside = (path for place in below for path in sorted(place.iterdir()) if path.is_file())
+    return (*_named(folder, _LICENCE), *(path for path in inside if not _NOT_TEXT.fullmatch(path.suffix)))
+
+
+def _named(folder: Path, names: re.Pattern[str]) -> tuple[Path, ...]:
+    found = (path for path in sorted(folder.iterdir()) if names.match(path.name) and path.is_file())
+    return tuple(path for path in found if not _NOT_TEXT.fullmatch(path.suffix))

@@ -1,0 +1,85 @@
+"""The licences that the files of a folder state: its licence files, and the licence sections of its cards.
+
+Decisions: every place that states a licence gives its own statement, also when they agree, because which place says
+what is the evidence; a section that neither names a licence nor only points somewhere states ``terms in prose``.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from graft.governance.reading.known_texts import find_passages
+from graft.governance.reading.licence_texts import FURTHER, licence_statements
+from graft.governance.reading.markdown import Section, sections
+from graft.governance.reading.naming import named_licences, stated_values
+from graft.governance.reading.small_files import cards, licence_files, read_text
+from graft.governance.reading.wording import words_of
+from graft.governance.records import LicenceStatement
+
+PROSE = "terms in prose"
+UNREAD = "terms that could not be read"
+_ABOUT = re.compile(r"(?i)\blicen[cs](?:e|es|ing)\b|\bterms (?:of use|and conditions|of service)\b|\bcopyright\b")
+_OTHERS = re.compile(r"(?i)\b(?:training|evaluation|related|benchmark)")
+_EMPTY = ("", "more information needed", "todo", "tbd", "na")
+_POINTS = re.compile(r"(?i)\b(?:see|refer|find|found|read|check|available)\b")
+_POINTER_WORDS = 40
+_LIMITS = re.compile(r"\b(?:academic|non commercial|noncommercial|nonprofit|research)\b")
+
+
+def stated_in_files(folder: Path, *, beside: str = "") -> tuple[LicenceStatement, ...]:
+    """What the licence files of a folder say. beside: the file they lie beside, when they are not part of the asset."""
+    found = []
+    for path in licence_files(folder):
+        where = _where(path.relative_to(folder).as_posix(), beside)
+        text = read_text(path)
+        if text is None:
+            found.append(LicenceStatement(stated=UNREAD, where=f"{where} (not read: too large, or no text)"))
+        elif not path.name.upper().startswith("NOTICE"):
+            found.extend(licence_statements(text, where))
+    return tuple(found)
+
+
+def stated_in_cards(folder: Path, *, beside: str = "", leaving_out: str = "") -> tuple[LicenceStatement, ...]:
+    """What the licence sections of cards say (README.txt and the like). leaving_out: a card that is read elsewhere."""
+    found: list[LicenceStatement] = []
+    for path in (card for card in cards(folder) if card.name != leaving_out):
+        text = read_text(path)
+        where = _where(path.name, beside)
+        if text is None:
+            found.append(LicenceStatement(stated=UNREAD, where=f"{where} (not read: too large, or no text)"))
+        else:
+            found.extend(stated_in_sections(text, where))
+    return tuple(found)
+
+
+def stated_in_sections(markdown: str, where: str) -> tuple[LicenceStatement, ...]:
+    """Licences named in sections about the licence, and in lines that begin with ``License:``.
+
+    >>> stated_in_sections("# X\\n## License\\nThe code is under the MIT License.", "README.md")
+    (LicenceStatement(stated='MIT', where='README.md (section: License)'),)
+    """
+    found: list[LicenceStatement] = []
+    for section in sections(markdown):
+        place = f"{where} (section: {section.title})" if section.title else f"{where} (its beginning)"
+        found += [LicenceStatement(stated=stated, where=place) for stated in _of_section(section)]
+    return tuple(dict.fromkeys(found))
+
+
+def _of_section(section: Section) -> Iterator[str]:
+    values = () if _OTHERS.search(section.title) else stated_values(section.text)
+    yield from values
+    words = words_of(section.text)
+    if not _ABOUT.search(section.title) or " ".join(words.words[:4]) in _EMPTY:
+        return
+    held = [passage.licence for passage in find_passages(words) if passage.licence]
+    named = dict.fromkeys((*held, *(one.licence for one in named_licences(section.text))))
+    yield from named
+    limited = _LIMITS.search(" ".join(words.words)) and not any("-NC" in licence for licence in named)
+    if named and not held and limited:
+        yield FURTHER
+    if not named and not values and not (len(words) <= _POINTER_WORDS and _POINTS.search(section.text)):
+        yield PROSE
+
+
+def _where(name: str, beside: str) -> str:
+    return f"{name} (beside {beside})" if beside else name
