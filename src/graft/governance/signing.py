@@ -1,0 +1,189 @@
+"""Signing a bundle with a key of one's own, and checking such a signature; both offline.
+
+Decisions: the maintained ``model-signing`` library does the cryptography (ECDSA over a digest of every file, manifest
+included, in the open format of the OpenSSF); what is signed must be what the manifest lists, so a damaged bundle cannot
+be signed by mistake. The signature lies beside the bundle (``BUNDLE.sig``), because a bundle refuses files its manifest
+does not list. A signature that leaves files out, or does not name its key, is not accepted. It says who had the key,
+not that the model is good.
+
+Keys are PEM files of the curves P-256, P-384 or P-521, as ``openssl ecparam -name prime256v1 -genkey`` makes them.
+"""
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from graft.core.errors import BundleError, InputError
+from graft.core.extras import require
+from graft.core.files import whole_file
+from graft.governance.records import Record
+from graft.governance.signature_file import Statement, read_statement
+from graft.governance.signature_keys import key_errors
+
+_MANIFEST = "manifest.json"
+_SHOWN = 6
+
+
+class Signature(Record):
+    """A signature that was made or checked.
+
+    path: its file. bundle: the folder. key: SHA-256 of the public key, in hexadecimal. files: how many it covers.
+    manifest: SHA-256 of the bundle's manifest.json.
+    """
+
+    path: str
+    bundle: str
+    key: str
+    files: int
+    manifest: str
+
+
+def signature_path(bundle: Path) -> Path:
+    """Where the signature of a bundle lies: beside it.
+
+    >>> signature_path(Path("models/tickets"))
+    PosixPath('models/tickets.sig')
+    """
+    return bundle.with_name(bundle.name + ".sig")
+
+
+def sign(
+    bundle: Path | str, private_key: Path | str, *, password: str = "", signature: Path | None = None
+) -> Signature:
+    """Sign every file of a bundle; the signature replaces an earlier one.
+
+    private_key: a PEM file. password: of an encrypted key. signature: where to write it (``BUNDLE.sig`` when None).
+    Raises InputError when the key cannot be used, BundleError when the bundle is not as its manifest says,
+    OutputError when the signature cannot be written, MissingExtra without the extra ``signing``.
+    """
+    folder = Path(bundle).resolve()
+    library = _library("signing")
+    target = _outside(signature or signature_path(folder), folder)
+    with key_errors(Path(private_key), password):
+        # The library hands the password on as it is, and its reader takes bytes.
+        signer = library.Config().use_elliptic_key_signer(
+            private_key=private_key, password=password.encode() if password else None
+        )
+    _check_listed(folder, _digests(folder))
+    with whole_file(target) as temporary:
+        signer.set_hashing_config(_hashing()).sign(folder, temporary)
+        statement = read_statement(temporary)
+    return _described(target, folder, statement)
+
+
+def verify_signature(bundle: Path | str, public_key: Path | str, *, signature: Path | None = None) -> Signature:
+    """Check that a bundle is, byte for byte, what the owner of a key signed.
+
+    public_key: a PEM file that was handed over apart from the bundle. signature: its file (``BUNDLE.sig`` when None).
+    Raises BundleError when there is no signature, it is damaged, of another key, or the bundle has changed;
+    InputError when the key cannot be used, MissingExtra without the extra ``signing``.
+    """
+    folder = Path(bundle).resolve()
+    library = _library("verifying")
+    path = signature or signature_path(folder)
+    with key_errors(Path(public_key), ""):
+        verifier = library.Config().use_elliptic_key_verifier(public_key=public_key)
+    have = _digests(folder)
+    statement = read_statement(path)
+    try:
+        verifier.set_hashing_config(_hashing()).verify(folder, path)
+    except Exception as error:  # the library and its parsers raise whatever a damaged signature makes them meet
+        if str(error).startswith("Signature mismatch"):
+            raise _changed(folder, statement, have) from error
+        if str(error).startswith("Key mismatch") or type(error).__name__ == "InvalidSignature":
+            raise BundleError(
+                f"the signature {path} was not made with the key of {public_key}",
+                needed="a signature by the owner of that key",
+                fix="check whose bundle this is; if the key is right, do not use the bundle",
+            ) from error
+        raise BundleError(
+            f"{path} is not a sound signature ({type(error).__name__})", needed="the file as it was written", fix=_FIX
+        ) from error
+    if statement.ignored:
+        raise BundleError(
+            f"the signature {path} leaves out {', '.join(statement.ignored[:_SHOWN])}",
+            needed="a signature over every file",
+            fix="ask for one that was made with Graft",
+        )
+    return _described(path, folder, statement)
+
+
+_FIX = "copy the bundle and its signature again from where they were written"
+
+
+def _library(part: str) -> ModuleType:
+    return require(f"model_signing.{part}", extra="signing", what="the library that signs bundles")
+
+
+def _hashing() -> Any:
+    """Every file by its SHA-256: no links, nothing left out."""
+    config = _library("hashing").Config().use_file_serialization(hashing_algorithm="sha256", allow_symlinks=False)
+    return config.set_ignored_paths(paths=(), ignore_git_paths=False)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a bundle. Raises BundleError when it is none, or holds links or special files."""
+    if not (folder / _MANIFEST).is_file():
+        raise BundleError(
+            f"{folder} is no bundle: it has no {_MANIFEST}",
+            needed="a folder that graft study wrote",
+            fix="check the path",
+        )
+    try:
+        found = _hashing().hash(folder)
+    except (ValueError, OSError) as error:
+        raise BundleError(f"{folder} cannot be read whole: {error}", needed="plain files", fix=_FIX) from error
+    return {each.identifier: each.digest.digest_hex for each in found.resource_descriptors()}
+
+
+def _check_listed(folder: Path, have: dict[str, str]) -> None:
+    """Raise BundleError unless the files are those the manifest lists."""
+    try:
+        files = json.loads((folder / _MANIFEST).read_bytes())["files"]
+        listed = {name: fact["sha256"] for name, fact in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BundleError(f"{folder / _MANIFEST} is no manifest", needed="the file as written", fix=_FIX) from error
+    listed[_MANIFEST] = have[_MANIFEST]
+    if listed != have:
+        raise BundleError(
+            f"{folder} is not what its manifest lists: {_difference(listed, have)}",
+            needed="the bundle as it was written",
+            fix="write it again, or copy it again, before signing it",
+        )
+
+
+def _changed(folder: Path, statement: Statement, have: dict[str, str]) -> BundleError:
+    return BundleError(
+        f"{folder} is not what was signed: {_difference(statement.files, have)}",
+        needed=f"the {len(statement.files)} files as they were signed",
+        fix=_FIX,
+    )
+
+
+def _difference(wanted: dict[str, str], have: dict[str, str]) -> str:
+    found = [f"{name!a} is missing" for name in sorted(set(wanted) - set(have))]
+    found += [f"{name!a} is extra" for name in sorted(set(have) - set(wanted))]
+    found += [f"{name!a} has changed" for name in sorted(set(have) & set(wanted)) if have[name] != wanted[name]]
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more
+
+
+def _outside(path: Path, folder: Path) -> Path:
+    if path.resolve().is_relative_to(folder):
+        raise InputError(
+            f"the signature {path} would lie inside the bundle",
+            needed="a place beside it: a bundle refuses files its manifest does not list",
+            fix=f"leave it to {signature_path(folder)}",
+        )
+    return path
+
+
+def _described(path: Path, folder: Path, statement: Statement) -> Signature:
+    return Signature(
+        path=str(path),
+        bundle=str(folder),
+        key=statement.key,
+        files=len(statement.files),
+        manifest=statement.files[_MANIFEST],
+    )
