@@ -150,7 +150,10 @@ def _study(effort: str) -> dict[str, object]:
         ]  # fmt: skip
         started = time.perf_counter()
         process = psutil.Popen(
-            command, env={**os.environ, "GRAFT_CACHE": f"{folder}/cache"}, stdout=subprocess.PIPE, text=True
+            command,
+            env={**os.environ, "GRAFT_CACHE": f"{folder}/cache", "GRAFT_LEDGER": f"{folder}/ledger"},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         peak = 0
         while process.poll() is None:

@@ -1,4 +1,4 @@
-"""Every test run has a cache of its own and one thread (small models gain nothing from more), and repeats itself.
+"""Every test run has its own cache and ledger, one thread (small models gain nothing from more), and repeats itself.
 
 Properties are tried on the same examples every time; ``HYPOTHESIS_PROFILE=explore`` looks for new ones.
 """
@@ -10,6 +10,7 @@ from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GRAFT_CACHE"] = tempfile.mkdtemp(prefix="graft-test-cache-")
+os.environ["GRAFT_LEDGER"] = os.path.join(os.environ["GRAFT_CACHE"], "ledger.sqlite")  # noqa: PTH118
 
 settings.register_profile("repeat", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)

@@ -23,6 +23,8 @@ from graft.core.progress import SILENT, Progress
 from graft.decisions.calibrators import Calibrator
 from graft.decisions.conformal import ConformalInterval
 from graft.decisions.policy import Policy
+from graft.governance.descent_file import NAME as DESCENT
+from graft.governance.descent_file import Descent
 from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
 from graft.representations.backbone import load_encoder
@@ -36,6 +38,7 @@ class BundleParts:
 
     calibrator, policy: None for regression. interval: None but for regression. training: the rows the model learnt
     from, with targets. sample: rows for stored predictions, the first 32 are used. evidence: the study record as JSON.
+    descent: what it was made from, asset by asset.
     """
 
     model: Model
@@ -47,6 +50,7 @@ class BundleParts:
     sample: Dataset
     evidence: str
     lineage: Lineage
+    descent: Descent | None = None
 
 
 def write_bundle(
@@ -77,6 +81,8 @@ def write_bundle(
         write_json(place / "evidence.json", evidence if keep_rows else without_texts(evidence, texts))
         write_json(place / "obligations.json", obligations(parts.lineage))
         write_json(place / "bom.json", bill_of_materials(parts.lineage, place / "model"))
+        if parts.descent is not None:
+            write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
         kept = write_reference(place, model, parts.training, keep_rows=keep_rows, cache=cache, progress=progress)
         terms = isinstance(model, ClassicalModel)
         card = model_card(parts.lineage, parts.contract, outcome_of(evidence), kept_rows=kept, vocabulary=terms)

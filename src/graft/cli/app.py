@@ -2,7 +2,7 @@
 
 import typer
 
-from graft.cli import assets, models, studies
+from graft.cli import assets, governance, models, studies
 
 app = typer.Typer(
     name="graft",
@@ -20,6 +20,8 @@ app.command("verify")(models.verify)
 app.command("embed")(models.embed)
 app.command("source")(assets.source)
 app.command("cache")(assets.cache)
+app.command("convert")(governance.convert)
+app.add_typer(governance.assets, name="assets")
 
 
 def _version(show: bool) -> None:

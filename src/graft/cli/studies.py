@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graft.governance.records import Use
+
 if TYPE_CHECKING:
     from graft.studies.running import StudyResult
 
@@ -82,6 +84,10 @@ def study(
     after: Annotated[
         Path | None, typer.Option(help="An earlier study on fewer labels; its holdout stays out.", rich_help_panel=_HOW)
     ] = None,
+    use: Annotated[
+        list[Use],
+        typer.Option(help="What the model is for; a source whose terms block it is refused.", rich_help_panel=_HOW),
+    ] = [],  # noqa: B006
     require: Annotated[
         Outcome | None, typer.Option(help="Exit with 3 unless this is the verdict.", rich_help_panel=_OUT)
     ] = None,
@@ -111,6 +117,7 @@ def study(
         "seed": seed,
         "cache_limit": parse_size(cache_limit),
         "keep_rows": not no_rows,
+        "uses": tuple(use),
     }
     columns = {
         "text": tuple(text),

@@ -23,7 +23,7 @@ class Caution:
 
 def cautions(record: StudyRecord) -> tuple[Caution, ...]:
     """Everything to mind about this study."""
-    return *_result(record), *_rows(record), *_sources(record)
+    return *_result(record), *_rows(record), *_sources(record), *_terms(record)
 
 
 def _result(record: StudyRecord) -> Iterator[Caution]:
@@ -70,3 +70,14 @@ def _sources(record: StudyRecord) -> Iterator[Caution]:
     for cue in record.plan.cues:
         if cue.warning:
             yield Caution(f"{cue.source} may not suit these rows: {cue.name} {cue_words(cue)} ({cue.meaning}).", "plan")
+
+
+def _terms(record: StudyRecord) -> Iterator[Caution]:
+    blocked = [one.use for one in record.terms.uses if one.outcome == "blocked"]
+    unsettled = [one.use for one in record.terms.uses if one.outcome == "unsettled"]
+    told = [
+        f"{outcome} ({', '.join(uses)})" for outcome, uses in (("blocked", blocked), ("unsettled", unsettled)) if uses
+    ]
+    if told:
+        text = f"By the licences of what the model was made from, some uses are {' or '.join(told)}."
+        yield Caution(text, "terms")

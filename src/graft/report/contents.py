@@ -14,6 +14,7 @@ TITLES: dict[str, str] = {
     "plan": "The plan",
     "tested": "How it was tested",
     "frozen": "What was reused",
+    "terms": "May we use it?",
     "change": "Since the last study",
     "repeat": "How to repeat it",
     "glossary": "How to read this",
@@ -29,5 +30,6 @@ def sections(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         "classes": not record.classes and not record.slices,
         "errors": not record.errors,
         "change": record.after is None,
+        "terms": not record.terms.uses,
     }
     return tuple((anchor, title) for anchor, title in TITLES.items() if not absent.get(anchor, False))

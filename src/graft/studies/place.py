@@ -1,17 +1,14 @@
 """The folder of a study: whose it is, and what an earlier run left in it.
 
-Decisions: the folder says which study it belongs to, so the same command resumes it and another one is refused before
-anything is lost; openings of a holdout are counted by the rows it holds, wherever the study that opens it is written.
+Decision: the folder says which study it belongs to, so the same command resumes it and another one is refused before
+anything is lost.
 """
 
 import json
 from pathlib import Path
 
-from filelock import FileLock
-
 from graft.core.errors import InputError, OutputError
 from graft.core.files import write_json
-from graft.core.settings import cache_directory
 from graft.studies.record import SCHEMA, StudyRecord
 
 _MARK = "study.key"
@@ -54,15 +51,3 @@ def read_study(path: Path) -> StudyRecord:
             fix="run the study again with this version",
         )
     return StudyRecord.model_validate(document)
-
-
-def count_opening(holdout: str, identity: str) -> int:
-    """Record that this study scored the holdout, and say how many studies have by now."""
-    file = cache_directory() / "holdouts" / f"{holdout}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_suffix(".lock")):
-        known: list[str] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-        if identity not in known:
-            known.append(identity)
-            write_json(file, known)
-        return known.index(identity) + 1

@@ -101,7 +101,7 @@ class HoldoutFacts(_Fact):
     """The locked holdout.
 
     score: of the model that ships; chosen_score, control_score: of the two that were compared. openings: how many
-    studies have scored it, this one included.
+    studies have scored it, this one included, and ``opened_by`` their keys.
     """
 
     rows: int
@@ -110,6 +110,7 @@ class HoldoutFacts(_Fact):
     control_score: Span | None
     difference: Span | None
     openings: int
+    opened_by: tuple[str, ...] = ()
 
 
 class LearningPoint(_Fact):
@@ -351,6 +352,41 @@ class CacheFacts(_Fact):
     computed: int
 
 
+class UseFacts(_Fact):
+    """May the shipped model be put to a use? outcome: ``allowed``, ``blocked`` or ``unsettled``.
+
+    asked: whether the study was asked to make sure. reasons: why not, or why it is open. unblock: what would settle it.
+    """
+
+    use: str
+    asked: bool
+    outcome: str
+    reasons: tuple[str, ...] = ()
+    unblock: tuple[str, ...] = ()
+
+
+class AssetFacts(_Fact):
+    """Something the shipped model was made from. licences: what was stated, and where. relation: how it was used."""
+
+    kind: str
+    name: str
+    digest: str
+    relation: str
+    licences: tuple[str, ...] = ()
+
+
+class TermsFacts(_Fact):
+    """What the terms of everything the shipped model was made from ask for. Not legal advice.
+
+    obligations: what has to be done when it is used or passed on. findings: what a person should know.
+    """
+
+    made_from: tuple[AssetFacts, ...] = ()
+    uses: tuple[UseFacts, ...] = ()
+    obligations: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
 class StudyRecord(_Fact):
     """A whole study. ``seconds`` and everything named seconds differ from run to run; nothing else does."""
 
@@ -377,4 +413,5 @@ class StudyRecord(_Fact):
     after: ChangeFacts | None
     environment: EnvironmentFacts
     cache: CacheFacts
+    terms: TermsFacts = TermsFacts()
     seconds: float

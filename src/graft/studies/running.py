@@ -15,14 +15,17 @@ from typing import Any
 from graft.bundle import Bundle, load_bundle
 from graft.core.digests import file_sha256
 from graft.core.errors import GateNotMet, InputError
+from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
+from graft.decisions.costs import CostTable
 from graft.inputs.reading import read_frame
 from graft.studies.deciding import read_costs
 from graft.studies.findings import optimism
-from graft.studies.place import claim, count_opening, read_study
+from graft.studies.governing import Governed, governed
+from graft.studies.place import claim, read_study
 from graft.studies.preparing import prepare
 from graft.studies.record import PlanFacts, StudyRecord
-from graft.studies.saving import save_study
+from graft.studies.saving import ToSave, save_study
 from graft.studies.settings import StudySettings
 from graft.studies.stages import Stages
 from graft.studies.writing import Findings, compose
@@ -86,12 +89,35 @@ def run_study(
         return done
     # A cost table that does not fit must stop the study before hours of training, not after.
     costs_table = read_costs(costs, prepared.rows.contract.labels, prepared.rows.contract.task)
-    stages = Stages(prepared, settings, out, progress)
+    with governed(prepared, source) as governance:
+        governance.gate(settings.uses)
+        stages = Stages(prepared, settings, out, progress)
+        findings, saved = _conduct(stages, governance, costs_table, earlier, started, on_plan)
+        record = compose(findings)
+        save_study(out, findings, record, saved, progress=progress)
+        governance.finish(out / "bundle", record.verdict.outcome)
+    write_text(out / "study.json", record.model_dump_json(indent=2) + "\n")
+    return StudyResult(record, out)
+
+
+def _conduct(
+    stages: Stages,
+    governance: Governed,
+    costs: CostTable | None,
+    earlier: StudyRecord | None,
+    started: float,
+    on_plan: Callable[[PlanFacts], None],
+) -> tuple[Findings, ToSave]:
+    """Everything between the rows and the record."""
+    prepared, settings = stages.prepared, stages.settings
     plan, candidates = stages.plan()
     on_plan(plan)
     gathered = stages.gather(candidates)
+    openings = governance.open_holdout(prepared.holdout)
     concluded = stages.conclude(candidates, gathered)
-    decided = stages.decide(gathered, concluded, costs_table)
+    decided = stages.decide(gathered, concluded, costs)
+    shipped = next(one for one in candidates if one.name == concluded.shipped)
+    descent = governance.descent(shipped.name, shipped.source, shipped.strategy, keeps_rows=settings.keep_rows)
     findings = Findings(
         prepared=prepared,
         settings=settings,
@@ -105,7 +131,8 @@ def run_study(
         final=concluded.final,
         holdout=concluded.holdout,
         raw=decided.raw,
-        openings=count_opening(prepared.holdout, prepared.identity),
+        openings=openings,
+        terms=governance.terms(descent, settings.uses),
         curves=gathered.curves,
         decisions=decided.facts,
         errors=decided.errors,
@@ -114,9 +141,7 @@ def run_study(
         predict_speed=decided.speed,
         seconds=time.perf_counter() - started,
     )
-    record = compose(findings)
-    save_study(out, findings, record, model=concluded.model, parts=decided.parts, progress=progress)
-    return StudyResult(record, out)
+    return findings, ToSave(concluded.model, decided.parts, descent)
 
 
 def _held_texts(after: Path) -> frozenset[bytes]:

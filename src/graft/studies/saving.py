@@ -1,17 +1,16 @@
-"""What a study leaves in its folder: the bundle, the rows it held out (as digests), and ``study.json`` last.
-
-``study.json`` is what makes a study finished, so it is written when everything else is there.
-"""
+"""What a study leaves in its folder beside ``study.json``: the bundle, and the rows it held out, as digests."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from graft.bundle import BundleParts, Lineage, write_bundle
-from graft.core.files import write_json, write_text
+from graft.core.files import write_json
 from graft.core.progress import Progress
 from graft.core.version import __version__
+from graft.governance.descent_file import Descent
 from graft.scores.models import Model
 from graft.studies.deciding import DecisionParts
 from graft.studies.record import StudyRecord
@@ -20,14 +19,22 @@ from graft.studies.writing import Findings
 _SAMPLE_ROWS = 16
 
 
-def save_study(
-    out: Path, findings: Findings, record: StudyRecord, *, model: Model, parts: DecisionParts, progress: Progress
-) -> None:
-    """Write the bundle of ``model``, the digests of the holdout and the record into ``out``."""
+@dataclass(frozen=True, eq=False)
+class ToSave:
+    """The shipped model, how it decides, and what it was made from."""
+
+    model: Model
+    decisions: DecisionParts
+    descent: Descent
+
+
+def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave, *, progress: Progress) -> None:
+    """Write the bundle and the digests of the holdout into ``out``."""
+    parts = saved.decisions
     prepared = findings.prepared
     holdout = prepared.rows.take(prepared.splits.holdout)
     bundle = BundleParts(
-        model=model,
+        model=saved.model,
         contract=prepared.rows.contract,
         calibrator=None if parts.calibration is None else parts.calibration.calibrator,
         policy=parts.policy,
@@ -36,11 +43,11 @@ def save_study(
         sample=holdout.take(np.arange(min(_SAMPLE_ROWS, len(holdout)))),
         evidence=record.model_dump_json(),
         lineage=_lineage(findings),
+        descent=saved.descent,
     )
     keep_rows = findings.settings.keep_rows
     write_bundle(out / "bundle", bundle, keep_rows=keep_rows, cache=findings.bench.cache, progress=progress)
     write_json(out / "holdout.json", sorted(digest.hex() for digest in holdout.text_digests))
-    write_text(out / "study.json", record.model_dump_json(indent=2) + "\n")
     shutil.rmtree(out / "models", ignore_errors=True)
 
 

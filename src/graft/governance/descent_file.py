@@ -1,0 +1,54 @@
+"""The file in a bundle that says what it was made from, so that its lineage travels with it.
+
+Decision: the bundle itself is not in the file, because its digest covers the file; only its edges are.
+"""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from graft.core.errors import BundleError
+from graft.governance.reading import asset_digest, digest_files
+from graft.governance.records import Asset, AssetKind, Edge, Record
+
+NAME = "assets.json"
+SCHEMA = "graft/assets/1"
+
+
+class Descent(Record):
+    """What a bundle was made from. edges: of the bundle. assets: everything it descends from. study: its key."""
+
+    schema_version: str = SCHEMA
+    name: str
+    study: str = ""
+    edges: tuple[Edge, ...] = ()
+    assets: tuple[Asset, ...] = ()
+
+
+def read_bundle(folder: Path) -> tuple[Asset, tuple[Asset, ...]]:
+    """A bundle as an asset, and the assets it descends from.
+
+    Raises BundleError when there is no bundle, or it does not say what it was made from.
+    """
+    file = folder / NAME
+    if not (folder / "manifest.json").is_file() or not file.is_file():
+        raise BundleError(
+            f"{folder} does not say what it was made from",
+            needed=f"a bundle with {NAME}, as `graft study` writes it",
+            fix="check the path, or run the study again with this version",
+        )
+    try:
+        descent = Descent.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise BundleError(f"{file} is damaged", needed=SCHEMA, fix="take the bundle from its source again") from error
+    files = digest_files(folder)
+    bundle = Asset(
+        kind=AssetKind.BUNDLE,
+        name=descent.name,
+        digest=asset_digest(files),
+        files=files,
+        reference=f"path:{folder}",
+        edges=descent.edges,
+        study=descent.study,
+    )
+    return bundle, descent.assets

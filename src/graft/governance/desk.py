@@ -1,0 +1,91 @@
+"""What a person asks of the registry: add, look at, ask about. One place for the command line and for Python.
+
+Decision: a bundle is asked about by its path or by its name; one the ledger does not know brings its own lineage along.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from graft.core.errors import InputError
+from graft.governance.adding import read_named, with_statements
+from graft.governance.answering import answer
+from graft.governance.descent_file import read_bundle
+from graft.governance.ledger.files import FileChanges, file_changes
+from graft.governance.lineage import Lineage, lineage_of
+from graft.governance.reading import digest_files
+from graft.governance.records import Answer, Asset, AssetKind, Use
+from graft.governance.registry import Registry
+
+
+def add(
+    registry: Registry,
+    named: str,
+    *,
+    kind: AssetKind | None = None,
+    name: str = "",
+    licence: str = "",
+    trained_on: Iterable[str] = (),
+    parents: Iterable[str] = (),
+) -> Asset:
+    """Read an asset where it lies and record it, with what a person states beside it; see ``with_statements``."""
+    first, *others = read_named(named, kind=kind)
+    for other in others:
+        registry.add_asset(other)
+    stated = with_statements(
+        first,
+        name=name,
+        licence=licence,
+        trained_on=trained_on,
+        parents=parents,
+        find=lambda wanted: known(registry, wanted),
+    )
+    return registry.add_asset(stated)
+
+
+def known(registry: Registry, named: str) -> Asset | None:
+    """The asset of that name in the ledger, or None."""
+    try:
+        return registry.find(named)
+    except InputError:
+        return None
+
+
+def look_up(registry: Registry, named: str) -> tuple[Asset, Lineage]:
+    """An asset, by its name or by the folder of a bundle, and the lineage it is in. Raises InputError for neither."""
+    recorded = {asset.identity: asset for asset in registry.assets()}
+    folder = Path(named)
+    if (folder / "manifest.json").is_file():
+        bundle, parents = read_bundle(folder)
+        for asset in (bundle, *parents):
+            recorded.setdefault(asset.identity, asset)
+        return recorded[bundle.identity], lineage_of(recorded.values())
+    found = registry.find(named)
+    return found, lineage_of(recorded.values())
+
+
+def may_we(registry: Registry, named: str, uses: Iterable[Use]) -> Answer:
+    """Whether an asset may be put to uses, under which obligations, and why."""
+    asset, lineage = look_up(registry, named)
+    return answer(lineage, asset.identity, uses=uses, decisions=registry.decisions())
+
+
+def changed_files(asset: Asset) -> FileChanges | None:
+    """Which files of an asset are not as they were recorded; None when it is not where it was."""
+    place = _place(asset)
+    if place is None:
+        return None
+    if place.is_dir():
+        return file_changes(asset, place)
+    recorded, found = {file.path: file.sha256 for file in asset.files}, digest_files(place)[0]
+    return FileChanges(
+        changed=(found.path,) if recorded.get(found.path, found.sha256) != found.sha256 else (),
+        missing=tuple(path for path in recorded if path != found.path),
+        new=() if found.path in recorded else (found.path,),
+    )
+
+
+def _place(asset: Asset) -> Path | None:
+    if asset.reference.startswith("path:"):
+        path = Path(asset.reference.removeprefix("path:")).expanduser()
+        return path if path.exists() else None
+    return None

@@ -1,0 +1,156 @@
+"""What a study owes to governance: nothing is used or saved unrecorded, and nothing blocked is used at all.
+
+Decisions: sources and rows are in the ledger before anything is trained, so a study that is refused or killed is
+recorded too; a use that is blocked stops the study, one that is unsettled is told and goes on.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import GateNotMet
+from graft.governance.adding import read_source
+from graft.governance.answering import answer
+from graft.governance.descent_file import Descent, read_bundle
+from graft.governance.lineage import Lineage, lineage_of
+from graft.governance.reading import read_data
+from graft.governance.records import Answer, Asset, AssetKind, Edge, Outcome, Relation, Use
+from graft.governance.registry import HoldoutOpenings, Registry
+from graft.representations.sources import Source
+from graft.scores.strategies import Kind, Strategy
+from graft.studies.preparing import Prepared
+from graft.studies.record import AssetFacts, TermsFacts, UseFacts
+
+
+class Governed:
+    """The ledger's view of one study. sources: assets by reference. data: the rows."""
+
+    def __init__(self, registry: Registry, prepared: Prepared, given: Any) -> None:
+        self._registry, self._study = registry, prepared.identity
+        registry.start_study(prepared.identity)
+        self.data = registry.add_asset(_rows(prepared, given))
+        self.sources = {
+            source.reference: registry.add_asset(
+                read_source(source.reference, source.directory, revision=source.revision)
+            )
+            for source in prepared.sources
+            if source.pretrained
+        }
+
+    def gate(self, uses: Iterable[Use]) -> dict[str, Answer]:
+        """The answers for every source.
+
+        Raises GateNotMet when a use of one is blocked, saying what would unblock it.
+        """
+        asked = tuple(uses)
+        if not asked:
+            return {}
+        lineage, decisions = self._lineage(), self._registry.decisions()
+        answers = {
+            reference: answer(lineage, asset.identity, uses=asked, decisions=decisions)
+            for reference, asset in self.sources.items()
+        }
+        blocked = {name: said for name, said in answers.items() if said.outcome is Outcome.BLOCKED}
+        if blocked:
+            reasons = [one for said in blocked.values() for one in said.reasons if one.outcome is Outcome.BLOCKED]
+            raise GateNotMet(
+                f"{', '.join(blocked)} may not be used as asked ({', '.join(asked)}): "
+                + " ".join(dict.fromkeys(one.text for one in reasons)),
+                needed="sources whose terms allow it",
+                fix=" ".join(dict.fromkeys(filter(None, (one.unblock for one in reasons)))) or "choose another source",
+            )
+        return answers
+
+    def open_holdout(self, holdout: str) -> HoldoutOpenings:
+        """Record that this study scores the holdout; who did so far."""
+        return self._registry.open_holdout(holdout, self._study)
+
+    def descent(self, name: str, source: Source | None, strategy: Strategy, *, keeps_rows: bool) -> Descent:
+        """What the shipped model was made from. keeps_rows: whether it stores vectors of training rows."""
+        edges = [Edge(relation=Relation.TRAINED_ON_DATA, parent=self.data.identity, study=self._study)]
+        used = self.sources.get(source.reference) if source is not None else None
+        if used is not None and strategy.kind is not Kind.SCRATCH:
+            relation = Relation.ADAPTER if strategy.kind is Kind.FROZEN else Relation.FINE_TUNED
+            edges.append(Edge(relation=relation, parent=used.identity, study=self._study))
+            if keeps_rows:
+                edges.append(Edge(relation=Relation.STORED_VECTORS, parent=self.data.identity, study=self._study))
+        assets = _ancestors(self._lineage(), (edge.parent for edge in edges))
+        return Descent(name=name, study=self._study, edges=tuple(edges), assets=assets)
+
+    def terms(self, descent: Descent, asked: Iterable[Use]) -> TermsFacts:
+        """What the terms of everything a bundle was made from ask for, use by use."""
+        bundle = Asset(kind=AssetKind.BUNDLE, name=descent.name, digest="to be written", edges=descent.edges)
+        lineage, decisions = lineage_of((bundle, *descent.assets)), self._registry.decisions()
+        wanted = set(asked)
+        answers = {use: answer(lineage, bundle.identity, uses=[use], decisions=decisions) for use in Use}
+        return TermsFacts(
+            made_from=tuple(_made_from(edge, lineage) for edge in descent.edges),
+            uses=tuple(_use_facts(use, said, asked=use in wanted) for use, said in answers.items()),
+            obligations=_texts(one.text for said in answers.values() for one in said.obligations),
+            findings=_texts(one.message for said in answers.values() for one in said.findings),
+        )
+
+    def finish(self, bundle: Path, verdict: str) -> None:
+        """Record the bundle and what the study found."""
+        saved, _ = read_bundle(bundle)
+        self._registry.add_asset(saved)
+        self._registry.finish_study(self._study, verdict=verdict, bundle=saved.digest)
+
+    def _lineage(self) -> Lineage:
+        return lineage_of(self._registry.assets())
+
+
+@contextmanager
+def governed(prepared: Prepared, given: Any) -> Iterator[Governed]:
+    """The ledger of this user or team, open for one study. given: what the rows were read from."""
+    with Registry() as registry:
+        yield Governed(registry, prepared, given)
+
+
+def _rows(prepared: Prepared, given: Any) -> Asset:
+    """The rows as an asset: their file when there is one."""
+    if isinstance(given, str | Path) and Path(given).is_file():
+        return read_data(Path(given))
+    digest = prepared.rows.fingerprint
+    return Asset(kind=AssetKind.DATA, name=prepared.table.name, digest=digest, reference="rows given in Python")
+
+
+def _made_from(edge: Edge, lineage: Lineage) -> AssetFacts:
+    asset = lineage.assets[edge.parent]
+    return AssetFacts(
+        kind=asset.kind.value,
+        name=lineage.label(edge.parent),
+        digest=asset.digest,
+        relation=edge.relation.value,
+        licences=tuple(f"{one.stated} ({one.where})" for one in asset.licences),
+    )
+
+
+def _use_facts(use: Use, said: Answer, *, asked: bool) -> UseFacts:
+    return UseFacts(
+        use=use.value,
+        asked=asked,
+        outcome=said.outcome.value,
+        reasons=_texts(one.text for one in said.reasons),
+        unblock=_texts(one.unblock for one in said.reasons if one.unblock),
+    )
+
+
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text once, in order."""
+    return tuple(dict.fromkeys(texts))
+
+
+def _ancestors(lineage: Lineage, identities: Iterable[str]) -> tuple[Asset, ...]:
+    """The known assets among some identities and all they descend from, in the order of their identities."""
+    found: set[str] = set()
+    waiting = list(identities)
+    while waiting:
+        identity = waiting.pop()
+        if identity not in found:
+            found.add(identity)
+            waiting += [edge.parent for edge in lineage.parents(identity)]
+    known = (lineage.assets[identity] for identity in sorted(found) if identity in lineage.assets)
+    # When an asset came into somebody's ledger says nothing about it, and would make every bundle another one.
+    return tuple(asset.model_copy(update={"added": ""}) for asset in known)
