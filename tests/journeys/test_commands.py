@@ -55,6 +55,7 @@ def killed_and_resumed(place, seconds: float, name: str) -> object:
     return facts(folder / name)
 
 
+@pytest.mark.slow
 def test_a_killed_study_continues_to_the_same_document(undisturbed):
     folder, reference, seconds, _ = undisturbed
     found = killed_and_resumed((folder, reference), 0.75 * seconds, "killed")
@@ -156,6 +157,7 @@ def test_predict_verify_and_report(undisturbed, tmp_path):
     assert (tmp_path / "r.html").read_bytes() == (folder / "whole" / "report.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_nothing_is_half_written(place, tmp_path):
     if (
         os.geteuid() != 0

@@ -104,6 +104,7 @@ def test_a_blocked_source_is_refused_before_training_and_a_decision_unblocks_it(
     )
 
 
+@pytest.mark.slow
 def test_each_study_that_scores_a_holdout_is_counted_once(tmp_path, ledger):
     reference = licensed(tmp_path / "tiny", "mit")
     found = []

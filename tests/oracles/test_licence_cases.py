@@ -168,6 +168,8 @@ CASES = [
     Case("an exception keeps the licence", it("GPL-3.0-only WITH GCC-exception-3.1"), REDISTRIBUTE, A,
          "source-code attribution", ("GPL-3.0-only", "sections 1 and 6")),
     Case("a family is no licence", it("openrail"), COMMERCIAL, U, "", ("openrail", "terms not known")),
+    Case("terms beside a licence that nobody has read", it("cc0-1.0", "further terms"), COMMERCIAL, U, "",
+         ("further terms", "terms not known")),
     Case("an unknown licence in a product", it("our community licence"), COMMERCIAL, B, "",
          ("our community licence", "terms not known")),
     Case("an unknown licence looked at inside", it("our community licence"), INTERNAL, U, "",

@@ -29,7 +29,7 @@ def parse_evidence(text: str) -> Any:
         return {}
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"the evidence is not JSON ({error})", needed="the study record as JSON") from error
 
 

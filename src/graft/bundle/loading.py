@@ -49,7 +49,7 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
             check_sample(place, model, contract)
     except GraftError:
         raise
-    except (ValueError, KeyError, TypeError, IndexError, OSError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, IndexError, OSError, json.JSONDecodeError) as error:
         raise BundleError(
             f"{place} does not hold what its manifest promises ({type(error).__name__}: {error})",
             needed="a bundle as Graft wrote it",

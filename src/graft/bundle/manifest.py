@@ -83,7 +83,7 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{path} has the schema {stated['schema']!r}", needed=SCHEMA, fix="use the Graft that wrote this bundle"
             )
         manifest = Manifest.model_validate(stated)
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         if isinstance(error, BundleError):
             raise
         raise _damaged(path) from error

@@ -127,25 +127,33 @@ def _gather(question: _Question, plan: _Plan, place: tuple[str, Reach], gathered
 
 def _findings(question: _Question, identity: str, plan: _Plan) -> Iterator[Finding]:
     """What to know about one asset: how its terms were settled, or what is wrong with them."""
-    name = question.lineage.label(identity)
-    decided = (question.settled.named.get(identity), question.settled.cleared.get(identity))
-    for decision in filter(None, decided):
-        who = decision.by or "somebody"
-        text = f"{name}: {who} decided {decision.licence!r}, because {decision.because}"
-        yield Finding(code="licence-decided", severity="note", asset=identity, message=text)
+    name, settled = question.lineage.label(identity), question.settled
+    named = settled.named.get(identity)
+    for decision in filter(None, (named, settled.cleared.get(identity))):
+        yield _decided(identity, name, decision)
     if plan.asset is None:
         text = f"{name} is named as a parent, but it is not in the ledger: nothing is known of its terms."
         yield Finding(
             code="lineage-unknown-parent", severity="warning", asset=identity, message=text, fix="add it to the ledger."
         )
-    elif decided[0] is None:
+        return
+    if named is None:
         yield from licence_findings(plan.asset)
-    if plan.asset is not None and plan.asset.training_data:
-        named = {data_set for data_set, _ in question.settled.sets_named(plan.asset)}
-        yield from training_findings(plan.asset, settled=question.settled.sets_cleared(plan.asset) | named)
+    if plan.asset.training_data:
+        behind = settled.behind(plan.asset)
+        for data_set, decision in behind:
+            yield _decided(identity, f"{name}, trained on {data_set}", decision)
+        told = settled.sets_cleared(plan.asset) | {data_set for data_set, _ in behind}
+        yield from training_findings(plan.asset, settled=told)
     if plan.stated != plan.terms:
         text = f"{name}: of {plan.stated} the answer takes {plan.terms}."
         yield Finding(code="licence-choice", severity="note", asset=identity, message=text)
+
+
+def _decided(identity: str, name: str, decision: Decision) -> Finding:
+    """The note that a person has decided."""
+    text = f"{name}: {decision.by or 'somebody'} decided {decision.licence!r}, because {decision.because}"
+    return Finding(code="licence-decided", severity="note", asset=identity, message=text)
 
 
 def _in_order(uses: Iterable[Use]) -> tuple[Use, ...]:

@@ -21,9 +21,13 @@ class Settled:
     named: dict[str, Decision]
     cleared: dict[str, Decision]
 
+    def behind(self, asset: Asset) -> tuple[tuple[str, Decision], ...]:
+        """(data set, decision) for every decision about a single data set behind an asset."""
+        return (*_behind(self.named, asset), *_behind(self.cleared, asset))
+
     def sets_named(self, asset: Asset) -> tuple[tuple[str, str], ...]:
-        """(data set, licence) for every decision about a data set behind an asset."""
-        return _behind(self.named, asset)
+        """(data set, licence) for the data sets behind an asset that were given a licence."""
+        return tuple((name, one.licence) for name, one in _behind(self.named, asset))
 
     def sets_cleared(self, asset: Asset) -> frozenset[str]:
         """The data sets behind an asset whose questions are answered: all of them when those of the asset are."""
@@ -50,13 +54,13 @@ def training_key(identity: str, data_set: str) -> str:
     return f"{identity}#{data_set}"
 
 
-def _behind(found: dict[str, Decision], asset: Asset) -> tuple[tuple[str, str], ...]:
-    """(data set, licence) for the decisions about data sets behind an asset, whatever name of the set they use."""
+def _behind(found: dict[str, Decision], asset: Asset) -> tuple[tuple[str, Decision], ...]:
+    """(data set, decision) for the data sets behind an asset, whatever name of the set a decision uses."""
     prefix = training_key(asset.identity, "")
     behind = []
     for key in sorted(found) if asset.training_data else ():
         if key.startswith(prefix):
             name = key.removeprefix(prefix)
             known = find_training_set(name)
-            behind.append((known.name if known else name, found[key].licence))
+            behind.append((known.name if known else name, found[key]))
     return tuple(behind)

@@ -153,7 +153,12 @@ def test_data_sets_behind_a_model_are_decided_one_by_one_or_with_the_model() -> 
     marco = decision(training_key("source:model", "ms_marco"), "permission")
     found = ask(model, uses=commercial, decisions=(marco,))
     assert [one.text.split(":")[0] for one in found.reasons] == ["model, trained on Reddit comments"]
-    assert not any("MS MARCO" in one.message for one in found.findings)
+    assert not any("MS MARCO" in one.message for one in found.findings if one.code != "licence-decided")
+    assert "model, trained on MS MARCO: Ada decided 'permission', because we asked" in [
+        one.message for one in found.findings
+    ]
+    reddit = decision(training_key("source:model", "reddit"), "permission")
+    assert ask(model, uses=commercial, decisions=(marco, reddit)).outcome is Outcome.ALLOWED
     reddit = decision(training_key("source:model", "Reddit comments"), "cleared")
     assert ask(model, uses=commercial, decisions=(marco, reddit)).outcome is Outcome.ALLOWED
     assert ask(model, uses=commercial, decisions=(decision("source:model", "cleared"),)).outcome is Outcome.ALLOWED

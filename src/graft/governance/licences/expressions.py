@@ -23,6 +23,7 @@ class Unknown(StrEnum):
     WORD = "nobody knows this word"
     UNRECORDED = "SPDX knows it, the table does not"
     ELSEWHERE = "a licence without a name"
+    BESIDES = "terms beside a licence"
     SILENT = "nothing is stated"
     MISSING = "no statement at all"
     ABSENT = "the asset is not in the ledger"
@@ -129,10 +130,8 @@ def _leaf(stated: str, *, decided: bool) -> Leaf:
         return Leaf(stated, licence=found.id)
     if isinstance(found, Family):
         return Leaf(stated, family=found.name, common=found.common)
-    if name in {normalise(word) for word in table().silent}:
-        return Leaf(stated, unknown=Unknown.SILENT)
-    if name in {normalise(word) for word in table().elsewhere}:
-        return Leaf(stated, unknown=Unknown.ELSEWHERE)
+    if name in _vague():
+        return Leaf(stated, unknown=_vague()[name])
     return Leaf(stated, unknown=Unknown.UNRECORDED if stated.strip().casefold() in _spdx_names() else Unknown.WORD)
 
 
@@ -145,6 +144,14 @@ def _terms(parsed: spdx.Renderable, decided: bool) -> Terms:
         return _leaf(parsed.key, decided=decided)
     parts = tuple(_terms(part, decided) for part in parsed.args)
     return AllOf(parts) if isinstance(parsed, spdx.AND) else AnyOf(parts)
+
+
+@cache
+def _vague() -> dict[str, Unknown]:
+    """Words that speak of licences without naming one."""
+    words = table()
+    lists = ((words.silent, Unknown.SILENT), (words.elsewhere, Unknown.ELSEWHERE), (words.besides, Unknown.BESIDES))
+    return {normalise(word): meaning for listed, meaning in lists for word in listed}
 
 
 @cache

@@ -5,7 +5,7 @@ which place states what, and what to do next.
 """
 
 from graft.governance.licences.effects import effects
-from graft.governance.licences.expressions import Leaf, leaves
+from graft.governance.licences.expressions import Leaf, Unknown, leaves
 from graft.governance.licences.reach import Reach
 from graft.governance.licences.statements import OWN_KINDS, Stated, what_counts
 from graft.governance.licences.table import licence, table
@@ -27,7 +27,8 @@ def licence_findings(asset: Asset) -> tuple[Finding, ...]:
     stated = what_counts(asset.licences)
     if not stated:
         return (_nothing_stated(asset),)
-    found = [_conflict(asset, stated)] if len(stated) > 1 else []
+    rival = tuple(one for one in stated if not _besides(one))
+    found = [_conflict(asset, rival)] if len(rival) > 1 else []
     for one in stated:
         for leaf in leaves(one.terms):
             found.extend(_about(asset, leaf, one.where))
@@ -96,6 +97,11 @@ def _conflict(asset: Asset, stated: tuple[Stated, ...]) -> Finding:
     return Finding(code="licence-conflict", severity="warning", asset=asset.identity, message=text, fix=_ASK)
 
 
+def _besides(one: Stated) -> bool:
+    """Whether a statement adds to a licence and does not rival it."""
+    return isinstance(one.terms, Leaf) and one.terms.unknown is Unknown.BESIDES
+
+
 def _about(asset: Asset, leaf: Leaf, where: tuple[str, ...]) -> list[Finding]:
     """Findings about one licence that is named."""
     found = []
@@ -112,7 +118,8 @@ def _about(asset: Asset, leaf: Leaf, where: tuple[str, ...]) -> list[Finding]:
         tell("licence-family", "warning", f"{text.rstrip('.')}: {', '.join(members)}.", fix)
     elif leaf.unknown is not None:
         text, fix = why_unread(leaf)
-        tell("licence-unknown", "error", text, fix)
+        beside = leaf.unknown is Unknown.BESIDES
+        tell("licence-further-terms" if beside else "licence-unknown", "warning" if beside else "error", text, fix)
     elif licence(leaf.licence).note:
         tell("licence-name", "note", licence(leaf.licence).note)
     if leaf.exception:

@@ -37,9 +37,11 @@ def asset_terms(asset: Asset) -> Terms:
     'MIT AND Apache-2.0'
     """
     stated = what_counts(asset.licences)
-    if stated:
+    beside = [isinstance(one.terms, Leaf) and one.terms.unknown is Unknown.BESIDES for one in stated]
+    if stated and not all(beside):
         return AllOf(tuple(one.terms for one in stated)) if len(stated) > 1 else stated[0].terms
-    return AllOf(()) if asset.kind in OWN_KINDS else Leaf("", unknown=Unknown.MISSING)
+    own = asset.kind in OWN_KINDS and not stated
+    return AllOf(()) if own else Leaf("", unknown=Unknown.MISSING)
 
 
 @lru_cache(maxsize=4096)

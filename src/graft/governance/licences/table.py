@@ -112,12 +112,16 @@ class Family(Record):
 
 
 class Table(Record):
-    """All of ``terms.yaml``. silent: words that state nothing; elsewhere: words that say "a licence without a name"."""
+    """All of ``terms.yaml``.
+
+    silent: words that state nothing. elsewhere: words that say "a licence without a name". besides: "more is asked".
+    """
 
     licences: tuple[Licence, ...]
     families: tuple[Family, ...]
     silent: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    besides: tuple[str, ...]
 
 
 @cache

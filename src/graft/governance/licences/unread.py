@@ -1,8 +1,8 @@
 """Terms nobody has read yet: a family, an unknown word, no statement at all.
 
 Decisions: an unknown licence blocks every use but internal evaluation, which it leaves unsettled, until a person
-decides; a family, an asset that is not in the ledger, and anything that is only used or learned from leave every use
-unsettled.
+decides; a family, terms beside a known licence, an asset that is not in the ledger, and anything that is only used or
+learned from leave every use unsettled.
 """
 
 from graft.governance.licences.bars import Barred, Effects
@@ -12,6 +12,7 @@ from graft.governance.licences.reach import Reach
 from graft.governance.records import Outcome, Use
 
 _LONGEST = 60
+_MILD = (Unknown.ABSENT, Unknown.BESIDES)
 
 
 def unread_terms(leaf: Leaf, reach: Reach, uses: tuple[Use, ...]) -> Effects:
@@ -22,7 +23,7 @@ def unread_terms(leaf: Leaf, reach: Reach, uses: tuple[Use, ...]) -> Effects:
     text, unblock = why_unread(leaf)
     barred = []
     for use in uses:
-        mild = leaf.family or leaf.unknown is Unknown.ABSENT or not direct or use is Use.INTERNAL
+        mild = leaf.family or leaf.unknown in _MILD or not direct or use is Use.INTERNAL
         outcome = Outcome.UNSETTLED if mild else Outcome.BLOCKED
         barred.append(Barred(outcome, use, quoted(leaf.stated), "terms not known", text, unblock, True))
     return Effects(tuple(barred))
@@ -37,6 +38,7 @@ def why_unread(leaf: Leaf) -> tuple[str, str]:
         Unknown.WORD: f"{stated} is no licence Graft knows.",
         Unknown.UNRECORDED: f"{stated} is on the SPDX list, but Graft holds no record of what it asks.",
         Unknown.ELSEWHERE: f"{stated} says that there are terms, but not which.",
+        Unknown.BESIDES: "there are terms beside the licence that nobody has read.",
         Unknown.SILENT: f"{stated} states no licence.",
         Unknown.MISSING: "no licence is stated anywhere.",
         Unknown.ABSENT: "it is not in the ledger, so its licence is not known.",

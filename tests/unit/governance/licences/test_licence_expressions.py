@@ -77,6 +77,8 @@ def test_a_family_is_not_a_licence(stated: str) -> None:
         ("other", Unknown.ELSEWHERE),
         ("License :: Other/Proprietary License", Unknown.ELSEWHERE),
         ("UNLICENSED", Unknown.ELSEWHERE),
+        ("terms that could not be read", Unknown.ELSEWHERE),
+        ("further terms", Unknown.BESIDES),
         ("unknown", Unknown.SILENT),
         ("none", Unknown.SILENT),
         ("", Unknown.SILENT),

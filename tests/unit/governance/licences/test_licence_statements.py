@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from graft.governance.licences import conflicts
+from graft.governance.licences.expressions import Unknown
 from graft.governance.licences.statements import asset_terms, what_counts
 from graft.governance.licences.training import find_training_set, learned_from
 from graft.governance.records import Asset, AssetKind, Finding, LicenceStatement, TrainingData
@@ -79,6 +80,15 @@ def test_what_is_unclear_is_told(stated: str, code: str, severity: str) -> None:
     assert found.message.startswith("model (README.md): ")
 
 
+def test_terms_beside_a_licence_are_no_rival_of_it_but_somebody_has_to_read_them() -> None:
+    (found,) = conflicts(
+        asset(("CC0-1.0", "LICENSE (its text)"), ("further terms", "LICENSE (also says: mind the seal)"))
+    )
+    assert (found.code, found.severity) == ("licence-further-terms", "warning")
+    assert "mind the seal" in found.message
+    assert asset_terms(asset(("further terms", "LICENSE (also says: x)"))).unknown is Unknown.MISSING
+
+
 def test_a_clear_licence_needs_no_finding() -> None:
     assert conflicts(asset(("apache-2.0", "README.md"))) == ()
 
@@ -132,11 +142,13 @@ def test_a_set_named_twice_is_one_set_and_keeps_what_the_card_states() -> None:
     assert one.checked
 
 
-def test_a_statement_nobody_can_read_leaves_a_set_unchecked() -> None:
-    (one,) = learned_from(
-        (TrainingData(name="x", where="card", licences=(LicenceStatement(stated="cc", where="card"),)),)
-    )
-    assert not one.checked
+@pytest.mark.parametrize(
+    ("stated", "checked"), [(("cc",), False), (("mit", "cc"), False), ((), False), (("mit",), True)]
+)
+def test_a_statement_nobody_can_read_leaves_a_set_unchecked(stated: tuple[str, ...], checked: bool) -> None:
+    said = tuple(LicenceStatement(stated=words, where="card") for words in stated)
+    (one,) = learned_from((TrainingData(name="x", where="card", licences=said),))
+    assert one.checked is checked
 
 
 def test_training_data_is_told_in_one_finding_per_kind() -> None:
