@@ -33,7 +33,6 @@ def ledger_events(events: int = 5000) -> dict[str, object]:
             "events_per_second_median_batch": _BATCH / batches[len(batches) // 2],
             "verify_seconds": checked,
             "sound": verified.sound and verified.events == events + 1,
-            "bytes_per_event": (Path(folder) / "ledger.sqlite").stat().st_size / events,
             "wanted": "at least 1,000 events a second",
         }
 
@@ -56,7 +55,9 @@ def registry_reading(assets: int = 10_000) -> dict[str, object]:
                 asset = Asset(
                     kind="source", name=f"model {number}", digest=f"{number:064x}", files=files, licences=licences
                 )
-                event = next_event(head, "asset-added", asset.identity, asset.model_dump(mode="json"))
+                event = next_event(
+                    head, "asset-added", asset.identity, asset.model_dump(mode="json", exclude_defaults=True)
+                )
                 add(connection, event)
                 head = Head(count=event.sequence, hash=event.hash)
         started = time.perf_counter()

@@ -293,6 +293,8 @@ def test_a_removed_event_is_found_and_named(ten, place):
 def test_removing_the_first_or_the_last_events_is_found(ten, place):
     spoil(place, "DELETE FROM ledger_event WHERE sequence > 8")
     assert told(ten) == ["the head counts 10 events: events 9 to 10 are missing at the end"]
+    with pytest.raises(LedgerError, match="its head and its last event disagree"):
+        list(ten.events())
     spoil(place, "DELETE FROM ledger_event WHERE sequence < 3")
     assert told(ten)[0] == "event 3: events 1 to 2 are missing before it"
     spoil(place, "DELETE FROM ledger_event")

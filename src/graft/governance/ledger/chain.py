@@ -27,7 +27,7 @@ class Walk:
     def step(self, row: Row) -> None:
         """Check the next row."""
         self.events += 1
-        wrong = broken_links(row, self.head)
+        wrong = broken_links(row, count=self.head.count, before=self.head.hash)
         sequence, own = row[0], row[-1]
         placed = type(sequence) is int
         self.problems += [Problem(what=what, sequence=sequence if placed else self.head.count + 1) for what in wrong]

@@ -38,6 +38,17 @@ class Event(Record):
     previous: str
     hash: str
 
+    @classmethod
+    def of(cls, row: "Row") -> "Event":
+        """The event in a row that was checked."""
+        sequence, time, kind, subject, body, previous, own = row
+        return cls(sequence=sequence, time=time, kind=kind, subject=subject, body=body, previous=previous, hash=own)
+
+    @property
+    def head(self) -> "Head":
+        """The head of the chain that ends here."""
+        return Head(count=self.sequence, hash=self.hash)
+
     @property
     def facts(self) -> dict[str, Any]:
         """The body, parsed."""
@@ -105,18 +116,21 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def broken_links(row: Row, head: Head) -> list[str]:
-    """What is wrong with ``row`` as the event that follows ``head``; empty when nothing is."""
+def broken_links(row: Row, *, count: int, before: str) -> list[str]:
+    """What is wrong with ``row`` as the event that follows; empty when nothing is.
+
+    count: of the events before it. before: hash of the last of them.
+    """
     sequence, *texts = row
     if type(sequence) is not int or not all(isinstance(text, str) for text in texts):
         return ["a field is of another type than it was written with"]
     found = []
-    if sequence != head.count + 1:
-        found.append(_out_of_place(sequence, head.count + 1))
+    if sequence != count + 1:
+        found.append(_out_of_place(sequence, count + 1))
     time, kind, subject, body, previous, own = texts
-    if previous != head.hash:
-        before = f"event {head.count}" if head.count else "the beginning"
-        found.append(f"it does not follow {before}: the hash it names as its predecessor's is another")
+    if previous != before:
+        last = f"event {count}" if count else "the beginning"
+        found.append(f"it does not follow {last}: the hash it names as its predecessor's is another")
     if digest(sequence, time, kind, subject, body, previous) != own:
         found.append("its content does not match its hash: it was edited or moved")
     return found

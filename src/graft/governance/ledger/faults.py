@@ -16,6 +16,10 @@ class LedgerError(InputError):
     """A ledger that is damaged, or of another chain than the one it should continue."""
 
 
+MALFORMED = (UnicodeDecodeError, MemoryError, OverflowError)
+"""What Python says of a file whose schema is no text, or that states a length beyond any memory."""
+
+
 def damaged(place: str, what: str) -> LedgerError:
     """The error for a ledger that cannot be trusted as it is."""
     return LedgerError(
@@ -74,6 +78,8 @@ def told(place: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise explained(error, place) from error
+    except MALFORMED as error:
+        raise damaged(place, f"it is malformed ({error})") from error
 
 
 def explained(error: DBAPIError, place: str) -> GraftError:

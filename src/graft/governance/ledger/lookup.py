@@ -45,7 +45,9 @@ def _several(named: str, found: list[Asset]) -> InputError:
 def _none(named: str, assets: int, names: Collection[str]) -> InputError:
     inside = [name for name in sorted(names) if len(named) > 1 and named.lower() in name.lower()]
     near = dict.fromkeys([*get_close_matches(named, names, n=_SHOWN, cutoff=0.6), *inside])
-    known = f"the ledger holds {assets:,} assets" if assets else "the ledger holds no assets yet"
+    known = (
+        f"the ledger holds {assets:,} asset{'s' if assets > 1 else ''}" if assets else "the ledger holds no assets yet"
+    )
     return InputError(
         f"no asset is called {named!r}",
         needed=f"a name, an identity or at least {_SHORTEST} characters of a digest; {known}",

@@ -69,21 +69,26 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass
 class State:
-    """All that is known after the event at ``head``. names: identities by every name an asset was ever given."""
+    """All that is known after the event ``last``. names: identities by every name an asset was ever given."""
 
-    head: Head = field(default_factory=Head)
+    last: Event | None = None
     assets: dict[str, Asset] = field(default_factory=dict)
     names: dict[str, dict[str, None]] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     openings: dict[str, HoldoutOpenings] = field(default_factory=dict)
     studies: dict[str, StudyRecord] = field(default_factory=dict)
 
+    @property
+    def head(self) -> Head:
+        """The head of the chain as far as it was folded."""
+        return self.last.head if self.last else Head()
+
     def take(self, event: Event) -> None:
         """Fold one more event in. Raises LedgerError when this version cannot read it."""
         take = _TAKE.get(event.kind)
         if take is not None:
             take(self, event)
-        self.head = Head(count=event.sequence, hash=event.hash)
+        self.last = event
 
     def holdout(self, holdout: str) -> HoldoutOpenings:
         """Who opened a holdout; nobody, if it was never heard of."""

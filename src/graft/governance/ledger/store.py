@@ -72,24 +72,27 @@ class Ledger:
         Raises LedgerError at the first event that does not continue the chain, at the end when the head says that more
         should follow, and at once when the chain does not contain ``after``.
         """
-        head = after or Head()
-        rows = self._batch(head.count)
-        if head.count and (not rows or (rows[0].sequence, rows[0].hash) != (head.count, head.hash)):
-            raise damaged(self.place, f"event {head.count}, which it held before, is gone or another")
-        rows = rows[1:] if head.count else rows
-        while rows:
+        count, before = (after.count, after.hash) if after else (0, GENESIS)
+        if count:
+            self._refuse_other(count, before)
+        while True:
+            rows = self._batch(count)
             for row in rows:
-                if wrong := broken_links(row, head):
+                if wrong := broken_links(row, count=count, before=before):
                     raise damaged(self.place, f"event {row.sequence}: {wrong[0]}")
-                event = Event(**row._mapping)
-                head = Head(count=event.sequence, hash=event.hash)
-                yield event
-            rows = self._batch(head.count + 1)
-            if not rows and self.head() != head:  # Others wrote in between, or the last events are gone.
-                rows = self._batch(head.count + 1)
+                count, before = row.sequence, row.hash
+                yield Event.of(row)
+            if not rows and self.head().count <= count:
+                return
 
-    def _batch(self, first: int) -> list[Any]:
-        statement = select(EVENT).where(EVENT.c.sequence >= first).order_by(EVENT.c.sequence).limit(_BATCH)
+    def _refuse_other(self, count: int, own: str) -> None:
+        statement = select(EVENT.c.hash).where(EVENT.c.sequence == count)
+        with told(self.place), self._opened().reader.connect() as connection:
+            if connection.execute(statement).scalar() != own:
+                raise damaged(self.place, f"event {count}, which it held before, is gone or another")
+
+    def _batch(self, after: int) -> list[Any]:
+        statement = select(EVENT).where(EVENT.c.sequence > after).order_by(EVENT.c.sequence).limit(_BATCH)
         with told(self.place), self._opened().reader.connect() as connection:
             return list(connection.execute(statement))
 

@@ -30,7 +30,7 @@ def export_events(ledger: Ledger, path: Path) -> Head:
         stream.write(_line({"count": head.count, "format": FORMAT, "hash": head.hash}))
         for event in islice(ledger.events(), head.count):
             stream.write(_line(event.model_dump()))
-            written = Head(count=event.sequence, hash=event.hash)
+            written = event.head
     if written != head:
         raise LedgerError(f"the ledger {ledger.place} ends before its head", needed="a sound ledger", fix="verify it")
     return head
@@ -60,7 +60,7 @@ def _add_missing(ledger: Ledger, events: Iterator[Event], name: str) -> int:
         head = current_head(connection, ledger.place)
         last = Head()
         for event in events:
-            last = Head(count=event.sequence, hash=event.hash)
+            last = event.head
             if event.sequence == head.count and last != head:
                 raise _other_chain(ledger, name, event.sequence)
             if event.sequence > head.count:
@@ -104,10 +104,11 @@ def read_export(stream: BinaryIO, name: str) -> Iterator[Event]:
         fields = _parsed(line, number, name)
         if set(fields) != set(_FIELDS):
             raise _changed(name, number, "it does not hold the fields of an event")
-        if wrong := broken_links([fields[field] for field in _FIELDS], head):
+        row = [fields[field] for field in _FIELDS]
+        if wrong := broken_links(row, count=head.count, before=head.hash):
             raise _changed(name, number, wrong[0])
-        event = Event(**fields)
-        head = Head(count=event.sequence, hash=event.hash)
+        event = Event.of(row)
+        head = event.head
         yield event
     if head != end:
         raise _changed(name, head.count + 1, f"it is the last one, and the first line counts {end.count:,} events")

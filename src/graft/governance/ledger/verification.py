@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from graft.governance.ledger import postgresql, sqlite_file
 from graft.governance.ledger.chain import Walk
 from graft.governance.ledger.events import Head
-from graft.governance.ledger.faults import LedgerError, explained
+from graft.governance.ledger.faults import MALFORMED, LedgerError, explained
 from graft.governance.ledger.migrations import MIGRATIONS
 from graft.governance.ledger.place import shown
 from graft.governance.ledger.problems import Problem, Verification
@@ -46,8 +46,8 @@ def _asked(question: Question, connection: Connection, place: str) -> list[Probl
         return question(connection)
     except DBAPIError as error:
         return _as_problem(error, place)
-    except MemoryError:
-        return [Problem(what="it states a length beyond any memory: it is malformed")]
+    except MALFORMED as error:
+        return [Problem(what=f"the ledger {place} is malformed: {error}")]
 
 
 def _as_problem(error: DBAPIError, place: str) -> list[Problem]:

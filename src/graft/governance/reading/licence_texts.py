@@ -19,16 +19,16 @@ OTHER = "other"
 FURTHER = "further terms"
 _NAME = 4
 _SHORT = 120
-_FEW = 15
+_FEW = 12
 _SHOWN = 12
 _HOLDER = re.compile(r"(?im)(?:\bcopyright\b|©|\(c\)).*$")
 _POINTERS = re.compile(r"(?i)all rights reserved\.?|SPDX-License-Identifier:.*|\blicen[cs]e (?:file|text)\b")
 # Every repetition has a limit: a file made to be slow to match must not be.
 _TITLE = re.compile(
-    r"(?im)^(?:[^\w\n]|_){0,99}(?:the\s{1,9})?"
-    r"(?:(?:[\w.+-]{1,40}\s{1,9}){0,5}?licen[cs]e(?:\s{1,9}agreement)?|expat|creative commons legal code|"
-    r"(?:creative commons\s{1,9})?(?:attribution|cc0)[\w -]{0,60}\d\.\d[\w ]{0,40})\b[\W_]{0,99}"
-    r"(?:\(\w[\w. -]{0,20}\)|version\s{1,9}[\d.]{1,9})?[\W_]{0,99}(?:$|(?=copyright|©))"
+    r"(?im)^(?:[^\w\n]|_){0,99}(?:the[ \t]{1,9})?"
+    r"(?:(?:[\w.+-]{1,40}[ \t]{1,9}){0,5}?licen[cs]e(?:[ \t]{1,9}agreement)?|expat|creative commons legal code|"
+    r"(?:creative commons[ \t]{1,9})?(?:attribution|cc0)[\w -]{0,60}\d\.\d[\w ]{0,40})\b[^\w\n]{0,99}"
+    r"(?:\(\w[\w. -]{0,20}\)|version[ \t]{1,9}[\d.]{1,9})?[^\w\n]{0,99}(?:$|(?=copyright|©))"
 )
 _SENTENCE = re.compile(r"(?<=[.;])\s+|(?<=:)\s*\n|\n\s*\n|\n(?=\w+:)")
 
@@ -92,8 +92,9 @@ def _uncovered(words: Words, passages: Sequence[Passage], licences: set[str]) ->
 
 
 def _strip_titles(part: str) -> str:
-    """A part without its titles, and without copyright lines that set no condition."""
-    part = _TITLE.sub("", _POINTERS.sub("", part))
+    """A part without titles and copyright lines, where those set no condition."""
+    part = _POINTERS.sub("", part)
+    part = _TITLE.sub(lambda match: match[0] if limits(words_of(match[0]).words) else "", part)
     return _HOLDER.sub(lambda match: match[0] if sets_condition(words_of(match[0]).words) else "", part).strip()
 
 
