@@ -1,12 +1,12 @@
 """``python -m bench [name ...]``: run measurements and print one JSON line each.
 
-Names: import, frozen, full, study, quick. The real rows lie beside the project, in ``../shared/data``.
+Names: import, frozen, full, quick, study, ledger, assets. The real rows lie beside the project, in ``../shared/data``.
 """
 
 import json
 import sys
 
-from bench import measure
+from bench import ledger, measure
 
 ALL = {
     "import": measure.import_time,
@@ -14,6 +14,8 @@ ALL = {
     "full": measure.full_steps,
     "quick": measure.quick_study,
     "study": measure.standard_study,
+    "ledger": ledger.ledger_events,
+    "assets": ledger.registry_reading,
 }
 
 
