@@ -35,7 +35,7 @@ demo: $(READY) ## study the demo tickets: does the pretrained model help?
 
 test: $(READY) ## the everyday tests
 	@echo "test: everything not marked slow"
-	@$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(READY) ## only the tests marked slow
 	@echo "test: only what is marked slow"
