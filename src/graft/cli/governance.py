@@ -99,7 +99,7 @@ def verify(named: Annotated[str | None, typer.Argument(help="An asset; everythin
     for asset in found:
         changes = changed_files(asset)
         if changes is None:
-            typer.echo(f"{asset.name}: not checked, its files are not at {asset.reference}")
+            typer.echo(f"{asset.name}: not checked, no files at {asset.reference}")
         elif changes.same:
             typer.echo(f"{asset.name}: {len(asset.files)} files are as they were recorded")
         else:

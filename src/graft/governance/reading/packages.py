@@ -25,12 +25,7 @@ def read_package(name: str, *, reference: str = "", directory: Path | None = Non
     the model's folder; by default the only folder of the distribution that holds weights and a config.json. Raises
     SourceError when it is not installed or holds no such folder.
     """
-    try:
-        found = distribution(name)
-    except PackageNotFoundError as error:
-        raise SourceError(
-            f"the package {name!r} is not installed", needed="an installed package", fix=f"pip install {name}"
-        ) from error
+    found = _installed(name)
     asset = read_model(directory or _model_folder(found, name), reference=reference, name=name)
     metadata = found.metadata
     return asset.model_copy(
@@ -41,6 +36,11 @@ def read_package(name: str, *, reference: str = "", directory: Path | None = Non
             "licences": unique((*package_licences(found), *asset.licences)),
         }
     )
+
+
+def package_folder(name: str) -> Path:
+    """The folder of the model inside an installed distribution. Raises SourceError as ``read_package`` does."""
+    return _model_folder(_installed(name), name)
 
 
 def package_licences(found: Distribution) -> tuple[LicenceStatement, ...]:
@@ -65,6 +65,15 @@ def package_licences(found: Distribution) -> tuple[LicenceStatement, ...]:
     described = found.metadata.get_payload()  # type: ignore[attr-defined]
     statements += stated_in_sections(described if isinstance(described, str) else "", f"description of {package}")
     return unique(tuple(statements))
+
+
+def _installed(name: str) -> Distribution:
+    try:
+        return distribution(name)
+    except PackageNotFoundError as error:
+        raise SourceError(
+            f"the package {name!r} is not installed", needed="an installed package", fix=f"pip install {name}"
+        ) from error
 
 
 def _of_files(found: Distribution, package: str) -> list[LicenceStatement]:
