@@ -7,6 +7,8 @@
     │   │   └── WeightsMismatch             weights that are not the pinned ones
     │   ├── SpaceMismatch                   vectors of two embedding spaces compared
     │   ├── BundleError                     a saved model that does not verify
+    │   ├── TableError                      an embedding table or index that cannot be used
+    │   ├── LedgerError                     a ledger that is damaged, or of another chain
     │   └── OutputError                     a place that cannot be written
     ├── MissingExtra (ImportError)  exit 2  an optional dependency that is not installed
     ├── Diverged                    exit 2  training that left the numbers
@@ -66,6 +68,14 @@ class SpaceMismatch(InputError):
 
 class BundleError(InputError):
     """A saved model that does not verify."""
+
+
+class TableError(InputError):
+    """An embedding table or its index that cannot be used, or rows it cannot take."""
+
+
+class LedgerError(InputError):
+    """A ledger that is damaged, or of another chain than the one it should continue."""
 
 
 class OutputError(InputError, OSError):

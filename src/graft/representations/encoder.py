@@ -66,7 +66,7 @@ class Encoder:
         positions = np.zeros(len(unique), np.int64)
         positions[inverse[::-1]] = np.arange(len(texts))[::-1]
         distinct = [texts[position] for position in positions.tolist()]
-        space = key({"space": self.space.fingerprint, "layer": layer})
+        space = key({"space": self.space.computation, "layer": layer})
         ragged, computed = self._through_cache(space, unique, distinct, layer, progress)
         return ragged.take(inverse), EncodeReport(len(texts), len(unique), computed)
 

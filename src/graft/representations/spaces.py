@@ -1,20 +1,26 @@
 """The identity of an embedding space.
 
-Decision: two vectors may be compared only when everything that shaped them is the same, and equal dimension is not
+Decisions: two vectors may be compared only when everything that shaped them is the same, and equal dimension is not
 enough; the fingerprint is therefore of the weights, the architecture, the layer, the pooling, the preprocessing, the
-dimension and the normalisation.
+dimension and the normalisation. Vectors computed in bfloat16 and in float32 are of one space, because they differ by
+rounding alone (cosine above 0.999), and a table must be usable on the next machine; weights rounded to eight bits are
+other weights, and make a space of their own.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from graft.core.digests import key
 from graft.core.errors import SpaceMismatch
 from graft.representations.sources import Source
 
+_ROUNDED_ALIKE = ("float32", "bfloat16", "float16")
+
 
 @dataclass(frozen=True)
 class Space:
-    """What shaped the vectors of a space."""
+    """What shaped the vectors of a space. precision: the number type they were computed in."""
 
     weights: str
     architecture: str
@@ -27,19 +33,28 @@ class Space:
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits that name the space."""
+        """32 hexadecimal digits that name the space, whichever floating-point type was computed in."""
+        return key(self._identity())
+
+    @property
+    def computation(self) -> str:
+        """32 hexadecimal digits that name the numbers to the last bit: the space and the number type."""
         return key(asdict(self))
 
     def require_same(self, other: "Space") -> None:
         """Raise SpaceMismatch unless ``other`` is this space."""
-        if self.fingerprint != other.fingerprint:
-            mine, theirs = asdict(self), asdict(other)
+        mine, theirs = self._identity(), other._identity()
+        if mine != theirs:
             differing = [name for name in mine if mine[name] != theirs[name]]
             raise SpaceMismatch(
                 f"vectors of two embedding spaces: they differ in {', '.join(differing)}",
                 needed="vectors of one space",
                 fix="embed both sides with the same source",
             )
+
+    def _identity(self) -> dict[str, Any]:
+        numbers = "floating point" if self.precision in _ROUNDED_ALIKE else self.precision
+        return {**asdict(self), "precision": numbers}
 
 
 def pooled_space(source: Source, precision: str) -> Space:
@@ -54,3 +69,29 @@ def pooled_space(source: Source, precision: str) -> Space:
         source.normalise,
         precision,
     )
+
+
+def given_space(name: str, dimension: int, *, normalise: bool = False) -> Space:
+    """The space of vectors that were made elsewhere. name: what made them, version included, as its owner says.
+
+    >>> given_space("our-ranker v3", 64).fingerprint == given_space("our-ranker v4", 64).fingerprint
+    False
+    """
+    return Space(f"given:{name}", "", 0, "", "", dimension, normalise, "float32")
+
+
+def fitted_space(method: str, learnt: str, dimension: int, *, settings: str = "", normalise: bool = False) -> Space:
+    """The space of vectors learnt here. method: its name. learnt: digest of what was learnt. settings: their digest."""
+    return Space(learnt, method, 0, "", settings, dimension, normalise, "float32")
+
+
+def read_space(stated: Mapping[str, Any]) -> Space:
+    """A space from the dictionary ``dataclasses.asdict`` makes of it. Raises SpaceMismatch for anything else."""
+    names = {field.name for field in fields(Space)}
+    if set(stated) != names:
+        raise SpaceMismatch(
+            f"a space described by {', '.join(sorted(map(str, stated))) or 'nothing'}",
+            needed=f"a space described by {', '.join(sorted(names))}",
+            fix="open it with the version of Graft that wrote it",
+        )
+    return Space(**stated)

@@ -1,7 +1,7 @@
 """The ledger: what happened to assets, append-only and hash-chained."""
 
+from graft.core.errors import LedgerError
 from graft.governance.ledger.events import Event, Head
-from graft.governance.ledger.faults import LedgerError
 from graft.governance.ledger.place import ledger_url
 from graft.governance.ledger.problems import Problem, Verification
 from graft.governance.ledger.store import Ledger

@@ -9,12 +9,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from graft.core.errors import GraftError, InputError, OutputError
-
-
-class LedgerError(InputError):
-    """A ledger that is damaged, or of another chain than the one it should continue."""
-
+from graft.core.errors import GraftError, InputError, LedgerError, OutputError
 
 MALFORMED = (UnicodeDecodeError, MemoryError, OverflowError)
 """What Python says of a file whose schema is no text, or that states a length beyond any memory."""

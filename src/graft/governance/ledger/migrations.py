@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.sql.functions import max as largest
 
-from graft.core.errors import InputError
+from graft.core.errors import InputError, LedgerError
 from graft.governance.ledger import guards
 from graft.governance.ledger.events import GENESIS
-from graft.governance.ledger.faults import LedgerError
 from graft.governance.ledger.tables import SCHEMA
 
 APPLICATION_ID = 0x47524654

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from graft.core.errors import LedgerError
 from graft.governance.ledger.events import Event, Head
-from graft.governance.ledger.faults import LedgerError
 from graft.governance.ledger.merging import merged
 from graft.governance.records import Asset, Decision, Edge, Record
 

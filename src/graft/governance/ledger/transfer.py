@@ -10,10 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from graft.core.errors import InputError
+from graft.core.errors import InputError, LedgerError
 from graft.core.files import whole_file
 from graft.governance.ledger.events import Event, Head, broken_links, canonical
-from graft.governance.ledger.faults import LedgerError
 from graft.governance.ledger.store import Ledger, add, current_head
 
 FORMAT = "graft-ledger-1"

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import URL, Connection, select
 from sqlalchemy.exc import DBAPIError
 
+from graft.core.errors import LedgerError
 from graft.governance.ledger import postgresql, sqlite_file
 from graft.governance.ledger.chain import Walk
 from graft.governance.ledger.events import Head
-from graft.governance.ledger.faults import MALFORMED, LedgerError, explained
+from graft.governance.ledger.faults import MALFORMED, explained
 from graft.governance.ledger.migrations import MIGRATIONS
 from graft.governance.ledger.place import shown
 from graft.governance.ledger.problems import Problem, Verification

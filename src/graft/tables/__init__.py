@@ -1,0 +1,1 @@
+"""Where vectors live: versioned tables, their indexes, migration between spaces, erasure."""
