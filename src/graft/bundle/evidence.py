@@ -35,17 +35,18 @@ def parse_evidence(text: str) -> Any:
 
 def outcome_of(record: Any) -> Outcome:
     """What a record says."""
-    score, rows = _at(record, "holdout", "score", "mean"), _at(record, "holdout", "rows")
+    score, rows = at(record, "holdout", "score", "mean"), at(record, "holdout", "rows")
     return Outcome(
-        verdict=str(_at(record, "verdict", "sentence") or ""),
-        metric=str(_at(record, "metric") or ""),
+        verdict=str(at(record, "verdict", "sentence") or ""),
+        metric=str(at(record, "metric") or ""),
         score=float(score) if isinstance(score, int | float) else None,
         rows=rows if isinstance(rows, int) else None,
-        data=str(_at(record, "data", "name") or ""),
+        data=str(at(record, "data", "name") or ""),
     )
 
 
-def _at(record: Any, *path: str) -> Any:
+def at(record: Any, *path: str) -> Any:
+    """What stands under a path of names; None where the path ends early."""
     for name in path:
         record = record.get(name) if isinstance(record, dict) else None
     return record

@@ -76,5 +76,5 @@ def check_sample(folder: Path, model: Model, contract: Contract) -> None:
         raise BundleError(
             f"the model in {folder} does not reproduce its stored predictions: they differ {gap}",
             needed=f"the scores of sample.json within {_TOLERANCE:g}",
-            fix="use the library versions in bom.json; the model is not the one that was evaluated",
+            fix="use the library versions in bom.cdx.json; the model is not the one that was evaluated",
         )

@@ -7,9 +7,8 @@ predictions; without permission to keep rows no training text and no vector of a
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graft.bundle.bom import bill_of_materials
-from graft.bundle.card import model_card, obligations
 from graft.bundle.decision import Decision
+from graft.bundle.documents import Told, write_documents
 from graft.bundle.evidence import outcome_of, parse_evidence, without_texts
 from graft.bundle.lineage import Lineage
 from graft.bundle.loading import load_bundle
@@ -25,6 +24,7 @@ from graft.decisions.conformal import ConformalInterval
 from graft.decisions.policy import Policy
 from graft.governance.descent_file import NAME as DESCENT
 from graft.governance.descent_file import Descent
+from graft.governance.records import Answer
 from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
 from graft.representations.backbone import load_encoder
@@ -38,7 +38,7 @@ class BundleParts:
 
     calibrator, policy: None for regression. interval: None but for regression. training: the rows the model learnt
     from, with targets. sample: rows for stored predictions, the first 32 are used. evidence: the study record as JSON.
-    descent: what it was made from, asset by asset.
+    descent: what it was made from, asset by asset. answers: whether it may be put to each use; empty when nobody asked.
     """
 
     model: Model
@@ -50,7 +50,8 @@ class BundleParts:
     sample: Dataset
     evidence: str
     lineage: Lineage
-    descent: Descent | None = None
+    descent: Descent
+    answers: tuple[Answer, ...] = ()
 
 
 def write_bundle(
@@ -79,14 +80,17 @@ def write_bundle(
         write_text(place / "lineage.json", parts.lineage.model_dump_json(indent=2) + "\n")
         texts = (*parts.training.texts, *parts.sample.texts)
         write_json(place / "evidence.json", evidence if keep_rows else without_texts(evidence, texts))
-        write_json(place / "obligations.json", obligations(parts.lineage))
-        write_json(place / "bom.json", bill_of_materials(parts.lineage, place / "model"))
-        if parts.descent is not None:
-            write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
+        write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
         kept = write_reference(place, model, parts.training, keep_rows=keep_rows, cache=cache, progress=progress)
-        terms = isinstance(model, ClassicalModel)
-        card = model_card(parts.lineage, parts.contract, outcome_of(evidence), kept_rows=kept, vocabulary=terms)
-        write_text(place / "README.md", card)
+        told = Told(
+            parts.contract,
+            outcome_of(evidence),
+            evidence if keep_rows else without_texts(evidence, texts),
+            rows=len(parts.training),
+            kept_rows=kept,
+            vocabulary=isinstance(model, ClassicalModel),
+        )
+        write_documents(place, parts.lineage, told, descent=parts.descent, answers=parts.answers)
         real = keep_rows and len(parts.sample) > 0
         write_sample(place, model, parts.sample if real else made_up(parts.contract))
         write_manifest(place)

@@ -2,7 +2,7 @@
 
 import typer
 
-from graft.cli import assets, governance, models, studies
+from graft.cli import governance, models, sources, studies
 
 app = typer.Typer(
     name="graft",
@@ -18,8 +18,8 @@ app.command("demo")(studies.demo)
 app.command("predict")(models.predict)
 app.command("verify")(models.verify)
 app.command("embed")(models.embed)
-app.command("source")(assets.source)
-app.command("cache")(assets.cache)
+app.command("source")(sources.source)
+app.command("cache")(sources.cache)
 app.command("convert")(governance.convert)
 app.add_typer(governance.assets, name="assets")
 

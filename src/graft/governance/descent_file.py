@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from graft.core.errors import BundleError
+from graft.governance.ledger import Head
 from graft.governance.reading import asset_digest, digest_files
 from graft.governance.records import Asset, AssetKind, Edge, Record
 
@@ -16,13 +17,18 @@ SCHEMA = "graft/assets/1"
 
 
 class Descent(Record):
-    """What a bundle was made from. edges: of the bundle. assets: everything it descends from. study: its key."""
+    """What a bundle was made from.
+
+    edges: of the bundle. assets: everything it descends from. study: its key. ledger: where the ledger ended when the
+    bundle was written, so that a ledger that was written anew is noticed.
+    """
 
     schema_version: str = SCHEMA
     name: str
     study: str = ""
     edges: tuple[Edge, ...] = ()
     assets: tuple[Asset, ...] = ()
+    ledger: Head | None = None
 
 
 def read_bundle(folder: Path) -> tuple[Asset, tuple[Asset, ...]]:
@@ -30,17 +36,7 @@ def read_bundle(folder: Path) -> tuple[Asset, tuple[Asset, ...]]:
 
     Raises BundleError when there is no bundle, or it does not say what it was made from.
     """
-    file = folder / NAME
-    if not (folder / "manifest.json").is_file() or not file.is_file():
-        raise BundleError(
-            f"{folder} does not say what it was made from",
-            needed=f"a bundle with {NAME}, as `graft study` writes it",
-            fix="check the path, or run the study again with this version",
-        )
-    try:
-        descent = Descent.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        raise BundleError(f"{file} is damaged", needed=SCHEMA, fix="take the bundle from its source again") from error
+    descent = read_descent(folder)
     files = digest_files(folder)
     bundle = Asset(
         kind=AssetKind.BUNDLE,
@@ -52,3 +48,18 @@ def read_bundle(folder: Path) -> tuple[Asset, tuple[Asset, ...]]:
         study=descent.study,
     )
     return bundle, descent.assets
+
+
+def read_descent(folder: Path) -> Descent:
+    """What a bundle says it was made from. Raises BundleError when there is no bundle, or it does not say."""
+    file = folder / NAME
+    if not (folder / "manifest.json").is_file() or not file.is_file():
+        raise BundleError(
+            f"{folder} does not say what it was made from",
+            needed=f"a bundle with {NAME}, as `graft study` writes it",
+            fix="check the path, or run the study again with this version",
+        )
+    try:
+        return Descent.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise BundleError(f"{file} is damaged", needed=SCHEMA, fix="take the bundle from its source again") from error

@@ -4,11 +4,14 @@ Decision: a bundle is asked about by its path or by its name; one the ledger doe
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from graft.core.errors import BundleError, LedgerError
 from graft.governance.adding import MINILM_PACKAGE, read_named, with_statements
 from graft.governance.answering import answer
-from graft.governance.descent_file import read_bundle
+from graft.governance.descent_file import read_bundle, read_descent
+from graft.governance.ledger import Head
 from graft.governance.ledger.lookup import UnknownAsset
 from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.reading import FileChanges, file_changes, package_folder
@@ -72,6 +75,36 @@ def changed_files(asset: Asset) -> FileChanges | None:
     """Which files of an asset are not as they were recorded; None when it is not where it was."""
     place = _place(asset)
     return None if place is None or not place.exists() else file_changes(asset, place)
+
+
+def noted_heads(registry: Registry) -> tuple[Head, ...]:
+    """Where the ledger ended when each bundle that still lies here was written by a study of this ledger."""
+    studies = {study.key for study in registry.studies()}
+    heads = []
+    for asset in registry.assets():
+        place = _place(asset)
+        if asset.kind is AssetKind.BUNDLE and asset.study in studies and place is not None:
+            with suppress(BundleError, OSError):
+                heads.append(read_descent(place).ledger)
+    return tuple(head for head in heads if head is not None)
+
+
+def noted_head(registry: Registry, bundle: Path) -> Head | None:
+    """Where the ledger of a bundle's study ended when the bundle was written; None when the bundle does not say.
+
+    Raises LedgerError when the study is not in this ledger: it is another one, or the study was removed.
+    """
+    descent = read_descent(bundle)
+    if descent.ledger is None:
+        return None
+    if descent.study not in {study.key for study in registry.studies()}:
+        raise LedgerError(
+            f"the ledger {registry.ledger.place} knows nothing of the study that wrote {bundle}",
+            needed=f"the ledger of that study, whose event {descent.ledger.count} has the hash "
+            f"{descent.ledger.hash[:12]}…",
+            fix="name it in GRAFT_LEDGER; if this is the one, it was written anew: use a backup",
+        )
+    return descent.ledger
 
 
 def _place(asset: Asset) -> Path | None:

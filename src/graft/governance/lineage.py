@@ -2,7 +2,8 @@
 
 Decisions: an asset names its parents, so edges point from child to parent; the order in which assets or edges are
 given changes nothing; a circle is refused with its members named, because nothing descends from itself; a parent that
-is not among the assets is kept as a name and can be asked for (``unknown``).
+is not among the assets is kept as a name and can be asked for (``unknown``); one that is known by name leads to the
+asset of that name (``resolving``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,9 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
 from graft.core.errors import InputError
+from graft.governance.reading.parents import parent_reference
 from graft.governance.records import Asset, Edge
+from graft.governance.resolving import resolved
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,11 @@ class Lineage:
         return self.edges.get(identity, ())
 
     def label(self, identity: str) -> str:
-        """The name of an asset for a sentence; its identity when it is not known."""
+        """The name of an asset for a sentence; the name it is known by, or its identity, when nothing else is known."""
         asset = self.assets.get(identity)
-        return identity if asset is None else f"{asset.name} {asset.version}".strip()
+        if asset is None:
+            return parent_reference(identity).removeprefix("name:") or identity
+        return f"{asset.name} {asset.version}".strip()
 
 
 def lineage_of(assets: Iterable[Asset]) -> Lineage:
@@ -51,7 +56,8 @@ def lineage_of(assets: Iterable[Asset]) -> Lineage:
                 needed="one record for each kind and digest",
                 fix="keep the later one",
             )
-    edges = {identity: _ordered(asset.edges) for identity, asset in found.items()}
+    stated = {identity: _ordered(asset.edges) for identity, asset in found.items()}
+    edges = {identity: _ordered(one) for identity, one in resolved(found, stated).items()}
     lineage = Lineage(MappingProxyType(found), MappingProxyType(edges))
     _refuse_circles(lineage)
     return lineage

@@ -76,20 +76,14 @@ class Governed:
             if keeps_rows:
                 edges.append(Edge(relation=Relation.STORED_VECTORS, parent=self.data.identity, study=self._study))
         assets = _ancestors(self._lineage(), (edge.parent for edge in edges))
-        return Descent(name=name, study=self._study, edges=tuple(edges), assets=assets)
-
-    def terms(self, descent: Descent, asked: Iterable[Use]) -> TermsFacts:
-        """What the terms of everything a bundle was made from ask for, use by use."""
-        bundle = Asset(kind=AssetKind.BUNDLE, name=descent.name, digest="to be written", edges=descent.edges)
-        lineage, decisions = lineage_of((bundle, *descent.assets)), self._registry.decisions()
-        wanted = set(asked)
-        answers = {use: answer(lineage, bundle.identity, uses=[use], decisions=decisions) for use in Use}
-        return TermsFacts(
-            made_from=tuple(_made_from(edge, lineage) for edge in descent.edges),
-            uses=tuple(_use_facts(use, said, asked=use in wanted) for use, said in answers.items()),
-            obligations=_texts(one.text for said in answers.values() for one in said.obligations),
-            findings=_texts(one.message for said in answers.values() for one in said.findings),
+        return Descent(
+            name=name, study=self._study, edges=tuple(edges), assets=assets, ledger=self._registry.ledger.head()
         )
+
+    def answers(self, descent: Descent) -> tuple[Answer, ...]:
+        """Whether a bundle made from this may be put to each use there is."""
+        bundle, lineage, decisions = *_to_be(descent), self._registry.decisions()
+        return tuple(answer(lineage, bundle.identity, uses=[use], decisions=decisions) for use in Use)
 
     def finish(self, bundle: Path, verdict: str) -> None:
         """Record the bundle and what the study found."""
@@ -99,6 +93,23 @@ class Governed:
 
     def _lineage(self) -> Lineage:
         return lineage_of(self._registry.assets())
+
+
+def terms_facts(descent: Descent, answers: tuple[Answer, ...], asked: Iterable[Use]) -> TermsFacts:
+    """What the terms of everything a bundle was made from ask for, use by use."""
+    wanted, lineage = set(asked), _to_be(descent)[1]
+    return TermsFacts(
+        made_from=tuple(_made_from(edge, lineage) for edge in descent.edges),
+        uses=tuple(_use_facts(use, said, asked=use in wanted) for said in answers for use in said.uses),
+        obligations=_texts(one.text for said in answers for one in said.obligations),
+        findings=_texts(one.message for said in answers for one in said.findings),
+    )
+
+
+def _to_be(descent: Descent) -> tuple[Asset, Lineage]:
+    """The bundle that is about to be written, and the lineage it will be in."""
+    bundle = Asset(kind=AssetKind.BUNDLE, name=descent.name, digest="to be written", edges=descent.edges)
+    return bundle, lineage_of((bundle, *descent.assets))
 
 
 @contextmanager
@@ -151,6 +162,8 @@ def _ancestors(lineage: Lineage, identities: Iterable[str]) -> tuple[Asset, ...]
         if identity not in found:
             found.add(identity)
             waiting += [edge.parent for edge in lineage.parents(identity)]
-    known = (lineage.assets[identity] for identity in sorted(found) if identity in lineage.assets)
-    # When an asset came into somebody's ledger says nothing about it, and would make every bundle another one.
-    return tuple(asset.model_copy(update={"added": ""}) for asset in known)
+    known = (identity for identity in sorted(found) if identity in lineage.assets)
+    # When an asset came into somebody's ledger says nothing about it.
+    return tuple(
+        lineage.assets[one].model_copy(update={"added": "", "edges": lineage.parents(one)}) for one in known
+    )

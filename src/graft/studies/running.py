@@ -21,7 +21,7 @@ from graft.decisions.costs import CostTable
 from graft.inputs.reading import read_frame
 from graft.studies.deciding import read_costs
 from graft.studies.findings import optimism
-from graft.studies.governing import Governed, governed
+from graft.studies.governing import Governed, governed, terms_facts
 from graft.studies.place import claim, read_study
 from graft.studies.preparing import prepare
 from graft.studies.record import PlanFacts, StudyRecord
@@ -118,6 +118,7 @@ def _conduct(
     decided = stages.decide(gathered, concluded, costs)
     shipped = next(one for one in candidates if one.name == concluded.shipped)
     descent = governance.descent(shipped.name, shipped.source, shipped.strategy, keeps_rows=settings.keep_rows)
+    answers = governance.answers(descent)
     findings = Findings(
         prepared=prepared,
         settings=settings,
@@ -132,7 +133,7 @@ def _conduct(
         holdout=concluded.holdout,
         raw=decided.raw,
         openings=openings,
-        terms=governance.terms(descent, settings.uses),
+        terms=terms_facts(descent, answers, settings.uses),
         curves=gathered.curves,
         decisions=decided.facts,
         errors=decided.errors,
@@ -141,7 +142,7 @@ def _conduct(
         predict_speed=decided.speed,
         seconds=time.perf_counter() - started,
     )
-    return findings, ToSave(concluded.model, decided.parts, descent)
+    return findings, ToSave(concluded.model, decided.parts, descent, answers)
 
 
 def _held_texts(after: Path) -> frozenset[bytes]:

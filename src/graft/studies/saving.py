@@ -11,6 +11,7 @@ from graft.core.files import write_json
 from graft.core.progress import Progress
 from graft.core.version import __version__
 from graft.governance.descent_file import Descent
+from graft.governance.records import Answer
 from graft.scores.models import Model
 from graft.studies.deciding import DecisionParts
 from graft.studies.record import StudyRecord
@@ -26,6 +27,7 @@ class ToSave:
     model: Model
     decisions: DecisionParts
     descent: Descent
+    answers: tuple[Answer, ...]
 
 
 def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave, *, progress: Progress) -> None:
@@ -44,6 +46,7 @@ def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave
         evidence=record.model_dump_json(),
         lineage=_lineage(findings),
         descent=saved.descent,
+        answers=saved.answers,
     )
     keep_rows = findings.settings.keep_rows
     write_bundle(out / "bundle", bundle, keep_rows=keep_rows, cache=findings.bench.cache, progress=progress)

@@ -17,6 +17,8 @@ from graft.decisions import (
     costs_from_mapping,
     fit_policy,
 )
+from graft.governance.descent_file import Descent
+from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation
 from graft.inputs import Dataset, Roles, Task, build_dataset, infer_contract, read_frame
 from graft.representations.sources import Source, read_directory
 from graft.scores.fitting import Budget, Candidate, fit
@@ -126,7 +128,22 @@ def parts_for(kind: str, task: str, *, model: Model | None = None) -> BundlePart
             data=rows.fingerprint,
             **(of_source if kind == "frozen" else {}),
         ),
+        descent=descent(kind, rows),
     )
+
+
+def descent(kind: str, rows: Dataset, *, reference: str = "path:tiny") -> Descent:
+    """What a model was made from: the rows, and the source when there is one."""
+    data = Asset(kind=AssetKind.DATA, name="tickets.csv", digest=rows.fingerprint)
+    edges, assets = [Edge(relation=Relation.TRAINED_ON_DATA, parent=data.identity)], [data]
+    if kind == "frozen":
+        licence = LicenceStatement(stated="apache-2.0", where="README.md (front matter: license)")
+        base = Asset(
+            kind=AssetKind.SOURCE, name="tiny", digest=source().digest, reference=reference, licences=(licence,)
+        )
+        edges.append(Edge(relation=Relation.ADAPTER, parent=base.identity))
+        assets.append(base)
+    return Descent(name=f"tickets {kind}", edges=tuple(edges), assets=tuple(assets))
 
 
 def inputs(rows: list[int] | None = None) -> dict[str, list[object]]:

@@ -15,7 +15,7 @@ from graft.inputs import Roles, build_dataset, infer_contract, read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench
-from unit.bundle.building import FILLER, MAX_TOKENS, TOPICS, inputs, parts_for, source
+from unit.bundle.building import FILLER, MAX_TOKENS, TOPICS, descent, inputs, parts_for, source
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def plain(folder, texts: list[str], labels: list[str], *, kind: str = "classical
         sample=rows.take(every[:4]),
         evidence="",
         lineage=Lineage(study="0", strategy=kind, done="solved a head", data=rows.fingerprint),
+        descent=descent(kind, rows),
     )
     write_bundle(folder / "plain", parts)
     return load_bundle(folder / "plain")

@@ -15,7 +15,9 @@ from unit.bundle.building import parts_for
 
 EVERY_FILE = {
     "README.md",
-    "bom.json",
+    "assets.json",
+    "bom.cdx.json",
+    "bom.spdx.json",
     "contract.json",
     "decision.json",
     "evidence.json",
@@ -85,8 +87,8 @@ def test_an_extra_file_is_named(folder):
 
 def test_all_damage_is_told_at_once(folder):
     (folder / "lineage.json").write_text("{}")
-    (folder / "bom.json").unlink()
-    with pytest.raises(BundleError, match=r"bom\.json is missing, lineage\.json has changed"):
+    (folder / "bom.cdx.json").unlink()
+    with pytest.raises(BundleError, match=r"bom\.cdx\.json is missing, lineage\.json has changed"):
         load_bundle(folder)
 
 
@@ -160,3 +162,24 @@ def test_what_is_no_bundle_is_refused(tmp_path, given):
     (tmp_path / "file").write_text("")
     with pytest.raises(BundleError, match=r"no bundle|there is no folder"):
         load_bundle(tmp_path / given)
+
+
+def test_a_thousand_flipped_bytes_are_all_found(folder):
+    """Every file in turn, so that small files and large ones, text and numbers, beginnings and ends are all hit."""
+    rng = np.random.default_rng(11)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    unnoticed = []
+    for turn in range(1000):
+        path = files[turn % len(files)]
+        sound = path.read_bytes()
+        damaged, place = bytearray(sound), int(rng.integers(len(sound)))
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bytes(damaged))
+        try:
+            load_bundle(folder)
+            unnoticed.append((path.name, place))
+        except BundleError:
+            pass
+        path.write_bytes(sound)
+    assert unnoticed == []
+    load_bundle(folder)

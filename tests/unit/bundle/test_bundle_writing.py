@@ -14,10 +14,13 @@ from graft.bundle import load_bundle, replacing, write_bundle, writing
 from graft.bundle.evidence import without_texts
 from graft.bundle.reference import ROWS_AT_MOST
 from graft.core.errors import BundleError, OutputError
+from graft.governance.answering import answer
+from graft.governance.lineage import lineage_of
+from graft.governance.records import Asset, Use
 from graft.inputs import Roles, build_dataset, infer_contract, read_frame
 from graft.representations.cache import ActivationCache
 from graft.representations.sources import randomised
-from unit.bundle.building import inputs, parts_for, rows_for, source
+from unit.bundle.building import descent, inputs, parts_for, rows_for, source
 
 
 @pytest.fixture
@@ -135,18 +138,23 @@ def test_many_training_rows_are_sampled(tmp_path, monkeypatch):
 
 def test_the_model_card_has_the_metric_and_no_licence_promise(tmp_path):
     parts = parts_for("frozen", "binary")
-    hub = parts.lineage.model_copy(update={"source": "hf:org/encoder@abc123", "revision": "abc123"})
-    write_bundle(tmp_path / "bundle", dataclasses.replace(parts, lineage=hub))
+    hub = descent("frozen", parts.training, reference="hf:org/encoder@abc123")
+    uses = lineage_of((asked := Asset(kind="bundle", name="b", digest="b", edges=hub.edges), *hub.assets))
+    answers = tuple(answer(uses, asked.identity, uses=[use], decisions=()) for use in Use)
+    write_bundle(tmp_path / "bundle", dataclasses.replace(parts, descent=hub, answers=answers))
     _, front, body = (tmp_path / "bundle" / "README.md").read_text().split("---\n", 2)
     facts = yaml.safe_load(front)
-    assert (facts["base_model"], facts["base_model_relation"]) == ("org/encoder", "finetune")
+    assert (facts["base_model"], facts["base_model_relation"]) == ("org/encoder", "adapter")
     assert (facts["license"], facts["library_name"]) == ("other", "graft")
     assert facts["pipeline_tag"] == "text-classification"
-    assert facts["model-index"][0]["results"][0]["metrics"] == [{"type": "macro_f1", "value": 0.875}]
+    (metric,) = facts["model-index"][0]["results"][0]["metrics"]
+    assert (metric["type"], metric["value"]) == ("macro_f1", 0.875)
+    assert metric["args"]["confidence_interval"] == {"low": 0.8, "high": 0.9, "level": 0.95}
     assert "The source helps." in body
-    assert "states the licence 'apache-2.0'" in body
-    obligations = json.loads((tmp_path / "bundle" / "obligations.json").read_text())
-    assert obligations["status"] == "unsettled"
+    assert "states the licence Apache-2.0" in body
+    stated = json.loads((tmp_path / "bundle" / "obligations.json").read_text())["uses"]
+    assert stated["commercial"]["outcome"] == "unsettled"
+    assert any(one["licence"] == "Apache-2.0" for one in stated["redistribute"]["obligations"])
 
 
 def test_an_unknown_record_is_no_obstacle(parts, tmp_path):
@@ -171,13 +179,16 @@ def test_the_bill_of_materials_is_the_same_twice(tmp_path):
     parts = parts_for("frozen", "binary")
     for name in ("one", "two"):
         write_bundle(tmp_path / name, parts)
-    one, two = ((tmp_path / name / "bom.json").read_text() for name in ("one", "two"))
-    assert one == two
-    bom = json.loads(one)
+    for document in ("bom.cdx.json", "bom.spdx.json", "README.md"):
+        one, two = ((tmp_path / name / document).read_text() for name in ("one", "two"))
+        assert one == two
+    bom = json.loads((tmp_path / "one" / "bom.cdx.json").read_text())
     assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
-    model, *libraries = bom["components"]
-    assert model["hashes"] == [{"alg": "SHA-256", "content": source().digest}]
-    assert {"torch", "transformers", "safetensors"} <= {library["name"] for library in libraries}
+    assert {"tickets.csv", "tiny", "torch", "transformers"} <= {part["name"] for part in bom["components"]}
+    pedigree = bom["metadata"]["component"]["pedigree"]
+    assert "adapter" in json.dumps(pedigree)
+    held = bom["metadata"]["component"]["modelCard"]["quantitativeAnalysis"]["performanceMetrics"][0]
+    assert (held["value"], held["confidenceInterval"]) == ("0.875", {"lowerBound": "0.8", "upperBound": "0.9"})
 
 
 def test_blanking_keeps_the_shape_of_the_record():

@@ -187,7 +187,7 @@ def test_an_unknown_parent_is_a_finding_and_unsettled_and_can_be_decided() -> No
     found = ask(ours, uses=(Use.REDISTRIBUTE,))
     assert found.outcome is Outcome.UNSETTLED
     assert "lineage-unknown-parent" in [one.code for one in found.findings]
-    assert found.reasons[0].text == "source:ref:hf:org/name: it is not in the ledger, so its licence is not known."
+    assert found.reasons[0].text == "hf:org/name: it is not in the ledger, so its licence is not known."
     settled = (decision("source:ref:hf:org/name", "mit"),)
     assert ask(ours, uses=(Use.REDISTRIBUTE,), decisions=settled).outcome is Outcome.ALLOWED
 

@@ -70,7 +70,8 @@ def _used(record: Licence, reach: Reach, uses: tuple[Use, ...]) -> Iterator[Barr
     """Non-commercial terms of something that was learned from, or whose outputs were used."""
     told = _USED.get(reach, "it was run to make this, and whether that was non-commercial is for you to know")
     for limit in record.limits:
-        if Use.COMMERCIAL in uses and Use.COMMERCIAL in limit.uses and limit.outcome is Outcome.BLOCKED:
+        stated = Use.COMMERCIAL in limit.uses and limit.outcome is Outcome.BLOCKED and not limit.adapted
+        if Use.COMMERCIAL in uses and stated:
             text = f"{limit.text.rstrip('.')}; {told}."
             yield Barred(Outcome.UNSETTLED, Use.COMMERCIAL, record.id, limit.clause, text, DECIDE, True)
 

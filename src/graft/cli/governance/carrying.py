@@ -1,0 +1,78 @@
+"""What carries governance in and out: documents of a bundle, the ledger as JSON lines, weights out of a pickle."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ledger = typer.Typer(no_args_is_help=True, help="The ledger itself: where it is, copies of it as JSON lines.")
+
+
+class Format(StrEnum):
+    """The documents there are."""
+
+    CARD = "card"
+    CYCLONEDX = "cyclonedx"
+    SPDX = "spdx"
+
+
+def export(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    format: Annotated[Format, typer.Option(help="Model card, CycloneDX 1.6 or SPDX 3.0.1.")],  # noqa: A002
+    out: Annotated[Path | None, typer.Option(help="File to write; printed when left out.")] = None,
+) -> None:
+    """Write a document about a bundle, with what has been decided since it was saved."""
+    from graft.bundle.exporting import export_document
+    from graft.core.files import write_text
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        text = export_document(bundle, format.value, registry)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)
+        typer.echo(f"{format.value} of {bundle}: {out}")
+
+
+@ledger.command("export")
+def export_ledger(out: Annotated[Path, typer.Argument(help="File to write, JSON lines.")]) -> None:
+    """Write every event of the ledger, in order, with its chain."""
+    from graft.governance.ledger import Ledger, export_events
+
+    with Ledger() as opened:
+        head = export_events(opened, out)
+        typer.echo(f"{out}: {head.count:,} events of {opened.place}, the last with the hash {head.hash[:12]}")
+
+
+@ledger.command("import")
+def import_ledger(file: Annotated[Path, typer.Argument(help="An exported ledger.")]) -> None:
+    """Add the events of an export that the ledger does not have yet; two different chains are never joined."""
+    from graft.governance.ledger import Ledger, import_events
+
+    with Ledger() as opened:
+        added = import_events(opened, file)
+        typer.echo(f"{added:,} events added to {opened.place}, which holds {opened.head().count:,} now")
+
+
+def convert(
+    weights: Annotated[Path, typer.Argument(help="A .bin, .pt, .pth, .th or .ckpt file, or the folder of a model.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the safetensors file.")],
+) -> None:
+    """Turn a pickle of weights into safetensors, in a process of its own that may run no code from it."""
+    from graft.representations.converting import convert_weights
+
+    made = convert_weights(weights, out)
+    typer.echo(f"{made.out}: {made.tensors} tensors, {made.numbers:,} numbers, {made.size / 1e6:,.1f} MB")
+    typer.echo(f"  from         {made.source} (SHA-256 {made.source_sha256})")
+    typer.echo(f"  SHA-256      {made.sha256}")
+    for name, values in (
+        ("opened", made.unwrapped),
+        ("prefix removed", (made.prefix,) if made.prefix else ()),
+        ("copied apart", made.shared),
+        ("left out", made.left_out),
+        ("taken along", made.copied),
+    ):
+        if values:
+            typer.echo(f"  {name:14} {', '.join(values)}")

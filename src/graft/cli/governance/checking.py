@@ -1,0 +1,134 @@
+"""``graft assets check`` and ``verify``: may we, and is everything as it was recorded? Signing, too."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graft.cli.governance.words import Named
+from graft.governance.records import Use
+
+if TYPE_CHECKING:
+    from graft.governance.records import Answer
+
+_EXIT = {"allowed": 0, "blocked": 3, "unsettled": 4}
+_SHOWN = 6
+
+
+def check(
+    named: Named,
+    use: Annotated[list[Use], typer.Option(help="What you want to do; repeat for several.")],
+    everything: Annotated[bool, typer.Option("--all", help="Every reason, with clause and fix.")] = False,
+) -> None:
+    """Answer "may we?" over the whole lineage. Exits with 0 allowed, 3 blocked, 4 unsettled. Not legal advice."""
+    from graft.governance.desk import may_we
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        said = may_we(registry, named, use)
+    (_answer if everything else _short_answer)(said)
+    raise typer.Exit(_EXIT[said.outcome.value])
+
+
+def verify(
+    named: Annotated[str | None, typer.Argument(help="An asset or bundle; everything when left out.")] = None,
+) -> None:
+    """Check the chain of the ledger, and that recorded files are as they were. Exits with 3 when something is not."""
+    from graft.governance.desk import changed_files, look_up, noted_head, noted_heads
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        is_bundle = named is not None and (Path(named) / "manifest.json").is_file()
+        own = noted_head(registry, Path(str(named))) if is_bundle else None
+        heads = tuple({*noted_heads(registry), *((own,) if own is not None else ())})
+        checked = registry.ledger.verify(known=heads)
+        for problem in checked.problems:
+            typer.echo(f"ledger: {problem}")
+        if not checked.sound:
+            raise typer.Exit(3)
+        typer.echo("ledger: sound" + (f", and as it was when its bundles were written ({len(heads)})" if heads else ""))
+        found = registry.assets() if named is None else (look_up(registry, named)[0],)
+    broken = False
+    for asset in found:
+        changes = changed_files(asset)
+        if changes is None:
+            typer.echo(f"{asset.name}: not checked, no files at {asset.reference}")
+        elif changes.same:
+            typer.echo(f"{asset.name}: {len(asset.files)} files are as they were recorded")
+        else:
+            broken = True
+            typer.echo(f"{asset.name}: {changes}")
+    if broken:
+        raise typer.Exit(3)
+
+
+def sign(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    key: Annotated[Path, typer.Option(help="Private key, PEM.")],
+    password: Annotated[str, typer.Option(envvar="GRAFT_KEY_PASSWORD", help="Of an encrypted key.")] = "",
+) -> None:
+    """Sign a bundle with a key of your own, offline."""
+    from graft.governance.signing import sign as make
+
+    made = make(bundle, key, password=password)
+    typer.echo(f"{made.path}: {made.files} files signed, key {made.key[:16]}")
+
+
+def verify_signature(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    key: Annotated[Path, typer.Option(help="Public key, PEM.")],
+) -> None:
+    """Check that a bundle is, byte for byte, what the owner of a key signed."""
+    from graft.governance.signing import verify_signature as checked
+
+    found = checked(bundle, key)
+    typer.echo(f"{bundle}: {found.files} files are as signed with the key {found.key[:16]}")
+
+
+def _short_answer(said: "Answer") -> None:
+    """The answer on one screen."""
+    typer.echo(f"{said.outcome.value.upper()}: {', '.join(said.uses)}")
+    hidden = False
+    for use in said.uses:
+        reasons = list(dict.fromkeys(f"{one.outcome.value}: {one.text}" for one in said.reasons if one.use is use))
+        if reasons:
+            typer.echo(f"\n{use.value}")
+            hidden |= _listed(reasons)
+    if fixes := list(dict.fromkeys(one.unblock for one in said.reasons if one.unblock)):
+        typer.echo("\nTo settle it:")
+        hidden |= _listed(fixes)
+    if duties := list(dict.fromkeys(one.text for one in said.obligations)):
+        typer.echo("\nTo do:")
+        hidden |= _listed(duties)
+    if said.findings:
+        counted = f"{len(said.findings)} findings" if len(said.findings) > 1 else "1 finding"
+        typer.echo(f"\n{counted} about what was read here: see --all, or graft assets show.")
+    typer.echo(
+        "\nThis is not legal advice." + (" Everything, with the clauses: --all." if hidden or said.reasons else "")
+    )
+
+
+def _listed(texts: list[str]) -> bool:
+    """Print the first texts; whether some were left out."""
+    for text in texts[:_SHOWN]:
+        typer.echo(f"  - {text}")
+    if len(texts) > _SHOWN:
+        typer.echo(f"  - and {len(texts) - _SHOWN} more")
+    return len(texts) > _SHOWN
+
+
+def _answer(said: "Answer") -> None:
+    typer.echo(f"{said.outcome.value.upper()}: {', '.join(said.uses)}")
+    for reason in said.reasons:
+        typer.echo(f"\n{reason.outcome.value} ({reason.use.value}): {reason.text}")
+        if reason.clause:
+            typer.echo(f"  clause: {reason.licence} {reason.clause}".rstrip())
+        if reason.unblock:
+            typer.echo(f"  fix:    {reason.unblock}")
+    if said.obligations:
+        typer.echo("\nTo do:")
+    for one in said.obligations:
+        typer.echo(f"  - {one.text} [{one.licence}, {one.clause}]")
+    for finding in said.findings:
+        typer.echo(f"\n{finding.severity}: {finding.message}")
+    typer.echo("\nThis is not legal advice.")

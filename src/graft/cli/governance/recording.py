@@ -1,0 +1,103 @@
+"""``graft assets``: record models and data, look at them, decide about them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graft.cli.governance.words import Named, print_facts
+from graft.governance.records import AssetKind
+
+
+def add(
+    named: Annotated[str, typer.Argument(help="minilm, hf:org/name@revision, path:DIR, or a data file.")],
+    licence: Annotated[str, typer.Option(help="The licence as you know it; what was read stays beside it.")] = "",
+    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    kind: Annotated[AssetKind | None, typer.Option(help="What it is, when its files leave that open.")] = None,
+    trained_on: Annotated[list[str], typer.Option(help="A data set it was trained on; repeat for several.")] = [],  # noqa: B006
+    parent: Annotated[list[str], typer.Option(help="RELATION:NAME, for example fine-tuned:org/base.")] = [],  # noqa: B006
+) -> None:
+    """Record a model or a data set with the facts its own files state."""
+    from graft.governance.desk import add as record
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        found = record(registry, named, kind=kind, name=name, licence=licence, trained_on=trained_on, parents=parent)
+    typer.echo(f"{found.kind} {found.name} {found.digest[:12]} is recorded")
+    print_facts(found)
+
+
+def list_assets() -> None:
+    """List everything that is recorded."""
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        found = registry.assets()
+    for one in found:
+        licences = ", ".join(dict.fromkeys(statement.stated for statement in one.licences)) or "no licence stated"
+        typer.echo(f"{one.kind.value:7} {one.digest[:12]}  {one.name} {one.version}  [{licences}]")
+    if not found:
+        typer.echo("nothing is recorded yet: graft assets add minilm")
+
+
+def show(named: Named) -> None:
+    """Show what is known about an asset, where each fact was read, and what does not fit together."""
+    from graft.governance.desk import look_up
+    from graft.governance.licences import conflicts
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        asset, _ = look_up(registry, named)
+        decisions = [one for one in registry.decisions() if one.asset == asset.identity]
+    typer.echo(f"{asset.kind} {asset.name} {asset.version}".rstrip())
+    print_facts(asset)
+    for decision in decisions:
+        typer.echo(f"  decided      {decision.licence} by {decision.by} ({decision.at}): {decision.because}")
+    for finding in conflicts(asset):
+        typer.echo(f"\n{finding.severity}: {finding.message}" + (f"\n  fix: {finding.fix}" if finding.fix else ""))
+
+
+def lineage(
+    named: Named,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As a Mermaid diagram.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Write the picture to this SVG file.")] = None,
+) -> None:
+    """Draw what an asset was made from: a tree here, or a picture."""
+    from graft.core.files import write_text
+    from graft.governance.desk import look_up
+    from graft.governance.drawing import draw_mermaid, draw_tree
+    from graft.governance.picture import draw_picture
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        asset, whole = look_up(registry, named)
+    typer.echo((draw_mermaid if mermaid else draw_tree)(whole, asset.identity))
+    if picture is not None:
+        write_text(picture, draw_picture(whole, asset.identity))
+        typer.echo(f"picture: {picture}")
+
+
+def decide(
+    named: Named,
+    licence: Annotated[str, typer.Option(help="The licence that counts from now on: an SPDX expression or a name.")],
+    because: Annotated[str, typer.Option(help="Why, for whoever asks later.")],
+    by: Annotated[str, typer.Option(help="Who decides (default: the name you are logged in with).")] = "",
+) -> None:
+    """Record a person's decision about a licence.
+
+    Beside licences there are three words: own (it is yours), permission (its owner allowed you everything you ask
+    about) and cleared (a person read the terms and found nothing in the way; refusals and duties stay).
+    """
+    import getpass
+
+    from graft.governance.desk import look_up
+    from graft.governance.records import Decision
+    from graft.governance.registry import Registry
+
+    with Registry() as registry:
+        asset, _ = look_up(registry, named)
+        registry.add_asset(asset)
+        made = registry.decide(
+            Decision(asset=asset.identity, licence=licence, because=because, by=by or getpass.getuser())
+        )
+    typer.echo(f"{asset.name}: {made.licence}, decided by {made.by}")
