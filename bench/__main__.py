@@ -1,12 +1,13 @@
 """``python -m bench [name ...]``: run measurements and print one JSON line each.
 
-Names: import, frozen, full, quick, study, ledger, assets. The real rows lie beside the project, in ``../shared/data``.
+Names: import, frozen, full, quick, study, ledger, assets, register, check. The real rows lie beside the project, in
+``../shared/data``.
 """
 
 import json
 import sys
 
-from bench import ledger, measure
+from bench import governance, ledger, measure
 
 ALL = {
     "import": measure.import_time,
@@ -16,6 +17,8 @@ ALL = {
     "study": measure.standard_study,
     "ledger": ledger.ledger_events,
     "assets": ledger.registry_reading,
+    "register": governance.register_source,
+    "check": governance.check_lineage,
 }
 
 

@@ -15,7 +15,10 @@ import pytest
 import tiny
 from graft.core.digests import file_sha256
 from graft.core.errors import SourceError
+from graft.governance.desk import add, changed_files
+from graft.governance.registry import Registry
 from graft.representations.encoder import Encoder
+from graft.representations.hub import kept_snapshot
 from graft.representations.sources import resolve_source
 
 COMMIT = "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a"
@@ -145,6 +148,18 @@ def test_a_second_run_works_when_nothing_answers(hub, tmp_path, request):
     request.getfixturevalue("unreachable")
     assert resolve_source("hf:org/name@main", cache=tmp_path) == online
     assert resolve_source(f"hf:org/name@{COMMIT}", cache=tmp_path) == online
+
+
+def test_a_recorded_download_is_compared_with_what_lies_here(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with Registry(tmp_path / "ledger.sqlite") as registry:
+        asset = add(registry, "hf:org/name@main")
+    assert changed_files(asset).same
+    folder = kept_snapshot("org/name", COMMIT)
+    blob = Path(folder / "model.safetensors").resolve()
+    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    assert "model.safetensors" in str(changed_files(asset))
+    assert changed_files(asset.model_copy(update={"reference": "hf:org/never@abc"})) is None
 
 
 def test_a_changed_file_in_the_cache_has_another_digest(hub, tmp_path):

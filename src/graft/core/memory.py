@@ -1,9 +1,10 @@
-"""Peak memory of a stretch of work.
+"""Memory: its peak over a stretch of work, and looking for garbage in it.
 
 Decision: the kernel keeps the high-water mark and lets a process reset its own, so no sampling thread is needed;
 where it does not (not Linux), the mark of the whole process is reported, which is never too low.
 """
 
+import gc
 import resource
 import sys
 from collections.abc import Iterator
@@ -38,3 +39,15 @@ def peak_memory() -> Iterator[Peak]:
         else:
             used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             peak.megabytes = used / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """While many small records are made, none of them garbage: looking for garbage costs a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

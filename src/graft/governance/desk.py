@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from graft.core.errors import BundleError, LedgerError
+from graft.core.memory import collection_paused
 from graft.governance.adding import MINILM_PACKAGE, read_named, with_statements
 from graft.governance.answering import answer
 from graft.governance.descent_file import read_bundle, read_descent
@@ -17,6 +18,8 @@ from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.reading import FileChanges, file_changes, package_folder
 from graft.governance.records import Answer, Asset, AssetKind, Use
 from graft.governance.registry import Registry
+from graft.representations.hub import kept_snapshot
+from graft.representations.references import parse_reference
 
 
 def add(
@@ -67,8 +70,9 @@ def look_up(registry: Registry, named: str) -> tuple[Asset, Lineage]:
 
 def may_we(registry: Registry, named: str, uses: Iterable[Use]) -> Answer:
     """Whether an asset may be put to uses, under which obligations, and why."""
-    asset, lineage = look_up(registry, named)
-    return answer(lineage, asset.identity, uses=uses, decisions=registry.decisions())
+    with collection_paused():
+        asset, lineage = look_up(registry, named)
+        return answer(lineage, asset.identity, uses=uses, decisions=registry.decisions())
 
 
 def changed_files(asset: Asset) -> FileChanges | None:
@@ -111,6 +115,9 @@ def _place(asset: Asset) -> Path | None:
     """Where an asset lies on this machine, as far as its reference says."""
     if asset.reference == "minilm":
         return package_folder(MINILM_PACKAGE)
+    if asset.reference.startswith("hf:"):
+        parsed = parse_reference(asset.reference)
+        return kept_snapshot(parsed.location, parsed.revision)
     if asset.reference.startswith("path:"):
         return Path(asset.reference.removeprefix("path:")).expanduser()
     return None

@@ -11,6 +11,7 @@ from threading import RLock
 from typing import Any, Self
 
 from graft.core.errors import InputError
+from graft.core.memory import collection_paused
 from graft.governance.ledger.descent import refuse_circle
 from graft.governance.ledger.lookup import find_asset
 from graft.governance.ledger.merging import merged
@@ -171,7 +172,7 @@ class Registry:
 
     def _now(self) -> State:
         """The state after all events there are; only those that came since the last time are read."""
-        with self._lock:
+        with self._lock, collection_paused():
             for event in self.ledger.events(after=self._state.head):
                 self._state.take(event)
             return self._state

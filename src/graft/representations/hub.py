@@ -70,3 +70,22 @@ def fetch_snapshot(repository: str, revision: str, *, cache: Path | None) -> tup
             fix="check the network, or copy the model here and use path:DIR",
         ) from error
     return Path(folder), Path(folder).name
+
+
+def kept_snapshot(repository: str, commit: str, *, cache: Path | None = None) -> Path | None:
+    """Where an earlier download of one commit lies; None when there is none. Nothing is downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            repository,
+            revision=commit,
+            cache_dir=cache,
+            allow_patterns=_WANTED,
+            ignore_patterns=_UNWANTED,
+            local_files_only=True,
+        )
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        return None
+    return Path(folder)

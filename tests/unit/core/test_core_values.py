@@ -23,6 +23,8 @@ CODES = {
     errors.WeightsMismatch: (2, errors.SourceError),
     errors.SpaceMismatch: (2, ValueError),
     errors.BundleError: (2, ValueError),
+    errors.TableError: (2, ValueError),
+    errors.LedgerError: (2, ValueError),
     errors.OutputError: (2, OSError),
     errors.MissingExtra: (2, ImportError),
     errors.Diverged: (2, ArithmeticError),

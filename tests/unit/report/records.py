@@ -449,7 +449,9 @@ def control_shipped() -> StudyRecord:
     return changed(
         record,
         verdict=control_verdict("no practical difference", "Reuse makes no practical difference: ship the control."),
-        holdout=record.holdout.model_copy(update={"openings": 4}),
+        holdout=record.holdout.model_copy(
+            update={"openings": 4, "opened_by": ("aaaa1111ff", "bbbb2222ff", "cccc3333ff", "dddd4444ff")}
+        ),
         after=ChangeFacts(
             before_rows=600, rows=1248, before=before, statement="648 rows more settled the question.", reused_rows=590
         ),

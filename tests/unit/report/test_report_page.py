@@ -180,6 +180,7 @@ def test_a_control_that_ships_is_said_to() -> None:
     assert "No practical difference" in text
     assert "The saved model is the control classical" in text
     assert "The holdout has been scored 4 times" in text
+    assert all(key in text for key in ("By the studies", "aaaa1111", "bbbb2222", "cccc3333", "dddd4444"))
     assert "648 rows more settled the question." in text
 
 
