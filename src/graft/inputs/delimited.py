@@ -15,28 +15,37 @@ from dataclasses import dataclass
 import polars as pl
 
 from graft.core.errors import InputError
+from graft.inputs.skipping import UNDECODABLE, Skipped, is_decoded
 
 _DELIMITERS = (",", "\t", ";", "|")
 _NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
 _SAMPLE_RECORDS = 200
 _SAMPLE_CHARS = 1 << 18
 _SHOWN = 5
+_MOST_BROKEN = 1000
 
 
 @dataclass(frozen=True)
 class Delimited:
-    """The cells of a file as they were written: String columns, null where a cell was empty."""
+    """The cells of a file as they were written: String columns, null where a cell was empty.
+
+    skipped: records that were passed over, when that was asked for.
+    """
 
     frame: pl.DataFrame
     notes: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
 
 
-def parse_delimited(text: str, *, name: str, max_cell_chars: int, tabs: bool = False) -> Delimited:
+def parse_delimited(
+    text: str, *, name: str, max_cell_chars: int, tabs: bool = False, lenient: bool = False
+) -> Delimited:
     """The columns of a delimited file with a header line.
 
     text: the decoded file. name: how errors call it. max_cell_chars: longest cell accepted, in characters.
-    tabs: the file says it is tab-separated. Raises InputError for an empty or ragged file, repeated column names,
-    quotes that do not pair up, or a cell that is too long.
+    tabs: the file says it is tab-separated. lenient: pass over records that cannot be read and list them.
+    Raises InputError for an empty file or repeated column names and, unless lenient, for a ragged file, quotes that do
+    not pair up, or a cell that is too long.
 
     >>> parse_delimited("text;label\\nhi;a\\n", name="x.csv", max_cell_chars=100).frame.columns
     ['text', 'label']
@@ -45,16 +54,23 @@ def parse_delimited(text: str, *, name: str, max_cell_chars: int, tabs: bool = F
         raise InputError(f"{name} is empty", needed="a header line and at least one row", fix="check the export")
     delimiter = "\t" if tabs and "\t" in text else _sniff(text)
     notes: list[str] = []
+    skipped: list[Skipped] = []
     try:
         records = _records(text, delimiter, name=name)
     except InputError:
-        if delimiter != "\t":
+        if lenient and delimiter != "\t":
+            records, skipped = _readable(text, delimiter)
+        elif delimiter == "\t":
+            records = _records(text, delimiter, name=name, quoting=csv.QUOTE_NONE)
+            notes.append(f"{name}: its quotes do not pair up, so they were read as plain characters")
+        else:
             raise
-        records = _records(text, delimiter, name=name, quoting=csv.QUOTE_NONE)
-        notes.append(f"{name}: its quotes do not pair up, so they were read as plain characters")
     header, names_notes = _header(records[0][1], name)
     notes.extend(names_notes)
     body = records[1:]
+    if lenient:
+        body, unfit = _fitting(body, header, max_cell_chars)
+        skipped = sorted([*skipped, *unfit], key=lambda one: one.line)
     _refuse_ragged(body, header, delimiter, name)
     if not body:
         raise InputError(
@@ -66,7 +82,53 @@ def parse_delimited(text: str, *, name: str, max_cell_chars: int, tabs: bool = F
         pl.Series(column, [cell or None for cell in column_cells], dtype=pl.String)
         for column, column_cells in zip(header, cells, strict=True)
     ]
-    return Delimited(pl.DataFrame(series), tuple(notes))
+    return Delimited(pl.DataFrame(series), tuple(notes), tuple(skipped))
+
+
+def _readable(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], list[Skipped]]:
+    """The records that can be read; reading starts again after each line that begins one that cannot."""
+    lines = text.splitlines(keepends=True)
+    records: list[tuple[int, list[str]]] = []
+    skipped: list[Skipped] = []
+    start = 0
+    with _no_field_limit():
+        while start < len(lines) and len(skipped) < _MOST_BROKEN:
+            reader = csv.reader(iter(lines[start:]), delimiter=delimiter, strict=True)
+            line = start + 1
+            try:
+                for record in reader:
+                    if record:
+                        records.append((line, record))
+                    line = start + reader.line_num + 1
+                return records, skipped
+            except csv.Error as error:
+                skipped.append(Skipped(line, f"its quotes do not pair up ({error})"))
+                start = line
+    if start < len(lines):
+        raise InputError(
+            f"more than {_MOST_BROKEN:,} records cannot be read, the first in line {skipped[0].line}",
+            needed='cells with quotes written as "she said ""no""", opened and closed',
+            fix="export the file again",
+        )
+    return records, skipped
+
+
+def _fitting(
+    body: list[tuple[int, list[str]]], header: list[str], limit: int
+) -> tuple[list[tuple[int, list[str]]], list[Skipped]]:
+    """The records with as many cells as the header, none too long or undecodable; the others, listed."""
+    kept: list[tuple[int, list[str]]] = []
+    skipped: list[Skipped] = []
+    for line, record in body:
+        if len(record) != len(header):
+            skipped.append(Skipped(line, f"it has {len(record)} cells and the header {len(header)}"))
+        elif max(map(len, record)) > limit:
+            skipped.append(Skipped(line, f"it holds a cell of {max(map(len, record)):,} characters"))
+        elif not all(map(is_decoded, record)):
+            skipped.append(Skipped(line, UNDECODABLE))
+        else:
+            kept.append((line, record))
+    return kept, skipped
 
 
 @contextmanager

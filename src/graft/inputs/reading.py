@@ -8,7 +8,7 @@ the text it was written as, so a message that reads ``1.50`` is still ``1.50`` t
 import gzip
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,7 +18,14 @@ from graft.core.errors import InputError
 from graft.inputs.columns import typed
 from graft.inputs.delimited import parse_delimited, too_long
 from graft.inputs.encoding import decode
-from graft.inputs.records import from_columns, from_json_lines, from_pandas, from_records
+from graft.inputs.records import (
+    from_columns,
+    from_json_lines,
+    from_pandas,
+    from_readable_json_lines,
+    from_records,
+)
+from graft.inputs.skipping import UNDECODABLE, Skipped, decode_what_can_be, is_decoded, without_long
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,13 +43,14 @@ class Table:
     """Rows as they were given.
 
     frame: the typed columns. notes: what was changed in reading. name: how errors call it.
-    written: for columns typed from a text file, the text they were typed from.
+    written: for columns typed from a text file, the text they were typed from. skipped: rows that were passed over.
     """
 
     frame: pl.DataFrame
     notes: tuple[str, ...] = ()
     name: str = "the table"
     written: pl.DataFrame = field(default_factory=pl.DataFrame)
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -84,7 +92,18 @@ def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS) -> Tab
     return _checked(table, max_cell_chars)
 
 
-def _read_path(path: Path, max_cell_chars: int) -> Table:
+def read_rows(path: Path, *, max_cell_chars: int = MAX_CELL_CHARS) -> Table:
+    """The rows of a file that can be read; the others are listed in ``skipped`` and passed over.
+
+    Raises InputError for a file that cannot be read at all.
+    """
+    table = _read_path(path, max_cell_chars, lenient=True)
+    frame, long = without_long(table.frame, max_cell_chars)
+    skipped = (*table.skipped, *(Skipped(row + 1, "it holds a cell that is too long") for row in long))
+    return _checked(replace(table, frame=frame, skipped=skipped), max_cell_chars)
+
+
+def _read_path(path: Path, max_cell_chars: int, *, lenient: bool = False) -> Table:
     if path.is_dir():
         raise InputError(f"{path} is a directory", needed=f"one file: {_EXTENSIONS}", fix="name the file inside it")
     if not path.exists():
@@ -100,14 +119,31 @@ def _read_path(path: Path, max_cell_chars: int) -> Table:
         raise InputError(
             f"{path.name} has the extension {found or '(none)'}", needed=_EXTENSIONS, fix="export it as one of these"
         )
-    text, notes = decode(_bytes(path, packed=packed), name=path.name)
+    text, notes = _text(_bytes(path, packed=packed), path.name, lenient=lenient)
     if kind in (".jsonl", ".ndjson"):
-        frame, more = from_json_lines(text, name=path.name)
-        return Table(frame, notes + more, path.name)
-    parsed = parse_delimited(text, name=path.name, max_cell_chars=max_cell_chars, tabs=kind == ".tsv")
+        return _json_table(text, notes, path.name, lenient=lenient)
+    parsed = parse_delimited(text, name=path.name, max_cell_chars=max_cell_chars, tabs=kind == ".tsv", lenient=lenient)
     columns = [typed(column) for column in parsed.frame]
     written = [column for column, new in zip(parsed.frame, columns, strict=True) if new.dtype != pl.String]
-    return Table(pl.DataFrame(columns), notes + parsed.notes, path.name, pl.DataFrame(written))
+    return Table(pl.DataFrame(columns), notes + parsed.notes, path.name, pl.DataFrame(written), parsed.skipped)
+
+
+def _text(raw: bytes, name: str, *, lenient: bool) -> tuple[str, tuple[str, ...]]:
+    try:
+        return decode(raw, name=name)
+    except InputError:
+        if not lenient:
+            raise
+        return decode_what_can_be(raw), ()
+
+
+def _json_table(text: str, notes: tuple[str, ...], name: str, *, lenient: bool) -> Table:
+    if not lenient:
+        frame, more = from_json_lines(text, name=name)
+        return Table(frame, notes + more, name)
+    kept = "\n".join(line if is_decoded(line) else UNDECODABLE for line in text.split("\n"))
+    (frame, more), skipped = from_readable_json_lines(kept, name=name)
+    return Table(frame, notes + more, name, skipped=skipped)
 
 
 def _bytes(path: Path, *, packed: bool) -> bytes:
@@ -155,4 +191,4 @@ def _checked(table: Table, max_cell_chars: int) -> Table:
                 row = lengths.arg_max() or 0
                 raise too_long(table.name, row=row, column=plain.name, chars=longest, limit=max_cell_chars)
         columns.append(plain)
-    return Table(pl.DataFrame(columns), table.notes, table.name, table.written)
+    return replace(table, frame=pl.DataFrame(columns))

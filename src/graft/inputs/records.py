@@ -5,13 +5,14 @@ imported here: a frame is asked for its columns, so it stays optional.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from graft.core.errors import InputError
 from graft.inputs.columns import from_values
+from graft.inputs.skipping import Skipped
 
 Columns = tuple[pl.DataFrame, tuple[str, ...]]
 _LINE = 'one object per line, such as {"text": "...", "label": "..."}'
@@ -19,26 +20,43 @@ _LINE = 'one object per line, such as {"text": "...", "label": "..."}'
 
 def from_json_lines(text: str, *, name: str) -> Columns:
     """The columns of JSON lines, and notes. Raises InputError with the number of the first line that is no object."""
-    records: list[Mapping[str, Any]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line, object_pairs_hook=_unrepeated)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{name}: line {number} is not one JSON object ({error})",
-                needed=_LINE,
-                fix="repair that line; a JSON array must be written one object per line",
-            ) from error
-        if not isinstance(record, dict):
-            raise InputError(
-                f"{name}: line {number} is a JSON {type(record).__name__}, not an object",
-                needed=_LINE,
-                fix="write every row as an object with the column names as keys",
-            )
-        records.append(record)
+    records = [_json_record(line, number, name) for number, line in _numbered(text)]
     return from_records(records, name=name)
+
+
+def from_readable_json_lines(text: str, *, name: str) -> tuple[Columns, tuple[Skipped, ...]]:
+    """The same, passing over lines that are no object; which those were."""
+    records: list[Mapping[str, Any]] = []
+    skipped: list[Skipped] = []
+    for number, line in _numbered(text):
+        try:
+            records.append(_json_record(line, number, name))
+        except InputError as error:
+            skipped.append(Skipped(number, error.given))
+    return from_records(records, name=name), tuple(skipped)
+
+
+def _numbered(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, numbered from 1."""
+    return ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+
+
+def _json_record(line: str, number: int, name: str) -> Mapping[str, Any]:
+    try:
+        record = json.loads(line, object_pairs_hook=_unrepeated)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{name}: line {number} is not one JSON object ({error})",
+            needed=_LINE,
+            fix="repair that line; a JSON array must be written one object per line",
+        ) from error
+    if not isinstance(record, dict):
+        raise InputError(
+            f"{name}: line {number} is a JSON {type(record).__name__}, not an object",
+            needed=_LINE,
+            fix="write every row as an object with the column names as keys",
+        )
+    return record
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
