@@ -14,6 +14,7 @@ from graft.core.version import __version__
 
 if TYPE_CHECKING:
     from graft.api import embed as embed
+    from graft.api import embed_table as embed_table
     from graft.api import load as load
     from graft.api import study as study
     from graft.bundle import Bundle as Bundle
@@ -23,15 +24,18 @@ if TYPE_CHECKING:
     from graft.scores.estimators import TransferClassifier as TransferClassifier
     from graft.scores.estimators import TransferRegressor as TransferRegressor
     from graft.studies.running import StudyResult as StudyResult
+    from graft.tables.table import EmbeddingTable as EmbeddingTable
 
 _WHERE = {
     "Bundle": "graft.bundle",
+    "EmbeddingTable": "graft.tables.table",
     "Embedder": "graft.representations.embedder",
     "GraftError": "graft.core.errors",
     "StudyResult": "graft.studies.running",
     "TransferClassifier": "graft.scores.estimators",
     "TransferRegressor": "graft.scores.estimators",
     "embed": "graft.api",
+    "embed_table": "graft.api",
     "load": "graft.api",
     "study": "graft.api",
     "tickets": "graft.demo",

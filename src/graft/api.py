@@ -1,4 +1,4 @@
-"""The functions behind ``import graft``: a study, embeddings, a saved model."""
+"""The functions behind ``import graft``: a study, embeddings and tables of them, a saved model."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -9,12 +9,21 @@ import numpy as np
 
 from graft.bundle import Bundle, load_bundle
 from graft.core.progress import SILENT, Progress
+from graft.core.seeds import generator
+from graft.governance.registry import Registry
+from graft.inputs.reading import read_frame, read_rows
 from graft.inputs.roles import Roles
 from graft.report import write_page
 from graft.representations.embedder import embed_texts
+from graft.representations.encoder import Encoder
 from graft.studies.record import PlanFacts
 from graft.studies.running import StudyResult, run_study
 from graft.studies.settings import make_settings
+from graft.tables.embedding import Embedded, embed_into
+from graft.tables.encoders import encoder_for
+from graft.tables.indexing import keep_up
+from graft.tables.recording import record_table
+from graft.tables.table import EmbeddingTable
 
 Names = str | Sequence[str]
 
@@ -75,12 +84,53 @@ def study(
     return result
 
 
-def embed(texts: Sequence[str], source: str = "minilm", *, progress: Progress = SILENT) -> np.ndarray:
+def embed(
+    texts: Sequence[str], source: str = "minilm", *, precision: str = "native", progress: Progress = SILENT
+) -> np.ndarray:
     """Vectors of texts, float32, shape (rows, dimension), pooled and normalised as the source states.
 
-    source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). Rows already seen come from the cache.
+    source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). precision: ``native`` (bfloat16 where the
+    processor has it), ``float32`` or ``int8``. Rows already seen come from the cache.
     """
-    return embed_texts(texts, source, progress=progress)
+    return embed_texts(texts, source, precision=precision, progress=progress)
+
+
+def embed_table(
+    data: Any,
+    *,
+    table: str | Path,
+    id: str,  # noqa: A002 - the field's own word, and the command line's
+    text: Names,
+    source: str = "minilm",
+    precision: str = "native",
+    encoder: Encoder | None = None,
+    strict: bool = False,
+    progress: Progress = SILENT,
+) -> tuple[EmbeddingTable, Embedded]:
+    """Embed rows into a table, which is made when it is not there; only rows whose text changed are encoded.
+
+    data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
+    text: columns. precision: ``native``, ``float32`` or ``int8``. encoder: one at hand, instead of ``source`` and
+    ``precision``. strict: raise TableError for the first row that cannot be kept. The table, its source and its file
+    are recorded in the ledger; an index the table has is brought up to date.
+    """
+    file = Path(data) if isinstance(data, str | Path) else None
+    rows = read_rows(file) if file is not None and not strict else read_frame(data)
+    encoder = encoder or encoder_for(source, precision)
+    opened, done = embed_into(
+        Path(table),
+        rows,
+        encoder,
+        id_column=id,
+        text=_names(text),
+        precision="int8" if encoder.precision == "int8" else "native",
+        strict=strict,
+        progress=progress,
+    )
+    with Registry() as registry:
+        record_table(registry, opened, file)
+    keep_up(opened, rng=generator(0, "index"), progress=progress)
+    return opened, done
 
 
 def load(folder: str | Path) -> Bundle:

@@ -2,7 +2,8 @@
 
 import typer
 
-from graft.cli import governance, models, sources, studies
+from graft.cli import embedding, governance, models, sources, studies
+from graft.cli.tables import tables
 
 app = typer.Typer(
     name="graft",
@@ -17,8 +18,11 @@ app.command("report")(studies.report)
 app.command("demo")(studies.demo)
 app.command("predict")(models.predict)
 app.command("verify")(models.verify)
-app.command("embed")(models.embed)
+app.command("embed")(embedding.embed)
+app.command("search")(embedding.search)
+app.add_typer(tables, name="tables")
 app.command("source")(sources.source)
+app.add_typer(sources.sources, name="sources")
 app.command("cache")(sources.cache)
 app.command("convert")(governance.convert)
 app.add_typer(governance.assets, name="assets")

@@ -1,4 +1,4 @@
-"""``graft predict``, ``graft verify``, ``graft embed``."""
+"""``graft predict``, ``graft verify``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -47,33 +47,3 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) 
         if value not in ("", None, ()):
             shown = ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else value
             typer.echo(f"  {name.replace('_', ' '):12} {shown}")
-
-
-def embed(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
-    text: Annotated[str, typer.Option(help="Column of text.")],
-    out: Annotated[Path, typer.Option(help="Where to write the vectors (.npy, float32).")],
-    source: Annotated[str, typer.Option(help="minilm, path:DIR or hf:org/name@revision.")] = "minilm",
-) -> None:
-    """Write the vectors of a text column, one row each, in the order of the file."""
-    import numpy as np
-    from rich.console import Console
-
-    from graft import api
-    from graft.cli.progress import Bars
-    from graft.core.errors import InputError
-    from graft.core.files import whole_file
-    from graft.inputs.reading import read_frame
-
-    table = read_frame(data)
-    if text not in table.frame.columns:
-        raise InputError(
-            f"{data} has no column {text!r}",
-            needed=f"one of {', '.join(table.frame.columns)}",
-            fix="name it with --text",
-        )
-    texts = table.frame[text].fill_null("").cast(str).to_list()
-    vectors = api.embed(texts, source, progress=Bars(Console(stderr=True)))
-    with whole_file(out) as temporary, temporary.open("wb") as stream:
-        np.save(stream, vectors)
-    typer.echo(f"{vectors.shape[0]:,} vectors of {vectors.shape[1]} numbers written to {out}", err=True)

@@ -78,7 +78,10 @@ def may_we(registry: Registry, named: str, uses: Iterable[Use]) -> Answer:
 def changed_files(asset: Asset) -> FileChanges | None:
     """Which files of an asset are not as they were recorded; None when it is not where it was."""
     place = _place(asset)
-    return None if place is None or not place.exists() else file_changes(asset, place)
+    if asset.kind is AssetKind.TABLE or place is None or not place.exists():
+        # A table lives on: its own versions say what changed.
+        return None
+    return file_changes(asset, place)
 
 
 def noted_heads(registry: Registry) -> tuple[Head, ...]:

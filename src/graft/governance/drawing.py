@@ -59,7 +59,7 @@ def _line(lineage: Lineage, identity: str) -> str:
     """One asset on one line: kind, name, version and the beginning of its digest."""
     asset = lineage.assets.get(identity)
     if asset is None:
-        return f"{' '.join(identity.split())} (not in the ledger)"
+        return f"{' '.join(lineage.label(identity).split())} (not in the ledger)"
     name = " ".join(lineage.label(identity).split())
     return f"{asset.kind.value} {name} ({asset.digest[:_SHORT]})"
 

@@ -3,11 +3,13 @@
 Decisions: a folder a space, and in it immutable shards named by their content, each written whole or not at all; two
 processes therefore need no lock to share it, and at worst compute a row twice. A shard that cannot be read is thrown
 away and computed again. When the folder outgrows its limit, the shards that were used longest ago go first.
+To forget a row is to write the rest of its shard anew and to remove the shard, in this order, so that a kill loses
+nothing and the next call finishes.
 """
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from graft.core.digests import array_digest, content_digest
+from graft.core.errors import OutputError
 from graft.core.files import whole_file
 from graft.core.settings import DEFAULT_CACHE_LIMIT, cache_directory
 
@@ -119,12 +122,8 @@ class ActivationCache:
         if self.limit <= 0:
             return
         names = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
-        values = np.ascontiguousarray(rows.values)
-        tensors = {"digests": names, "offsets": rows.offsets.astype(np.int64), "values": values}
-        name = content_digest(array_digest([names]), array_digest([values.view(np.uint8)])).hex()
         try:
-            with whole_file(self.root / space / f"{name}.safetensors") as temporary:
-                save_file(tensors, temporary)
+            self._write(self.root / space, names, rows)
             self.shrink()
         except (OSError, SafetensorError):
             # save_file reports a full disk as the latter.
@@ -154,6 +153,60 @@ class ActivationCache:
             path.unlink(missing_ok=True)
         return sum(size for _, size, _ in shards)
 
+    def holding(self, digests: Collection[bytes]) -> tuple[Path, ...]:
+        """The shards, of whichever space, that hold a row with one of these 16-byte digests, or cannot be read."""
+        wanted = set(digests)
+        found = []
+        for path in sorted(self.root.glob("*/*.safetensors")) if wanted else ():
+            try:
+                with safe_open(path, "np") as opened:
+                    names = opened.get_tensor("digests")
+            except FileNotFoundError:
+                continue
+            except (SafetensorError, OSError):
+                found.append(path)
+                continue
+            if not wanted.isdisjoint(row.tobytes() for row in names):
+                found.append(path)
+        return tuple(found)
+
+    def forget(self, digests: Collection[bytes]) -> tuple[Path, ...]:
+        """Remove the rows with these 16-byte digests from every space; the shards removed.
+
+        The other rows of a shard are kept in a new one if there is room for it. A shard that cannot be read might hold
+        such a row, and so might a temporary file: they go too, and whoever was writing it computes its rows again.
+        Raises OutputError when a file cannot be removed; ``holding`` then still finds it.
+        """
+        wanted = set(digests)
+        shards = self.holding(wanted)
+        for path in shards:
+            self._keep_the_rest(path, wanted)
+            _remove(path)
+        for partial in self.root.glob("*/.*.partial") if wanted else ():
+            _remove(partial)
+        return shards
+
+    def _keep_the_rest(self, path: Path, digests: set[bytes]) -> None:
+        # Damaged, vanished, or no room for the rest: it is a cache, and what is lost is computed again.
+        with suppress(SafetensorError, OSError):
+            with safe_open(path, "np") as opened:
+                names = opened.get_tensor("digests")
+                whole = Ragged(opened.get_tensor("values"), opened.get_tensor("offsets"))
+            kept = np.flatnonzero([row.tobytes() not in digests for row in names])
+            used = path.stat().st_mtime
+            if len(kept):
+                os.utime(self._write(path.parent, names[kept], whole.take(kept)), (used, used))
+
+    def _write(self, folder: Path, names: np.ndarray, rows: Ragged) -> Path:
+        values = np.ascontiguousarray(rows.values)
+        names = np.ascontiguousarray(names)
+        tensors = {"digests": names, "offsets": rows.offsets.astype(np.int64), "values": values}
+        name = content_digest(array_digest([names]), array_digest([values.view(np.uint8)])).hex()
+        path = folder / f"{name}.safetensors"
+        with whole_file(path) as temporary:
+            save_file(tensors, temporary)
+        return path
+
     def _shards(self) -> list[tuple[float, int, Path]]:
         found = []
         for path in self.root.glob("*/*.safetensors"):
@@ -166,6 +219,15 @@ class ActivationCache:
                 if time.time() - path.stat().st_mtime > 3600:
                     path.unlink(missing_ok=True)
         return found
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot remove {path}: {error.strerror}", needed="a cache this user may write", fix="run it as its owner"
+        ) from error
 
 
 def concatenate(pieces: Sequence[Ragged]) -> Ragged:

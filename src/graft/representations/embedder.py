@@ -39,20 +39,29 @@ def as_texts(given: Any) -> list[str]:
     return list(array)
 
 
-def embed_texts(texts: Sequence[str], source: str, *, progress: Progress = SILENT) -> np.ndarray:
-    """Pooled vectors, float32, shape (rows, dimension)."""
-    return Encoder(resolve_source(source), cache=ActivationCache()).vectors(as_texts(texts), progress=progress)[0]
+def embed_texts(
+    texts: Sequence[str], source: str, *, precision: str = "native", force: bool = False, progress: Progress = SILENT
+) -> np.ndarray:
+    """Pooled vectors, float32, shape (rows, dimension).
+
+    precision: ``native``, ``float32`` or ``int8``. force: int8 even for a source it does not suit.
+    Raises InputError for another precision, SourceError for a source that is too far from float32 in int8.
+    """
+    encoder = Encoder(resolve_source(source), cache=ActivationCache(), precision=precision, force=force)
+    return encoder.vectors(as_texts(texts), progress=progress)[0]
 
 
 class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn transformer: texts, shape (rows,), to vectors of a pretrained source, shape (rows, dimension).
 
-    source: a reference. cache: keep vectors on disk, so that folds and repeats do not compute them again.
+    source: a reference. cache: keep vectors on disk, so that folds and repeats do not compute them again. precision:
+    ``native``, ``float32`` or ``int8``.
     """
 
-    def __init__(self, source: str = "minilm", cache: bool = True) -> None:
+    def __init__(self, source: str = "minilm", cache: bool = True, precision: str = "native") -> None:
         self.source = source
         self.cache = cache
+        self.precision = precision
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find and verify the source; nothing is learnt."""
@@ -64,7 +73,7 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Any) -> np.ndarray:
         """Vectors of the texts."""
         check_is_fitted(self)
-        encoder = Encoder(self.source_, cache=ActivationCache() if self.cache else None)
+        encoder = Encoder(self.source_, cache=ActivationCache() if self.cache else None, precision=self.precision)
         return encoder.vectors(as_texts(X))[0]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

@@ -1,48 +1,93 @@
 """The fast encoder: texts to pooled vectors, or to token activations at a layer, through the cache.
 
-Decisions: rows of one length class (token count rounded up, see ``padded_width``) are run in batches of one fixed
-shape per class, the last one filled up with repeats. Every matrix product then has the same shape whatever the other
-rows are, so a row's vector does not depend, to the last bit, on the batch it was in, on the cache's state or on where
-a killed run resumed. Few shapes also keep the processor's kernels warm, and almost nothing is spent on padding.
+Decisions: texts are taken in chunks, duplicates once. While a chunk runs, the next one is tokenised. A finished chunk
+is a shard of the cache, so a killed run loses one chunk at most, and memory holds two. Inside a chunk rows are sorted
+by length and run in batches of fixed shapes (``batching``), so a row's vector does not depend on the rows beside it.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from graft.core.digests import content_digest, key
-from graft.core.progress import SILENT, Progress
-from graft.representations.backbone import device, load_encoder, lower_half, native_precision, pool, quiet_transformers
-from graft.representations.cache import ActivationCache, Ragged, concatenate
+from graft.core.progress import SILENT, Progress, Stage
+from graft.representations.backbone import native_precision
+from graft.representations.batching import TOKENS_PER_BATCH, batches
+from graft.representations.bodies import Body, Precision, as_precision, load_body
+from graft.representations.cache import ActivationCache, Found, Ragged, concatenate
+from graft.representations.fidelity import Fidelity, compare, record, recorded, require_faithful, sample_of
 from graft.representations.sources import Source
 from graft.representations.spaces import Space, pooled_space
-from graft.representations.tokens import TokenRows, padded_width, special_tokens, tokenise
+from graft.representations.streaming import ahead
+from graft.representations.tokens import tokenise
 
-TOKENS_PER_BATCH = 512
+__all__ = ["TOKENS_PER_BATCH", "EncodeReport", "Encoder", "batches"]
 _ROWS_PER_SHARD = 4096
 
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """What an encoding cost. rows: given. distinct: different texts. computed: rows the backbone ran for."""
+    """What an encoding cost.
+
+    rows: given. distinct: different texts. computed: rows the backbone ran for. fidelity: how near int8 vectors are to
+    float32, None in the other precisions and where nothing was computed.
+    """
 
     rows: int
     distinct: int
     computed: int
+    fidelity: Fidelity | None = None
+
+
+@dataclass
+class _Job:
+    """One batch of texts on its way.
+
+    texts, digests: the distinct ones. inverse: for each text given, its place among them. missing: places that no cache
+    holds. known: the others, in order. made: results so far, in the order of ``missing``.
+    """
+
+    texts: list[str]
+    digests: list[bytes]
+    inverse: np.ndarray
+    missing: np.ndarray
+    known: Ragged | None
+    made: list[Ragged] = field(default_factory=list)
+
+    def result(self, dimension: int) -> Ragged:
+        """All rows, in the order given."""
+        pieces = [*([] if self.known is None else [self.known]), *self.made]
+        if not pieces:
+            return Ragged(np.zeros((0, dimension), np.float32), np.zeros(1, np.int64))
+        held = np.setdiff1d(np.arange(len(self.texts)), self.missing)
+        order = np.argsort(np.concatenate([held, self.missing]))
+        return concatenate(pieces).take(order[self.inverse])
 
 
 class Encoder:
-    """A source ready to encode; its weights are loaded at the first row that no cache holds."""
+    """A source ready to encode; its weights are loaded at the first row that no cache holds.
+
+    precision: ``native`` (bfloat16 where the processor multiplies it, else float32), ``float32``, ``int8`` or a torch
+    number type. force: use int8 even where its fidelity is too low; ``fidelity`` tells what it is.
+    """
 
     def __init__(
-        self, source: Source, *, cache: ActivationCache | None = None, precision: torch.dtype | None = None
+        self,
+        source: Source,
+        *,
+        cache: ActivationCache | None = None,
+        precision: torch.dtype | str | None = None,
+        force: bool = False,
     ) -> None:
         self.source = source
         self.cache = cache
-        self.precision = precision or native_precision()
-        self._models: dict[int | None, torch.nn.Module] = {}
+        self.precision: Precision = as_precision(precision, native_precision())
+        self.force = force
+        self.fidelity: Fidelity | None = None
+        self._models: dict[int | None, Body] = {}
 
     @property
     def space(self) -> Space:
@@ -50,118 +95,112 @@ class Encoder:
         return pooled_space(self.source, str(self.precision).removeprefix("torch."))
 
     def vectors(self, texts: Sequence[str], *, progress: Progress = SILENT) -> tuple[np.ndarray, EncodeReport]:
-        """Pooled vectors, float32, shape (rows, dimension), and what they cost."""
-        rows, report = self._activations(texts, None, progress)
+        """Pooled vectors, float32, shape (rows, dimension), and what they cost.
+
+        Raises SourceError when the source cannot be used, or not in int8.
+        """
+        rows, report = self._whole(texts, None, progress)
         return rows.values, report
 
     def boundary(self, texts: Sequence[str], layer: int, *, progress: Progress = SILENT) -> tuple[Ragged, EncodeReport]:
         """Token activations after ``layer`` layers; values as uint16 holding bfloat16, or float32."""
-        return self._activations(texts, layer, progress)
+        return self._whole(texts, layer, progress)
 
-    def _activations(self, texts: Sequence[str], layer: int | None, progress: Progress) -> tuple[Ragged, EncodeReport]:
-        digests = [content_digest(text) for text in texts]
+    def stream(
+        self, batches: Iterable[Sequence[str]], *, rows: int = 0, progress: Progress = SILENT
+    ) -> Iterator[tuple[np.ndarray, EncodeReport]]:
+        """Pooled vectors of one batch of texts after another, in bounded memory, and what each cost.
+
+        batches: taken one ahead of the result, a few thousand texts each. rows: how many texts there are in all, for
+        the time left. Duplicates are found within a batch; with a cache also in what was computed before.
+        """
+        with progress.stage(f"encode with {self.source.reference}", rows, "rows") as stage:
+            for job in self._run((self._job(texts, None) for texts in batches), None, stage):
+                stage.advance(len(job.inverse) - len(job.missing))
+                yield job.result(self.source.dimension).values, self._report(job)
+
+    def _whole(self, texts: Sequence[str], layer: int | None, progress: Progress) -> tuple[Ragged, EncodeReport]:
+        job = self._job(texts, layer)
+        if len(job.missing):
+            with progress.stage(f"encode with {self.source.reference}", len(job.missing), "rows") as stage:
+                list(self._run([job], layer, stage))
+        return job.result(self.source.dimension), self._report(job)
+
+    def _report(self, job: _Job) -> EncodeReport:
+        return EncodeReport(len(job.inverse), len(job.texts), len(job.missing), self.fidelity)
+
+    def _job(self, texts: Sequence[str], layer: int | None) -> _Job:
         first: dict[bytes, int] = {}
-        inverse = np.fromiter((first.setdefault(digest, len(first)) for digest in digests), np.int64, len(digests))
-        unique = list(first)
-        positions = np.zeros(len(unique), np.int64)
-        positions[inverse[::-1]] = np.arange(len(texts))[::-1]
-        distinct = [texts[position] for position in positions.tolist()]
-        space = key({"space": self.space.computation, "layer": layer})
-        ragged, computed = self._through_cache(space, unique, distinct, layer, progress)
-        return ragged.take(inverse), EncodeReport(len(texts), len(unique), computed)
+        distinct: list[str] = []
+        inverse = np.zeros(len(texts), np.int64)
+        for row, text in enumerate(texts):
+            place = inverse[row] = first.setdefault(content_digest(text), len(first))
+            if place == len(distinct):
+                distinct.append(text)
+        digests = list(first)
+        missing, known = self._known(digests, layer)
+        return _Job(distinct, digests, inverse, missing, known)
 
-    def _through_cache(
-        self, space: str, digests: list[bytes], texts: list[str], layer: int | None, progress: Progress
-    ) -> tuple[Ragged, int]:
+    def _known(self, digests: list[bytes], layer: int | None) -> tuple[np.ndarray, Ragged | None]:
+        """The places that have to be computed, and the rows of the others."""
+        everything = np.arange(len(digests))
         if self.cache is None:
-            return self._compute(texts, layer, progress, None), len(texts)
-        found = self.cache.find(space, digests)
-        missing = found.missing
-        if not len(missing):
-            known = self.cache.read(found)
-            if known is not None:
-                return known, 0
-            missing = np.arange(len(digests))
-        fresh = self._compute([texts[row] for row in missing], layer, progress, (space, [digests[r] for r in missing]))
-        if len(missing) == len(digests):
-            return fresh, len(missing)
+            return everything, None
+        found = self.cache.find(self._place(layer), digests)
         keep = found.shard >= 0
-        known = self.cache.read(type(found)(found.shard[keep], found.place[keep], found.shards))
-        if known is None:
-            return self._compute(texts, layer, progress, (space, digests)), len(texts)
-        order = np.argsort(np.concatenate([np.flatnonzero(keep), missing]))
-        return concatenate([known, fresh]).take(order), len(missing)
+        known = self.cache.read(Found(found.shard[keep], found.place[keep], found.shards)) if keep.any() else None
+        # A shard may vanish between looking and reading.
+        return (everything, None) if known is None else (found.missing, known)
 
-    def _compute(
-        self, texts: list[str], layer: int | None, progress: Progress, keep: tuple[str, list[bytes]] | None
-    ) -> Ragged:
-        tokens = tokenise(self.source, texts)
-        order: list[np.ndarray] = []
-        pieces: list[Ragged] = []
-        waiting = kept = 0
-        with progress.stage(f"encode with {self.source.reference}", len(texts), "rows") as stage:
-            for rows, ids, mask in batches(tokens, special_tokens(self.source).pad):
-                pieces.append(self._run(ids, mask, layer, len(rows)))
-                order.append(rows)
-                waiting += len(rows)
-                stage.advance(len(rows))
-                if keep is not None and waiting >= _ROWS_PER_SHARD:
-                    self._keep(keep, order[kept:], pieces[kept:])
-                    waiting, kept = 0, len(pieces)
-        if keep is not None and waiting:
-            self._keep(keep, order[kept:], pieces[kept:])
-        if not pieces:
-            return Ragged(np.zeros((0, self.source.dimension), np.float32), np.zeros(1, np.int64))
-        return concatenate(pieces).take(np.argsort(np.concatenate(order)))
+    def _place(self, layer: int | None) -> str:
+        return key({"space": self.space.computation, "layer": layer})
 
-    def _keep(self, keep: tuple[str, list[bytes]], order: list[np.ndarray], pieces: list[Ragged]) -> None:
-        assert self.cache is not None
-        space, digests = keep
-        self.cache.put(space, [digests[row] for row in np.concatenate(order)], concatenate(pieces))
+    def _run(self, jobs: Iterable[_Job], layer: int | None, stage: Stage) -> Iterator[_Job]:
+        """Jobs as they are finished, in order."""
+        started, done = time.perf_counter(), 0
 
-    def _run(self, ids: np.ndarray, mask: np.ndarray, layer: int | None, rows: int) -> Ragged:
-        model = self._model(layer)
-        where = device()
-        tensors = torch.from_numpy(ids).to(where), torch.from_numpy(mask).to(where)
-        with torch.inference_mode():
-            hidden = model(input_ids=tensors[0], attention_mask=tensors[1]).last_hidden_state
-            if layer is None:
-                vectors = pool(hidden, tensors[1], self.source.pooling, normalise=self.source.normalise)
-                return Ragged(vectors[:rows].cpu().numpy(), np.arange(rows + 1))
-            lengths = mask[:rows].sum(1)
-            kept = hidden[:rows][tensors[1][:rows].bool()].cpu()
-            values = kept.view(torch.uint16).numpy() if kept.dtype == torch.bfloat16 else kept.numpy()
-            return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
+        def chunks() -> Iterator[tuple[_Job, np.ndarray, bool]]:
+            for job in jobs:
+                starts = range(0, max(1, len(job.missing)), _ROWS_PER_SHARD)
+                for start in starts:
+                    yield job, job.missing[start : start + _ROWS_PER_SHARD], start == starts[-1]
 
-    def _model(self, layer: int | None) -> torch.nn.Module:
+        for (job, places, last), tokens in ahead(
+            lambda chunk: tokenise(self.source, [chunk[0].texts[place] for place in chunk[1]]), chunks()
+        ):
+            if len(places):
+                order: list[np.ndarray] = []
+                pieces: list[Ragged] = []
+                for rows, piece in self._model(layer, job.texts).run(tokens, pooled=layer is None):
+                    order.append(rows)
+                    pieces.append(piece)
+                    done += len(rows)
+                    stage.advance(len(rows), f"{done / (time.perf_counter() - started):,.0f} rows/s")
+                made = concatenate(pieces).take(np.argsort(np.concatenate(order)))
+                job.made.append(made)
+                if self.cache is not None:
+                    self.cache.put(self._place(layer), [job.digests[place] for place in places], made)
+            if last:
+                yield job
+
+    def _model(self, layer: int | None, texts: Sequence[str]) -> Body:
+        if self.precision == "int8" and self.fidelity is None:
+            self.fidelity = self._checked(texts)
         if layer not in self._models:
-            model = load_encoder(self.source)
-            with quiet_transformers():
-                # Architectures that cannot change it (MPNet) keep their own.
-                model.set_attn_implementation("sdpa")
-            if layer is not None:
-                model = lower_half(model, self.source, layer)
-            self._models[layer] = model.to(self.precision).to(device())
+            self._models[layer] = load_body(self.source, layer, self.precision)
         return self._models[layer]
 
-
-def batches(tokens: TokenRows, pad: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Batches of one fixed shape per length class, longest first.
-
-    Yields row numbers (rows,), token numbers and mask, both (shape of the class); the batch is filled up with repeats
-    of its first row, so ``rows`` may be shorter than the batch.
-    """
-    width = np.array([padded_width(int(length)) for length in tokens.lengths], np.int64)
-    for length in np.unique(width)[::-1]:
-        members = np.flatnonzero(width == length)
-        size = max(1, TOKENS_PER_BATCH // int(length))
-        for start in range(0, len(members), size):
-            rows = members[start : start + size]
-            ids = np.full((size, length), pad, np.int64)
-            mask = np.zeros((size, length), np.int64)
-            for place, row in enumerate(rows):
-                values = tokens.row(int(row))
-                ids[place, : len(values)] = values
-                mask[place, : len(values)] = 1
-            ids[len(rows) :], mask[len(rows) :] = ids[0], mask[0]
-            yield rows, ids, mask
+    def _checked(self, texts: Sequence[str]) -> Fidelity:
+        """How near int8 is to float32 here, measured once a source. Raises SourceError where it is too far."""
+        found = recorded(self.space)
+        if found is None:
+            sample = sample_of(texts)
+            self._models[None] = load_body(self.source, None, "int8")
+            exact = Encoder(self.source, precision=torch.float32).vectors(sample)[0]
+            rough = Encoder(self.source, precision="int8", force=True)
+            rough._models, rough.fidelity = self._models, Fidelity(1, 1, 0)
+            found = compare(exact, rough.vectors(sample)[0])
+            record(self.space, found)
+        if not self.force:
+            require_faithful(found, self.source.reference)
+        return found

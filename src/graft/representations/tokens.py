@@ -80,7 +80,7 @@ class SpecialTokens:
 
 def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
     """Token rows of texts, cut at the source's length."""
-    tokenizer, special = _tokenizer(source.directory, source.max_tokens)
+    tokenizer, special = _tokenizer(source.directory, source.max_tokens, source.preprocessing)
     ids: list[np.ndarray] = []
     truncated, words = np.zeros(len(texts), bool), np.zeros(len(texts), np.int32)
     for start in range(0, len(texts), _CHUNK):
@@ -99,7 +99,7 @@ def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
 
 def special_tokens(source: Source) -> SpecialTokens:
     """The padding and unknown tokens of a source."""
-    special: SpecialTokens = _tokenizer(source.directory, source.max_tokens)[1]
+    special: SpecialTokens = _tokenizer(source.directory, source.max_tokens, source.preprocessing)[1]
     return special
 
 
@@ -109,7 +109,8 @@ def _prepared(text: str, source: Source) -> str:
 
 
 @lru_cache(maxsize=8)
-def _tokenizer(directory: Path, max_tokens: int):  # type: ignore[no-untyped-def]
+def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: ignore[no-untyped-def]
+    # ``preprocessing`` is the digest of the files: with another one the files are read again.
     from tokenizers import Tokenizer
 
     file = directory / "tokenizer.json"

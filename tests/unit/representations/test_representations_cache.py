@@ -9,6 +9,7 @@ import pytest
 import safetensors
 
 from graft.core import files
+from graft.core.errors import OutputError
 from graft.representations import cache as module
 from graft.representations.cache import ActivationCache, Ragged
 
@@ -211,6 +212,70 @@ def test_what_a_killed_process_left_is_cleaned_but_not_what_a_living_one_writes(
     fill(cache, 2)
     assert (old.exists(), new.exists()) == (False, True)
     assert held(cache, 1, 2) == [True, True]
+
+
+def test_a_forgotten_row_is_gone_from_every_space_and_the_others_are_kept(cache):
+    fill(cache, 1, 2, 3)
+    fill(cache, 2, 7, space="other")
+    fill(cache, 5)
+    untouched = shards(cache.root)
+    assert cache.holding([digest(2)]) == cache.forget([digest(2)])
+    assert held(cache, 1, 2, 3, 5) == [True, False, True, True]
+    assert held(cache, 2, 7, space="other") == [False, True]
+    assert cache.holding([digest(2)]) == ()
+    assert len(set(untouched) & set(shards(cache.root))) == 1
+    np.testing.assert_array_equal(cache.read(cache.find("space", [digest(3)])).values, rows(3).values)
+    mine = np.full(4, 2, np.float32).tobytes()
+    assert not any(mine in path.read_bytes() or digest(2) in path.read_bytes() for path in shards(cache.root))
+
+
+def test_forgetting_the_only_row_removes_the_shard_and_nothing_is_forgotten_twice(cache):
+    fill(cache, 1)
+    assert len(cache.forget([digest(1), digest(9)])) == 1
+    assert shards(cache.root) == []
+    assert cache.forget([digest(1)]) == cache.forget([]) == ()
+
+
+def test_what_might_hold_a_forgotten_row_goes_too(cache):
+    fill(cache, 1)
+    (damaged,) = shards(cache.root)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    partial = damaged.parent / ".a.safetensors.x.partial"
+    partial.write_bytes(b"half")
+    assert cache.forget([digest(2)]) == (damaged,)
+    assert not damaged.exists()
+    assert not partial.exists()
+
+
+def test_a_kept_rest_is_as_old_as_its_shard(cache):
+    fill(cache, 1, 2)
+    (shard,) = shards(cache.root)
+    os.utime(shard, (1_000_000, 1_000_000))
+    cache.forget([digest(1)])
+    (rest,) = shards(cache.root)
+    assert rest.stat().st_mtime == 1_000_000
+
+
+def test_without_room_for_the_rest_the_row_is_forgotten_all_the_same(cache, monkeypatch):
+    def refuse(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    fill(cache, 1, 2)
+    monkeypatch.setattr(files.os, "fsync", refuse)
+    cache.forget([digest(1)])
+    assert shards(cache.root) == []
+
+
+def test_a_shard_that_cannot_be_removed_is_said(cache, monkeypatch):
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".safetensors":
+            raise PermissionError(13, "Permission denied")
+
+    fill(cache, 1, 2)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        cache.forget([digest(1)])
+    assert len(cache.holding([digest(1)])) == 1
 
 
 WORKER = """

@@ -1,0 +1,117 @@
+"""``graft embed`` and ``graft search``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graft.cli.words import listed
+
+if TYPE_CHECKING:
+    from graft.tables.embedding import Embedded
+
+_LISTED = 20
+
+
+def embed(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
+    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")],
+    table: Annotated[Path | None, typer.Option(help="Folder of the table to insert into; made when it is new.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write bare vectors here instead (.npy, float32).")] = None,
+    id_column: Annotated[str, typer.Option("--id", help="Column that names each row; needed for a table.")] = "",
+    source: Annotated[str, typer.Option(help="minilm, path:DIR or hf:org/name@revision.")] = "minilm",
+    int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers, where that is near enough.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Use --int8 even where it is not near enough.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be kept.")] = False,
+) -> None:
+    """Embed the rows of a file: into a table that keeps them, or as bare vectors in the order of the file."""
+    from rich.console import Console
+
+    from graft.cli.progress import Bars
+    from graft.core.errors import InputError
+    from graft.tables.encoders import encoder_for
+
+    if (table is None) == (out is None):
+        raise InputError(
+            "neither --table nor --out" if table is None else "--table and --out together",
+            needed="one place to write to",
+            fix="--table vectors/tickets keeps rows with their ids; --out vectors.npy writes bare vectors",
+        )
+    bars = Bars(Console(stderr=True))
+    encoder = encoder_for(source, "int8" if int8 else "native", force=force)
+    if out is not None:
+        _bare(data, text, out, encoder, bars)
+        return
+    assert table is not None
+    if not id_column:
+        raise InputError("no --id", needed="the column that names each row of the table", fix="--id COLUMN")
+    from graft.api import embed_table
+
+    opened, done = embed_table(
+        data, table=table, id=id_column, text=text, encoder=encoder, strict=strict, progress=bars
+    )
+    typer.echo(
+        f"{table}: {opened.count():,} rows, version {done.version} "
+        f"({done.inserted:,} new, {done.updated:,} changed, {done.unchanged:,} as they were; {done.encoded:,} encoded)"
+    )
+    _left_out(done)
+
+
+def _left_out(done: "Embedded") -> None:
+    if not done.left_out:
+        return
+    counted = f"{len(done.left_out):,} rows were" if len(done.left_out) > 1 else "1 row was"
+    typer.echo(f"warning: {counted} left out", err=True)
+    for line in listed([f"{one.place}: {one.why}" for one in done.left_out], _LISTED):
+        typer.echo(f"  {line}", err=True)
+
+
+def _bare(data: Path, text: list[str], out: Path, encoder, bars) -> None:  # type: ignore[no-untyped-def]
+    import numpy as np
+    import polars as pl
+
+    from graft.core.errors import InputError
+    from graft.core.files import whole_file
+    from graft.inputs.reading import read_frame
+
+    rows = read_frame(data)
+    missing = [name for name in text if name not in rows.frame.columns]
+    if missing:
+        raise InputError(
+            f"{data} has no column {', '.join(map(repr, missing))}",
+            needed=f"one of {', '.join(rows.frame.columns)}",
+            fix="name it with --text",
+        )
+    cells = [rows.as_written(name).cast(pl.String).fill_null("").to_list() for name in text]
+    vectors = encoder.vectors(["\n".join(row) for row in zip(*cells, strict=True)], progress=bars)[0]
+    with whole_file(out) as temporary, temporary.open("wb") as stream:
+        np.save(stream, vectors)
+    typer.echo(f"{vectors.shape[0]:,} vectors of {vectors.shape[1]} numbers written to {out}", err=True)
+
+
+def search(
+    table: Annotated[Path, typer.Argument(help="Folder of a table.")],
+    query: Annotated[str, typer.Argument(help="What is looked for, in words.")],
+    k: Annotated[int, typer.Option("-k", help="How many rows.")] = 10,
+    where: Annotated[str | None, typer.Option(help="SQL condition, for example \"region = 'EU'\".")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line, every column.")] = False,
+) -> None:
+    """Find the rows of a table that are nearest to a text."""
+    import json
+
+    from graft.tables.table import EmbeddingTable
+
+    opened = EmbeddingTable.open(table)
+    found = opened.search(query, k=k, where=where)
+    if json_lines:
+        for row in found.drop("query").to_dicts():
+            typer.echo(json.dumps(row, ensure_ascii=False, default=str))
+        return
+    if not found.height:
+        typer.echo("no row meets the condition" if where else "the table has no rows", err=True)
+    width = max((len(name) for name in found["id"].to_list()), default=0)
+    texts = [name for name in opened.generation.text if name in found.columns]
+    for row in found.to_dicts():
+        words = " ".join(" ".join(str(row[name] or "") for name in texts).split())
+        shown = words if len(words) <= 100 else words[:99] + "…"
+        typer.echo(f"{row['rank']:>3}  {row['distance']:.3f}  {row['id']:<{width}}  {shown}".rstrip())

@@ -1,0 +1,99 @@
+"""``graft tables migrate, rollback, drop``."""
+
+from typing import Annotated
+
+import typer
+
+from graft.cli.tables.looking import Place
+
+
+def migrate(
+    table: Place,
+    to: Annotated[str, typer.Option(help="The source to move to: minilm, path:DIR or hf:org/name@revision.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Build and swap after the plan, without asking.")] = False,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Stop after the plan.")] = False,
+    no_swap: Annotated[bool, typer.Option("--no-swap", help="Build, and leave the swap for later.")] = False,
+    hot: Annotated[str | None, typer.Option(help="Column that says which rows come first, the highest first.")] = None,
+    text: Annotated[list[str], typer.Option(help="Columns to embed, when other ones than before.")] = [],  # noqa: B006
+    int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers.")] = False,
+) -> None:
+    """Move a table to another source: plan, measure, build beside, swap. Searching goes on all the while."""
+    import sys
+
+    from rich.console import Console
+
+    from graft.cli.progress import Bars
+    from graft.core.seeds import generator
+    from graft.tables.encoders import encoder_for, pinned
+    from graft.tables.migration.building import build
+    from graft.tables.migration.plan import plan_migration
+    from graft.tables.migration.swapping import swap_to
+    from graft.tables.table import EmbeddingTable
+
+    precision = "int8" if int8 else "native"
+    # The plan's hours are of the source, not of a cache that knows some texts already.
+    measured = encoder_for(to, precision, cached=False)
+    opened = EmbeddingTable.open(table)
+    planned = plan_migration(
+        opened,
+        measured.space,
+        lambda texts: measured.vectors(texts)[0],
+        rng=generator(0, "migration"),
+        source=pinned(to),
+        text=tuple(text),
+        hot=hot,
+    )
+    for line in planned.plan.lines():
+        typer.echo(line)
+    if plan_only:
+        return
+    if not yes and not (sys.stdin.isatty() and typer.confirm("build it now?")):
+        typer.echo("to go on: the same command with --yes")
+        return
+    encoder = encoder_for(to, precision)
+    adapter = planned.adapter.adapter if planned.adapter is not None and planned.adapter.usable else None
+    built = build(
+        table,
+        encoder.space,
+        lambda texts: encoder.vectors(texts)[0],
+        source=pinned(to),
+        precision="int8" if int8 else "native",
+        text=tuple(text),
+        hot=hot,
+        adapter=adapter,
+        progress=Bars(Console(stderr=True)),
+    )
+    typer.echo(f"built {built.generation}: {built.encoded:,} texts encoded, {built.written:,} rows written")
+    if no_swap:
+        typer.echo("not swapped: run the same command without --no-swap")
+        return
+    done = swap_to(table, built.generation, lambda texts: encoder.vectors(texts)[0], rng=generator(0, "swap"))
+    typer.echo(f"{opened.name} answers from {done.after} now; graft tables rollback {table} returns to {done.before}")
+
+
+def rollback(table: Place) -> None:
+    """Return to the generation that answered before the last swap; rows that changed since are caught up."""
+    from graft.core.seeds import generator
+    from graft.tables.encoders import encoder_of
+    from graft.tables.migration.swapping import previous, roll_back
+    from graft.tables.pointer import read_pointer
+
+    pointer = read_pointer(table)
+    before = pointer.generation(previous(pointer))
+    done = roll_back(
+        table,
+        (lambda texts: encoder_of(before).vectors(texts)[0]) if before.source else None,
+        rng=generator(0, "swap"),
+    )
+    typer.echo(f"{pointer.name} answers from {done.after} again")
+
+
+def drop(
+    table: Place,
+    generation: Annotated[str, typer.Argument(help="Name of a generation that does not answer, for example g1.")],
+) -> None:
+    """Remove an old generation, or one whose building is given up: there is no way back to it then."""
+    from graft.cli.words import size
+    from graft.tables.migration.swapping import drop as dropped
+
+    typer.echo(f"{generation} is removed, {size(dropped(table, generation))} freed")

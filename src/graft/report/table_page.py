@@ -1,0 +1,109 @@
+"""The page of an embedding table: one HTML file, whole in itself.
+
+Decisions: it looks like the report of a study and shares its style; nothing is loaded from anywhere; the one script is
+ours, and the content security policy names its digest, so nothing that came with the data can run; the map is a picture
+of the lists below it, so without scripts, on paper and to a screen reader the page says the same.
+"""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from graft.core.files import write_text
+from graft.core.version import __version__
+from graft.report import formats, table_words
+from graft.report.table_facts import TableFacts
+from graft.report.table_map import METHODS, map_data
+from graft.tables.neighbourhood.facts import Row, TableOverview
+
+TITLES = {
+    "map": "Map of the rows",
+    "clusters": "Groups",
+    "outliers": "Rows far from all others",
+    "duplicates": "Near-duplicates",
+    "facts": "The table",
+    "words": "How to read this",
+}
+FIRST = 10  # rows of a long list that are always shown
+
+
+def render_table_page(overview: TableOverview, facts: TableFacts) -> str:
+    """The page of a table as HTML."""
+    script = _raw("table_map.js.j2")
+    places = {row.id: place for place, row in enumerate(overview.points.rows)}
+    return (
+        _environment()
+        .get_template("table.html.j2")
+        .render(
+            overview=overview,
+            facts=facts,
+            titles=TITLES,
+            methods=METHODS,
+            first=FIRST,
+            version=__version__,
+            style=Markup(_raw("style.css") + _raw("table.css.j2")),
+            script=Markup(script),
+            digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            data=map_data(overview),
+            place=lambda row: places.get(row.id, -1),
+            summary=table_words.summary(overview),
+            separation=table_words.separation_words(overview),
+            cautions=table_words.table_cautions(overview),
+        )
+    )
+
+
+def write_table_page(overview: TableOverview, facts: TableFacts, path: Path) -> None:
+    """Write the page of a table to ``path``, whole or not at all. Raises OutputError where it cannot."""
+    write_text(path, render_table_page(overview, facts))
+
+
+def row_words(row: Row) -> str:
+    """What a row is called in a list: its text, or its id where it has none."""
+    return row.text or row.id
+
+
+def _printed(value: object) -> object:
+    """What an expression in a template prints: text without control characters, a dash for nothing."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
+        return formats.NOTHING
+    return formats.clean(value) if isinstance(value, str) else value
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("graft.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formats.number,
+        "count": formats.count,
+        "percent": formats.percent,
+        "plural": formats.plural,
+        "excerpt": formats.excerpt,
+        "called": row_words,
+        "map_words": table_words.map_words,
+        "found_words": table_words.outliers_found,
+        "found_meaning": table_words.outliers_meaning,
+        "sentence": formats.sentence,
+    }
+    return environment
+
+
+@cache
+def _raw(name: str) -> str:
+    """A file of the templates as it is, nothing filled in."""
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]

@@ -1,0 +1,114 @@
+"""A source's body ready to run over tokenised rows: lean where that is proven, as transformers wrote it elsewhere."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+
+from graft.core.errors import InputError
+from graft.representations.backbone import device, load_encoder, lower_half, native_precision, pool, quiet_transformers
+from graft.representations.batching import TOKENS_PER_PACK, Packed, batches, packed_batches
+from graft.representations.cache import Ragged
+from graft.representations.lean_bert import LeanBert, layout_of, lean
+from graft.representations.packed_linear import pack
+from graft.representations.quantised import quantise
+from graft.representations.sources import Source
+from graft.representations.tokens import TokenRows, special_tokens
+
+Precision = torch.dtype | Literal["int8"]
+
+
+def as_precision(given: torch.dtype | str | None, native: torch.dtype) -> Precision:
+    """The number type that ``native``, ``float32`` or ``int8`` names; None is ``native``. Raises InputError."""
+    if isinstance(given, torch.dtype):
+        return given
+    named: dict[str | None, Precision] = {
+        None: native, "native": native, "float32": torch.float32, "int8": "int8"
+    }  # fmt: skip
+    if given not in named:
+        raise InputError(
+            f"precision={given!r}", needed="'native', 'float32' or 'int8'", fix="leave it out for the fastest safe one"
+        )
+    return named[given]
+
+
+class Body(Protocol):
+    """Runs rows."""
+
+    def run(self, tokens: TokenRows, *, pooled: bool) -> Iterator[tuple[np.ndarray, Ragged]]:
+        """Row numbers, and their vectors (one a row) or their token activations, batch after batch."""
+        ...
+
+
+class PlainBody:
+    """The forward that transformers wrote, on rectangles of padded rows."""
+
+    def __init__(self, model: Any, source: Source) -> None:
+        self._model, self._source = model, source
+
+    def run(self, tokens: TokenRows, *, pooled: bool) -> Iterator[tuple[np.ndarray, Ragged]]:
+        """As the protocol says."""
+        where = device()
+        for rows, ids, mask in batches(tokens, special_tokens(self._source).pad):
+            marked = torch.from_numpy(mask).to(where)
+            with torch.inference_mode():
+                given = torch.from_numpy(ids).to(where)
+                hidden = self._model(input_ids=given, attention_mask=marked).last_hidden_state
+                if pooled:
+                    made = pool(hidden, marked, self._source.pooling, normalise=self._source.normalise)[: len(rows)]
+                else:
+                    made = hidden[: len(rows)][marked[: len(rows)].bool()]
+                yield rows, _ragged(made, None if pooled else mask[: len(rows)].sum(1))
+
+
+class LeanBody:
+    """The lean forward on packed rows."""
+
+    def __init__(self, model: LeanBert, source: Source, dtype: torch.dtype) -> None:
+        self._model, self._source, self._dtype = model, source, dtype
+
+    def run(self, tokens: TokenRows, *, pooled: bool) -> Iterator[tuple[np.ndarray, Ragged]]:
+        """As the protocol says."""
+        for batch in packed_batches(tokens, special_tokens(self._source).pad):
+            with torch.inference_mode():
+                made = self._batch(batch, pooled)
+            yield batch.rows, _ragged(made, None if pooled else batch.lengths)
+
+    def _batch(self, batch: Packed, pooled: bool) -> torch.Tensor:
+        where = device()
+        layout = layout_of(batch, dtype=self._dtype, where=where)
+        ids, positions = (torch.from_numpy(values).to(where) for values in (batch.ids, batch.positions))
+        hidden: torch.Tensor = self._model(ids, positions, layout)
+        if not pooled:
+            return hidden[: batch.tokens]
+        rows, slot = layout.valid.shape
+        apart = hidden.index_select(0, layout.slots[: rows * slot]).view(rows, slot, -1)
+        return pool(apart, layout.valid, self._source.pooling, normalise=self._source.normalise)
+
+
+def _ragged(made: torch.Tensor, lengths: np.ndarray | None) -> Ragged:
+    """Rows of ``made`` as numbers NumPy has; bfloat16 as the uint16 with its bits. lengths: None for one each."""
+    made = made.cpu()
+    values = made.view(torch.uint16).numpy() if made.dtype == torch.bfloat16 else made.numpy()
+    lengths = np.ones(len(values), np.int64) if lengths is None else lengths
+    return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def load_body(source: Source, layer: int | None, precision: Precision) -> Body:
+    """The body of a source, cut after ``layer`` layers unless that is None. Raises SourceError."""
+    dtype = native_precision() if precision == "int8" else precision
+    model = load_encoder(source)
+    if layer is not None:
+        model = lower_half(model, source, layer)
+    made = lean(model, vocabulary=source.vocabulary, pad=special_tokens(source).pad)
+    if precision == "int8":
+        quantise(model if made is None else made, dtype)
+    if made is not None:
+        made = made.to(dtype).to(device())
+        pack(made, TOKENS_PER_PACK)
+        return LeanBody(made, source, dtype)
+    with quiet_transformers():
+        # Architectures that cannot change it (MPNet) keep their own.
+        model.set_attn_implementation("sdpa")
+    return PlainBody(model.to(dtype).to(device()), source)

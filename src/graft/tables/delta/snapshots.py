@@ -1,0 +1,213 @@
+"""What a Delta table holds at one version, from its log.
+
+Decisions: the log is read here and not by ``deltalake`` because its file list leaves out the deletion vectors, which
+must be repeated to the letter when a file is listed anew. Files stand in the order of their names, which begin with the
+version that wrote them, so the rows of a version always come in the same order, whichever checkpoint was read.
+
+Delta protocol, "Action Reconciliation".
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import Schema
+
+from graft.core.errors import TableError
+from graft.tables.delta.deletion_vectors import positions_of, unique_id
+
+LOG = "_delta_log"
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.\d{10})?\.parquet")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One Parquet file of a version. add: how the log lists it. rows: in the file, hidden ones included."""
+
+    path: Path
+    add: Mapping[str, Any]
+    rows: int
+
+    @property
+    def descriptor(self) -> Mapping[str, Any] | None:
+        """The deletion vector in force, if any."""
+        return self.add.get("deletionVector")
+
+    @property
+    def kept(self) -> int:
+        """Rows that are in the table."""
+        return self.rows - (self.descriptor["cardinality"] if self.descriptor else 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return int(self.add["size"])
+
+    def hidden(self) -> np.ndarray:
+        """Positions that are no longer in the table, ascending."""
+        return np.empty(0, np.int64) if self.descriptor is None else positions_of(self.descriptor)
+
+    def mask(self) -> np.ndarray:
+        """Which rows of the file are in the table, shape (rows,)."""
+        kept = np.ones(self.rows, bool)
+        kept[self.hidden()] = False
+        return kept
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of a table."""
+
+    version: int
+    protocol: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    files: tuple[DataFile, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns."""
+        return pa.schema(Schema.from_json(self.metadata["schemaString"]).to_arrow())
+
+    @property
+    def rows(self) -> int:
+        """Rows in the table."""
+        return sum(file.kept for file in self.files)
+
+
+def versions(root: Path) -> list[int]:
+    """The versions whose log entry is still there, ascending."""
+    return sorted(_listed(root, _COMMIT))
+
+
+def read_entry(root: Path, version: int) -> list[dict[str, Any]]:
+    """The actions of one log entry. Raises TableError for a damaged one."""
+    path = root / LOG / f"{version:020d}.json"
+    try:
+        actions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        if not actions or not all(isinstance(action, dict) for action in actions):
+            raise ValueError("it lists no actions")
+    except (OSError, ValueError) as error:
+        raise TableError(
+            f"version {version} of the table cannot be read: its log entry {path} is damaged ({error})",
+            needed="one JSON object a line",
+            fix=f"restore that file, or remove it to return to version {version - 1} (later entries must go too)",
+        ) from error
+    return actions
+
+
+def read_snapshot(root: Path, version: int | None = None) -> Snapshot:
+    """The table in folder ``root`` at a version, or as it is now.
+
+    Raises TableError when there is no such version, or the log has a gap or a damaged entry.
+    """
+    commits = versions(root)
+    checkpoints = _listed(root, _CHECKPOINT)
+    newest = max([*commits, *checkpoints], default=-1)
+    wanted = newest if version is None else version
+    base = max((number for number in checkpoints if number <= wanted), default=-1)
+    replayed = [number for number in commits if base < number <= wanted]
+    if newest < 0 or not 0 <= wanted <= newest or replayed != list(range(base + 1, wanted + 1)):
+        raise _no_version(root, wanted, commits, newest)
+    state = _State()
+    if base >= 0:
+        state.apply(_checkpoint_actions(root, base))
+    for number in replayed:
+        state.apply(read_entry(root, number))
+    return state.snapshot(root, wanted)
+
+
+class _State:
+    def __init__(self) -> None:
+        self.latest: dict[str, Mapping[str, Any]] = {}
+        self.adds: dict[str, Mapping[str, Any]] = {}
+
+    def apply(self, actions: Iterable[Mapping[str, Any]]) -> None:
+        """Replay the actions of one version: what it removes first, because it may list the same file anew."""
+        listed = list(actions)
+        for action in listed:
+            gone = action.get("remove")
+            if gone is not None:
+                found = self.adds.get(gone["path"])
+                if found is not None and unique_id(found.get("deletionVector")) == unique_id(
+                    gone.get("deletionVector")
+                ):
+                    del self.adds[gone["path"]]
+        for action in listed:
+            for name in ("protocol", "metaData"):
+                if action.get(name) is not None:
+                    self.latest[name] = action[name]
+            if action.get("add") is not None:
+                self.adds[action["add"]["path"]] = action["add"]
+
+    def snapshot(self, root: Path, version: int) -> Snapshot:
+        if len(self.latest) < 2:
+            raise TableError(
+                f"the log of {root} says nothing about the table's columns",
+                needed="a whole Delta table",
+                fix="restore its _delta_log folder from a copy",
+            )
+        files = tuple(_data_file(root, self.adds[name]) for name in sorted(self.adds))
+        return Snapshot(version, self.latest["protocol"], self.latest["metaData"], files)
+
+
+def _data_file(root: Path, add: Mapping[str, Any]) -> DataFile:
+    path = root / unquote(add["path"])
+    stats = json.loads(add["stats"]) if add.get("stats") else {}
+    rows = stats.get("numRecords")
+    return DataFile(path, add, pq.read_metadata(path).num_rows if rows is None else int(rows))
+
+
+def _listed(root: Path, pattern: re.Pattern[str]) -> set[int]:
+    if not (root / LOG).is_dir():
+        return set()
+    matches = (pattern.fullmatch(path.name) for path in (root / LOG).iterdir())
+    return {int(match.group(1)) for match in matches if match}
+
+
+def _checkpoint_actions(root: Path, version: int) -> list[dict[str, Any]]:
+    parts = sorted((root / LOG).glob(f"{version:020d}.checkpoint*.parquet"))
+    names = ["protocol", "metaData", "add"]
+    actions = []
+    for part in parts:
+        try:
+            rows = pq.read_table(part, columns=names).to_pylist(maps_as_pydicts="strict")
+        except (OSError, pa.ArrowInvalid) as error:
+            raise TableError(
+                f"the checkpoint {part} is damaged ({error})",
+                needed="a whole checkpoint",
+                fix="restore it, or remove it when the log entries before it are still there",
+            ) from error
+        actions += [{name: _without_nulls(row[name])} for row in rows for name in names if row[name] is not None]
+    return actions
+
+
+def _without_nulls(action: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in action.items() if value is not None}
+
+
+def _no_version(root: Path, wanted: int, commits: list[int], newest: int) -> TableError:
+    if newest < 0:
+        return TableError(
+            f"{root} is no Delta table: its log is empty or missing",
+            needed="a folder with _delta_log",
+            fix="restore it from a copy, or remove the folder and create the table anew",
+        )
+    if 0 <= wanted <= newest:
+        return TableError(
+            f"version {wanted} of {root} cannot be put together: log entries before it are missing",
+            needed="the log entries since the last checkpoint",
+            fix=f"read a version that is still there: {commits[-1] if commits else newest} is the newest",
+        )
+    return TableError(
+        f"{root} has no version {wanted}",
+        needed=f"a version from 0 to {newest}",
+        fix="look at the table's history",
+    )

@@ -1,0 +1,203 @@
+"""Rows of a file, embedded into a table.
+
+Decisions: only rows whose text changed are encoded, whatever else changed; a row that cannot be kept (no id, an id
+twice, no text) is listed and the others go on; the texts are kept as columns, because a table that forgot them could
+never move to another source. What is encoded lies in the activation cache at once, so a killed run encodes nothing
+twice.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from graft.core.digests import content_digest
+from graft.core.errors import InputError, SpaceMismatch, TableError
+from graft.core.progress import SILENT, Progress
+from graft.inputs.reading import Table
+from graft.tables.columns import OURS
+from graft.tables.encoders import pinned
+from graft.tables.pointer import POINTER, Precision
+from graft.tables.table import EmbeddingTable
+
+if TYPE_CHECKING:
+    from graft.representations.encoder import Encoder
+
+_CHUNK = 4096
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row that is not in the table. place: as a person finds it, such as ``line 17`` or ``row 3 (id 'x')``."""
+
+    place: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What embedding rows did. encoded: texts the source ran for; the others were known. left_out: rows, and why."""
+
+    rows: int
+    inserted: int
+    updated: int
+    unchanged: int
+    encoded: int
+    left_out: tuple[LeftOut, ...]
+    version: int
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The rows that can be embedded. numbers: their places in the file's rows."""
+
+    numbers: np.ndarray
+    ids: list[str]
+    texts: list[str]
+    digests: list[str]
+    columns: pa.Table
+
+
+def embed_into(
+    path: Path,
+    rows: Table,
+    encoder: "Encoder",
+    *,
+    id_column: str,
+    text: Sequence[str],
+    precision: Precision = "native",
+    strict: bool = False,
+    progress: Progress = SILENT,
+) -> tuple[EmbeddingTable, Embedded]:
+    """Insert and update rows in the table at ``path``, which is made when it is not there.
+
+    id_column, text: columns of ``rows``; several texts are joined by a line break. strict: raise TableError for the
+    first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
+    """
+    _require_columns(rows, (id_column, *text))
+    kept, left_out = _sorted_out(rows, id_column, tuple(text))
+    if strict and left_out:
+        raise _refused(left_out)
+    table = _table(path, encoder, id_column, tuple(text), precision)
+    needed = table.changed(kept.ids, kept.digests)
+    encoded: list[int] = []
+    said = table.upsert(_batches(kept, needed, encoder, encoded, progress), strict=strict)
+    refused = [
+        LeftOut(f"row {kept.numbers[one.row]}" + (f" (id {one.id!r})" if one.id else ""), one.why)
+        for one in said.refused
+    ]
+    report = Embedded(
+        len(rows.frame),
+        said.inserted,
+        said.updated,
+        said.unchanged,
+        sum(encoded),
+        (*left_out, *refused),
+        said.version,
+    )
+    return table, report
+
+
+def _require_columns(rows: Table, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in rows.frame.columns]
+    if missing:
+        raise InputError(
+            f"{rows.name} has no column {', '.join(map(repr, missing))}",
+            needed=f"columns among {', '.join(rows.frame.columns)}",
+            fix="name them with --id and --text",
+        )
+
+
+def _sorted_out(rows: Table, id_column: str, text: tuple[str, ...]) -> tuple[_Kept, list[LeftOut]]:
+    ids = rows.as_written(id_column).cast(pl.String).to_list()
+    cells = [rows.as_written(name).cast(pl.String).to_list() for name in text]
+    texts = ["\n".join(cell or "" for cell in row) for row in zip(*cells, strict=True)]
+    counts = Counter(ids)
+    left_out = [LeftOut(f"line {one.line}", one.why) for one in rows.skipped]
+    numbers: list[int] = []
+    for row, (name, words) in enumerate(zip(ids, texts, strict=True)):
+        place = f"row {row}" + (f" (id {name!r})" if name else "")
+        if not name:
+            left_out.append(LeftOut(place, f"it has no {id_column!r}"))
+        elif counts[name] > 1:
+            left_out.append(LeftOut(place, f"{counts[name]} rows have this id, and nobody knows which one is meant"))
+        elif not words.strip():
+            left_out.append(LeftOut(place, "it has no text"))
+        else:
+            numbers.append(row)
+    written = rows.frame.with_columns(rows.as_written(name).cast(pl.String).alias(name) for name in text)
+    columns = written.drop(id_column)[numbers].to_arrow() if numbers else written.drop(id_column).clear().to_arrow()
+    chosen = [texts[row] for row in numbers]
+    digests = [content_digest(one).hex() for one in chosen]
+    return _Kept(np.array(numbers, np.int64), [ids[row] for row in numbers], chosen, digests, columns), left_out
+
+
+def _table(
+    path: Path, encoder: "Encoder", id_column: str, text: tuple[str, ...], precision: Precision
+) -> EmbeddingTable:
+    if not (path / POINTER).is_file():
+        return EmbeddingTable.create(
+            path,
+            encoder.space,
+            source=pinned(encoder.source.reference),
+            text=text,
+            id_column=id_column,
+            precision=precision,
+        )
+    table = EmbeddingTable.open(path)
+    if table.space.fingerprint != encoder.space.fingerprint:
+        raise SpaceMismatch(
+            f"table {table.name!r} holds vectors of {table.generation.source or 'another space'} "
+            f"({table.generation.precision}), and these would be of {encoder.source.reference}",
+            needed="one space in a table",
+            fix=f"graft tables migrate {path} --to {encoder.source.reference}, or embed with the table's own source",
+        )
+    if (table.generation.id, table.generation.text) != (id_column, text):
+        raise TableError(
+            f"table {table.name!r} embeds {', '.join(table.generation.text)} of rows named by {table.generation.id!r}",
+            needed=f"the same columns; given were {', '.join(text)} and {id_column!r}",
+            fix="name the same columns, or make another table",
+        )
+    return table
+
+
+def _batches(
+    kept: _Kept, needed: np.ndarray, encoder: "Encoder", encoded: list[int], progress: Progress
+) -> Iterator[pa.Table]:
+    """The rows chunk by chunk, with vectors where they are needed."""
+    starts = range(0, len(kept.ids), _CHUNK)
+    chunks = [np.arange(start, min(start + _CHUNK, len(kept.ids))) for start in starts]
+    texts = ([kept.texts[row] for row in chunk[needed[chunk]]] for chunk in chunks)
+    made = encoder.stream(texts, rows=int(needed.sum()), progress=progress)
+    for chunk, (vectors, report) in zip(chunks, made, strict=True):
+        encoded.append(report.computed)
+        yield _rows(kept, chunk, needed[chunk], vectors)
+
+
+def _rows(kept: _Kept, chunk: np.ndarray, given: np.ndarray, vectors: np.ndarray) -> pa.Table:
+    offsets = np.concatenate([[0], np.cumsum(given * vectors.shape[1])]).astype(np.int32)
+    values = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1))
+    names = [name for name in kept.columns.column_names if name not in OURS.names]
+    columns = kept.columns.select(names).slice(int(chunk[0]), len(chunk))
+    ours = {
+        "id": pa.array([kept.ids[row] for row in chunk], pa.string()),
+        "vector": pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~given)),
+        "digest": pa.array([kept.digests[row] for row in chunk], pa.string()),
+    }
+    return pa.table({**ours, **{name: columns[name] for name in names}})
+
+
+def _refused(left_out: list[LeftOut]) -> TableError:
+    shown = "; ".join(f"{one.place}: {one.why}" for one in left_out[:_SHOWN])
+    more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
+    return TableError(
+        f"{len(left_out):,} rows cannot be kept: {shown}{more}",
+        needed="rows that can be read, each with an id of its own and a text",
+        fix="correct these rows, or leave out --strict to list them and keep the others",
+    )

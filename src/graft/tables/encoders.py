@@ -1,0 +1,55 @@
+"""The encoder of a table: its source, found again and checked against the space of the rows.
+
+Decision: a source may change under the same name (a folder that was trained on, a branch that moved); then it makes
+vectors of another space, and saying so here is better than a table that quietly holds two.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graft.core.errors import SpaceMismatch, TableError
+from graft.tables.pointer import Generation
+
+if TYPE_CHECKING:
+    from graft.representations.encoder import Encoder
+
+
+def encoder_for(reference: str, precision: str = "native", *, cached: bool = True, force: bool = False) -> "Encoder":
+    """The encoder of a source. cached: keep what it computes on disk. force: int8 even where it does not suit."""
+    from graft.representations.cache import ActivationCache
+    from graft.representations.encoder import Encoder
+    from graft.representations.sources import resolve_source
+
+    cache = ActivationCache() if cached else None
+    return Encoder(resolve_source(pinned(reference)), cache=cache, precision=precision, force=force)
+
+
+def pinned(reference: str) -> str:
+    """The reference with a folder's whole path, so that it means the same from another working directory.
+
+    >>> pinned("minilm"), pinned("path:/models/ours")
+    ('minilm', 'path:/models/ours')
+    """
+    kind, colon, place = reference.partition(":")
+    return f"path:{Path(place).expanduser().absolute()}" if colon and kind == "path" else reference
+
+
+def encoder_of(generation: Generation) -> "Encoder":
+    """The encoder of the rows of a generation.
+
+    Raises TableError for vectors that were made elsewhere, SpaceMismatch when the source has changed since.
+    """
+    if not generation.source:
+        raise TableError(
+            "the vectors of this table were made elsewhere, so texts cannot be embedded into its space here",
+            needed="queries as vectors of its space",
+            fix="give vectors, or make a table with graft embed",
+        )
+    encoder = encoder_for(generation.source, generation.precision)
+    if encoder.space.fingerprint != generation.space.fingerprint:
+        raise SpaceMismatch(
+            f"{generation.source} is not what it was when the table was made: it makes vectors of another space",
+            needed=f"the source whose weights have the digest {generation.space.weights[:16]}…",
+            fix="restore it, or move the rows with graft tables migrate",
+        )
+    return encoder

@@ -1,0 +1,175 @@
+"""Erasing rows from a table and from everything made of it, with a receipt.
+
+Decisions: the places farthest from the rows come first and the rows themselves last, because it is the rows that tell
+under which digests the rest is kept: killed anywhere, the same call finds them again and finishes. Afterwards every
+place is searched once more, and a receipt says *complete* only when nothing was found. An id that is nowhere is no
+error: the receipt says so. What is freed on the disk is not overwritten, and copies elsewhere (backups, other
+programs' exports) are not reached; the receipt says that too.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from graft.core.errors import InputError, TableError
+from graft.core.version import __version__
+from graft.representations.cache import ActivationCache
+from graft.tables.erasure.generations import GenerationPlace
+from graft.tables.erasure.indexes import IndexPlace
+from graft.tables.erasure.places import CachePlace, Held, Place, Wanted, marks, whole_digest
+from graft.tables.erasure.receipt import (
+    FileMark,
+    Named,
+    PlaceRecord,
+    Receipt,
+    begun_before,
+    mark_found,
+    read_receipts,
+    stamp,
+    write_receipt,
+)
+from graft.tables.pausing import none_erased
+from graft.tables.table import EmbeddingTable
+
+_LIMITS = (
+    "the bytes are no longer in any file named here; the disk may keep freed blocks until it uses them again",
+    "copies elsewhere (backups, exports, other tables) are not reached: the digests of removed files help to find them",
+)
+
+
+def erase(
+    path: Path,
+    ids: Iterable[str],
+    *,
+    by: str,
+    reason: str = "",
+    cache: ActivationCache | None = None,
+    places: Sequence[Place] = (),
+    rebuild: Callable[[str], None] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Receipt:
+    """Erase the rows ``ids`` of the table at ``path``: every generation and version, index, activation cache,
+    ``places``.
+
+    by, reason: who asks, and why; they stand in the receipt as given. cache: the activation cache in use, the default
+    one when left out. places: others that keep rows. rebuild: called with the name of each generation whose index was
+    removed. Raises InputError without ids, TableError when something is found again afterwards: the receipt then stays
+    begun.
+    """
+    wanted_ids = _checked(ids, by)
+    table = EmbeddingTable.open(path)
+    with none_erased(path):
+        everywhere = [*places, CachePlace(cache or ActivationCache()), *_own_places(table)]
+        receipt = _erase(table, wanted_ids, everywhere, _begin(table, wanted_ids, by, reason, now))
+        receipt = replace(receipt, complete=True, finished=stamp(now()), notes=(*receipt.notes, *_LIMITS))
+        write_receipt(path, receipt)
+    for place in everywhere:
+        if rebuild is not None and isinstance(place, IndexPlace) and _record(receipt, place).removed:
+            rebuild(place.generation)
+    return receipt
+
+
+def _erase(table: EmbeddingTable, ids: Sequence[str], everywhere: Sequence[Place], receipt: Receipt) -> Receipt:
+    """Erase, and keep the receipt on the disk up to date at every step."""
+    held = [place.find(Wanted(frozenset(ids))) for place in everywhere]
+    wanted = Wanted(frozenset(ids), frozenset().union(*(one.digests for one in held)))
+    found = frozenset().union(*(one.ids for one in held))
+    notes = tuple(dict.fromkeys((*receipt.notes, *_notes(table, wanted))))
+    receipt = replace(receipt, ids=mark_found(receipt.ids, found), notes=notes)
+    for place in everywhere:
+        before, there = marks(place.root), place.find(wanted)
+        receipt = _with(receipt, _intended(place, before, there))
+        # What is going to be removed is on paper before it is removed: a kill in between loses no line of it.
+        write_receipt(table.path, receipt)
+        said = place.erase(wanted)
+        receipt = _with(receipt, _done(place, before, there, said))
+        write_receipt(table.path, receipt)
+    _require_gone(everywhere, wanted)
+    return receipt
+
+
+def _own_places(table: EmbeddingTable) -> list[Place]:
+    """Of every generation the index, then the rows."""
+    rows = [GenerationPlace(table.path / one.name, one.text) for one in table.pointer.generations]
+    indexes = [IndexPlace(table.path / f"{one.folder.name}.index") for one in rows]
+    return [*indexes, *rows]
+
+
+def _begin(table: EmbeddingTable, ids: Sequence[str], by: str, reason: str, now: Callable[[], datetime]) -> Receipt:
+    """The receipt of this erasure: a new one, or the one that was begun when it was killed."""
+    begun = begun_before(read_receipts(table.path), ids)
+    if begun is not None:
+        return begun
+    names = tuple(Named.of(one) for one in ids)
+    return Receipt(table.name, by, reason, stamp(now()), "", False, names, graft=__version__)
+
+
+def _intended(place: Place, before: dict[str, str], there: Held) -> PlaceRecord:
+    """What a place holds, before it is touched."""
+    paths = [path.relative_to(place.root).as_posix() for path in there.files]
+    removed = tuple(FileMark(path, before[path]) for path in paths if path in before)
+    return PlaceRecord(place.name, there.rows, whole_digest(before), "", removed)
+
+
+def _done(place: Place, before: dict[str, str], there: Held, notes: tuple[str, ...]) -> PlaceRecord:
+    """What became of a place, by its files."""
+    after = marks(place.root)
+    return PlaceRecord(
+        place.name,
+        there.rows,
+        whole_digest(before),
+        whole_digest(after),
+        tuple(FileMark(path, before[path]) for path in before if after.get(path) != before[path]),
+        tuple(FileMark(path, after[path]) for path in after if after[path] != before.get(path)),
+        notes,
+    )
+
+
+def _with(receipt: Receipt, record: PlaceRecord) -> Receipt:
+    """The receipt with what was done in a place; what a killed call noted there before stays in it."""
+    earlier = next((one for one in receipt.places if one.name == record.name), None)
+    if earlier is None:
+        return replace(receipt, places=(*receipt.places, record))
+    replaced = {mark.path for mark in (*record.removed, *record.written)}
+    joined = replace(
+        record,
+        rows=max(earlier.rows, record.rows),
+        before=earlier.before,
+        removed=tuple(dict.fromkeys((*earlier.removed, *record.removed))),
+        written=(*(mark for mark in earlier.written if mark.path not in replaced), *record.written),
+        notes=tuple(dict.fromkeys((*earlier.notes, *record.notes))),
+    )
+    return replace(receipt, places=tuple(joined if one is earlier else one for one in receipt.places))
+
+
+def _notes(table: EmbeddingTable, wanted: Wanted) -> tuple[str, ...]:
+    rows = table.read(["id", "digest"]).to_pylist()
+    texts = {digest.hex() for digest in wanted.digests}
+    others = sum(row["digest"] in texts and row["id"] not in wanted.ids for row in rows)
+    if not others:
+        return ()
+    return (f"{others} other rows have the same content as an erased one and keep it under their own ids",)
+
+
+def _require_gone(places: Sequence[Place], wanted: Wanted) -> None:
+    left = [place.name for place in places if place.find(wanted).files]
+    if left:
+        raise TableError(
+            f"after erasing, it is found again in: {', '.join(left)}",
+            needed="places that nobody writes the same rows or texts into meanwhile",
+            fix="run the same erasure again: the receipt stays begun until nothing is found",
+        )
+
+
+def _record(receipt: Receipt, place: Place) -> PlaceRecord:
+    return next(one for one in receipt.places if one.name == place.name)
+
+
+def _checked(ids: Iterable[str], by: str) -> list[str]:
+    wanted = list(dict.fromkeys([ids] if isinstance(ids, str) else ids))
+    if not wanted or not all(isinstance(one, str) and one for one in wanted):
+        raise InputError("no ids to erase, or an empty one", needed="one id at least, as text", fix="name it with --id")
+    if not by:
+        raise InputError("nobody is named who asks", needed="a name or a role", fix="give it with --by")
+    return wanted

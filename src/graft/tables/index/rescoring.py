@@ -1,0 +1,87 @@
+"""Answers of the graph, scored again with the vectors themselves.
+
+Decisions: stored numbers are rounded, so the graph is asked for a few rows more than wanted and these are ranked by
+their exact distances; that alone takes recall@10 in bf16 from .993 to 1 where the graph itself misses nothing. Labels
+whose row is gone, and rows that a mask leaves out, are passed over, and more are asked for until ``k`` rows remain;
+where thousands do not suffice, the search is exact. What is gone can therefore never come back, and the answer is never
+short.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from graft.tables.exact import Neighbours, Pairs, exact_search, nearest, nearest_among
+from graft.tables.index.graph import Graph, NumberType
+
+MOST = 2048  # rows asked of the graph; beyond this, or a tenth of all, exact search is as quick and misses nothing
+_CELLS = 1 << 20
+_MORE: dict[NumberType, float] = {"f32": 1.0, "f16": 1.2, "bf16": 1.2, "i8": 2.0}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that a graph knows.
+
+    places: int64, the position among ``vectors`` of each label, -1 where its row is gone; one more entry, -1, stands
+    for no label. vectors: float32 of length one, shape (rows, dimension).
+    """
+
+    places: np.ndarray
+    vectors: np.ndarray
+
+    @cached_property
+    def live(self) -> float:
+        """The share of labels that still have a row."""
+        return max(1, int((self.places >= 0).sum())) / max(1, len(self.places) - 1)
+
+
+def search_graph(
+    graph: Graph,
+    rows: Rows,
+    queries: np.ndarray,
+    k: int,
+    *,
+    mask: np.ndarray | None = None,
+    expansion: int | None = None,
+) -> Neighbours:
+    """About the ``k`` nearest rows of each query (float32 of length one, shape (queries, dimension)).
+
+    mask: bool, shape (rows,), the rows that may be found; None for all. expansion: candidates kept while searching, the
+    graph's own setting when None.
+    """
+    wanted = k * _MORE[graph.settings.number_type] / rows.live
+    if mask is None:
+        places = rows.places[graph.search(queries, int(wanted) + 3, expansion=expansion)]
+        if ((places >= 0).sum(1) >= k).all():
+            return nearest_among(queries, rows.vectors, places, k)
+        mask = np.ones(len(rows.vectors), bool)
+    return _insist(graph, rows, queries, k, mask=mask, ask=int(1.5 * wanted * len(mask) / max(1, mask.sum())) + 3)
+
+
+def _insist(graph: Graph, rows: Rows, queries: np.ndarray, k: int, *, mask: np.ndarray, ask: int) -> Neighbours:
+    """Ask for ``ask`` rows and, where fewer than ``k`` of them pass the mask, for more."""
+    found = Neighbours(np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.inf, np.float32))
+    waiting = np.arange(len(queries))
+    while len(waiting) and ask <= min(MOST, len(mask) // 10):
+        short = []
+        for start in range(0, len(waiting), max(1, _CELLS // ask)):
+            few = waiting[start : start + max(1, _CELLS // ask)]
+            places = rows.places[graph.search(queries[few], ask)]
+            there = (places >= 0) & mask[places]
+            enough = there.sum(1) >= k
+            short.append(few[~enough])
+            who, column = np.nonzero(there & enough[:, None])
+            answers = nearest(queries[few], rows.vectors, Pairs(who, places[who, column]), k)
+            _put(found, few[enough], answers, enough)
+        waiting = np.concatenate(short)
+        ask *= 4
+    if len(waiting):
+        answers = exact_search(queries[waiting], rows.vectors, k, mask=mask)
+        _put(found, waiting, answers, np.ones(len(waiting), bool))
+    return found
+
+
+def _put(found: Neighbours, who: np.ndarray, answers: Neighbours, which: np.ndarray) -> None:
+    found.positions[who], found.distances[who] = answers.positions[which], answers.distances[which]

@@ -1,0 +1,127 @@
+"""The new generation, built beside the one that answers.
+
+Decisions: the new generation is an embedding table of its own, filled through the same ``upsert``; what it holds with
+the right digest is done, so a kill costs one chunk and the same call goes on. One process migrates a table at a time;
+nobody who reads or writes the table waits for it.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from graft.core.errors import InputError, TableError
+from graft.core.progress import SILENT, Progress
+from graft.representations.spaces import Space
+from graft.tables.columns import OURS
+from graft.tables.delta.store import DeltaStore
+from graft.tables.migration.adapters import Adapter
+from graft.tables.migration.following import CHUNK, Built, catch_up
+from graft.tables.migration.ordering import Hot, require_order
+from graft.tables.migration.texts import Encode, require_texts
+from graft.tables.pointer import Generation, Precision, add_generation, new_generation, read_pointer
+from graft.tables.table import EmbeddingTable
+
+_NAME = re.compile(r"g(\d+)")
+
+
+def build(
+    path: Path,
+    space: Space,
+    encode: Encode,
+    *,
+    source: str = "",
+    precision: Precision = "native",
+    text: Sequence[str] = (),
+    hot: Hot = None,
+    adapter: Adapter | None = None,
+    chunk: int = CHUNK,
+    progress: Progress = SILENT,
+) -> Built:
+    """Build, or go on building, a generation of ``space`` beside the one that answers in the table at ``path``.
+
+    encode: the encoder of ``space``. text: the columns to embed, those of the table when left out. hot: what comes
+    first, see ``ordering``. adapter: from ``space`` into the present one, kept until the swap for queries. chunk:
+    texts written at a time. Raises TableError when another migration runs or waits, or the table does not keep its
+    texts.
+    """
+    if chunk < 1:
+        raise InputError(f"chunks of {chunk} texts", needed="at least 1", fix=f"use {CHUNK}")
+    with migrating(path):
+        old = EmbeddingTable.open(path)
+        text = require_texts(old.schema, text or old.generation.text)
+        require_order(old.schema, hot)
+        begun = _begun(old, space)
+        if begun is None:
+            begun = new_generation(
+                _next_name(path),
+                space,
+                source=source,
+                precision=precision,
+                text=text,
+                id_column=old.generation.id,
+                state="building",
+            )
+            DeltaStore.create(path / begun.name, OURS)
+            add_generation(path, begun)
+        if adapter is not None:
+            adapter.save(adapter_path(path, begun.name))
+        new = EmbeddingTable.open(path, generation=begun.name)
+        return catch_up(old, new, encode, hot=hot, chunk=chunk, progress=progress)
+
+
+def adapter_path(path: Path, generation: str) -> Path:
+    """Where the adapter for queries lies while ``generation`` is built."""
+    return path / f"{generation}.adapter.safetensors"
+
+
+@contextmanager
+def migrating(path: Path) -> Iterator[None]:
+    """Held while a process builds, swaps or drops generations. Raises TableError when another one does."""
+    read_pointer(path)
+    try:
+        with FileLock(path / ".migrating.lock", timeout=0):
+            _sweep(path)
+            yield
+    except Timeout as error:
+        raise TableError(
+            f"another process is migrating {path}", needed="one at a time", fix="wait for it, or end it and try again"
+        ) from error
+
+
+def _begun(old: EmbeddingTable, space: Space) -> Generation | None:
+    """The generation that is being built. Raises TableError when one of another space is, or one of this is there."""
+    for one in old.pointer.generations:
+        if one.space.fingerprint == space.fingerprint and one.state != "building":
+            raise TableError(
+                f"table {old.name!r} has a generation of this space already: {one.name} ({one.state})",
+                needed="a space it does not have",
+                fix="swap to it" if one.state == "kept" else "nothing has to be migrated",
+            )
+        if one.state == "building" and one.space.fingerprint != space.fingerprint:
+            raise TableError(
+                f"table {old.name!r} is being migrated to another space: {one.name}, {one.source or one.space.weights}",
+                needed="one migration at a time",
+                fix=f"finish that one, or drop {one.name}",
+            )
+    return next((one for one in old.pointer.generations if one.state == "building"), None)
+
+
+def _next_name(path: Path) -> str:
+    numbers = [int(match[1]) for match in map(_NAME.fullmatch, _generations(path)) if match]
+    return f"g{max(numbers, default=0) + 1}"
+
+
+def _generations(path: Path) -> list[str]:
+    return [one.name for one in read_pointer(path).generations]
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a kill left of a generation nobody knows (any more)."""
+    known = _generations(path)
+    for place in path.iterdir():
+        if _NAME.fullmatch(place.name.split(".")[0]) and place.name.split(".")[0] not in known:
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)

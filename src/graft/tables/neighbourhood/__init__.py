@@ -1,0 +1,1 @@
+"""Neighbourhoods of an embedding table: neighbours, clusters with names, outliers, near-duplicates, a map."""

@@ -1,0 +1,199 @@
+"""``table.json``: which generations a table has, and which one answers.
+
+Decisions: one small file, replaced whole, is the only thing that says which generation is current, so swapping to
+another space and rolling back are one rename. Changes to it are made under a file lock; reading needs none.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock
+
+from graft.core.errors import SpaceMismatch, TableError
+from graft.core.files import write_json
+from graft.representations.spaces import Space, read_space
+
+POINTER = "table.json"
+SCHEMA = 1
+State = Literal["live", "building", "kept"]
+Precision = Literal["native", "int8"]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Vectors of one space. name: its folder. text: the columns that were embedded. id: the user's column of ids.
+
+    source: reference of the pretrained source, empty for vectors made elsewhere. created: ISO 8601, UTC. state:
+    ``live`` answers, ``building`` is being filled, ``kept`` answered before and can be returned to.
+    """
+
+    name: str
+    space: Space
+    source: str
+    precision: Precision
+    text: tuple[str, ...]
+    id: str
+    created: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What ``table.json`` says."""
+
+    name: str
+    current: str
+    generations: tuple[Generation, ...]
+
+    @property
+    def live(self) -> Generation:
+        """The generation that answers."""
+        return self.generation(self.current)
+
+    def generation(self, name: str) -> Generation:
+        """The generation of this name. Raises TableError when there is none."""
+        for one in self.generations:
+            if one.name == name:
+                return one
+        raise TableError(
+            f"table {self.name!r} has no generation {name!r}",
+            needed=f"one of {', '.join(one.name for one in self.generations)}",
+            fix="look at them with graft tables show",
+        )
+
+
+def new_generation(
+    name: str, space: Space, *, source: str, precision: Precision, text: tuple[str, ...], id_column: str, state: State
+) -> Generation:
+    """A generation made now."""
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Generation(name, space, source, precision, text, id_column, created, state)
+
+
+def read_pointer(path: Path) -> Pointer:
+    """What the table in folder ``path`` says. Raises TableError when it is none, damaged or of a newer Graft."""
+    place = path / POINTER
+    try:
+        said = json.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise _no_table(path) from error
+    except (OSError, ValueError) as error:
+        raise _damaged(place, str(error)) from error
+    schema = said.get("schema") if isinstance(said, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise TableError(
+            f"{place} is of schema {schema}, written by a newer Graft",
+            needed=f"schema {SCHEMA}",
+            fix="install the version of Graft that wrote it",
+        )
+    try:
+        pointer = Pointer(said["name"], said["current"], tuple(_generation(one) for one in said["generations"]))
+        pointer.generation(pointer.current)
+    except (TypeError, KeyError, AttributeError, SpaceMismatch, TableError) as error:
+        raise _damaged(place, f"it says nothing usable about {error}".splitlines()[0]) from error
+    return pointer
+
+
+def write_pointer(path: Path, pointer: Pointer) -> None:
+    """Replace ``table.json``, whole or not at all."""
+    write_json(path / POINTER, {"schema": SCHEMA, **asdict(pointer)})
+
+
+def change_pointer(path: Path, change: Callable[[Pointer], Pointer]) -> Pointer:
+    """Replace ``table.json`` by what ``change`` makes of it, one process at a time."""
+    with FileLock(path / ".lock"):
+        pointer = change(read_pointer(path))
+        write_pointer(path, pointer)
+        return pointer
+
+
+def add_generation(path: Path, generation: Generation) -> Pointer:
+    """Note a generation beside the others. Raises TableError when its name is taken."""
+
+    def change(pointer: Pointer) -> Pointer:
+        if any(one.name == generation.name for one in pointer.generations):
+            raise TableError(
+                f"table {pointer.name!r} has a generation {generation.name!r} already", needed="a new name", fix=""
+            )
+        return replace(pointer, generations=(*pointer.generations, generation))
+
+    return change_pointer(path, change)
+
+
+def remove_generation(path: Path, name: str) -> Pointer:
+    """Forget a generation (its folder is left to the caller). Raises TableError for the one that answers."""
+
+    def change(pointer: Pointer) -> Pointer:
+        pointer.generation(name)
+        if name == pointer.current:
+            raise TableError(
+                f"generation {name!r} of table {pointer.name!r} is the one that answers",
+                needed="a generation that does not",
+                fix="swap to another one first",
+            )
+        return replace(pointer, generations=tuple(one for one in pointer.generations if one.name != name))
+
+    return change_pointer(path, change)
+
+
+def swap(path: Path, to: str) -> Pointer:
+    """Let generation ``to`` answer from now on; the one before is kept."""
+
+    def change(pointer: Pointer) -> Pointer:
+        pointer.generation(to)
+        if to == pointer.current:
+            return pointer
+        states: dict[str, State] = {pointer.current: "kept", to: "live"}
+        changed = (replace(one, state=states.get(one.name, one.state)) for one in pointer.generations)
+        return Pointer(pointer.name, to, tuple(changed))
+
+    return change_pointer(path, change)
+
+
+def rollback(path: Path) -> Pointer:
+    """Return to the kept generation listed before the one that answers. Raises TableError when there is none."""
+    pointer = read_pointer(path)
+    place = [one.name for one in pointer.generations].index(pointer.current)
+    before = [one.name for one in pointer.generations[:place] if one.state == "kept"]
+    if not before:
+        raise TableError(
+            f"table {pointer.name!r} has no earlier generation to return to",
+            needed="a generation that was swapped away and kept",
+            fix="look at the generations with graft tables show",
+        )
+    return swap(path, before[-1])
+
+
+def _generation(said: Mapping[str, Any]) -> Generation:
+    if said["state"] not in ("live", "building", "kept") or said["precision"] not in ("native", "int8"):
+        raise KeyError("state")
+    texts = {name: str(said[name]) for name in ("name", "source", "id", "created")}
+    return Generation(
+        **texts,
+        space=read_space(said["space"]),
+        precision=said["precision"],
+        text=tuple(said["text"]),
+        state=said["state"],
+    )
+
+
+def _no_table(path: Path) -> TableError:
+    if path.is_dir() and any(path.iterdir()):
+        return TableError(
+            f"{path} is not a whole embedding table: it has no {POINTER}",
+            needed="a folder that Graft wrote to its end",
+            fix="remove it and create the table again, or restore it from a copy",
+        )
+    return TableError(
+        f"there is no embedding table at {path}", needed="the folder of a table", fix="create one with graft embed"
+    )
+
+
+def _damaged(place: Path, why: str) -> TableError:
+    return TableError(
+        f"{place} is damaged: {why}", needed="the file as Graft wrote it", fix="restore it from a copy of the table"
+    )

@@ -1,0 +1,123 @@
+"""Questions to a table: texts or vectors in, its nearest rows out.
+
+Decisions: a table that was opened to be asked follows the pointer, so a migration's swap is seen by the next question
+and no question ever mixes spaces; rows are held in memory between questions and read again when the version changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graft.core.errors import InputError, SpaceMismatch
+from graft.representations.spaces import Space
+from graft.tables.encoders import encoder_of
+from graft.tables.indexing import usable_index
+from graft.tables.opened import OpenTable
+from graft.tables.searching import Hits, Searcher
+
+if TYPE_CHECKING:
+    from graft.representations.encoder import Encoder
+
+Queries = str | Sequence[str] | np.ndarray
+
+
+@dataclass
+class Asking:
+    """What is kept between questions to one table: its rows in memory, its encoder."""
+
+    state: tuple[str, int] | None = None
+    searcher: Searcher | None = None
+    ids: pa.Array | None = None
+    encoders: dict[str, "Encoder"] = field(default_factory=dict)
+
+    def rows_of(self, table: OpenTable) -> tuple[Searcher, pa.Array]:
+        """The rows of the table's version, read when they are not the ones held."""
+        state = (table.generation.name, table.version)
+        if self.state != state or self.searcher is None or self.ids is None:
+            ids, vectors = table.as_of(state[1]).vectors()
+            self.searcher = Searcher(ids.tolist(), vectors, table.space, index=usable_index(table))
+            self.ids, self.state = pa.array(ids, pa.string()), state
+        return self.searcher, self.ids
+
+    def vectors_of(self, table: OpenTable, texts: Sequence[str]) -> np.ndarray:
+        """Texts as vectors of the table's space."""
+        name = table.generation.name
+        if name not in self.encoders:
+            self.encoders[name] = encoder_of(table.generation)
+        return self.encoders[name].vectors(texts)[0]
+
+
+def ask(
+    asking: Asking,
+    table: OpenTable,
+    queries: Queries,
+    *,
+    k: int,
+    where: str | None = None,
+    space: Space | str | None = None,
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """The ``k`` nearest rows of each query, nearest first: ``query``, ``rank``, ``id``, ``distance`` and columns.
+
+    queries: a text, several, or vectors of shape (queries, dimension), whose space must be said. where: an SQL
+    condition the rows must meet. columns: of the table, all the user's own when None. distance: cosine, in [0, 2].
+    Raises SpaceMismatch for vectors of another space, InputError for queries that cannot be asked.
+    """
+    if k < 1:
+        raise InputError(f"the {k} nearest rows", needed="at least 1", fix="ask for more")
+    vectors, space = _vectors(asking, table, queries, space)
+    searcher, ids = asking.rows_of(table)
+    mask = None
+    if where is not None:
+        among = table.as_of(table.version).read(["id"], where=where)["id"]
+        mask = pc.is_in(ids, value_set=among.combine_chunks()).to_numpy(zero_copy_only=False)
+    hits = searcher.search(vectors, k=min(k, max(1, len(ids))), space=space, mask=mask)
+    return _frame(table, hits, columns)
+
+
+def _vectors(
+    asking: Asking, table: OpenTable, queries: Queries, space: Space | str | None
+) -> tuple[np.ndarray, Space | str]:
+    if isinstance(queries, str):
+        queries = [queries]
+    if not isinstance(queries, np.ndarray) and all(isinstance(one, str) for one in queries):
+        if not queries or not all(one.strip() for one in queries):
+            raise InputError("an empty query", needed="a text", fix="write what is looked for")
+        return asking.vectors_of(table, list(queries)), table.space
+    if space is None:
+        raise SpaceMismatch(
+            "query vectors without their space",
+            needed="space=, the space they were made in",
+            fix="pass space=encoder.space, or table.space when they come from this table",
+        )
+    vectors = np.asarray(queries, np.float32)
+    return (vectors[None] if vectors.ndim == 1 else vectors), space
+
+
+def _frame(table: OpenTable, hits: Hits, columns: Sequence[str] | None) -> pl.DataFrame:
+    count, k = hits.ids.shape
+    found = pl.DataFrame(
+        {
+            "query": np.repeat(np.arange(count), k),
+            "rank": np.tile(np.arange(1, k + 1), count),
+            "id": pl.Series(hits.ids.reshape(-1).tolist(), dtype=pl.String),
+            "distance": hits.distances.reshape(-1),
+        }
+    ).filter(pl.col("id").is_not_null())
+    names = [name for name in table.schema.names if name not in _HIDDEN] if columns is None else list(columns)
+    names = [name for name in names if name != "id"]
+    if not names or not found.height:
+        return found
+    rows = table.as_of(table.version).read(["id", *names])
+    rows = rows.filter(pc.is_in(rows["id"], value_set=pa.array(found["id"].unique().to_list(), pa.string())))
+    told = pl.from_arrow(rows)
+    assert isinstance(told, pl.DataFrame)
+    return found.join(told, on="id", how="left", maintain_order="left")
+
+
+_HIDDEN = ("id", "vector", "space", "digest", "updated_at")
