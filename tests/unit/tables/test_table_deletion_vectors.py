@@ -59,3 +59,8 @@ def test_two_vectors_of_one_file_have_names_of_their_own():
     assert len({unique_id(None), unique_id(one), unique_id(other)}) == 3
     assert unique_id({**one, "offset": None}) == unique_id(one)
     assert unique_id({**one, "offset": 4}) == f"{unique_id(one)}@4"
+
+
+def test_one_kept_in_a_file_by_another_program_is_refused_with_the_way_out():
+    with pytest.raises(TableError, match="in a file of its own"):
+        positions_of({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 1, "cardinality": 2})

@@ -2,8 +2,8 @@
 
 Decisions: inline in the log (storage type ``i``), because ours stay small (two bytes a row, at most 8 kB for 65,536
 rows) and a file more would be a file more to lose. The encoding is the portable serialisation of 64-bit Roaring bitmaps
-with Delta's magic number in front, in Z85; arrays and bitmaps are written, runs are read too. Vectors other programs
-keep in files are read by ``deltalake``.
+with Delta's magic number in front, in Z85; arrays and bitmaps are written, runs are read too. A table in
+which another program keeps some in files of their own is refused, with the way out.
 
 Delta protocol, "Deletion Vectors" and "Deletion Vector Format"; Roaring format specification; ZeroMQ RFC 32 (Z85).
 """
@@ -50,6 +50,12 @@ def positions_of(descriptor: Mapping[str, Any]) -> np.ndarray:
     >>> positions_of(describe(np.array([70000, 3]))).tolist()
     [3, 70000]
     """
+    if descriptor.get("storageType", "i") != "i":
+        raise TableError(
+            "another program keeps a deletion vector of this table in a file of its own",
+            needed="deletion vectors inside the log, as Graft writes them, or none",
+            fix="let that program rewrite the files with deleted rows (REORG ... APPLY (PURGE) in Spark), then open it",
+        )
     try:
         raw = _z85_decode(descriptor["pathOrInlineDv"])
         found = _deserialise(memoryview(raw))
