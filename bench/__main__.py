@@ -1,13 +1,14 @@
 """``python -m bench [name ...]``: run measurements and print one JSON line each.
 
-Names: import, frozen, full, quick, study, ledger, assets, register, check. The real rows lie beside the project, in
+Names: import, frozen, full, quick, study, ledger, assets, register, check, embed, tables, search, exact, crossover,
+updating, million (a table of a million rows), million-index. The real rows lie beside the project, in
 ``../shared/data``.
 """
 
 import json
 import sys
 
-from bench import governance, ledger, measure
+from bench import embed, governance, ledger, measure, search, tables
 
 ALL = {
     "import": measure.import_time,
@@ -19,6 +20,14 @@ ALL = {
     "assets": ledger.registry_reading,
     "register": governance.register_source,
     "check": governance.check_lineage,
+    "embed": embed.encoding,
+    "tables": tables.upsert_ratio,
+    "search": search.graph,
+    "exact": search.exact,
+    "crossover": search.crossover,
+    "updating": search.updating,
+    "million": tables.million_rows,
+    "million-index": search.million,
 }
 
 

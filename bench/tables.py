@@ -69,10 +69,10 @@ def upsert_ratio(count: int = 200_000, share: float = 0.01) -> dict[str, object]
 
 
 def million_rows(count: int = 1_000_000) -> dict[str, object]:
-    """Load, reopen, change and read a million given vectors, each in a process of its own, with its peak memory."""
+    """Load, read, change and search (exactly) a million given vectors: a process and its peak memory for each step."""
     with tempfile.TemporaryDirectory() as folder:
         place = str(Path(folder) / "table")
-        steps = {step: _child(step, place, count) for step in ("load", "vectors", "upsert")}
+        steps = {step: _child(step, place, count) for step in _STEPS}
     found = {f"{step}_{name}": value for step, facts in steps.items() for name, value in facts.items()}
     return {"rows": count, **found, "wanted": "peak memory below 8 GB in every step"}
 
@@ -107,7 +107,20 @@ def _upsert(place: str, count: int) -> None:
     assert EmbeddingTable.open(place).upsert(changed).updated == len(named)
 
 
-_STEPS: dict[str, Callable[[str, int], None]] = {"load": _load, "vectors": _vectors, "upsert": _upsert}
+def _search(place: str, count: int) -> None:
+    from graft.tables.table import EmbeddingTable
+
+    table = EmbeddingTable.open(place)
+    query = np.random.default_rng(2).standard_normal((20, _DIMENSION), dtype=np.float32)
+    assert table.search(query, k=10, space=table.space).height == 200
+
+
+_STEPS: dict[str, Callable[[str, int], None]] = {
+    "load": _load,
+    "vectors": _vectors,
+    "upsert": _upsert,
+    "search": _search,
+}
 
 
 def _child(step: str, place: str, count: int) -> dict[str, float]:

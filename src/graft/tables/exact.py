@@ -115,7 +115,10 @@ def nearest(queries: np.ndarray, vectors: np.ndarray, pairs: Pairs, k: int) -> N
 
     queries: shape (queries, dimension); vectors: shape (rows, dimension); both float32 of length one.
     """
-    distances = _distances(queries, vectors, pairs)
+    distances = np.empty(len(pairs.who), np.float32)
+    for start in range(0, len(distances), _PAIRS):
+        few = slice(start, start + _PAIRS)
+        distances[few] = _distances(queries[pairs.who[few]], vectors[pairs.where[few]])
     order = np.lexsort((pairs.where, distances, pairs.who))
     rank = _ranks(pairs.who[order], len(queries))
     order, rank = order[rank < k], rank[rank < k]
@@ -130,21 +133,27 @@ def nearest_among(queries: np.ndarray, vectors: np.ndarray, places: np.ndarray, 
 
     places: rows, int64, shape (queries, at least k), -1 for none.
     """
-    who = np.repeat(np.arange(len(queries)), places.shape[1])
-    distances = _distances(queries, vectors, Pairs(who, places.ravel())).reshape(places.shape)
+    few = max(1, _PAIRS // max(1, places.shape[1]))
+    if len(queries) > few:
+        parts = [
+            nearest_among(queries[start : start + few], vectors, places[start : start + few], k)
+            for start in range(0, len(queries), few)
+        ]
+        positions = np.concatenate([part.positions for part in parts])
+        return Neighbours(positions, np.concatenate([part.distances for part in parts]))
+    distances = _distances(queries[:, None], vectors.take(places, axis=0))
     distances[places < 0] = np.inf
-    order = np.arange(len(queries))[:, None], np.lexsort((places, distances))[:, :k]
-    return Neighbours(places[order], distances[order])
+    order = np.lexsort((places, distances))[:, :k]
+    order += np.arange(0, places.size, places.shape[1])[:, None]  # as places in the flat arrays
+    return Neighbours(places.take(order), distances.take(order))
 
 
-def _distances(queries: np.ndarray, vectors: np.ndarray, pairs: Pairs) -> np.ndarray:
-    cosines = np.empty(len(pairs.who))
-    for start in range(0, len(cosines), _PAIRS):
-        few = slice(start, start + _PAIRS)
-        left, right = queries[pairs.who[few]].astype(np.float64), vectors[pairs.where[few]].astype(np.float64)
-        cosines[few] = np.einsum("pd,pd->p", left, right)
-    distances: np.ndarray = np.clip(1 - cosines, 0, 2).astype(np.float32)
-    return distances
+def _distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Cosine distances of vectors of length one; each is of its pair alone, whatever stands beside it."""
+    distances: np.ndarray = 1 - np.vecdot(left.astype(np.float64), right.astype(np.float64))
+    np.maximum(distances, 0, out=distances)
+    np.minimum(distances, 2, out=distances)
+    return distances.astype(np.float32)
 
 
 def _ranks(who: np.ndarray, queries: int) -> np.ndarray:

@@ -95,14 +95,15 @@ class Searcher:
 
 
 def _directions(queries: np.ndarray) -> np.ndarray:
-    lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries, dtype=np.float64))
+    wide = queries.astype(np.float64)
+    lengths = np.sqrt(np.vecdot(wide, wide))
     if not lengths.all():
         raise InputError(
             f"query {int(np.flatnonzero(lengths == 0)[0])} is all zeros",
             needed="a vector with a direction",
             fix="drop it: nothing is nearer to it than anything else",
         )
-    unit: np.ndarray = (queries / lengths[:, None]).astype(np.float32)
+    unit: np.ndarray = (wide / lengths[:, None]).astype(np.float32)
     return unit
 
 

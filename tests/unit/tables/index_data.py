@@ -9,7 +9,7 @@ from graft.tables.index import GraphSettings, IndexFile
 
 DIMENSION = 16
 SPACE = given_space("ours v1", DIMENSION, normalise=True)
-SETTINGS = GraphSettings(connectivity=16, expansion_add=64, expansion_search=64)
+SETTINGS = GraphSettings(connectivity=16, expansion_add=64, expansion_search=64, threads=1)
 
 
 def grouped(count: int, seed: int = 0) -> np.ndarray:

@@ -29,7 +29,7 @@ def queries(vectors: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def graph(vectors: np.ndarray) -> Graph:
-    return Graph.build(vectors, np.arange(ROWS, dtype=np.uint64), settings=GraphSettings(expansion_add=64))
+    return Graph.build(vectors, np.arange(ROWS, dtype=np.uint64), settings=GraphSettings(expansion_add=64, threads=1))
 
 
 def everyone(vectors: np.ndarray) -> Rows:
@@ -64,7 +64,9 @@ def test_stored_numbers_are_rounded_and_distances_are_not(
     number_type: str, vectors: np.ndarray, queries: np.ndarray
 ) -> None:
     built = Graph.build(
-        vectors, np.arange(ROWS, dtype=np.uint64), settings=GraphSettings(number_type=number_type, expansion_add=64)
+        vectors,
+        np.arange(ROWS, dtype=np.uint64),
+        settings=GraphSettings(number_type=number_type, expansion_add=64, threads=1),
     )
     found, truth = search_graph(built, everyone(vectors), queries, 10), exact_search(queries, vectors, 10)
     assert recall_of(found, truth).mean >= (0.95 if number_type == "i8" else 0.99)
@@ -176,7 +178,7 @@ def test_the_interval_is_wilsons() -> None:
 def test_a_search_is_widened_until_recall_suffices(vectors: np.ndarray, queries: np.ndarray) -> None:
     """A poor graph: few edges, inserted with a narrow search."""
     poor = Graph.build(
-        vectors, np.arange(ROWS, dtype=np.uint64), settings=GraphSettings(connectivity=3, expansion_add=4)
+        vectors, np.arange(ROWS, dtype=np.uint64), settings=GraphSettings(connectivity=3, expansion_add=4, threads=1)
     )
     truth = exact_search(queries, vectors, 10)
 

@@ -124,12 +124,12 @@ class Graph:
 
         queries: float32 of length one, shape (queries, dimension). expansion: candidates kept, at least ``k``.
         """
-        threads = 1 if len(queries) == 1 else self.settings.threads  # waking others costs a single query a tenth
+        threads = 1 if len(queries) == 1 else self.settings.threads  # waking others costs it a tenth
         with self._one_at_a_time:
             self._index.expansion_search = max(k, expansion or self.settings.expansion_search)  # type: ignore[misc]
             found = self._index.search(queries, k, threads=threads)
         if isinstance(found, Matches) and len(found.keys) == k:
-            return found.keys.astype(np.int64)[None]
+            return found.keys.view(np.int64)[None]
         labels = np.full((len(queries), k), NO_LABEL, np.int64)
         if isinstance(found, Matches):
             labels[0, : len(found.keys)] = found.keys
