@@ -394,7 +394,14 @@ def test_spaces_differ_when_anything_that_shaped_a_vector_differs(field, value):
         pooled_space(dataclasses.replace(source, **{field: value}), "float32"),
     )
     assert mine.fingerprint != other.fingerprint
-    assert mine.fingerprint != pooled_space(source, "bfloat16").fingerprint
+    assert mine.fingerprint != pooled_space(source, "int8").fingerprint
     with pytest.raises(ValueError, match=f"they differ in {'weights|layer|' + field}"):
         mine.require_same(other)
     mine.require_same(pooled_space(dataclasses.replace(source, licence="other", reference="x"), "float32"))
+
+
+def test_rounding_makes_no_other_space_but_other_numbers():
+    exact, rounded = (pooled_space(tiny.encoder(), precision) for precision in ("float32", "bfloat16"))
+    exact.require_same(rounded)
+    assert exact.fingerprint == rounded.fingerprint
+    assert exact.computation != rounded.computation

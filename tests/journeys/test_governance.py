@@ -129,7 +129,7 @@ def test_what_a_person_states_stands_beside_what_was_read(tmp_path, ledger):
     assert code == 0
     assert "different licences are stated" in told
     assert "our tickets" in told
-    assert "source:ref:hf:org/base" in graft_says("assets", "lineage", "tiny")[1]
+    assert "hf:org/base (not in the ledger)" in graft_says("assets", "lineage", "tiny")[1]
     assert "tiny" in graft_says("assets", "list")[1]
     with pytest.raises(ValueError, match="does not say how one descends"):
         graft_says("assets", "add", f"path:{tmp_path / 'tiny'}", "--parent", "bought:org/base")

@@ -164,6 +164,4 @@ def _ancestors(lineage: Lineage, identities: Iterable[str]) -> tuple[Asset, ...]
             waiting += [edge.parent for edge in lineage.parents(identity)]
     known = (identity for identity in sorted(found) if identity in lineage.assets)
     # When an asset came into somebody's ledger says nothing about it.
-    return tuple(
-        lineage.assets[one].model_copy(update={"added": "", "edges": lineage.parents(one)}) for one in known
-    )
+    return tuple(lineage.assets[one].model_copy(update={"added": "", "edges": lineage.parents(one)}) for one in known)

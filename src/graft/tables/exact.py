@@ -129,10 +129,7 @@ def nearest(queries: np.ndarray, vectors: np.ndarray, pairs: Pairs, k: int) -> N
 
 
 def nearest_among(queries: np.ndarray, vectors: np.ndarray, places: np.ndarray, k: int) -> Neighbours:
-    """As ``nearest``, where every query has as many candidates.
-
-    places: rows, int64, shape (queries, at least k), -1 for none.
-    """
+    """As ``nearest``, where every query has as many candidates. places: rows, int64, shape (queries, at least k)."""
     few = max(1, _PAIRS // max(1, places.shape[1]))
     if len(queries) > few:
         parts = [
@@ -142,9 +139,10 @@ def nearest_among(queries: np.ndarray, vectors: np.ndarray, places: np.ndarray, 
         positions = np.concatenate([part.positions for part in parts])
         return Neighbours(positions, np.concatenate([part.distances for part in parts]))
     distances = _distances(queries[:, None], vectors.take(places, axis=0))
-    distances[places < 0] = np.inf
     order = np.lexsort((places, distances))[:, :k]
-    order += np.arange(0, places.size, places.shape[1])[:, None]  # as places in the flat arrays
+    order = (
+        order if len(order) == 1 else order + np.arange(0, places.size, places.shape[1])[:, None]
+    )  # as places in the flat arrays
     return Neighbours(places.take(order), distances.take(order))
 
 

@@ -76,7 +76,7 @@ class Searcher:
         another shape, not finite or zero.
         """
         self._require_space(space)
-        queries = _directions(checked_queries(queries, self.space.dimension))
+        queries = _directions(queries, self.space.dimension)
         found = self._find(queries, k, None if mask is None else np.asarray(mask, bool))
         return Hits(self.ids[found.positions], found.distances)
 
@@ -94,16 +94,20 @@ class Searcher:
             raise _other_space(self.space.fingerprint, space)
 
 
-def _directions(queries: np.ndarray) -> np.ndarray:
-    wide = queries.astype(np.float64)
-    lengths = np.sqrt(np.vecdot(wide, wide))
-    if not lengths.all():
+def _directions(queries: np.ndarray, dimension: int) -> np.ndarray:
+    """Queries of length one, float32. Raises InputError for another shape, and for what has no direction."""
+    wide = np.asarray(queries, np.float64)
+    if wide.ndim != 2 or wide.shape[1] != dimension:
+        checked_queries(queries, dimension)
+    squares = np.vecdot(wide, wide)
+    if len(squares) and not (squares.min() > 0 and squares.max() < np.inf):
+        checked_queries(queries, dimension)
         raise InputError(
-            f"query {int(np.flatnonzero(lengths == 0)[0])} is all zeros",
+            f"query {int(np.flatnonzero(~(squares > 0))[0])} is all zeros",
             needed="a vector with a direction",
             fix="drop it: nothing is nearer to it than anything else",
         )
-    unit: np.ndarray = (wide / lengths[:, None]).astype(np.float32)
+    unit: np.ndarray = (wide / np.sqrt(squares)[:, None]).astype(np.float32)
     return unit
 
 

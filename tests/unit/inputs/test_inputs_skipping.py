@@ -60,8 +60,6 @@ def test_lines_of_json(tmp_path):
     lines[500], lines[600], lines[700] = "{broken", "[1, 2]", '{"id": 1, "id": 2}'
     more = b'{"id": 2000, "text": "caf\xe9"}\n' + '{"id": 2001, "text": "naïve"}'.encode()
     (tmp_path / "rows.jsonl").write_bytes("\n".join(lines).encode() + b"\n" + more)
-        "\n".join(lines).encode() + b'\n{"id": 2000, "text": "caf\xe9"}\n' + '{"id": 2001, "text": "naïve"}'.encode()
-    )
     table = read_rows(tmp_path / "rows.jsonl")
     assert len(table) == 998
     assert [one.line for one in table.skipped] == [501, 601, 701, 1001]

@@ -54,8 +54,12 @@ def search_graph(
     wanted = k * _MORE[graph.settings.number_type] / rows.live
     if mask is None:
         places = rows.places.take(graph.search(queries, int(wanted) + 3, expansion=expansion))
-        if places.size and (places.min() >= 0 or ((places >= 0).sum(1) >= k).all()):
+        if places.size and places.min() >= 0:
             return nearest_among(queries, rows.vectors, places, k)
+        there = places >= 0
+        if (there.sum(1) >= k).all():
+            who, column = np.nonzero(there)
+            return nearest(queries, rows.vectors, Pairs(who, places[who, column]), k)
         mask = np.ones(len(rows.vectors), bool)
     return _insist(graph, rows, queries, k, mask=mask, ask=int(1.5 * wanted * len(mask) / max(1, mask.sum())) + 3)
 
