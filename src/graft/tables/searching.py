@@ -100,7 +100,7 @@ def _directions(queries: np.ndarray, dimension: int) -> np.ndarray:
     if wide.ndim != 2 or wide.shape[1] != dimension:
         checked_queries(queries, dimension)
     squares = np.vecdot(wide, wide)
-    if len(squares) and not (squares.min() > 0 and squares.max() < np.inf):
+    if not all(0 < square < np.inf for square in squares.tolist()):
         checked_queries(queries, dimension)
         raise InputError(
             f"query {int(np.flatnonzero(~(squares > 0))[0])} is all zeros",

@@ -53,7 +53,7 @@ def search_graph(
     """
     wanted = k * _MORE[graph.settings.number_type] / rows.live
     if mask is None:
-        places = rows.places.take(graph.search(queries, int(wanted) + 3, expansion=expansion))
+        places = rows.places.take(graph.search(queries, int(wanted) + 1, expansion=expansion))
         if places.size and places.min() >= 0:
             return nearest_among(queries, rows.vectors, places, k)
         there = places >= 0
