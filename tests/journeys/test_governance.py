@@ -79,6 +79,7 @@ def test_a_bundle_brings_its_lineage_to_another_ledger(tmp_path, ledger, monkeyp
     assert "trained-on-data" in here
 
 
+@pytest.mark.slow
 def test_a_blocked_source_is_refused_before_training_and_a_decision_unblocks_it(tmp_path, ledger):
     rows(120).write_csv(tmp_path / "tickets.csv")
     reference = licensed(tmp_path / "tiny", "cc-by-nc-4.0")

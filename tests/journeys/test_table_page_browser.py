@@ -12,7 +12,11 @@ from graft.report.table_page import render_table_page
 from journeys.test_report_browser import CHROMIUM, HEAR, TELL, chromium
 from unit.report.tables import FACTS, HOSTILE_FACTS, friendly, hostile
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.slow,
+]
 PAGES = {
     "friendly": lambda: render_table_page(friendly(), FACTS),
     "hostile": lambda: render_table_page(hostile(), HOSTILE_FACTS),
