@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.rows import banking
 
-_SLICES = 8
+_SLICES = 16
 
 
 @dataclass

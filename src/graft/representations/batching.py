@@ -4,10 +4,12 @@ Decisions: rows are sorted by length class first. For a model that runs as trans
 rectangle of rows padded to one width (see ``padded_width``). For a lean model it is packed: the tokens of many rows one
 after the other, nothing between them, always the same number a class, the last batch filled up with padding tokens that
 no row attends to. Every matrix product then has one shape whatever the other rows are, so a row's vector does not
-depend, to the last bit, on the batch it was in, on the cache's state or on where a killed run resumed.
+depend, to the last bit, on the batch it was in, on the cache's state or on where a killed run resumed. A last batch may
+be of a smaller size, so that one short query does not pay for a thousand tokens, but only of a size that was seen to
+give the same bits on this machine (``bodies``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,8 @@ from graft.representations.tokens import TokenRows, padded_width
 TOKENS_PER_BATCH = 512
 # Packed batches are larger: the weights come from far caches once a batch, whatever its size.
 TOKENS_PER_PACK = 1024
+# What a few short rows need; used where a smaller batch proves to give the very same numbers.
+SMALLER_PACKS = (32, 128, 512)
 # Attention runs in blocks of this many places; shorter rows share a block, each in a slot of its own.
 BLOCK = 32
 _SHORTEST_SLOT = 16
@@ -75,8 +79,13 @@ def slot_of(length: int) -> int:
     return _SHORTEST_SLOT if length <= _SHORTEST_SLOT else -(-length // BLOCK) * BLOCK
 
 
-def packed_batches(tokens: TokenRows, pad: int, *, size: int = TOKENS_PER_PACK) -> Iterator[Packed]:
-    """Packed batches of ``size`` tokens (more for a class whose slot is longer), longest rows first."""
+def packed_batches(
+    tokens: TokenRows, pad: int, *, size: int = TOKENS_PER_PACK, smaller: Sequence[int] = ()
+) -> Iterator[Packed]:
+    """Packed batches of ``size`` tokens (more for a class whose slot is longer), longest rows first.
+
+    smaller: sizes, ascending, of which the last batch of a class takes the first that holds it.
+    """
     slots = np.array([slot_of(int(length)) for length in tokens.lengths], np.int64)
     for slot in np.unique(slots)[::-1]:
         members = np.flatnonzero(slots == slot)
@@ -87,7 +96,8 @@ def packed_batches(tokens: TokenRows, pad: int, *, size: int = TOKENS_PER_PACK) 
         while start < len(members):
             before = ends[start - 1] if start else 0
             stop = int(np.searchsorted(ends, before + capacity, side="right"))
-            yield _packed(tokens.take(members[start:stop]), members[start:stop], capacity, int(slot), pad)
+            enough = next((one for one in smaller if ends[stop - 1] - before <= one), capacity)
+            yield _packed(tokens.take(members[start:stop]), members[start:stop], enough, int(slot), pad)
             start = stop
 
 

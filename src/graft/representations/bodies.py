@@ -1,6 +1,7 @@
 """A source's body ready to run over tokenised rows: lean where that is proven, as transformers wrote it elsewhere."""
 
 from collections.abc import Iterator
+from functools import cached_property, partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -8,14 +9,20 @@ import torch
 
 from graft.core.errors import InputError
 from graft.representations.backbone import device, load_encoder, lower_half, native_precision, pool, quiet_transformers
-from graft.representations.batching import TOKENS_PER_PACK, Packed, batches, packed_batches
+from graft.representations.batching import SMALLER_PACKS, TOKENS_PER_PACK, Packed, batches, packed_batches
 from graft.representations.cache import Ragged
+from graft.representations.calibrated_int8 import quantise_lean
 from graft.representations.lean_bert import LeanBert, layout_of, lean
 from graft.representations.packed_linear import pack
 from graft.representations.quantised import quantise
+from graft.representations.sentences import CALIBRATING, longer
 from graft.representations.sources import Source
-from graft.representations.tokens import TokenRows, special_tokens
+from graft.representations.tokens import TokenRows, special_tokens, tokenise
 
+# Up to so many tokens the sizes of the last batches matter more than trying them costs, which is about two batches.
+_FEW = 32 * TOKENS_PER_PACK
+_SLOT = 16  # tokens of a row to try a size with: it fills the shortest slot
+_DRAWN_ROWS, _DRAWN_LENGTH = 8, 32
 Precision = torch.dtype | Literal["int8"]
 
 
@@ -70,7 +77,8 @@ class LeanBody:
 
     def run(self, tokens: TokenRows, *, pooled: bool) -> Iterator[tuple[np.ndarray, Ragged]]:
         """As the protocol says."""
-        for batch in packed_batches(tokens, special_tokens(self._source).pad):
+        few = len(tokens.ids) <= _FEW
+        for batch in packed_batches(tokens, special_tokens(self._source).pad, smaller=self._smaller if few else ()):
             with torch.inference_mode():
                 made = self._batch(batch, pooled)
             yield batch.rows, _ragged(made, None if pooled else batch.lengths)
@@ -85,6 +93,28 @@ class LeanBody:
         rows, slot = layout.valid.shape
         apart = hidden.index_select(0, layout.slots[: rows * slot]).view(rows, slot, -1)
         return pool(apart, layout.valid, self._source.pooling, normalise=self._source.normalise)
+
+    @cached_property
+    def _smaller(self) -> tuple[int, ...]:
+        """The smaller sizes of a batch that give the same bits as the full one on this processor.
+
+        oneDNN picks its kernel, and so the order of its sums, by the number of tokens; sizes are therefore tried, full
+        of drawn tokens, and not believed.
+        """
+        if device().type != "cpu":
+            return ()
+        whole = _drawn_rows(self._source, count=TOKENS_PER_PACK // _SLOT, length=_SLOT)
+        full = self._hidden(whole, ())
+        return tuple(
+            size
+            for size in SMALLER_PACKS
+            if torch.equal(self._hidden(whole.take(np.arange(size // _SLOT)), (size,)), full[:size])
+        )
+
+    def _hidden(self, tokens: TokenRows, smaller: tuple[int, ...]) -> torch.Tensor:
+        with torch.inference_mode():
+            (batch,) = packed_batches(tokens, special_tokens(self._source).pad, smaller=smaller)
+            return self._batch(batch, pooled=False)
 
 
 def _ragged(made: torch.Tensor, lengths: np.ndarray | None) -> Ragged:
@@ -103,7 +133,10 @@ def load_body(source: Source, layer: int | None, precision: Precision) -> Body:
         model = lower_half(model, source, layer)
     made = lean(model, vocabulary=source.vocabulary, pad=special_tokens(source).pad)
     if precision == "int8":
-        quantise(model if made is None else made, dtype)
+        if made is None:
+            quantise(model, dtype)
+        else:
+            quantise_lean(made, partial(_calibrating, made, source), dtype=dtype, where=device())
     if made is not None:
         made = made.to(dtype).to(device())
         pack(made, TOKENS_PER_PACK)
@@ -112,3 +145,23 @@ def load_body(source: Source, layer: int | None, precision: Precision) -> Body:
         # Architectures that cannot change it (MPNet) keep their own.
         model.set_attn_implementation("sdpa")
     return PlainBody(model.to(dtype).to(device()), source)
+
+
+def _calibrating(model: LeanBert, source: Source) -> Iterator[int]:
+    """Run a float32 model over our own sentences, and over drawn tokens; the tokens of each batch.
+
+    The drawn ones are for vocabularies that do not know the words of our sentences.
+    """
+    drawn = _drawn_rows(source, count=_DRAWN_ROWS, length=_DRAWN_LENGTH)
+    for tokens in (tokenise(source, longer(CALIBRATING)), drawn):
+        for batch in packed_batches(tokens, special_tokens(source).pad):
+            layout = layout_of(batch, dtype=torch.float32, where=torch.device("cpu"))
+            model(torch.from_numpy(batch.ids), torch.from_numpy(batch.positions), layout)
+            yield batch.tokens
+
+
+def _drawn_rows(source: Source, *, count: int, length: int) -> TokenRows:
+    """Rows of tokens drawn evenly from the vocabulary, always the same."""
+    ids = np.random.default_rng(0).integers(0, source.vocabulary, count * length)
+    nothing = np.zeros(count)
+    return TokenRows(ids, np.arange(0, count * length + 1, length), nothing, nothing, nothing)

@@ -62,7 +62,16 @@ def layout_of(batch: Packed, *, dtype: torch.dtype, where: torch.device) -> Layo
     )
 
 
-class _Layer(nn.Module):
+def attend(made: torch.Tensor, layout: Layout, heads: int) -> torch.Tensor:
+    """Attention of the rows of a batch. made: query, key and value of each token, shape (tokens, 3 x dimension)."""
+    blocks, _, block, _ = layout.bias.shape
+    spread = made.index_select(0, layout.slots).view(blocks, block, 3, heads, -1)
+    query, key, value = (spread[:, :, part].transpose(1, 2) for part in range(3))
+    seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=layout.bias)
+    return seen.transpose(1, 2).reshape(blocks * block, -1).index_select(0, layout.places)
+
+
+class LeanLayer(nn.Module):
     """One layer: attention and feed-forward, each with its residual and its norm."""
 
     def __init__(self, layer: Any) -> None:
@@ -78,11 +87,7 @@ class _Layer(nn.Module):
 
     def forward(self, hidden: torch.Tensor, layout: Layout) -> torch.Tensor:
         """Token vectors, shape (tokens, dimension)."""
-        blocks, _, block, _ = layout.bias.shape
-        spread = self.qkv(hidden).index_select(0, layout.slots).view(blocks, block, 3, self.heads, -1)
-        query, key, value = (spread[:, :, part].transpose(1, 2) for part in range(3))
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=layout.bias)
-        seen = seen.transpose(1, 2).reshape(blocks * block, -1).index_select(0, layout.places)
+        seen = attend(self.qkv(hidden), layout, self.heads)
         hidden = self.attention_norm(self.out(seen).add_(hidden))
         return self.norm(self.down(functional.gelu(self.up(hidden))).add_(hidden))  # type: ignore[no-any-return]
 
@@ -97,14 +102,14 @@ class LeanBert(nn.Module):
         self.words, self.norm = embeddings.word_embeddings, embeddings.LayerNorm
         places = embeddings.position_embeddings.weight.data[first:] + embeddings.token_type_embeddings.weight.data[0]
         self.places = nn.Embedding(places.shape[0], places.shape[1], _weight=places, _freeze=True)
-        self.layer = nn.ModuleList(_Layer(layer) for layer in model.encoder.layer)
+        self.layer = nn.ModuleList(LeanLayer(layer) for layer in model.encoder.layer)
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, layout: Layout) -> torch.Tensor:
         """Token vectors after the last layer, shape (tokens, dimension)."""
         hidden = self.norm(self.words(ids) + self.places(positions))
         for layer in self.layer:
             hidden = layer(hidden, layout)
-        return hidden  # type: ignore[no-any-return]
+        return hidden.to(self.words.weight.dtype)  # type: ignore[no-any-return]
 
 
 def lean(model: Any, *, vocabulary: int, pad: int) -> LeanBert | None:

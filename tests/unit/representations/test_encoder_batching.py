@@ -89,3 +89,31 @@ def test_an_activation_function_it_does_not_know_is_left_to_transformers():
 def test_a_row_longer_than_a_pack_gets_one_of_its_own_size():
     (batch,) = packed_batches(rows_of([TOKENS_PER_PACK + 1]), PAD)
     assert len(batch.ids) == TOKENS_PER_PACK + BLOCK
+
+
+def test_the_last_pack_of_a_class_takes_the_first_size_that_holds_it():
+    few = packed_batches(rows_of([9] * 30 + [20]), PAD, size=128, smaller=(32, 64))
+    assert [(len(batch.ids), batch.tokens) for batch in few] == [(32, 20), (128, 126), (128, 126), (32, 18)]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, "int8"], ids=str)
+def test_a_short_text_has_the_same_bits_alone_and_among_thousands(precision):
+    source = tiny.encoder("bert", 4)
+    texts = tiny.texts(*([3, 9, 14, 20, 33] * 130), seed=1)
+    encoder = Encoder(source, precision=precision, force=True)
+    together = encoder.vectors(texts)[0]
+    for row in range(5):
+        np.testing.assert_array_equal(encoder.vectors([texts[row]])[0][0], together[row])
+
+
+def test_a_smaller_pack_that_changes_the_numbers_is_not_used(monkeypatch):
+    source = tiny.encoder("bert", 4)
+    body = load_body(source, None, torch.float32)
+    real = body._batch
+
+    def other_kernel_at_128(batch, pooled):
+        return real(batch, pooled) + (1e-6 if len(batch.ids) == 128 else 0)
+
+    monkeypatch.setattr(body, "_batch", other_kernel_at_128)
+    assert 128 not in body._smaller
+    assert set(body._smaller) <= {32, 512}
