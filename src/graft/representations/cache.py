@@ -24,6 +24,8 @@ from graft.core.errors import OutputError
 from graft.core.files import whole_file
 from graft.core.settings import DEFAULT_CACHE_LIMIT, cache_directory
 
+_DIGEST = "S16"
+
 
 @dataclass(frozen=True)
 class Ragged:
@@ -60,6 +62,18 @@ class Found:
         return np.flatnonzero(self.shard < 0)
 
 
+@dataclass(frozen=True)
+class _Names:
+    """The rows of a shard, remembered because shards never change: a table of millions has hundreds of them.
+
+    size: bytes of the file. digests: sorted, shape (rows,). places: where each is in the shard, shape (rows,).
+    """
+
+    size: int
+    digests: np.ndarray
+    places: np.ndarray
+
+
 class ActivationCache:
     """Activations on disk, by space and row.
 
@@ -75,30 +89,45 @@ class ActivationCache:
     def __init__(self, root: Path | None = None, *, limit: int = DEFAULT_CACHE_LIMIT) -> None:
         self.root = (root or cache_directory()) / "activations"
         self.limit = limit
+        self._names: dict[Path, _Names] = {}
 
     def find(self, space: str, digests: Sequence[bytes]) -> Found:
         """Where the rows with these 16-byte digests are."""
-        wanted = {digest: position for position, digest in enumerate(digests)}
+        wanted = np.frombuffer(b"".join(digests), _DIGEST)
+        order = np.argsort(wanted)
         shard, place = np.full(len(digests), -1), np.full(len(digests), -1)
         used: list[Path] = []
         for path in sorted((self.root / space).glob("*.safetensors")):
-            try:
-                with safe_open(path, "np") as opened:
-                    rows = opened.get_tensor("digests")
-            except (SafetensorError, OSError):
-                # Another process may have evicted it, or the disk damaged it: either way it is not there.
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
+            names = self._names_in(path)
+            if names is None or not len(names.digests) or not len(wanted):
                 continue
-            hits = 0
-            for position, row in enumerate(rows):
-                target = wanted.get(row.tobytes())
-                if target is not None:
-                    shard[target], place[target] = len(used), position
-                    hits += 1
-            if hits:
+            at = np.minimum(np.searchsorted(names.digests, wanted[order]), len(names.digests) - 1)
+            hits = np.flatnonzero(names.digests[at] == wanted[order])
+            if len(hits):
+                shard[order[hits]], place[order[hits]] = len(used), names.places[at[hits]]
                 used.append(path)
         return Found(shard, place, tuple(used))
+
+    def _names_in(self, path: Path) -> "_Names | None":
+        """What a shard holds; None, and the shard is removed, when it cannot be read."""
+        try:
+            size = path.stat().st_size
+            known = self._names.get(path)
+            if known is None or known.size != size:
+                with safe_open(path, "np") as opened:
+                    digests = np.ascontiguousarray(opened.get_tensor("digests")).view(_DIGEST).ravel()
+                places = np.argsort(digests)
+                known = self._names[path] = _Names(size, digests[places], places)
+        except (SafetensorError, OSError):
+            self._discard(path)
+            return None
+        return known
+
+    def _discard(self, path: Path) -> None:
+        # Another process may have evicted it, or the disk damaged it: either way it is not there.
+        self._names.pop(path, None)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
     def read(self, found: Found) -> Ragged | None:
         """The rows found, in the order asked for; None when a shard vanished meanwhile."""
@@ -108,6 +137,7 @@ class ActivationCache:
                 with safe_open(path, "np") as opened:
                     whole = Ragged(opened.get_tensor("values"), opened.get_tensor("offsets"))
             except (SafetensorError, OSError):
+                self._discard(path)
                 return None
             with suppress(OSError):
                 os.utime(path)

@@ -319,3 +319,40 @@ def test_two_processes_share_a_cache(cache, tmp_path, limit):
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True)
     return folder
+
+
+def test_a_shard_is_opened_once_to_look_for_rows(cache, monkeypatch):
+    for number in range(5):
+        fill(cache, number)
+    opened: list[Path] = []
+    real = module.safe_open
+    monkeypatch.setattr(module, "safe_open", lambda path, kind: opened.append(path) or real(path, kind))
+    for _ in range(3):
+        assert held(cache, 0, 4, 9) == [True, True, False]
+    assert sorted(opened) == shards(cache.root)
+
+
+def test_rows_that_others_wrote_or_removed_meanwhile_are_noticed(cache, tmp_path):
+    fill(cache, 1)
+    assert held(cache, 1, 2) == [True, False]
+    other = ActivationCache(tmp_path)
+    fill(other, 2)
+    other.forget([digest(1)])
+    assert held(cache, 1, 2) == [False, True]
+
+
+def test_a_shard_damaged_after_it_was_looked_at_is_computed_again(cache):
+    fill(cache, 1)
+    assert held(cache, 1) == [True]
+    (path,) = shards(cache.root)
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    assert cache.read(cache.find("space", [digest(1)])) is None
+    assert held(cache, 1) == [False]
+
+
+def test_digests_that_end_or_begin_with_zeros_are_told_apart(cache):
+    names = [bytes(16), b"\0" * 15 + b"a", b"a" + b"\0" * 15, b"a\0a" + b"\0" * 13]
+    cache.put("space", names[1:], rows(1, 2, 3))
+    found = cache.find("space", names)
+    assert found.missing.tolist() == [0]
+    np.testing.assert_array_equal(cache.read(found).values, rows(1, 2, 3).values)
