@@ -15,7 +15,7 @@ from graft.representations.spaces import Space
 from graft.tables.exact import Neighbours, checked_queries, exact_search, unit_rows
 from graft.tables.index.crossover import EXACT_BELOW
 from graft.tables.index.files import IndexFile
-from graft.tables.index.rescoring import MOST, search_graph
+from graft.tables.index.rescoring import most, search_graph
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Searcher:
 
     def _find(self, queries: np.ndarray, k: int, mask: np.ndarray | None) -> Neighbours:
         few = mask is not None and (mask.shape != (len(self.vectors),) or int(mask.sum()) < EXACT_BELOW)
-        if self._rows is None or self.index is None or few or not 1 <= k <= MOST:
+        if self._rows is None or self.index is None or few or not 1 <= k <= most(len(self.vectors)):
             return exact_search(queries, self.vectors, k, mask=mask)
         return search_graph(self.index.graph, self._rows, queries, k, mask=mask)
 

@@ -1,9 +1,9 @@
 """Exact search or the graph.
 
-Decision: tables below ``EXACT_BELOW`` rows are searched exactly. Both ways take the same time at about 5,000 rows; up
-to 20,000 the graph saves less than two milliseconds a query, and costs a build, a file and a little recall. Measured on
-two cores, 384 dimensions, one query, milliseconds exactly and through the graph: 5,000 rows 0.8 and 0.8, 10,000 rows
-1.1 and 0.7, 20,000 rows 2.7 and 1.0, 50,000 rows 6.0 and 1.1 (``python -m bench crossover`` measures them again).
+Decision: tables below ``EXACT_BELOW`` rows are searched exactly. Up to there the graph saves little more than a
+millisecond a query, and costs a build, a file and a little recall. Measured on two cores, 384 dimensions, one query,
+milliseconds exactly and through the graph: 2,000 rows 0.3 and 0.2, 5,000 rows 0.6 and 0.5, 10,000 rows 1.1 and 0.6,
+20,000 rows 1.8 and 0.5, 50,000 rows 5.9 and 0.8 (``python -m bench crossover`` measures them again).
 """
 
 import time

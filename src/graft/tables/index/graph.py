@@ -124,7 +124,7 @@ class Graph:
 
         queries: float32 of length one, shape (queries, dimension). expansion: candidates kept, at least ``k``.
         """
-        threads = 1 if len(queries) == 1 else self.settings.threads  # waking others costs it a tenth
+        threads = 1 if len(queries) == 1 else self.settings.threads  # a query is one thread's work
         with self._one_at_a_time:
             self._index.expansion_search = max(k, expansion or self.settings.expansion_search)  # type: ignore[misc]
             found = self._index.search(queries, k, threads=threads)
