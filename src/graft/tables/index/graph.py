@@ -8,7 +8,9 @@ for it. Nothing is taken out of a graph and no label is given twice: usearch wou
 the next one, whose neighbours it was not (recall@10 .988, and .925 after replacing a fifth of 100,000 rows so); a label
 without a row is passed over by whoever reads the answer, which costs nothing but asking for a few more. Several threads
 insert at once: two builds from the same seed differ a little in their edges. One search of a graph runs at a time (it
-uses every core itself), and a mapped graph is never changed: usearch crashes when it is.
+uses every core itself), and a mapped graph is never changed: usearch crashes when it is. pyarrow is imported before
+usearch, because usearch brings a C++ runtime of its own: where that one is loaded first, pyarrow crashes at the first
+time with a time zone.
 """
 
 import errno
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pyarrow  # noqa: F401  before usearch, see above
 from usearch.index import Index, Matches
 
 from graft.core.errors import OutputError, TableError
