@@ -34,8 +34,8 @@ def pinned(reference: str) -> str:
     return f"path:{Path(place).expanduser().absolute()}" if colon and kind == "path" else reference
 
 
-def encoder_of(generation: Generation) -> "Encoder":
-    """The encoder of the rows of a generation.
+def encoder_of(generation: Generation, *, cached: bool = True) -> "Encoder":
+    """The encoder of the rows of a generation. cached: keep what it computes on disk.
 
     Raises TableError for vectors that were made elsewhere, SpaceMismatch when the source has changed since.
     """
@@ -45,7 +45,7 @@ def encoder_of(generation: Generation) -> "Encoder":
             needed="queries as vectors of its space",
             fix="give vectors, or make a table with graft embed",
         )
-    encoder = encoder_for(generation.source, generation.precision)
+    encoder = encoder_for(generation.source, generation.precision, cached=cached)
     if encoder.space.fingerprint != generation.space.fingerprint:
         raise SpaceMismatch(
             f"{generation.source} is not what it was when the table was made: it makes vectors of another space",

@@ -49,6 +49,10 @@ class OpenTable(Protocol):
         """Rows, in the order of ``vectors``."""
         ...
 
+    def matching(self, where: str) -> np.ndarray:
+        """At which rows a condition holds, in the order of ``vectors``."""
+        ...
+
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """Ids and vectors."""
         ...

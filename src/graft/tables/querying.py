@@ -1,7 +1,9 @@
 """Questions to a table: texts or vectors in, its nearest rows out.
 
 Decisions: a table that was opened to be asked follows the pointer, so a migration's swap is seen by the next question
-and no question ever mixes spaces; rows are held in memory between questions and read again when the version changed.
+and no question ever mixes spaces; rows, the columns that were asked for and where the last conditions hold are kept in
+memory between questions and read again when the version changed. Questions are not kept in the activation cache: they
+are other people's words, and a file for each would soon be many.
 """
 
 from collections.abc import Sequence
@@ -10,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from graft.core.errors import InputError, SpaceMismatch
 from graft.representations.spaces import Space
@@ -23,32 +23,57 @@ from graft.tables.searching import Hits, Searcher
 if TYPE_CHECKING:
     from graft.representations.encoder import Encoder
 
+_MASKS = 16
 Queries = str | Sequence[str] | np.ndarray
 
 
 @dataclass
 class Asking:
-    """What is kept between questions to one table: its rows in memory, its encoder."""
+    """What is kept between questions to one version of a table: its rows in memory, and its encoder.
+
+    columns: as they were read. masks: of conditions, bool, shape (rows,).
+    """
 
     state: tuple[str, int] | None = None
     searcher: Searcher | None = None
-    ids: pa.Array | None = None
+    columns: dict[str, pl.Series] = field(default_factory=dict)
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
     encoders: dict[str, "Encoder"] = field(default_factory=dict)
 
-    def rows_of(self, table: OpenTable) -> tuple[Searcher, pa.Array]:
+    def rows_of(self, table: OpenTable) -> Searcher:
         """The rows of the table's version, read when they are not the ones held."""
         state = (table.generation.name, table.version)
-        if self.state != state or self.searcher is None or self.ids is None:
+        if self.state != state or self.searcher is None:
             ids, vectors = table.as_of(state[1]).vectors()
             self.searcher = Searcher(ids.tolist(), vectors, table.space, index=usable_index(table))
-            self.ids, self.state = pa.array(ids, pa.string()), state
-        return self.searcher, self.ids
+            self.columns, self.masks, self.state = {}, {}, state
+        return self.searcher
+
+    def columns_of(self, table: OpenTable, names: Sequence[str], positions: np.ndarray) -> pl.DataFrame:
+        """These columns of the rows at ``positions``, in that order."""
+        missing = [name for name in names if name not in self.columns]
+        if missing:
+            read = pl.DataFrame(self._held(table).read(missing))
+            self.columns |= {name: read[name] for name in missing}
+        return pl.DataFrame([self.columns[name].gather(positions) for name in names])
+
+    def mask_of(self, table: OpenTable, where: str) -> np.ndarray:
+        """At which of the rows held a condition holds."""
+        if where not in self.masks:
+            while len(self.masks) >= _MASKS:
+                del self.masks[next(iter(self.masks))]
+            self.masks[where] = self._held(table).matching(where)
+        return self.masks[where]
+
+    def _held(self, table: OpenTable) -> OpenTable:
+        """The version held, also when somebody has written another one since."""
+        return table if self.state is None else table.as_of(self.state[1])
 
     def vectors_of(self, table: OpenTable, texts: Sequence[str]) -> np.ndarray:
         """Texts as vectors of the table's space."""
         name = table.generation.name
         if name not in self.encoders:
-            self.encoders[name] = encoder_of(table.generation)
+            self.encoders[name] = encoder_of(table.generation, cached=False)
         return self.encoders[name].vectors(texts)[0]
 
 
@@ -71,13 +96,10 @@ def ask(
     if k < 1:
         raise InputError(f"the {k} nearest rows", needed="at least 1", fix="ask for more")
     vectors, space = _vectors(asking, table, queries, space)
-    searcher, ids = asking.rows_of(table)
-    mask = None
-    if where is not None:
-        among = table.as_of(table.version).read(["id"], where=where)["id"]
-        mask = pc.is_in(ids, value_set=among.combine_chunks()).to_numpy(zero_copy_only=False)
-    hits = searcher.search(vectors, k=min(k, max(1, len(ids))), space=space, mask=mask)
-    return _frame(table, hits, columns)
+    searcher = asking.rows_of(table)
+    mask = None if where is None else asking.mask_of(table, where)
+    hits = searcher.search(vectors, k=min(k, max(1, len(searcher.vectors))), space=space, mask=mask)
+    return _frame(asking, table, hits, columns)
 
 
 def _vectors(
@@ -99,7 +121,7 @@ def _vectors(
     return (vectors[None] if vectors.ndim == 1 else vectors), space
 
 
-def _frame(table: OpenTable, hits: Hits, columns: Sequence[str] | None) -> pl.DataFrame:
+def _frame(asking: Asking, table: OpenTable, hits: Hits, columns: Sequence[str] | None) -> pl.DataFrame:
     count, k = hits.ids.shape
     found = pl.DataFrame(
         {
@@ -111,13 +133,10 @@ def _frame(table: OpenTable, hits: Hits, columns: Sequence[str] | None) -> pl.Da
     ).filter(pl.col("id").is_not_null())
     names = [name for name in table.schema.names if name not in _HIDDEN] if columns is None else list(columns)
     names = [name for name in names if name != "id"]
-    if not names or not found.height:
+    if not names:
         return found
-    rows = table.as_of(table.version).read(["id", *names])
-    rows = rows.filter(pc.is_in(rows["id"], value_set=pa.array(found["id"].unique().to_list(), pa.string())))
-    told = pl.from_arrow(rows)
-    assert isinstance(told, pl.DataFrame)
-    return found.join(told, on="id", how="left", maintain_order="left")
+    positions = hits.positions.reshape(-1)
+    return found.hstack(asking.columns_of(table, names, positions[positions >= 0]))
 
 
 _HIDDEN = ("id", "vector", "space", "digest", "updated_at")

@@ -47,6 +47,18 @@ def read_columns(snapshot: Snapshot, columns: Sequence[str] | None, *, where: st
     return (pa.concat_tables(pieces) if pieces else fields.empty_table()).select(names)
 
 
+def read_mask(snapshot: Snapshot, where: str) -> np.ndarray:
+    """At which rows of a version ``where`` holds, bool, shape (rows,), in the order of ``read_vectors``.
+
+    Raises TableError for a condition that cannot be read.
+    """
+    before = {file.path: file.mask() for file in snapshot.files}
+    after = {path: mask.copy() for path, mask in before.items()}
+    _narrow(snapshot, after, where)
+    pieces = [after[file.path][before[file.path]] for file in snapshot.files]
+    return np.concatenate(pieces) if pieces else np.zeros(0, bool)
+
+
 def read_vectors(snapshot: Snapshot, space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Ids, objects of shape (rows,), and vectors, float32 of shape (rows, dimension), in the same order.
 

@@ -23,11 +23,13 @@ class Hits:
     """The nearest rows of each query, nearest first.
 
     ids: object, shape (queries, k), None where there are fewer. distances: cosine distances in [0, 2], float32, shape
-    (queries, k), infinite where there are fewer.
+    (queries, k), infinite where there are fewer. positions: among the rows searched, int64, shape (queries, k), -1
+    where there are fewer.
     """
 
     ids: np.ndarray
     distances: np.ndarray
+    positions: np.ndarray
 
 
 class Searcher:
@@ -78,7 +80,7 @@ class Searcher:
         self._require_space(space)
         queries = _directions(queries, self.space.dimension)
         found = self._find(queries, k, None if mask is None else np.asarray(mask, bool))
-        return Hits(self.ids[found.positions], found.distances)
+        return Hits(self.ids[found.positions], found.distances, found.positions)
 
     def _find(self, queries: np.ndarray, k: int, mask: np.ndarray | None) -> Neighbours:
         few = mask is not None and (mask.shape != (len(self.vectors),) or int(mask.sum()) < EXACT_BELOW)

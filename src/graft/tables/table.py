@@ -25,7 +25,7 @@ from graft.tables.delta.snapshots import Snapshot
 from graft.tables.delta.store import Change, DeltaStore
 from graft.tables.pointer import Generation, Pointer, Precision, new_generation, read_pointer, write_pointer
 from graft.tables.querying import Asking, Queries, ask
-from graft.tables.reading import read_columns, read_vectors
+from graft.tables.reading import read_columns, read_mask, read_vectors
 from graft.tables.rows import Problem, arrow, check_rows, refusal
 from graft.tables.upserting import UpsertPlan
 
@@ -116,7 +116,8 @@ class EmbeddingTable:
         pointer = read_pointer(Path(path))
         chosen = pointer.live if generation is None else pointer.generation(generation)
         table = cls(Path(path), pointer, chosen)
-        missing = [name for name in OURS.names if name not in table.snapshot().schema.names]
+        columns = table.schema.names
+        missing = [name for name in OURS.names if name not in columns]
         if missing:
             raise TableError(
                 f"{table.store.root} has no column {', '.join(missing)}",
@@ -201,6 +202,13 @@ class EmbeddingTable:
         Raises TableError for unknown columns and versions and for a condition that cannot be read.
         """
         return read_columns(self.snapshot(version), columns, where=where)
+
+    def matching(self, where: str) -> np.ndarray:
+        """At which rows a condition holds, bool, shape (rows,), in the order of ``vectors``.
+
+        Raises TableError for a condition that cannot be read.
+        """
+        return read_mask(self.snapshot(), where)
 
     def vectors(self, *, version: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """All ids, objects of shape (rows,), and vectors, float32 of shape (rows, dimension)."""

@@ -2,15 +2,18 @@
 
 Decisions: the log is read here and not by ``deltalake`` because its file list leaves out the deletion vectors, which
 must be repeated to the letter when a file is listed anew. Files stand in the order of their names, which begin with the
-version that wrote them, so the rows of a version always come in the same order, whichever checkpoint was read.
+version that wrote them, so the rows of a version always come in the same order, whichever checkpoint was read. Versions
+do not change, so what was read of the log is remembered for as long as its files are the same.
 
 Delta protocol, "Action Reconciliation".
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +27,7 @@ from graft.core.errors import TableError
 from graft.tables.delta.deletion_vectors import positions_of, unique_id
 
 LOG = "_delta_log"
+Mark = tuple[str, int, int, int]  # name, inode, time of the last change, bytes
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.\d{10})?\.parquet")
 
@@ -71,7 +75,7 @@ class Snapshot:
     metadata: Mapping[str, Any]
     files: tuple[DataFile, ...]
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The columns."""
         return pa.schema(Schema.from_json(self.metadata["schemaString"]).to_arrow())
@@ -84,7 +88,7 @@ class Snapshot:
 
 def versions(root: Path) -> list[int]:
     """The versions whose log entry is still there, ascending."""
-    return sorted(_listed(root, _COMMIT))
+    return sorted(_numbers(_log(root), _COMMIT))
 
 
 def read_entry(root: Path, version: int) -> list[dict[str, Any]]:
@@ -108,20 +112,30 @@ def read_snapshot(root: Path, version: int | None = None) -> Snapshot:
 
     Raises TableError when there is no such version, or the log has a gap or a damaged entry.
     """
-    commits = versions(root)
-    checkpoints = _listed(root, _CHECKPOINT)
+    listed = _log(root)
+    commits = sorted(_numbers(listed, _COMMIT))
+    checkpoints = _numbers(listed, _CHECKPOINT)
     newest = max([*commits, *checkpoints], default=-1)
     wanted = newest if version is None else version
     base = max((number for number in checkpoints if number <= wanted), default=-1)
     replayed = [number for number in commits if base < number <= wanted]
     if newest < 0 or not 0 <= wanted <= newest or replayed != list(range(base + 1, wanted + 1)):
         raise _no_version(root, wanted, commits, newest)
+    used = {f"{number:020d}" for number in (base, *replayed)}
+    return _replayed(root, base, tuple(replayed), tuple(mark for mark in listed if mark[0].partition(".")[0] in used))
+
+
+@lru_cache(maxsize=32)
+def _replayed(root: Path, base: int, replayed: tuple[int, ...], marks: tuple[Mark, ...]) -> Snapshot:
+    """The version that a checkpoint and the entries after it make. marks: of their files, so that a table that was
+    removed and made anew in the same place, or whose history was erased, is read again.
+    """
     state = _State()
     if base >= 0:
         state.apply(_checkpoint_actions(root, base))
     for number in replayed:
         state.apply(read_entry(root, number))
-    return state.snapshot(root, wanted)
+    return state.snapshot(root, replayed[-1] if replayed else base)
 
 
 class _State:
@@ -165,10 +179,26 @@ def _data_file(root: Path, add: Mapping[str, Any]) -> DataFile:
     return DataFile(path, add, pq.read_metadata(path).num_rows if rows is None else int(rows))
 
 
-def _listed(root: Path, pattern: re.Pattern[str]) -> set[int]:
-    if not (root / LOG).is_dir():
-        return set()
-    matches = (pattern.fullmatch(path.name) for path in (root / LOG).iterdir())
+def _log(root: Path) -> list[Mark]:
+    """The files of the log, by name."""
+    try:
+        with os.scandir(root / LOG) as entries:
+            return sorted(mark for mark in map(_mark, entries) if mark is not None)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _mark(entry: os.DirEntry[str]) -> Mark | None:
+    try:
+        fact = entry.stat()
+    except FileNotFoundError:
+        # A writer's temporary file, or an entry that was just cleaned up.
+        return None
+    return entry.name, fact.st_ino, fact.st_mtime_ns, fact.st_size
+
+
+def _numbers(listed: Iterable[Mark], pattern: re.Pattern[str]) -> set[int]:
+    matches = (pattern.fullmatch(mark[0]) for mark in listed)
     return {int(match.group(1)) for match in matches if match}
 
 
