@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from graft.core.errors import InputError
-from graft.representations.backbone import device, load_encoder, lower_half, native_precision, pool, quiet_transformers
+from graft.representations.backbone import device, layers_of, lower_half, native_precision, pool, quiet_transformers
 from graft.representations.batching import SMALLER_PACKS, TOKENS_PER_PACK, Packed, batches, packed_batches
 from graft.representations.cache import Ragged
 from graft.representations.calibrated_int8 import quantise_lean
-from graft.representations.lean_bert import LeanBert, layout_of, lean
+from graft.representations.lean_bert import LeanBert, layout_of
+from graft.representations.lean_source import lean_source
 from graft.representations.packed_linear import pack
 from graft.representations.quantised import quantise
 from graft.representations.sentences import CALIBRATING, longer
@@ -128,19 +129,24 @@ def _ragged(made: torch.Tensor, lengths: np.ndarray | None) -> Ragged:
 def load_body(source: Source, layer: int | None, precision: Precision) -> Body:
     """The body of a source, cut after ``layer`` layers unless that is None. Raises SourceError."""
     dtype = native_precision() if precision == "int8" else precision
-    model = load_encoder(source)
+    made, model = lean_source(source)
+    if made is None:
+        return _plain_body(model, source, layer, precision, dtype)
+    if layer is not None:
+        layers_of(made, source.layers)  # refuses a source that has another number of them than it says
+        made.layer = made.layer[:layer]
+    if precision == "int8":
+        quantise_lean(made, partial(_calibrating, made, source), dtype=dtype, where=device())
+    made = made.to(dtype).to(device())
+    pack(made, TOKENS_PER_PACK)
+    return LeanBody(made, source, dtype)
+
+
+def _plain_body(model: Any, source: Source, layer: int | None, precision: Precision, dtype: torch.dtype) -> PlainBody:
     if layer is not None:
         model = lower_half(model, source, layer)
-    made = lean(model, vocabulary=source.vocabulary, pad=special_tokens(source).pad)
     if precision == "int8":
-        if made is None:
-            quantise(model, dtype)
-        else:
-            quantise_lean(made, partial(_calibrating, made, source), dtype=dtype, where=device())
-    if made is not None:
-        made = made.to(dtype).to(device())
-        pack(made, TOKENS_PER_PACK)
-        return LeanBody(made, source, dtype)
+        quantise(model, dtype)
     with quiet_transformers():
         # Architectures that cannot change it (MPNet) keep their own.
         model.set_attn_implementation("sdpa")

@@ -3,12 +3,13 @@
 Decisions: the linear layers see the tokens of many rows one after the other, without padding and always in the same
 number; query, key and value are one product; attention runs over blocks of slots (``batching``), a row to a slot, so
 short rows share one call and a row's sums are always taken in the same order. Slots start at multiples of 16 places,
-the width of a vector register, which is what keeps a row's sums independent of the slot it got. The weights are taken
-from the model that transformers loaded, and the result is compared with that model's before it is used: where they
-differ, or where the architecture is another, the caller keeps the model it has.
+the width of a vector register, which is what keeps a row's sums independent of the slot it got. The result is compared
+with that of the model that transformers loads before it is used: where they differ, or where the architecture is
+another, the caller keeps that model.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,19 +72,46 @@ def attend(made: torch.Tensor, layout: Layout, heads: int) -> torch.Tensor:
     return seen.transpose(1, 2).reshape(blocks * block, -1).index_select(0, layout.places)
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What the weights alone do not say. first: the position of a row's first token."""
+
+    layers: int
+    heads: int
+    first: int
+    epsilon: float
+
+
+def shape_of(config: Mapping[str, Any]) -> Shape | None:
+    """The shape that a model's configuration states; None where its layers are not BERT's."""
+    family = config.get("model_type")
+    # Left out means what the architecture has always had; decoders, and relative positions, are something else.
+    usual = {"hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False}
+    if family not in _FIRST_POSITION or any(config.get(name, value) != value for name, value in usual.items()):
+        return None
+    try:
+        return Shape(
+            int(config["num_hidden_layers"]),
+            int(config["num_attention_heads"]),
+            _FIRST_POSITION[family],
+            float(config["layer_norm_eps"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 class LeanLayer(nn.Module):
     """One layer: attention and feed-forward, each with its residual and its norm."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, weights: Mapping[str, torch.Tensor], name: str, shape: Shape) -> None:
         super().__init__()
-        own, output = layer.attention.self, layer.attention.output
-        self.heads = own.num_attention_heads
-        parts = (own.query, own.key, own.value)
-        self.qkv = nn.Linear(own.query.in_features, 3 * own.query.out_features)
-        self.qkv.weight.data = torch.cat([part.weight.data for part in parts])
-        self.qkv.bias.data = torch.cat([part.bias.data for part in parts])
-        self.out, self.attention_norm = output.dense, output.LayerNorm
-        self.up, self.down, self.norm = layer.intermediate.dense, layer.output.dense, layer.output.LayerNorm
+        self.heads = shape.heads
+        own = [_linear(weights, f"{name}.attention.self.{part}") for part in ("query", "key", "value")]
+        self.qkv = _layer_of(torch.cat([part.weight for part in own]), torch.cat([part.bias for part in own]))
+        self.out = _linear(weights, f"{name}.attention.output.dense")
+        self.attention_norm = _norm(weights, f"{name}.attention.output.LayerNorm", shape.epsilon)
+        self.up, self.down = (_linear(weights, f"{name}.{part}.dense") for part in ("intermediate", "output"))
+        self.norm = _norm(weights, f"{name}.output.LayerNorm", shape.epsilon)
 
     def forward(self, hidden: torch.Tensor, layout: Layout) -> torch.Tensor:
         """Token vectors, shape (tokens, dimension)."""
@@ -93,16 +121,23 @@ class LeanLayer(nn.Module):
 
 
 class LeanBert(nn.Module):
-    """The packed forward of a BERT-like model that transformers loaded; it shares that model's weights."""
+    """The packed forward of a BERT-like model.
 
-    def __init__(self, model: Any) -> None:
+    weights: as transformers names them, without the prefix of the family. Raises KeyError where one is missing,
+    RuntimeError where one does not fit.
+    """
+
+    def __init__(self, weights: Mapping[str, torch.Tensor], shape: Shape) -> None:
         super().__init__()
-        embeddings = model.embeddings
-        first = _FIRST_POSITION[model.config.model_type]
-        self.words, self.norm = embeddings.word_embeddings, embeddings.LayerNorm
-        places = embeddings.position_embeddings.weight.data[first:] + embeddings.token_type_embeddings.weight.data[0]
-        self.places = nn.Embedding(places.shape[0], places.shape[1], _weight=places, _freeze=True)
-        self.layer = nn.ModuleList(LeanLayer(layer) for layer in model.encoder.layer)
+        words, places, kinds = (
+            weights[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")
+        )
+        self.words = nn.Embedding.from_pretrained(_fixed(words).data)  # type: ignore[no-untyped-call]
+        self.places = nn.Embedding.from_pretrained(places[shape.first :].float() + kinds[0].float())  # type: ignore[no-untyped-call]
+        self.norm = _norm(weights, "embeddings.LayerNorm", shape.epsilon)
+        self.layer = nn.ModuleList(
+            LeanLayer(weights, f"encoder.layer.{number}", shape) for number in range(shape.layers)
+        )
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, layout: Layout) -> torch.Tensor:
         """Token vectors after the last layer, shape (tokens, dimension)."""
@@ -112,15 +147,48 @@ class LeanBert(nn.Module):
         return hidden.to(self.words.weight.dtype)  # type: ignore[no-any-return]
 
 
+def _linear(weights: Mapping[str, torch.Tensor], name: str) -> nn.Linear:
+    return _layer_of(weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+
+def _layer_of(weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
+    # One unit, because weights would be drawn for all of them: that takes time, and numbers from the caller's stream.
+    with torch.random.fork_rng(devices=[]):
+        made = nn.Linear(1, 1)
+    made.out_features, made.in_features = weight.shape
+    made.weight, made.bias = _fixed(weight), _fixed(bias)
+    return made
+
+
+def _norm(weights: Mapping[str, torch.Tensor], name: str, epsilon: float) -> nn.LayerNorm:
+    made = nn.LayerNorm(len(weights[f"{name}.weight"]), eps=epsilon)
+    made.weight, made.bias = _fixed(weights[f"{name}.weight"]), _fixed(weights[f"{name}.bias"])
+    return made
+
+
+def _fixed(values: torch.Tensor) -> nn.Parameter:
+    # A copy: what was read from a file may still lie there.
+    return nn.Parameter(values.detach().to(torch.float32, copy=True), requires_grad=False)
+
+
 def lean(model: Any, *, vocabulary: int, pad: int) -> LeanBert | None:
     """The lean form of a float32 model; None where the architecture is another or the two forwards differ."""
-    config = model.config
-    if config.model_type not in _FIRST_POSITION or getattr(config, "hidden_act", "") != "gelu":
+    shape = shape_of(model.config.to_dict())
+    if shape is None:
         return None
+    # A model that was cut has fewer layers than its configuration says.
+    shape = replace(shape, layers=len(model.encoder.layer))
+    return proven(model.state_dict(), shape, model, vocabulary=vocabulary, pad=pad)
+
+
+def proven(
+    weights: Mapping[str, torch.Tensor], shape: Shape, model: Any, *, vocabulary: int, pad: int
+) -> LeanBert | None:
+    """The lean forward of ``weights``, if it says what the float32 ``model`` says; None otherwise."""
     try:
-        made = LeanBert(model).eval()
+        made = LeanBert(weights, shape).eval()
         agree = _agree(model, made, vocabulary, pad)
-    except (AttributeError, RuntimeError, IndexError, TypeError):
+    except (AttributeError, RuntimeError, LookupError, TypeError):
         return None
     return made if agree else None
 
