@@ -1,29 +1,25 @@
-"""The functions behind ``import graft``: a study, embeddings and tables of them, a saved model."""
+"""The functions behind ``import graft``: a study, embeddings and tables of them, a saved model.
+
+Decision: model libraries take seconds to import, so each function imports what it needs, after it has looked at what it
+was given: a misspelt path or column is told at once.
+"""
 
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from graft.bundle import Bundle, load_bundle
 from graft.core.progress import SILENT, Progress
-from graft.core.seeds import generator
-from graft.governance.registry import Registry
-from graft.inputs.reading import read_frame, read_rows
-from graft.inputs.roles import Roles
-from graft.report import write_page
-from graft.representations.embedder import embed_texts
-from graft.representations.encoder import Encoder
-from graft.studies.record import PlanFacts
-from graft.studies.running import StudyResult, run_study
-from graft.studies.settings import make_settings
-from graft.tables.embedding import Embedded, embed_into
-from graft.tables.encoders import encoder_for
-from graft.tables.indexing import keep_up
-from graft.tables.recording import record_table
-from graft.tables.table import EmbeddingTable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from graft.bundle import Bundle
+    from graft.representations.encoder import Encoder
+    from graft.studies.record import PlanFacts
+    from graft.studies.running import StudyResult
+    from graft.tables.embedding import Embedded
+    from graft.tables.table import EmbeddingTable
 
 Names = str | Sequence[str]
 
@@ -43,8 +39,8 @@ def study(
     after: str | Path | None = None,
     options: dict[str, Any] | None = None,
     progress: Progress = SILENT,
-    on_plan: Callable[[PlanFacts], None] = lambda plan: None,
-) -> StudyResult:
+    on_plan: "Callable[[PlanFacts], None]" = lambda plan: None,
+) -> "StudyResult":
     """Find out whether reusing pretrained models helps on labelled rows, and save the best honest model.
 
     source: a path (CSV, TSV, JSON lines, Parquet), a pandas or polars frame, or a mapping of columns. text, label:
@@ -59,6 +55,11 @@ def study(
     continue a study that was interrupted. Raises InputError for anything that cannot work, before anything is
     trained.
     """
+    from graft.inputs.reading import require_file
+    from graft.inputs.roles import Roles
+
+    if isinstance(source, str | Path):
+        require_file(Path(source))
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = Roles(
         text=_names(text),
@@ -69,6 +70,10 @@ def study(
         group=group,
         time=time,
     )
+    from graft.report import write_page
+    from graft.studies.running import run_study
+    from graft.studies.settings import make_settings
+
     settings = make_settings({"split": split, **(options or {}), "roles": roles})
     folder = Path(tempfile.mkdtemp(prefix="graft-study-")) if out is None else Path(out)
     result = run_study(
@@ -86,12 +91,14 @@ def study(
 
 def embed(
     texts: Sequence[str], source: str = "minilm", *, precision: str = "native", progress: Progress = SILENT
-) -> np.ndarray:
+) -> "np.ndarray":
     """Vectors of texts, float32, shape (rows, dimension), pooled and normalised as the source states.
 
     source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). precision: ``native`` (bfloat16 where the
     processor has it), ``float32`` or ``int8``. Rows already seen come from the cache.
     """
+    from graft.representations.embedder import embed_texts
+
     return embed_texts(texts, source, precision=precision, progress=progress)
 
 
@@ -103,20 +110,33 @@ def embed_table(
     text: Names,
     source: str = "minilm",
     precision: str = "native",
-    encoder: Encoder | None = None,
+    force: bool = False,
+    encoder: "Encoder | None" = None,
     strict: bool = False,
     progress: Progress = SILENT,
-) -> tuple[EmbeddingTable, Embedded]:
+) -> "tuple[EmbeddingTable, Embedded]":
     """Embed rows into a table, which is made when it is not there; only rows whose text changed are encoded.
 
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
-    text: columns. precision: ``native``, ``float32`` or ``int8``. encoder: one at hand, instead of ``source`` and
-    ``precision``. strict: raise TableError for the first row that cannot be kept. The table, its source and its file
-    are recorded in the ledger; an index the table has is brought up to date.
+    text: columns. precision: ``native``, ``float32`` or ``int8``. force: int8 even for a source it does not suit.
+    encoder: one at hand, instead of ``source`` and ``precision``. strict: raise TableError for the first row that
+    cannot be kept. The table, its source and its file are recorded in the ledger; an index the table has is brought up
+    to date.
     """
+    from graft.core.seeds import generator
+    from graft.inputs.reading import read_frame, read_rows
+    from graft.tables.embedding import embed_into, require_columns
+
     file = Path(data) if isinstance(data, str | Path) else None
     rows = read_rows(file) if file is not None and not strict else read_frame(data)
-    encoder = encoder or encoder_for(source, precision)
+    require_columns(rows, (id, *_names(text)))
+
+    from graft.governance.registry import Registry
+    from graft.tables.encoders import encoder_for
+    from graft.tables.indexing import keep_up
+    from graft.tables.recording import record_table
+
+    encoder = encoder or encoder_for(source, precision, force=force)
     opened, done = embed_into(
         Path(table),
         rows,
@@ -133,8 +153,10 @@ def embed_table(
     return opened, done
 
 
-def load(folder: str | Path) -> Bundle:
+def load(folder: str | Path) -> "Bundle":
     """A saved model, verified file by file and made to repeat its stored predictions. Raises BundleError."""
+    from graft.bundle import load_bundle
+
     return load_bundle(Path(folder))
 
 

@@ -1,3 +1,5 @@
+"""What is imported when: fresh processes, because a test session has imported everything."""
+
 import subprocess
 import sys
 
@@ -6,8 +8,26 @@ import pytest
 _TIMES = "import datetime, pyarrow as pa; pa.array([datetime.datetime.now(datetime.UTC)], pa.timestamp('us', 'UTC'))"
 
 
+def said_by(script: str) -> str:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("first", ["graft.tables.index.graph", "graft.tables.searching", "graft.tables.table"])
 def test_times_with_a_zone_can_be_read_after_the_index_was_imported(first):
     """usearch's C++ runtime, loaded before pyarrow's, makes this crash."""
-    done = subprocess.run([sys.executable, "-c", f"import {first}; {_TIMES}.to_pylist()"], capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
+    said_by(f"import {first}; {_TIMES}.to_pylist()")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "graft.study('nowhere.csv', text='a', label='b')",
+        "graft.embed_table('nowhere.csv', table='t', id='a', text='b')",
+        "graft.embed_table({'id': ['a'], 'text': ['b']}, table='t', id='id', text='txt')",
+    ],
+)
+def test_a_mistake_is_told_before_a_model_library_is_imported(call):
+    script = f"import sys, graft\ntry:\n    {call}\nexcept graft.GraftError:\n    print('torch' in sys.modules)"
+    assert said_by(script) == "False\n"

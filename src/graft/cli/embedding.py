@@ -29,7 +29,6 @@ def embed(
 
     from graft.cli.progress import Bars
     from graft.core.errors import InputError
-    from graft.tables.encoders import encoder_for
 
     if (table is None) == (out is None):
         raise InputError(
@@ -38,9 +37,9 @@ def embed(
             fix="--table vectors/tickets keeps rows with their ids; --out vectors.npy writes bare vectors",
         )
     bars = Bars(Console(stderr=True))
-    encoder = encoder_for(source, "int8" if int8 else "native", force=force)
+    precision = "int8" if int8 else "native"
     if out is not None:
-        _bare(data, text, out, encoder, bars)
+        _bare(data, text, out, source, precision, force, bars)
         return
     assert table is not None
     if not id_column:
@@ -48,8 +47,9 @@ def embed(
     from graft.api import embed_table
 
     opened, done = embed_table(
-        data, table=table, id=id_column, text=text, encoder=encoder, strict=strict, progress=bars
-    )
+        data, table=table, id=id_column, text=text, source=source, precision=precision, force=force, strict=strict,
+        progress=bars,
+    )  # fmt: skip
     typer.echo(
         f"{table}: {opened.count():,} rows, version {done.version} "
         f"({done.inserted:,} new, {done.updated:,} changed, {done.unchanged:,} as they were; {done.encoded:,} encoded)"
@@ -66,7 +66,9 @@ def _left_out(done: "Embedded") -> None:
         typer.echo(f"  {line}", err=True)
 
 
-def _bare(data: Path, text: list[str], out: Path, encoder, bars) -> None:  # type: ignore[no-untyped-def]
+def _bare(  # type: ignore[no-untyped-def]
+    data: Path, text: list[str], out: Path, source: str, precision: str, force: bool, bars
+) -> None:
     import numpy as np
     import polars as pl
 
@@ -82,6 +84,10 @@ def _bare(data: Path, text: list[str], out: Path, encoder, bars) -> None:  # typ
             needed=f"one of {', '.join(rows.frame.columns)}",
             fix="name it with --text",
         )
+    # Not before the rows were looked at: it imports a model library, which takes seconds.
+    from graft.tables.encoders import encoder_for
+
+    encoder = encoder_for(source, precision, force=force)
     cells = [rows.as_written(name).cast(pl.String).fill_null("").to_list() for name in text]
     vectors = encoder.vectors(["\n".join(row) for row in zip(*cells, strict=True)], progress=bars)[0]
     with whole_file(out) as temporary, temporary.open("wb") as stream:

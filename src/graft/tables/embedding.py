@@ -80,7 +80,7 @@ def embed_into(
     id_column, text: columns of ``rows``; several texts are joined by a line break. strict: raise TableError for the
     first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
     """
-    _require_columns(rows, (id_column, *text))
+    require_columns(rows, (id_column, *text))
     kept, left_out = _sorted_out(rows, id_column, tuple(text))
     if strict and left_out:
         raise _refused(left_out)
@@ -104,7 +104,8 @@ def embed_into(
     return table, report
 
 
-def _require_columns(rows: Table, wanted: Sequence[str]) -> None:
+def require_columns(rows: Table, wanted: Sequence[str]) -> None:
+    """Raise InputError unless the rows have these columns."""
     missing = [name for name in wanted if name not in rows.frame.columns]
     if missing:
         raise InputError(
