@@ -8,7 +8,7 @@ browser's own means and unfold in print; the same record gives the same bytes.
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from graft.core.files import write_text
@@ -23,6 +23,7 @@ from graft.report.plots.extent import ranked
 from graft.report.plots.headline import holdout_plot
 from graft.report.plots.learning import learning_plot, training_panels
 from graft.report.plots.reliability import reliability_plot
+from graft.report.templating import file_as_it_is, templates
 from graft.studies.record import StudyRecord
 
 
@@ -32,7 +33,7 @@ def render_page(record: StudyRecord) -> str:
     page = _environment().get_template("page.html.j2")
     return page.render(
         record=record,
-        style=Markup(_style()),
+        style=Markup(file_as_it_is("style.css")),
         holdout=words.holdout_spans(record),
         metric=words.metric_words(record.metric),
         badge=views.BADGES[record.verdict.outcome],
@@ -59,64 +60,35 @@ def write_page(record: StudyRecord, path: Path) -> None:
     write_text(path, render_page(record))
 
 
-def _printed(value: object) -> object:
-    """What an expression in a template prints: text without control characters, a dash for nothing."""
-    if isinstance(value, Markup):
-        return value
-    if value is None:
-        return formats.NOTHING
-    return formats.clean(value) if isinstance(value, str) else value
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("graft.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_printed,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return templates(
+        {
+            "large": formats.large,
+            "duration": formats.duration,
+            "memory": formats.memory,
+            "interval": formats.with_interval,
+            "range": formats.between_alone,
+            "called": words.choice_name,
+            "gain": words.gain_words,
+            "gain_alone": words.gain_alone,
+            "estimate": formats.estimate,
+            "meaning": words.strategy_meaning,
+            "cue": words.cue_words,
+            "bar": share_bar,
+        },
+        {
+            "candidate_plot": candidate_plot,
+            "beyond_cost_plot": beyond_cost_plot,
+            "cost_plot": cost_plot,
+            "holdout_plot": holdout_plot,
+            "reliability_plot": reliability_plot,
+            "roles": words.roles,
+            "policy_plot": policy_plot,
+            "policy_words": words.policy_words,
+            "planned": views.planned,
+            "reasons_aside": views.reasons_aside,
+            "shipping_words": views.shipping_words,
+            "tied_words": views.tied_words,
+        },
     )
-    environment.filters |= {
-        "number": formats.number,
-        "count": formats.count,
-        "large": formats.large,
-        "percent": formats.percent,
-        "duration": formats.duration,
-        "memory": formats.memory,
-        "interval": formats.with_interval,
-        "range": formats.between_alone,
-        "sentence": formats.sentence,
-        "excerpt": formats.excerpt,
-        "plural": formats.plural,
-        "called": words.choice_name,
-        "gain": words.gain_words,
-        "gain_alone": words.gain_alone,
-        "estimate": formats.estimate,
-        "meaning": words.strategy_meaning,
-        "cue": words.cue_words,
-        "bar": share_bar,
-    }
-    environment.globals |= {
-        "candidate_plot": candidate_plot,
-        "beyond_cost_plot": beyond_cost_plot,
-        "cost_plot": cost_plot,
-        "holdout_plot": holdout_plot,
-        "reliability_plot": reliability_plot,
-        "roles": words.roles,
-        "policy_plot": policy_plot,
-        "policy_words": words.policy_words,
-        "planned": views.planned,
-        "reasons_aside": views.reasons_aside,
-        "shipping_words": views.shipping_words,
-        "tied_words": views.tied_words,
-    }
-    return environment
-
-
-@cache
-def _style() -> str:
-    loader = _environment().loader
-    assert loader is not None
-    return loader.get_source(_environment(), "style.css")[0]

@@ -10,14 +10,15 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from graft.core.files import write_text
 from graft.core.version import __version__
-from graft.report import formats, table_words
+from graft.report import table_words
 from graft.report.table_facts import TableFacts
 from graft.report.table_map import METHODS, map_data
+from graft.report.templating import file_as_it_is, templates
 from graft.tables.neighbourhood.facts import Row, TableOverview
 
 TITLES = {
@@ -33,7 +34,7 @@ FIRST = 10  # rows of a long list that are always shown
 
 def render_table_page(overview: TableOverview, facts: TableFacts) -> str:
     """The page of a table as HTML."""
-    script = _raw("table_map.js.j2")
+    script = file_as_it_is("table_map.js.j2")
     places = {row.id: place for place, row in enumerate(overview.points.rows)}
     return (
         _environment()
@@ -45,7 +46,7 @@ def render_table_page(overview: TableOverview, facts: TableFacts) -> str:
             methods=METHODS,
             first=FIRST,
             version=__version__,
-            style=Markup(_raw("style.css") + _raw("table.css.j2")),
+            style=Markup(file_as_it_is("style.css") + file_as_it_is("table.css.j2")),
             script=Markup(script),
             digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             data=map_data(overview),
@@ -67,43 +68,13 @@ def row_words(row: Row) -> str:
     return row.text or row.id
 
 
-def _printed(value: object) -> object:
-    """What an expression in a template prints: text without control characters, a dash for nothing."""
-    if isinstance(value, Markup):
-        return value
-    if value is None:
-        return formats.NOTHING
-    return formats.clean(value) if isinstance(value, str) else value
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("graft.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_printed,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return templates(
+        {
+            "called": row_words,
+            "map_words": table_words.map_words,
+            "found_words": table_words.outliers_found,
+            "found_meaning": table_words.outliers_meaning,
+        }
     )
-    environment.filters |= {
-        "number": formats.number,
-        "count": formats.count,
-        "percent": formats.percent,
-        "plural": formats.plural,
-        "excerpt": formats.excerpt,
-        "called": row_words,
-        "map_words": table_words.map_words,
-        "found_words": table_words.outliers_found,
-        "found_meaning": table_words.outliers_meaning,
-        "sentence": formats.sentence,
-    }
-    return environment
-
-
-@cache
-def _raw(name: str) -> str:
-    """A file of the templates as it is, nothing filled in."""
-    loader = _environment().loader
-    assert loader is not None
-    return loader.get_source(_environment(), name)[0]
