@@ -60,10 +60,11 @@ class FittedText(FittedEmbedder):
 
     @cached_property
     def encoder(self) -> "Encoder":
-        """The encoder, made when it is first needed."""
+        """The encoder, made when it is first needed; what it computes is kept, because fitting and using share it."""
+        from graft.representations.cache import ActivationCache
         from graft.representations.encoder import Encoder
 
-        return Encoder(self.source)
+        return Encoder(self.source, cache=ActivationCache())
 
     @property
     def space(self) -> Space:
