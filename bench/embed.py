@@ -34,7 +34,7 @@ def encoding(rows: int = 0) -> dict[str, object]:
     """Rows a second on Banking77 with MiniLM, ratios in one run, and cosines to float32. rows: 0 is all 13,083."""
     from sentence_transformers import SentenceTransformer
 
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
     from graft.representations.sources import resolve_source
 
     texts = [*banking("train")[0], *banking("test")[0]]
@@ -86,7 +86,7 @@ def _bare_products(encoder: Any, source: Any, texts: list[str]) -> float:
     """Seconds of the plain products (query-key-value, out, up, down) of every layer and batch, in the native type."""
     import torch
 
-    from graft.representations.batching import packed_batches
+    from graft.representations.encoding.batching import packed_batches
     from graft.representations.tokens import tokenise
 
     width, inner = source.dimension, 4 * source.dimension

@@ -42,7 +42,7 @@ def frozen_cross_validation() -> dict[str, object]:
 
     from bench import peers
     from graft.inputs.roles import Task
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
     from graft.representations.sources import resolve_source
     from graft.scores.linear import class_weights, solve_head
 

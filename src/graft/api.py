@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from graft.bundle import Bundle
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
     from graft.studies.record import PlanFacts
     from graft.studies.running import StudyResult
     from graft.tables.embedding import Embedded

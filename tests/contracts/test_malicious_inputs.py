@@ -34,11 +34,11 @@ import tiny
 from graft.bundle.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from graft.core.errors import BundleError, GraftError, SourceError
 from graft.core.memory import peak_memory
-from graft.representations import pickle_child
-from graft.representations.converting import convert_weights
 from graft.representations.implied import _built_count, _plain_count
 from graft.representations.sources import resolve_source
 from graft.representations.tokens import tokenise
+from graft.representations.weights import pickle_child
+from graft.representations.weights.converting import convert_weights
 
 Builder = Callable[[Path], object]
 SECRET = "do-not-show-this-line"

@@ -15,7 +15,7 @@ import tiny
 from graft.core.digests import file_sha256
 from graft.core.errors import MissingExtra, SourceError, WeightsMismatch
 from graft.representations.backbone import load_encoder
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.pooling import Pooling
 from graft.representations.sources import MINILM_SHA256, randomised, resolve_source
 from graft.representations.spaces import pooled_space

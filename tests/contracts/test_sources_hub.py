@@ -17,7 +17,7 @@ from graft.core.digests import file_sha256
 from graft.core.errors import SourceError
 from graft.governance.desk import add, changed_files
 from graft.governance.registry import Registry
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.hub import kept_snapshot
 from graft.representations.sources import resolve_source
 

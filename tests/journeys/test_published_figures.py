@@ -16,7 +16,7 @@ from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Roles, Task
 from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import resolve_source
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.linear import solve_head

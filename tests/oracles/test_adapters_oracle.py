@@ -9,7 +9,7 @@ from scipy.stats import ortho_group
 from sklearn.linear_model import Ridge
 
 import tiny
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import read_directory, resolve_source
 from graft.representations.spaces import given_space
 from graft.tables.migration.adapters import PENALTIES, affine_maps, fit_rotation, unit

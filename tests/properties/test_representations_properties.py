@@ -12,10 +12,10 @@ from safetensors.numpy import save
 
 from graft.core.errors import SourceError
 from graft.representations.cache import Ragged, concatenate
-from graft.representations.encoder import TOKENS_PER_BATCH, batches
+from graft.representations.encoding.encoder import TOKENS_PER_BATCH, batches
 from graft.representations.references import Reference, parse_reference
-from graft.representations.safetensors_file import check_safetensors
 from graft.representations.tokens import TokenRows, padded_width
+from graft.representations.weights.safetensors_file import check_safetensors
 
 NAME = st.from_regex(r"[\w.-]{1,8}", fullmatch=True)
 REFERENCES = st.one_of(

@@ -22,7 +22,7 @@ from graft.core.seeds import generator
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
 from graft.representations.cache import ActivationCache
-from graft.representations.safetensors_file import check_safetensors
+from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.models import ClassicalModel, Model
 
 Reference: TypeAlias = Neighbours | UnknownTerms | None

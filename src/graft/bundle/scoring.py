@@ -15,7 +15,7 @@ from graft.core.progress import SILENT, Progress
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
 from graft.representations.cache import ActivationCache
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.scores.classical import encode_ngrams
 from graft.scores.models import ClassicalModel, Model, VectorModel
 

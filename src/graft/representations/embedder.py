@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.representations.cache import ActivationCache
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import resolve_source
 
 

@@ -19,7 +19,7 @@ from graft.representations.hub import fetch_snapshot
 from graft.representations.implied import check_implied
 from graft.representations.pooling import Pooling, read_json, read_sentence_settings
 from graft.representations.references import Reference, parse_reference
-from graft.representations.weight_files import read_tensors, weight_files_of
+from graft.representations.weights.weight_files import read_tensors, weight_files_of
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _TOKENIZER_FILES = (

@@ -20,9 +20,9 @@ from graft.core.files import whole_file, write_json
 from graft.core.progress import SILENT, Progress
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
-from graft.representations.encoder import Encoder
-from graft.representations.safetensors_file import check_safetensors
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import Source, read_directory
+from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.classical import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder
 

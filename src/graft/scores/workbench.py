@@ -14,7 +14,7 @@ from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
 from graft.representations.backbone import check_split, load_encoder
 from graft.representations.cache import ActivationCache, Ragged
-from graft.representations.encoder import Encoder, EncodeReport
+from graft.representations.encoding.encoder import Encoder, EncodeReport
 from graft.representations.sources import Source
 from graft.representations.tokens import TokenRows, tokenise
 

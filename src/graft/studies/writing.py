@@ -15,7 +15,7 @@ from graft.evidence.verdict import Verdict
 from graft.governance.registry import HoldoutOpenings
 from graft.inputs.roles import Task
 from graft.representations.backbone import native_precision
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench

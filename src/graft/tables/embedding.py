@@ -26,7 +26,7 @@ from graft.tables.pointer import POINTER, Precision
 from graft.tables.table import EmbeddingTable
 
 if TYPE_CHECKING:
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
 
 _CHUNK = 4096
 _SHOWN = 5

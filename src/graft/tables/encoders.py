@@ -11,13 +11,13 @@ from graft.core.errors import SpaceMismatch, TableError
 from graft.tables.pointer import Generation
 
 if TYPE_CHECKING:
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
 
 
 def encoder_for(reference: str, precision: str = "native", *, cached: bool = True, force: bool = False) -> "Encoder":
     """The encoder of a source. cached: keep what it computes on disk. force: int8 even where it does not suit."""
     from graft.representations.cache import ActivationCache
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
     from graft.representations.sources import resolve_source
 
     cache = ActivationCache() if cached else None

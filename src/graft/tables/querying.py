@@ -21,7 +21,7 @@ from graft.tables.opened import OpenTable
 from graft.tables.searching import Hits, Searcher
 
 if TYPE_CHECKING:
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
 
 _MASKS = 16
 Queries = str | Sequence[str] | np.ndarray

@@ -4,12 +4,12 @@ import torch
 from torch import nn
 
 import tiny
-from graft.representations import calibrated_int8
-from graft.representations.bodies import load_body
-from graft.representations.calibrated_int8 import Int8Layer, onednn_is_right
-from graft.representations.encoder import Encoder
-from graft.representations.fidelity import compare
-from graft.representations.sentences import CALIBRATING, CHECKING
+from graft.representations.encoding import calibrated_int8
+from graft.representations.encoding.bodies import load_body
+from graft.representations.encoding.calibrated_int8 import Int8Layer, onednn_is_right
+from graft.representations.encoding.encoder import Encoder
+from graft.representations.encoding.fidelity import compare
+from graft.representations.encoding.sentences import CALIBRATING, CHECKING
 
 CPU = torch.device("cpu")
 

@@ -24,12 +24,12 @@ from torch import nn
 import tiny
 from graft.core.digests import file_sha256
 from graft.core.errors import InputError, OutputError, SourceError
-from graft.representations import pickle_child
-from graft.representations.converting import convert_weights
-from graft.representations.encoder import Encoder
-from graft.representations.pickle_scan import scan_pickle
-from graft.representations.safetensors_file import check_safetensors
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import resolve_source
+from graft.representations.weights import pickle_child
+from graft.representations.weights.converting import convert_weights
+from graft.representations.weights.pickle_scan import scan_pickle
+from graft.representations.weights.safetensors_file import check_safetensors
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "sources" / "resnet-cifar10"
 ZIPPED = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "stream"])

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
-from graft.representations import lean_bert
 from graft.representations.backbone import load_encoder
-from graft.representations.batching import BLOCK, TOKENS_PER_PACK, packed_batches, slot_of
-from graft.representations.bodies import LeanBody, PlainBody, load_body
-from graft.representations.encoder import Encoder
-from graft.representations.lean_bert import layout_of, lean
+from graft.representations.encoding import lean_bert
+from graft.representations.encoding.batching import BLOCK, TOKENS_PER_PACK, packed_batches, slot_of
+from graft.representations.encoding.bodies import LeanBody, PlainBody, load_body
+from graft.representations.encoding.encoder import Encoder
+from graft.representations.encoding.lean_bert import layout_of, lean
 from graft.representations.tokens import TokenRows
 
 PAD = 3

@@ -9,13 +9,21 @@ from torch import nn
 
 import tiny
 from graft.core.errors import InputError, SourceError
-from graft.representations import encoder as encoders
-from graft.representations import quantised
 from graft.representations.embedder import Embedder, embed_texts
-from graft.representations.encoder import Encoder
-from graft.representations.fidelity import LOWEST_MEAN, Fidelity, compare, record, recorded, require_faithful, sample_of
-from graft.representations.packed_linear import pack
-from graft.representations.quantised import Int8Linear, quantise
+from graft.representations.encoding import encoder as encoders
+from graft.representations.encoding import quantised
+from graft.representations.encoding.encoder import Encoder
+from graft.representations.encoding.fidelity import (
+    LOWEST_MEAN,
+    Fidelity,
+    compare,
+    record,
+    recorded,
+    require_faithful,
+    sample_of,
+)
+from graft.representations.encoding.packed_linear import pack
+from graft.representations.encoding.quantised import Int8Linear, quantise
 from graft.representations.sources import resolve_source
 
 LENGTHS = (1, 6, 7, 14, 30, 46, 60)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import tiny
-from graft.representations import encoder as encoders
 from graft.representations.cache import ActivationCache
-from graft.representations.encoder import Encoder, EncodeReport
+from graft.representations.encoding import encoder as encoders
+from graft.representations.encoding.encoder import Encoder, EncodeReport
+from graft.representations.encoding.streaming import ahead
 from graft.representations.sources import resolve_source
-from graft.representations.streaming import ahead
 from graft.representations.tokens import tokenise
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import tiny
 from graft.core.errors import InputError, WeightsMismatch
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.entities.both import ItemsFromBoth, fit_bridge
 from graft.representations.entities.content import ItemsFromContent
 from graft.representations.entities.cooccurrence import ItemsFromCooccurrence

@@ -9,10 +9,10 @@ from safetensors.numpy import load_file, save_file
 
 import tiny
 from graft.core.errors import SourceError
-from graft.representations import lean_bert, lean_source
-from graft.representations.bodies import LeanBody, PlainBody, load_body
-from graft.representations.encoder import Encoder
-from graft.representations.lean_bert import LeanBert
+from graft.representations.encoding import lean_bert, lean_source
+from graft.representations.encoding.bodies import LeanBody, PlainBody, load_body
+from graft.representations.encoding.encoder import Encoder
+from graft.representations.encoding.lean_bert import LeanBert
 from graft.representations.sources import randomised, read_directory, resolve_source
 
 TEXTS = tiny.texts(3, 9, 14, 30, seed=1)

@@ -14,7 +14,7 @@ import tiny
 from graft.core.errors import SourceError
 from graft.representations.backbone import check_split, load_encoder, lower_half, upper_half
 from graft.representations.cache import ActivationCache
-from graft.representations.encoder import Encoder, EncodeReport
+from graft.representations.encoding.encoder import Encoder, EncodeReport
 from graft.representations.sources import resolve_source
 from graft.representations.tokens import tokenise
 

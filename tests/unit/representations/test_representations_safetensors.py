@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
 from graft.core.errors import SourceError
-from graft.representations.safetensors_file import TensorEntry, check_safetensors
+from graft.representations.weights.safetensors_file import TensorEntry, check_safetensors
 
 
 def raw(header: object, data: bytes = b"", *, length: int | None = None) -> bytes:

@@ -13,7 +13,7 @@ import torch
 
 import tiny
 from graft.core.digests import content_digest
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import read_directory
 from graft.representations.spaces import Space
 from graft.tables.columns import vector_column

@@ -11,7 +11,7 @@ from deltalake import DeltaTable, write_deltalake
 from graft.core.digests import content_digest, file_sha256
 from graft.core.errors import InputError, OutputError, TableError
 from graft.representations.cache import ActivationCache
-from graft.representations.encoder import Encoder
+from graft.representations.encoding.encoder import Encoder
 from graft.tables.columns import vector_column
 from graft.tables.delta import leaving
 from graft.tables.erasure import erasing, generations

@@ -61,7 +61,7 @@ def convert(
     out: Annotated[Path, typer.Argument(help="Folder for the safetensors file.")],
 ) -> None:
     """Turn a pickle of weights into safetensors, in a process of its own that may run no code from it."""
-    from graft.representations.converting import convert_weights
+    from graft.representations.weights.converting import convert_weights
 
     made = convert_weights(weights, out)
     typer.echo(f"{made.out}: {made.tensors} tensors, {made.numbers:,} numbers, {made.size / 1e6:,.1f} MB")

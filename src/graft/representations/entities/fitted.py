@@ -23,8 +23,8 @@ from graft.core.errors import BundleError, GraftError, InputError
 from graft.core.files import write_json
 from graft.representations.entities.embedded import Embedded
 from graft.representations.new_folder import publish, require_free, workplace
-from graft.representations.safetensors_file import check_safetensors
 from graft.representations.spaces import Space, fitted_space
+from graft.representations.weights.safetensors_file import check_safetensors
 
 SCHEMA = 1
 RECORD = "embedder.json"

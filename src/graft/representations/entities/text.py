@@ -19,7 +19,7 @@ from graft.representations.sources import Source, resolve_source
 from graft.representations.spaces import Space
 
 if TYPE_CHECKING:
-    from graft.representations.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FittedText(FittedEmbedder):
     def encoder(self) -> "Encoder":
         """The encoder, made when it is first needed; what it computes is kept, because fitting and using share it."""
         from graft.representations.cache import ActivationCache
-        from graft.representations.encoder import Encoder
+        from graft.representations.encoding.encoder import Encoder
 
         return Encoder(self.source, cache=ActivationCache())
 

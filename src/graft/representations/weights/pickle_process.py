@@ -17,9 +17,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from graft.core.errors import SourceError
-from graft.representations import pickle_child
-from graft.representations.pickle_scan import refused
-from graft.representations.weight_files import shown
+from graft.representations.weights import pickle_child
+from graft.representations.weights.pickle_scan import refused
+from graft.representations.weights.weight_files import shown
 
 _REPORT_LIMIT = 64 << 20
 _MORE = "if you trust its size, give it more memory or time; else ask for safetensors"

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 from graft.core.errors import SourceError
-from graft.representations.weight_files import shown
+from graft.representations.weights.weight_files import shown
 
 _PICKLE_LIMIT = 64 << 20
 _NAMED = 6

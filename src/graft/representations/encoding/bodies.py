@@ -9,14 +9,14 @@ import torch
 
 from graft.core.errors import InputError
 from graft.representations.backbone import device, layers_of, lower_half, native_precision, pool, quiet_transformers
-from graft.representations.batching import SMALLER_PACKS, TOKENS_PER_PACK, Packed, batches, packed_batches
 from graft.representations.cache import Ragged
-from graft.representations.calibrated_int8 import quantise_lean
-from graft.representations.lean_bert import LeanBert, layout_of
-from graft.representations.lean_source import lean_source
-from graft.representations.packed_linear import pack
-from graft.representations.quantised import quantise
-from graft.representations.sentences import CALIBRATING, longer
+from graft.representations.encoding.batching import SMALLER_PACKS, TOKENS_PER_PACK, Packed, batches, packed_batches
+from graft.representations.encoding.calibrated_int8 import quantise_lean
+from graft.representations.encoding.lean_bert import LeanBert, layout_of
+from graft.representations.encoding.lean_source import lean_source
+from graft.representations.encoding.packed_linear import pack
+from graft.representations.encoding.quantised import quantise
+from graft.representations.encoding.sentences import CALIBRATING, longer
 from graft.representations.sources import Source
 from graft.representations.tokens import TokenRows, special_tokens, tokenise
 

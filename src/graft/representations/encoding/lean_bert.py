@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graft.representations.batching import BLOCK, Packed, packed_batches
+from graft.representations.encoding.batching import BLOCK, Packed, packed_batches
 from graft.representations.tokens import TokenRows
 
 # Families whose layers are BERT's, with how many positions they keep for padding.

@@ -20,11 +20,11 @@ from graft.core.digests import file_sha256
 from graft.core.errors import InputError, SourceError
 from graft.representations.directories import check_directory
 from graft.representations.new_folder import publish, require_free, workplace
-from graft.representations.pickle_child import WEIGHTS
-from graft.representations.pickle_process import Report, read_apart
-from graft.representations.pickle_scan import refused, scan_pickle
-from graft.representations.safetensors_file import check_safetensors
-from graft.representations.weight_files import PICKLES, shown
+from graft.representations.weights.pickle_child import WEIGHTS
+from graft.representations.weights.pickle_process import Report, read_apart
+from graft.representations.weights.pickle_scan import refused, scan_pickle
+from graft.representations.weights.safetensors_file import check_safetensors
+from graft.representations.weights.weight_files import PICKLES, shown
 
 _SHOWN = 6
 _BESIDE = (

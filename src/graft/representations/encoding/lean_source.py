@@ -20,11 +20,11 @@ from graft.core.errors import SourceError
 from graft.core.files import whole_file
 from graft.core.settings import cache_directory
 from graft.representations.backbone import load_encoder
-from graft.representations.lean_bert import LeanBert, Shape, lean, proven, shape_of
+from graft.representations.encoding.lean_bert import LeanBert, Shape, lean, proven, shape_of
 from graft.representations.pooling import read_json
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
-from graft.representations.weight_files import weight_files_of
+from graft.representations.weights.weight_files import weight_files_of
 
 # Counts the ways of building the lean forward; what was proven of an earlier way says nothing about this one.
 _METHOD = 1

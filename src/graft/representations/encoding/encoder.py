@@ -15,13 +15,13 @@ import torch
 from graft.core.digests import content_digest, key
 from graft.core.progress import SILENT, Progress, Stage
 from graft.representations.backbone import native_precision
-from graft.representations.batching import TOKENS_PER_BATCH, batches
-from graft.representations.bodies import Body, Precision, as_precision, load_body
 from graft.representations.cache import ActivationCache, Found, Ragged, concatenate
-from graft.representations.fidelity import Fidelity, compare, record, recorded, require_faithful, sample_of
+from graft.representations.encoding.batching import TOKENS_PER_BATCH, batches
+from graft.representations.encoding.bodies import Body, Precision, as_precision, load_body
+from graft.representations.encoding.fidelity import Fidelity, compare, record, recorded, require_faithful, sample_of
+from graft.representations.encoding.streaming import ahead
 from graft.representations.sources import Source
 from graft.representations.spaces import Space, pooled_space
-from graft.representations.streaming import ahead
 from graft.representations.tokens import tokenise
 
 __all__ = ["TOKENS_PER_BATCH", "EncodeReport", "Encoder", "batches"]

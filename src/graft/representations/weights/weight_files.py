@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graft.core.errors import SourceError
 from graft.representations.pooling import read_json
-from graft.representations.safetensors_file import TensorEntry, check_safetensors
+from graft.representations.weights.safetensors_file import TensorEntry, check_safetensors
 
 PICKLES = (".bin", ".pt", ".pth", ".th", ".ckpt")
 _SHARD = re.compile(r"[\w-][\w.-]{0,200}\.safetensors", re.ASCII)

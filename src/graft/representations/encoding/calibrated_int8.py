@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graft.representations.lean_bert import Layout, LeanBert, attend
+from graft.representations.encoding.lean_bert import Layout, LeanBert, attend
 
 _STEPS = 255
 _SMALLEST = 1e-6

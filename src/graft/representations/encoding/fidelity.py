@@ -17,7 +17,7 @@ import numpy as np
 from graft.core.errors import SourceError
 from graft.core.files import whole_file
 from graft.core.settings import cache_directory
-from graft.representations.sentences import CHECKING, longer
+from graft.representations.encoding.sentences import CHECKING, longer
 from graft.representations.spaces import Space
 
 LOWEST_MEAN = 0.99
