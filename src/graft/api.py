@@ -55,11 +55,10 @@ def study(
     continue a study that was interrupted. Raises InputError for anything that cannot work, before anything is
     trained.
     """
-    from graft.inputs.reading import require_file
+    from graft.inputs.contract import require_columns
+    from graft.inputs.reading import read_frame
     from graft.inputs.roles import Roles
 
-    if isinstance(source, str | Path):
-        require_file(Path(source))
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = Roles(
         text=_names(text),
@@ -70,6 +69,9 @@ def study(
         group=group,
         time=time,
     )
+    table = read_frame(source)
+    require_columns(table, [name for name, _ in roles.columns])
+
     from graft.report import write_page
     from graft.studies.running import run_study
     from graft.studies.settings import make_settings
@@ -79,6 +81,7 @@ def study(
     result = run_study(
         source,
         settings,
+        table=table,
         out=folder,
         costs=None if costs is None else Path(costs),
         after=None if after is None else Path(after),
@@ -124,14 +127,15 @@ def embed_table(
     to date.
     """
     from graft.core.seeds import generator
+    from graft.inputs.contract import require_columns
     from graft.inputs.reading import read_frame, read_rows
-    from graft.tables.embedding import embed_into, require_columns
 
     file = Path(data) if isinstance(data, str | Path) else None
     rows = read_rows(file) if file is not None and not strict else read_frame(data)
-    require_columns(rows, (id, *_names(text)))
+    require_columns(rows, [id, *_names(text)])
 
     from graft.governance.registry import Registry
+    from graft.tables.embedding import embed_into
     from graft.tables.encoders import encoder_for
     from graft.tables.indexing import keep_up
     from graft.tables.recording import record_table

@@ -24,6 +24,7 @@ def test_times_with_a_zone_can_be_read_after_the_index_was_imported(first):
     "call",
     [
         "graft.study('nowhere.csv', text='a', label='b')",
+        "graft.study({'text': ['a'], 'label': ['b']}, text='txt', label='label')",
         "graft.embed_table('nowhere.csv', table='t', id='a', text='b')",
         "graft.embed_table({'id': ['a'], 'text': ['b']}, table='t', id='id', text='txt')",
     ],

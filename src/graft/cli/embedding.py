@@ -72,18 +72,12 @@ def _bare(  # type: ignore[no-untyped-def]
     import numpy as np
     import polars as pl
 
-    from graft.core.errors import InputError
     from graft.core.files import whole_file
+    from graft.inputs.contract import require_columns
     from graft.inputs.reading import read_frame
 
     rows = read_frame(data)
-    missing = [name for name in text if name not in rows.frame.columns]
-    if missing:
-        raise InputError(
-            f"{data} has no column {', '.join(map(repr, missing))}",
-            needed=f"one of {', '.join(rows.frame.columns)}",
-            fix="name it with --text",
-        )
+    require_columns(rows, text)
     # Not before the rows were looked at: it imports a model library, which takes seconds.
     from graft.tables.encoders import encoder_for
 

@@ -103,18 +103,13 @@ def read_rows(path: Path, *, max_cell_chars: int = MAX_CELL_CHARS) -> Table:
     return _checked(replace(table, frame=frame, skipped=skipped), max_cell_chars)
 
 
-def require_file(path: Path) -> None:
-    """Raise InputError unless there is a file."""
+def _read_path(path: Path, max_cell_chars: int, *, lenient: bool = False) -> Table:
     if path.is_dir():
         raise InputError(f"{path} is a directory", needed=f"one file: {_EXTENSIONS}", fix="name the file inside it")
     if not path.exists():
         raise InputError(
             f"{path} does not exist", needed="a file to read", fix="check the path and the working directory"
         )
-
-
-def _read_path(path: Path, max_cell_chars: int, *, lenient: bool = False) -> Table:
-    require_file(path)
     packed = path.suffix.lower() == ".gz"
     kind = Path(path.stem if packed else path.name).suffix.lower()
     if kind == ".parquet" and not packed:

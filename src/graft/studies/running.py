@@ -18,7 +18,7 @@ from graft.core.errors import GateNotMet, InputError
 from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
 from graft.decisions.costs import CostTable
-from graft.inputs.reading import read_frame
+from graft.inputs.reading import Table, read_frame
 from graft.studies.deciding import read_costs
 from graft.studies.findings import optimism
 from graft.studies.governing import Governed, governed, terms_facts
@@ -66,6 +66,7 @@ def run_study(
     source: Any,
     settings: StudySettings,
     *,
+    table: Table | None = None,
     out: Path,
     costs: Path | None = None,
     after: Path | None = None,
@@ -74,11 +75,12 @@ def run_study(
 ) -> StudyResult:
     """Run a study, or continue one that was interrupted.
 
-    source: whatever ``read_frame`` accepts. out: its folder. costs: a cost table. after: the folder of an earlier
-    study on fewer labels; its holdout is kept out again. on_plan: called with the plan before anything is trained.
+    source: whatever ``read_frame`` accepts. table: what it read of it, where that was done already. out: its folder.
+    costs: a cost table. after: the folder of an earlier study on fewer labels; its holdout is kept out again. on_plan:
+    called with the plan before anything is trained.
     """
     started = time.perf_counter()
-    table = read_frame(source)
+    table = read_frame(source) if table is None else table
     earlier = None if after is None else read_study(after)
     held = None if after is None else _held_texts(after)
     prepared = prepare(table, settings, held_texts=held, costs="" if costs is None else file_sha256(_there(costs)))

@@ -17,8 +17,9 @@ import polars as pl
 import pyarrow as pa
 
 from graft.core.digests import content_digest
-from graft.core.errors import InputError, SpaceMismatch, TableError
+from graft.core.errors import SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
+from graft.inputs.contract import require_columns
 from graft.inputs.reading import Table
 from graft.tables.columns import OURS
 from graft.tables.encoders import pinned
@@ -80,7 +81,7 @@ def embed_into(
     id_column, text: columns of ``rows``; several texts are joined by a line break. strict: raise TableError for the
     first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
     """
-    require_columns(rows, (id_column, *text))
+    require_columns(rows, [id_column, *text])
     kept, left_out = _sorted_out(rows, id_column, tuple(text))
     if strict and left_out:
         raise _refused(left_out)
@@ -102,17 +103,6 @@ def embed_into(
         said.version,
     )
     return table, report
-
-
-def require_columns(rows: Table, wanted: Sequence[str]) -> None:
-    """Raise InputError unless the rows have these columns."""
-    missing = [name for name in wanted if name not in rows.frame.columns]
-    if missing:
-        raise InputError(
-            f"{rows.name} has no column {', '.join(map(repr, missing))}",
-            needed=f"columns among {', '.join(rows.frame.columns)}",
-            fix="name them with --id and --text",
-        )
 
 
 def _sorted_out(rows: Table, id_column: str, text: tuple[str, ...]) -> tuple[_Kept, list[LeftOut]]:
