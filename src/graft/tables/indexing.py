@@ -112,6 +112,19 @@ def recall_in_words(recall: Recall) -> str:
     return f"recall@{recall.k} {recall.mean:.3f} ({between}), on {recall.queries} held-out queries"
 
 
+def facts_of_index(table: OpenTable) -> str:
+    """The index in one line; empty when there is none."""
+    try:
+        index = index_of(table)
+    except (TableError, SpaceMismatch) as error:
+        return f"unusable, search is exact: {error.given}"
+    if index is None:
+        return ""
+    record = index.record
+    found = f"{record.rows:,} rows of version {record.version}, {recall_in_words(record.recall)}"
+    return f"stale, search is exact until graft tables index: {found}" if index.stale else found
+
+
 def advice(rows: int) -> str:
     """Whether an index pays for so many rows.
 

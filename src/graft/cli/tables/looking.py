@@ -12,8 +12,7 @@ Place = Annotated[Path, typer.Argument(help="Folder of a table.")]
 
 def show(table: Place) -> None:
     """Show what a table holds: its rows, space, generations and index."""
-    from graft.tables.indexing import advice
-    from graft.tables.overseeing import facts_of_index
+    from graft.tables.indexing import advice, facts_of_index
     from graft.tables.table import EmbeddingTable
 
     opened = EmbeddingTable.open(table)
