@@ -51,7 +51,7 @@ def trial(request, tmp_path_factory):
         patch.setattr("graft.scores.tuning._beats_solved", lambda *given: True)
         if task == "regression":
             # The vectors of a random backbone lie close together, so values would hang on how they are rounded.
-            for place in ("scores.training", "representations.encoder"):
+            for place in ("scores.training", "representations.encoding.encoder"):
                 patch.setattr(f"graft.{place}.native_precision", lambda: torch.float32)
         for kind in CONFIGURATIONS:
             patch.setitem(CONFIGURATIONS, kind, (Rates(1e-3, 1e-3),))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from graft.core.errors import SourceError
 
+_RANDOM = "random:"
 _HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+|[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
 
@@ -39,20 +40,24 @@ class Reference:
 
 def parse_reference(text: str) -> Reference:
     """Read a reference. Raises SourceError when it names nothing Graft knows."""
-    if text.startswith("random:"):
-        inner = parse_reference(text.removeprefix("random:"))
-        return Reference(inner.kind, inner.location, inner.revision, randomised=True)
-    if text == "minilm":
-        return Reference("minilm", "")
+    named = text.removeprefix(_RANDOM)
+    drawn = text[: len(text) - len(named)]
+    found = _named(named, randomised=bool(drawn))
+    if found is None:
+        raise SourceError(
+            f"{text!r} does not name a source",
+            needed="minilm, path:DIR or hf:org/name@revision",
+            fix=f"if {named!r} is a folder, write {drawn}path:{named}; "
+            f"if it is a repository of the Hub, write {drawn}hf:{named}@revision",
+        )
+    return found
+
+
+def _named(text: str, *, randomised: bool) -> Reference | None:
     kind, _, location = text.partition(":")
+    if text == "minilm":
+        return Reference("minilm", "", randomised=randomised)
     if kind == "path" and location:
-        return Reference("path", location)
-    if kind == "hf":
-        match = _HUB.fullmatch(location)
-        if match is not None:
-            return Reference("hf", match["repository"], match["revision"] or "")
-    raise SourceError(
-        f"{text!r} does not name a source",
-        needed="minilm, path:DIR or hf:org/name@revision",
-        fix=f"if {text!r} is a folder, write path:{text}; if it is a repository of the Hub, write hf:{text}@revision",
-    )
+        return Reference("path", location, randomised=randomised)
+    match = _HUB.fullmatch(location) if kind == "hf" else None
+    return None if match is None else Reference("hf", match["repository"], match["revision"] or "", randomised)

@@ -36,7 +36,7 @@ EVERY = np.arange(72)
 def exact(monkeypatch):
     """float32 everywhere, so that a comparison is one of models and not of roundings."""
     for module in ("training", "encoder"):
-        package = "scores" if module == "training" else "representations"
+        package = "scores" if module == "training" else "representations.encoding"
         monkeypatch.setattr(f"graft.{package}.{module}.native_precision", lambda: torch.float32)
 
 
