@@ -1,7 +1,7 @@
 """``python -m bench [name ...]``: run measurements and print one JSON line each.
 
-Names: import, frozen, full, quick, study, ledger, assets, register, check, embed, tables, search, exact, crossover,
-updating, million (a table of a million rows), million-index. The real rows lie beside the project, in
+Names: import, frozen, full, quick, study, ledger, assets, register, check, embed, query, tables, search, exact,
+crossover, updating, million (a table of a million rows), million-index. The real rows lie beside the project, in
 ``../shared/data``.
 """
 
@@ -21,6 +21,7 @@ ALL = {
     "register": governance.register_source,
     "check": governance.check_lineage,
     "embed": embed.encoding,
+    "query": embed.one_query,
     "tables": tables.upsert_ratio,
     "search": search.graph,
     "exact": search.exact,

@@ -62,6 +62,29 @@ def encoding(rows: int = 0) -> dict[str, object]:
     return _compared(ways, bare, exact) | {"fidelity_check": str(rough.fidelity)}
 
 
+def one_query(repeats: int = 60) -> dict[str, object]:
+    """Milliseconds for one short text, after a first one: the usual encoder, ours, ours in int8, taking turns."""
+    from sentence_transformers import SentenceTransformer
+
+    from graft.representations.encoding.encoder import Encoder
+    from graft.representations.sources import resolve_source
+
+    source = resolve_source("minilm")
+    usual = SentenceTransformer(str(source.directory), device="cpu")
+    native, rough = Encoder(source), Encoder(source, precision="int8", force=True)
+    ways = {
+        "sentence_transformers": _Contender(lambda given: usual.encode(given)),
+        "native": _Contender(lambda given: native.vectors(given)[0]),
+        "int8": _Contender(lambda given: rough.vectors(given)[0]),
+    }
+    for way in ways.values():
+        way.run(["invoice"])
+    for _ in range(repeats):
+        for way in ways.values():
+            way.take(["phishing mail with invoice"])
+    return {f"{name}_ms": 1e3 * float(np.median(way.slices)) for name, way in ways.items()}
+
+
 def _compared(ways: dict[str, _Contender], bare: list[float], exact: np.ndarray) -> dict[str, object]:
     seconds = {name: sum(way.slices) for name, way in ways.items()}
     usual = np.array(ways["sentence_transformers"].slices)

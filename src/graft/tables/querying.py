@@ -18,6 +18,7 @@ from graft.representations.spaces import Space
 from graft.tables.encoders import encoder_of
 from graft.tables.indexing import usable_index
 from graft.tables.opened import OpenTable
+from graft.tables.reading import meaning_of
 from graft.tables.searching import Hits, Searcher
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ Queries = str | Sequence[str] | np.ndarray
 class Asking:
     """What is kept between questions to one version of a table: its rows in memory, and its encoder.
 
-    columns: as they were read. masks: of conditions, bool, shape (rows,).
+    columns: as they were read. masks: of conditions by what they mean, bool, shape (rows,).
     """
 
     state: tuple[str, int] | None = None
     searcher: Searcher | None = None
     columns: dict[str, pl.Series] = field(default_factory=dict)
-    masks: dict[str, np.ndarray] = field(default_factory=dict)
+    masks: dict[bytes, np.ndarray] = field(default_factory=dict)
     encoders: dict[str, "Encoder"] = field(default_factory=dict)
 
     def rows_of(self, table: OpenTable) -> Searcher:
@@ -59,11 +60,14 @@ class Asking:
 
     def mask_of(self, table: OpenTable, where: str) -> np.ndarray:
         """At which of the rows held a condition holds."""
-        if where not in self.masks:
+        meaning = meaning_of(where)
+        if meaning is None:
+            return self._held(table).matching(where)
+        if meaning not in self.masks:
             while len(self.masks) >= _MASKS:
                 del self.masks[next(iter(self.masks))]
-            self.masks[where] = self._held(table).matching(where)
-        return self.masks[where]
+            self.masks[meaning] = self._held(table).matching(where)
+        return self.masks[meaning]
 
     def _held(self, table: OpenTable) -> OpenTable:
         """The version held, also when somebody has written another one since."""

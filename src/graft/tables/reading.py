@@ -59,6 +59,17 @@ def read_mask(snapshot: Snapshot, where: str) -> np.ndarray:
     return np.concatenate(pieces) if pieces else np.zeros(0, bool)
 
 
+def meaning_of(where: str) -> bytes | None:
+    """What a condition says, the same for the same rows; None where that cannot be told without the columns.
+
+    The current time is in it as it is now, so a condition that speaks of it means something else later.
+    """
+    try:
+        return pl.sql_expr(where).meta.serialize()
+    except pl.exceptions.PolarsError:
+        return None
+
+
 def read_vectors(snapshot: Snapshot, space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Ids, objects of shape (rows,), and vectors, float32 of shape (rows, dimension), in the same order.
 

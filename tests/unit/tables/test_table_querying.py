@@ -1,6 +1,8 @@
 """Asking an open table again and again: what comes along, what is remembered, what is noticed."""
 
 import shutil
+import time
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -76,6 +78,14 @@ def test_only_the_last_conditions_are_kept(opened, monkeypatch):
     for name in "abcab":
         assert set(ask(opened, where=f"note = '{name}'")["id"]) == {name}
     assert len(opened._asking.masks) == 2
+
+
+def test_a_condition_on_the_current_time_is_asked_anew(opened):
+    now = pl.DataFrame({"x": [1]}).sql("SELECT NOW() AS now FROM self")["now"][0]
+    where = f"region = 'US' AND NOW() > '{now + timedelta(seconds=2)}'::timestamp"
+    assert ask(opened, where=where).height == 0
+    time.sleep(2.1)
+    assert sorted(set(ask(opened, where=where)["id"])) == ["g", "h", "i"]
 
 
 def test_a_mask_is_in_the_order_of_the_rows(opened):
