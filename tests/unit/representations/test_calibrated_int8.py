@@ -10,6 +10,7 @@ from graft.representations.encoding.calibrated_int8 import Int8Layer, onednn_is_
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.encoding.fidelity import compare
 from graft.representations.encoding.sentences import CALIBRATING, CHECKING
+from graft.representations.sources import read_directory
 
 CPU = torch.device("cpu")
 
@@ -113,3 +114,10 @@ def test_scales_do_not_depend_on_the_texts_that_come():
 def test_sentences_to_calibrate_and_to_check_are_not_the_same():
     assert not set(CALIBRATING) & set(CHECKING)
     assert min(len(CALIBRATING), len(CHECKING)) >= 16
+
+
+def test_a_source_of_short_rows_is_calibrated_within_them(tmp_path):
+    source = read_directory(tiny.write_encoder(tmp_path / "m", max_tokens=20), reference="path:short")
+    encoder = Encoder(source, precision="int8", force=True)
+    assert np.isfinite(encoder.vectors(tiny.texts(3, 40))[0]).all()
+    assert {type(layer) for layer in encoder._models[None]._model.layer} == {Int8Layer}

@@ -158,7 +158,7 @@ def _calibrating(model: LeanBert, source: Source) -> Iterator[int]:
 
     The drawn ones are for vocabularies that do not know the words of our sentences.
     """
-    drawn = _drawn_rows(source, count=_DRAWN_ROWS, length=_DRAWN_LENGTH)
+    drawn = _drawn_rows(source, count=_DRAWN_ROWS, length=min(_DRAWN_LENGTH, source.max_tokens))
     for tokens in (tokenise(source, longer(CALIBRATING)), drawn):
         for batch in packed_batches(tokens, special_tokens(source).pad):
             layout = layout_of(batch, dtype=torch.float32, where=torch.device("cpu"))
