@@ -40,7 +40,7 @@ def test_a_source_is_described_as_it_is(architecture):
     assert source.vocabulary == len(tiny.WORDS) + 4
     assert source.model_type == architecture
     assert source.digest == file_sha256(source.directory / "model.safetensors")
-    assert (source.pooling, source.normalise, source.licence) == (Pooling.MEAN, False, "apache-2.0")
+    assert (source.pooling, source.normalise) == (Pooling.MEAN, False)
     assert source.parameters == sum(
         value.numel() for value in load_file(source.directory / "model.safetensors").values()
     )
@@ -90,7 +90,6 @@ def test_minilm_is_the_published_one():
     assert source.digest == MINILM_SHA256 == file_sha256(source.directory / "model.safetensors")
     assert (source.reference, source.dimension, source.layers, source.max_tokens) == ("minilm", 384, 6, 256)
     assert (source.pooling, source.normalise, source.lowercase, source.prompt) == (Pooling.MEAN, True, False, "")
-    assert source.licence == "apache-2.0"
 
 
 def test_one_flipped_byte_in_minilm_is_refused(tmp_path, monkeypatch):
@@ -297,25 +296,6 @@ def test_what_is_verified_is_what_is_loaded_when_an_index_lies_beside_a_single_f
     assert source.digest == file_sha256(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize(
-    ("card", "licence"),
-    [
-        ("---\nlicense: mit\n---\n# x", "mit"),
-        ("---\nlanguage: en\nlicence: 'cc-by-4.0'\n---\n", "cc-by-4.0"),
-        ('---\nlicense: "apache-2.0"\n---\n', "apache-2.0"),
-        ("---\nlanguage: en\n---\nlicense: mit\n", ""),
-        ("# A model\nlicense: mit\n", ""),
-        ("", ""),
-        (None, ""),
-    ],
-)
-def test_the_licence_is_what_the_front_matter_states(folder, card, licence):
-    (folder / "README.md").unlink()
-    if card is not None:
-        (folder / "README.md").write_text(card)
-    assert resolved(folder).licence == licence
-
-
 POOLINGS = [
     ({"pooling_mode_mean_tokens": True}, Pooling.MEAN),
     ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, Pooling.CLS),
@@ -397,7 +377,7 @@ def test_spaces_differ_when_anything_that_shaped_a_vector_differs(field, value):
     assert mine.fingerprint != pooled_space(source, "int8").fingerprint
     with pytest.raises(ValueError, match=f"they differ in {'weights|layer|' + field}"):
         mine.require_same(other)
-    mine.require_same(pooled_space(dataclasses.replace(source, licence="other", reference="x"), "float32"))
+    mine.require_same(pooled_space(dataclasses.replace(source, revision="other", reference="x"), "float32"))
 
 
 def test_rounding_makes_no_other_space_but_other_numbers():

@@ -15,7 +15,9 @@ import pytest
 import tiny
 from graft.core.digests import file_sha256
 from graft.core.errors import SourceError
+from graft.governance.adding import read_source
 from graft.governance.desk import add, changed_files
+from graft.governance.licences.statements import stated_licences
 from graft.governance.registry import Registry
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.hub import kept_snapshot
@@ -119,7 +121,7 @@ def test_a_branch_is_resolved_and_its_commit_recorded(hub, tmp_path, reference):
     assert source.revision == COMMIT
     assert source.reference == f"hf:org/name@{COMMIT}"
     assert source.digest == hashlib.sha256(hub.files["model.safetensors"]).hexdigest()
-    assert source.licence == "apache-2.0"
+    assert stated_licences(read_source(source.reference, source.directory)) == "apache-2.0"
     texts = tiny.texts(4, 6)
     np.testing.assert_array_equal(*(Encoder(each).vectors(texts)[0] for each in (source, tiny.encoder("bert"))))
 

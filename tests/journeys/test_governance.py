@@ -105,6 +105,40 @@ def test_a_blocked_source_is_refused_before_training_and_a_decision_unblocks_it(
     )
 
 
+def test_a_finished_study_is_asked_again_and_nothing_is_recorded(tmp_path, ledger, monkeypatch):
+    rows(120).write_csv(tmp_path / "tickets.csv")
+    reference = licensed(tmp_path / "tiny", "cc-by-nc-4.0")
+    card = "---\nbase:\n  license: mit\nlicense: cc-by-nc-4.0\n---\n"
+    (tmp_path / "tiny" / "README.md").write_text(card)
+    result = graft.study(tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", options=options(reference))
+    command = arguments(tmp_path / "tickets.csv", reference, tmp_path / "out")
+    again = command[command.index("study") :]
+    with Registry(ledger) as registry:
+        before = registry.ledger.head()
+    done = run([*command, "--use", "commercial"])
+    assert done.returncode == 3
+    assert "may not be used as asked (commercial)" in done.stderr
+    assert graft_says(*again)[0] == 0
+    assert graft_says(*again, "--use", "internal")[0] == 0
+    # What the study recorded and what governance answers are one reading of the card.
+    assert [one.licence for one in result.record.sources] == ["cc-by-nc-4.0"]
+    assert graft_says("assets", "check", "tiny", "--use", "commercial")[0] == 3
+    with Registry(ledger) as registry:
+        assert registry.ledger.head() == before
+    monkeypatch.setenv("GRAFT_LEDGER", str(tmp_path / "elsewhere.sqlite"))
+    with pytest.raises(GateNotMet):
+        graft_says(*again, "--use", "commercial")
+    with Registry(tmp_path / "elsewhere.sqlite") as registry:
+        assert registry.studies() == ()
+        assert registry.assets() == ()
+    monkeypatch.setenv("GRAFT_LEDGER", str(ledger))
+    assert (
+        graft_says("assets", "decide", "tiny", "--licence", "MIT", "--because", "they wrote to us", "--by", "Ann")[0]
+        == 0
+    )
+    assert graft_says(*again, "--use", "commercial")[0] == 0
+
+
 @pytest.mark.slow
 def test_each_study_that_scores_a_holdout_is_counted_once(tmp_path, ledger):
     reference = licensed(tmp_path / "tiny", "mit")

@@ -1,7 +1,8 @@
 """A pretrained source, found, verified and described; its weights are not loaded here.
 
 Decisions: a source is pinned by the SHA-256 of its weights, whatever its name; only safetensors are read; a directory
-that asks for remote code, or that is not a text encoder, is refused before anything is loaded.
+that asks for remote code, or that is not a text encoder, is refused before anything is loaded; what its card says of
+its licence is not read here but by governance, so there is one reading of it.
 """
 
 import hashlib
@@ -32,7 +33,6 @@ _TOKENIZER_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
-_CARD_LIMIT = 1 << 20
 _MODEL_TYPE = re.compile(r"[\w.-]{1,100}", re.ASCII)
 # Audio comes first: some of its models also cut patches, and some also count a vocabulary.
 _OTHER_MODALITY = {
@@ -67,7 +67,6 @@ class Source:
     prompt: str
     preprocessing: str
     architecture: str
-    licence: str
     weight_files: tuple[str, ...]
     random_seed: int | None = None
 
@@ -169,7 +168,6 @@ def _described(directory: Path, reference: str, revision: str) -> Source:
             }
         ),
         architecture=key(_architecture(directory)),
-        licence=_stated_licence(directory),
         weight_files=tuple(file.name for file in files),
     )
 
@@ -234,22 +232,3 @@ def _longest(directory: Path, reference: str, stated: int | None, positions: int
             )
     limits = [int(limit) for limit in (stated, tokenizer_limit, positions) if limit and 0 < int(limit) < 1_000_000]
     return min(limits, default=512)
-
-
-def _stated_licence(directory: Path) -> str:
-    """The licence in the front matter of the model card, as written there; empty when there is none."""
-    card = directory / "README.md"
-    if not card.is_file():
-        return ""
-    # Line by line and never as YAML: aliases are not expanded and tags make no objects.
-    with card.open(encoding="utf-8", errors="replace") as stream:
-        lines = stream.read(_CARD_LIMIT).splitlines()
-    if not lines or lines[0].strip() != "---":
-        return ""
-    for line in lines[1:200]:
-        if line.strip() == "---":
-            break
-        name, _, value = line.partition(":")
-        if name.strip() in ("license", "licence"):
-            return value.strip().strip("\"'")
-    return ""

@@ -1,10 +1,11 @@
 """What a study owes to governance: nothing is used or saved unrecorded, and nothing blocked is used at all.
 
 Decisions: sources and rows are in the ledger before anything is trained, so a study that is refused or killed is
-recorded too; a use that is blocked stops the study, one that is unsettled is told and goes on.
+recorded too; a use that is blocked stops the study, one that is unsettled is told and goes on; the gate is asked about
+a finished study as well, because a use may be asked about for the first time, and a decision may have changed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from graft.core.errors import GateNotMet
 from graft.governance.adding import read_source
 from graft.governance.answering import answer
 from graft.governance.descent_file import Descent, read_bundle
+from graft.governance.ledger.merging import merged
+from graft.governance.licences.statements import stated_licences
 from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.reading import read_data
-from graft.governance.records import Answer, Asset, AssetKind, Edge, Outcome, Relation, Use
+from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Outcome, Relation, Use
 from graft.governance.registry import HoldoutOpenings, Registry
 from graft.representations.sources import Source
 from graft.scores.strategies import Kind, Strategy
@@ -30,37 +33,18 @@ class Governed:
         self._registry, self._study = registry, prepared.identity
         registry.start_study(prepared.identity)
         self.data = registry.add_asset(_rows(prepared, given))
-        self.sources = {
-            source.reference: registry.add_asset(
-                read_source(source.reference, source.directory, revision=source.revision)
-            )
-            for source in prepared.sources
-            if source.pretrained
-        }
+        self.sources = {reference: registry.add_asset(asset) for reference, asset in _read_sources(prepared).items()}
 
     def gate(self, uses: Iterable[Use]) -> dict[str, Answer]:
-        """The answers for every source.
+        """The answers for every source, none when no use is asked about.
 
         Raises GateNotMet when a use of one is blocked, saying what would unblock it.
         """
-        asked = tuple(uses)
-        if not asked:
-            return {}
-        lineage, decisions = self._lineage(), self._registry.decisions()
-        answers = {
-            reference: answer(lineage, asset.identity, uses=asked, decisions=decisions)
-            for reference, asset in self.sources.items()
-        }
-        blocked = {name: said for name, said in answers.items() if said.outcome is Outcome.BLOCKED}
-        if blocked:
-            reasons = [one for said in blocked.values() for one in said.reasons if one.outcome is Outcome.BLOCKED]
-            raise GateNotMet(
-                f"{', '.join(blocked)} may not be used as asked ({', '.join(asked)}): "
-                + " ".join(dict.fromkeys(one.text for one in reasons)),
-                needed="sources whose terms allow it",
-                fix=" ".join(dict.fromkeys(filter(None, (one.unblock for one in reasons)))) or "choose another source",
-            )
-        return answers
+        return _gate(self.sources, uses, self._lineage(), self._registry.decisions())
+
+    def licences(self) -> dict[str, str]:
+        """What counts as the licence of each source, by its reference."""
+        return {reference: stated_licences(asset) for reference, asset in self.sources.items()}
 
     def open_holdout(self, holdout: str) -> HoldoutOpenings:
         """Record that this study scores the holdout; who did so far."""
@@ -93,6 +77,56 @@ class Governed:
 
     def _lineage(self) -> Lineage:
         return lineage_of(self._registry.assets())
+
+
+def gate_again(prepared: Prepared, uses: Iterable[Use]) -> dict[str, Answer]:
+    """What ``Governed.gate`` answers about a study that is finished already; the ledger is read and nothing is written.
+
+    The sources are read anew, as their files and the ledger's decisions are today. Raises GateNotMet as it does.
+    """
+    asked = tuple(uses)
+    if not asked:
+        return {}
+    with Registry() as registry:
+        known = {asset.identity: asset for asset in registry.assets()}
+        sources = {
+            reference: merged(known[asset.identity], asset) if asset.identity in known else asset
+            for reference, asset in _read_sources(prepared).items()
+        }
+        lineage = lineage_of((known | {asset.identity: asset for asset in sources.values()}).values())
+        return _gate(sources, asked, lineage, registry.decisions())
+
+
+def _gate(
+    sources: Mapping[str, Asset], uses: Iterable[Use], lineage: Lineage, decisions: tuple[Decision, ...]
+) -> dict[str, Answer]:
+    """The answers for assets by reference. Raises GateNotMet when a use of one is blocked."""
+    asked = tuple(uses)
+    if not asked:
+        return {}
+    answers = {
+        reference: answer(lineage, asset.identity, uses=asked, decisions=decisions)
+        for reference, asset in sources.items()
+    }
+    blocked = {name: said for name, said in answers.items() if said.outcome is Outcome.BLOCKED}
+    if blocked:
+        reasons = [one for said in blocked.values() for one in said.reasons if one.outcome is Outcome.BLOCKED]
+        raise GateNotMet(
+            f"{', '.join(blocked)} may not be used as asked ({', '.join(asked)}): "
+            + " ".join(dict.fromkeys(one.text for one in reasons)),
+            needed="sources whose terms allow it",
+            fix=" ".join(dict.fromkeys(filter(None, (one.unblock for one in reasons)))) or "choose another source",
+        )
+    return answers
+
+
+def _read_sources(prepared: Prepared) -> dict[str, Asset]:
+    """The pretrained sources of a study as their files describe them, by reference."""
+    return {
+        source.reference: read_source(source.reference, source.directory, revision=source.revision)
+        for source in prepared.sources
+        if source.pretrained
+    }
 
 
 def terms_facts(descent: Descent, answers: tuple[Answer, ...], asked: Iterable[Use]) -> TermsFacts:

@@ -21,7 +21,7 @@ from graft.decisions.costs import CostTable
 from graft.inputs.reading import Table, read_frame
 from graft.studies.deciding import read_costs
 from graft.studies.findings import optimism
-from graft.studies.governing import Governed, governed, terms_facts
+from graft.studies.governing import Governed, gate_again, governed, terms_facts
 from graft.studies.place import claim, read_study
 from graft.studies.preparing import prepare
 from graft.studies.record import PlanFacts, StudyRecord
@@ -87,6 +87,7 @@ def run_study(
     claim(out, prepared.identity)
     done = _finished(out, prepared.identity)
     if done is not None:
+        gate_again(prepared, settings.uses)
         progress.say(f"this study is finished: its results are in {out}")
         return done
     # A cost table that does not fit must stop the study before hours of training, not after.
@@ -135,6 +136,7 @@ def _conduct(
         holdout=concluded.holdout,
         raw=decided.raw,
         openings=openings,
+        licences=governance.licences(),
         terms=terms_facts(descent, answers, settings.uses),
         curves=gathered.curves,
         decisions=decided.facts,

@@ -63,7 +63,7 @@ def _lineage(findings: Findings) -> Lineage:
         source_digest=source.digest if source is not None else "",
         revision=source.revision if source is not None else "",
         strategy=str(shipped.strategy),
-        licence=source.licence if source is not None else "",
+        licence=findings.licences.get(source.reference, "") if source is not None else "",
         done=findings.done(),
         data=findings.prepared.rows.fingerprint,
         graft=__version__,

@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -70,7 +71,7 @@ class Final:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything a study found. raw: the shipped model's scores of the holdout."""
+    """Everything a study found. raw: the shipped model's scores of the holdout. licences: of sources, by reference."""
 
     prepared: Prepared
     settings: StudySettings
@@ -85,6 +86,7 @@ class Findings:
     holdout: HoldoutScores
     raw: np.ndarray
     openings: HoldoutOpenings
+    licences: Mapping[str, str]
     terms: TermsFacts
     curves: LearningCurveFacts | None
     decisions: DecisionFacts
@@ -293,7 +295,7 @@ def _source(found: Findings, number: int) -> SourceFacts:
         parameters=source.parameters,
         dimension=source.dimension,
         layers=source.layers,
-        licence=source.licence,
+        licence=found.licences.get(source.reference, ""),
         space=Encoder(source).space.fingerprint,
     )
 

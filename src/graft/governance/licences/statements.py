@@ -44,6 +44,17 @@ def asset_terms(asset: Asset) -> Terms:
     return AllOf(()) if own else Leaf("", unknown=Unknown.MISSING)
 
 
+def stated_licences(asset: Asset) -> str:
+    """The licences that count for an asset, each as the first place states it; all of them apply. Empty for none.
+
+    >>> places = {"MIT": "METADATA", "apache-2.0": "README.md", "Apache License 2.0": "LICENSE"}
+    >>> said = tuple(LicenceStatement(stated=stated, where=where) for stated, where in places.items())
+    >>> stated_licences(Asset(kind=AssetKind.SOURCE, name="m", digest="1", licences=said))
+    'MIT; apache-2.0'
+    """
+    return "; ".join(one.words for one in what_counts(asset.licences))
+
+
 @lru_cache(maxsize=4096)
 def what_counts(statements: tuple[LicenceStatement, ...]) -> tuple[Stated, ...]:
     """The licences stated, each once, without the statements that another one overrules."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from graft.core.errors import InputError, SourceError
+from graft.governance.licences.statements import stated_licences
 from graft.governance.reading import (
     asset_digest,
     digest_files,
@@ -155,6 +156,24 @@ def test_other_is_replaced_by_the_name_of_the_licence(tmp_path):
 def test_a_list_of_licences_is_one_statement_each(tmp_path):
     found = read_model(model(tmp_path / "m", card="---\nlicense: [mit, cc-by-nc-4.0]\n---\n"))
     assert [one.stated for one in found.licences] == ["mit", "cc-by-nc-4.0"]
+
+
+@pytest.mark.parametrize(
+    ("card", "licences"),
+    [
+        ("---\nlicense: mit\n---\n# x", "mit"),
+        ("---\nlanguage: en\nlicence: 'cc-by-4.0'\n---\n", "cc-by-4.0"),
+        ('---\nlicense: "apache-2.0"\n---\n', "apache-2.0"),
+        ("---\nbase:\n  license: mit\nlicense: cc-by-nc-4.0\n---\n", "cc-by-nc-4.0"),
+        ("---\nbase: {license: mit}\n---\n", ""),
+        ("---\nnote: |\n  license: mit\nlicense: cc-by-nc-4.0\n---\n", "cc-by-nc-4.0"),
+        ("---\nlicense: mit\nlicense: cc-by-nc-4.0\n---\n", "mit; cc-by-nc-4.0"),
+        ("", ""),
+    ],
+)
+def test_the_licence_of_a_card_is_the_top_key_of_its_front_matter(tmp_path, card, licences):
+    (tmp_path / "README.md").write_text(card)
+    assert stated_licences(read_model(tmp_path)) == licences
 
 
 @pytest.mark.parametrize("front", ["license: [", "just words", "a: " + "[" * 999, "license: mit\nb: c: d"])
