@@ -2,24 +2,38 @@
 
 Decisions: every method is fitted on all folds but one and judged on that one; the final map is refitted on all rows.
 The simplest method within one standard error of the lowest out-of-fold log-loss wins (identity, then temperature,
-Platt, isotonic): scores that are calibrated already stay as they are, and a flexible map must earn its place. Platt
-uses Platt's smoothed targets, so a perfectly separated fold does not run to infinity; isotonic steps are kept away
-from 0 and 1 by one pseudo-row on each side, because a probability of exactly 0 is a promise no sample supports.
+Platt, isotonic): scores that are calibrated already stay as they are, and a flexible map must earn its place. How a
+few rows are kept from promising too much is told in ``calibration_fits``.
+
+A temperature never changes which class is the most probable. Biases and steps do, and with few rows they spoil more
+decisions than they mend, so they are not even tried below ROWS rows of the rarest class. Measured (2, 4 and 20 classes):
+Platt where only a temperature was needed lost up to 36 points of accuracy with 10 rows a class and at most 3 from 20
+on, and where classes were biased it began to pay at 20; isotonic beat a temperature nowhere below 160 rows a class.
+
+Log-loss on new rows against the raw scores, true probabilities known (2, 4, 20 classes, signals weak and strong, 540
+studies of 16 rows to 60 of 2,000); mean change in nats, and the share of studies made worse by more than 0.005:
+
+    rows                          16           40          100          400        2,000
+    raw right                 +.004  3 %   +.000  2 %   +.001  2 %   +.000  2 %   +.000  0 %
+    raw 2 to 2.5 times too sure -.185  0 %   -.238  0 %   -.265  0 %   -.278  0 %   -.281  0 %
+    raw 0.3 to 0.4 times      -.173  0 %   -.231  0 %   -.251  0 %   -.257  0 %   -.259  0 %
+    2 % wrong labels: right   +.001  1 %   -.002  3 %   -.009  2 %   -.019  0 %   -.021  0 %
+    2 % wrong labels: too sure -.221  0 %   -.327  0 %   -.385  0 %   -.407  0 %   -.407  0 %
+    2 % wrong labels: 0.3-0.4 -.156  0 %   -.200  0 %   -.212  0 %   -.216  0 %   -.214  0 %
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
-from sklearn.isotonic import IsotonicRegression
 
 from graft.core.errors import InputError
-from graft.decisions.calibrators import Identity, Isotonic, Platt, Task, Temperature, logits, squash
+from graft.decisions.calibration_fits import fit_isotonic, fit_platt, fit_temperature, row_loss
+from graft.decisions.calibrators import Identity, Isotonic, Platt, Task, Temperature
+from graft.decisions.units import Units, as_units
 
 AnyCalibrator = Identity | Temperature | Platt | Isotonic
 METHODS = ("identity", "temperature", "platt", "isotonic")  # from simple to flexible
-FEW = 10  # positives or negatives below which a column is left out of isotonic
-SLOPES = (1e-3, 1e3)  # bounds: a calibrator never reverses an order
+ROWS = (0, 0, 20, 100)  # of the rarest class (label, or its absence) that a method needs
 
 
 @dataclass(frozen=True)
@@ -51,13 +65,17 @@ def fit_calibrator(
     task: str,
     folds: np.ndarray | None = None,
     rng: np.random.Generator,
+    weights: np.ndarray | None = None,
+    units: np.ndarray | None = None,
 ) -> CalibrationChoice:
     """Choose and fit a calibrator on out-of-fold scores.
 
     scores: probabilities from models that did not see the row, shape (rows, classes) or (rows, labels). targets:
     class indices (rows,), or 0/1 (rows, labels). folds: the fold of each row, shape (rows,); five random ones from
-    ``rng`` when None or all the same.
+    ``rng`` when None or all the same. weights, units: how much each row counts and the original row it repeats, both
+    (rows,), see ``as_units``; all repeats of a row lie in one fold (that of its first).
 
+    >>> from scipy import special
     >>> rng = np.random.default_rng(0)
     >>> true = rng.beta(2, 2, 2000)
     >>> targets = (rng.random(2000) < true).astype(int)
@@ -67,41 +85,78 @@ def fit_calibrator(
     ('temperature', True)
     """
     kind, given, truth = _checked(scores, targets, task)
-    place = rng.integers(5, size=len(given)) if folds is None or len(np.unique(folds)) < 2 else np.asarray(folds)
-    if len(place) != len(given):
-        raise InputError(f"{len(place)} fold ids for {len(given)} rows", needed="the fold of every row")
-    losses = np.zeros((len(METHODS), len(given)))
+    counted = as_units(len(given), weights, units)
+    place = _places(counted, folds, rng)
+    methods = _allowed(truth, counted.weights, kind, given.shape[1])
+    losses = np.zeros((len(methods), counted.count))
     for fold in np.unique(place):
         held = place == fold
-        for index, method in enumerate(METHODS):
-            fitted = fit_method(method, given[~held], truth[~held], task=kind)
-            losses[index, held] = _row_loss(fitted.apply(given[held]), truth[held], kind)
-    means = losses.mean(axis=1)
+        for index, method in enumerate(methods):
+            fitted = _fit(method, given[~held], truth[~held], counted.weights[~held], kind)
+            lost = np.zeros(len(given))
+            lost[held] = row_loss(fitted.apply(given[held]), truth[held], kind)
+            losses[index] += counted.mean(lost)
+    sizes = np.bincount(counted.place, weights=counted.weights)
+    means = losses @ sizes / sizes.sum()
     lead = losses - losses[means.argmin()]
-    errors = lead.std(axis=1, ddof=1) / np.sqrt(len(given))
+    errors = lead.std(axis=1, ddof=1) / np.sqrt(counted.count)
     table = tuple(
-        MethodLoss(method, float(means[k]), float(lead[k].mean()), float(errors[k])) for k, method in enumerate(METHODS)
+        MethodLoss(method, float(means[k]), float(means[k] - means.min()), float(errors[k]))
+        for k, method in enumerate(methods)
     )
     method = next(one.method for one in table if one.behind <= one.standard_error)
-    return CalibrationChoice(fit_method(method, given, truth, task=kind), method, table)
+    return CalibrationChoice(_fit(method, given, truth, counted.weights, kind), method, table)
 
 
-def fit_method(method: str, scores: np.ndarray, targets: np.ndarray, *, task: str) -> AnyCalibrator:
-    """Fit one method on all rows given; shapes as in fit_calibrator.
+def fit_method(
+    method: str,
+    scores: np.ndarray,
+    targets: np.ndarray,
+    *,
+    task: str,
+    weights: np.ndarray | None = None,
+    units: np.ndarray | None = None,
+) -> AnyCalibrator:
+    """Fit one method on all rows given, however few; shapes as in fit_calibrator.
 
     >>> fit_method("identity", np.array([[0.5, 0.5], [0.4, 0.6]]), np.array([0, 1]), task="binary").method
     'identity'
     """
     kind, given, truth = _checked(scores, targets, task)
-    if method == "temperature":
-        return _temperature(given, truth, kind)
-    if method == "platt":
-        return _biased(given, truth, kind) if kind == "multiclass" else _platt(given, truth, kind)
-    if method == "isotonic":
-        return _isotonic(given, truth, kind)
-    if method != "identity":
+    if method not in METHODS:
         raise InputError(f"the calibration method {method!r}", needed=f"one of {', '.join(METHODS)}")
-    return Identity(task=kind, columns=given.shape[1])
+    return _fit(method, given, truth, as_units(len(given), weights, units).weights, kind)
+
+
+def _fit(method: str, given: np.ndarray, truth: np.ndarray, weights: np.ndarray, task: Task) -> AnyCalibrator:
+    if method == "temperature":
+        return fit_temperature(given, truth, weights, task)
+    if method == "platt":
+        return fit_platt(given, truth, weights, task)
+    if method == "isotonic":
+        return fit_isotonic(given, truth, weights, task)
+    return Identity(task=task, columns=given.shape[1])
+
+
+def _places(counted: Units, folds: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """The fold of each row, shape (rows,), the same for all repeats of an original row."""
+    rows = len(counted.place)
+    if folds is not None and len(folds) != rows:
+        raise InputError(f"{len(folds)} fold ids for {rows} rows", needed="the fold of every row")
+    first = np.unique(counted.place, return_index=True)[1]
+    if folds is None or len(np.unique(np.asarray(folds)[first])) < 2:
+        turn = rng.permutation(counted.count) % 5  # of even size: with few rows no fold may swallow them all
+        return np.asarray(turn[counted.place])
+    return np.asarray(np.asarray(folds)[first][counted.place])
+
+
+def _allowed(truth: np.ndarray, weights: np.ndarray, task: Task, columns: int) -> tuple[str, ...]:
+    """The methods that rows enough exist for, from simple to flexible."""
+    counts = weights @ truth if task == "multilabel" else np.bincount(truth, weights=weights, minlength=columns)
+    if task == "multilabel":
+        counts = np.minimum(counts, weights.sum() - counts)
+    least = float(np.min(counts)) + 1e-9
+    return tuple(name for name, rows in zip(METHODS, ROWS, strict=True) if least >= rows)
 
 
 def _checked(scores: np.ndarray, targets: np.ndarray, task: str) -> tuple[Task, np.ndarray, np.ndarray]:
@@ -121,80 +176,3 @@ def _checked(scores: np.ndarray, targets: np.ndarray, task: str) -> tuple[Task, 
     if task == "multilabel":
         return "multilabel", given, truth
     raise InputError(f"calibration of a {task} task", needed="classes or labels", fix="use fit_conformal for values")
-
-
-def _row_loss(probabilities: np.ndarray, targets: np.ndarray, task: Task) -> np.ndarray:
-    """-log of the probability of the truth per row, nats; the mean over labels for labels."""
-    inside = np.clip(probabilities, 1e-15, 1 - 1e-15)
-    if task == "multilabel":
-        return np.asarray(-np.where(targets == 1, np.log(inside), np.log1p(-inside)).mean(axis=1))
-    return np.asarray(-np.log(inside[np.arange(len(targets)), targets]))
-
-
-def _temperature(scores: np.ndarray, targets: np.ndarray, task: Task) -> Temperature:
-    values = logits(scores, task)
-
-    def loss(log_temperature: float) -> float:
-        return float(_row_loss(squash(values / np.exp(log_temperature), task), targets, task).mean())
-
-    found = optimize.minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded", options={"xatol": 1e-6})
-    return Temperature(task=task, columns=scores.shape[1], temperature=float(np.exp(found.x)))
-
-
-def _platt(scores: np.ndarray, targets: np.ndarray, task: Task) -> Platt:
-    """Platt's sigmoid on the log-odds, with his smoothed targets; one per label."""
-    if task == "binary":
-        slope, bias = _sigmoid(logits(scores[:, 1], "multilabel"), targets == 1)
-        return Platt(task=task, columns=2, slopes=(slope,), biases=(0.0, bias))
-    fitted = [_sigmoid(logits(scores[:, k], task), targets[:, k] == 1) for k in range(scores.shape[1])]
-    slopes, biases = tuple(one[0] for one in fitted), tuple(one[1] for one in fitted)
-    return Platt(task=task, columns=scores.shape[1], slopes=slopes, biases=biases)
-
-
-def _sigmoid(odds: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
-    """Slope and bias of one sigmoid."""
-    yes, no = int(positive.sum()), int((~positive).sum())
-    smoothed = np.where(positive, (yes + 1) / (yes + 2), 1 / (no + 2))
-
-    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        value = parameters[0] * odds + parameters[1]
-        gap = (special.expit(value) - smoothed) / len(odds)
-        total = float((np.logaddexp(0, value) - smoothed * value).mean())
-        return total, np.array([gap @ odds, gap.sum()])
-
-    start = np.array([1.0, 0.0])
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[SLOPES, (-50.0, 50.0)])
-    return float(found.x[0]), float(found.x[1])
-
-
-def _biased(scores: np.ndarray, targets: np.ndarray, task: Task) -> Platt:
-    """One slope and a bias per class; a unit-normal prior on the biases holds classes with few rows."""
-    values, rows = logits(scores, task), len(targets)
-    truth = np.eye(scores.shape[1])[targets]
-
-    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        slope, biases = parameters[0], parameters[1:]
-        log_p = special.log_softmax(slope * values + biases, axis=1)
-        gap = (np.exp(log_p) - truth) / rows
-        total = -float((truth * log_p).sum()) / rows + float(biases @ biases) / (2 * rows)
-        return total, np.concatenate([[float((gap * values).sum())], gap.sum(axis=0) + biases / rows])
-
-    start = np.concatenate([[1.0], np.zeros(scores.shape[1])])
-    bounds = [SLOPES, *[(-50.0, 50.0)] * scores.shape[1]]
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    return Platt(task=task, columns=scores.shape[1], slopes=(float(found.x[0]),), biases=tuple(map(float, found.x[1:])))
-
-
-def _isotonic(scores: np.ndarray, targets: np.ndarray, task: Task) -> Isotonic:
-    """One rising map per column; a column with few positives or negatives keeps its scores."""
-    truth = targets if task == "multilabel" else np.eye(scores.shape[1], dtype=np.int64)[targets]
-    columns = [_steps(scores[:, k], truth[:, k]) for k in range(scores.shape[1])]
-    return Isotonic(task=task, columns=scores.shape[1], knots=tuple(columns))
-
-
-def _steps(scores: np.ndarray, positive: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    rows, yes = len(scores), int(positive.sum())
-    if min(yes, rows - yes) < FEW or scores.min() == scores.max():
-        return (0.0, 1.0), (0.0, 1.0)
-    fitted = IsotonicRegression(y_min=1 / (rows + 2), y_max=1 - 1 / (rows + 2)).fit(scores, positive)
-    return tuple(map(float, fitted.X_thresholds_)), tuple(map(float, fitted.y_thresholds_))

@@ -32,6 +32,16 @@ def squash(values: np.ndarray, task: str) -> np.ndarray:
     return np.asarray(special.expit(values) if task == "multilabel" else special.softmax(values, axis=1))
 
 
+def spread_evenly(probabilities: np.ndarray, share: float, task: str) -> np.ndarray:
+    """Give a share away evenly over the classes (over yes and no for a label); the order stays, shape as given.
+
+    >>> spread_evenly(np.array([[1.0, 0.0]]), 0.02, "binary").tolist()
+    [[0.99, 0.01]]
+    """
+    ways = 2 if task == "multilabel" else probabilities.shape[1]
+    return np.asarray((1 - share) * probabilities + share / ways)
+
+
 class _Calibrator(BaseModel, ABC):
     """What every calibrator shares."""
 
@@ -71,6 +81,8 @@ class Identity(_Calibrator):
 class Temperature(_Calibrator):
     """Divides log-probabilities (log-odds of labels) by one temperature; above 1 softens.
 
+    spread: the share then given away evenly, because no number of rows supports certainty.
+
     >>> Temperature(task="binary", columns=2, temperature=2.0).apply(np.array([[0.2, 0.8]])).round(3).tolist()
     [[0.333, 0.667]]
 
@@ -79,15 +91,16 @@ class Temperature(_Calibrator):
 
     method: Literal["temperature"] = "temperature"
     temperature: float = Field(gt=0)
+    spread: float = Field(default=0.0, ge=0, lt=1)
 
     def _map(self, scores: np.ndarray) -> np.ndarray:
-        return squash(logits(scores, self.task) / self.temperature, self.task)
+        return spread_evenly(squash(logits(scores, self.task) / self.temperature, self.task), self.spread, self.task)
 
 
 class Platt(_Calibrator):
     """slope * log p + bias; one slope and a bias per class, or a slope and a bias per label.
 
-    slopes: 1 for classes, else one per label. biases: one per class or label.
+    slopes: 1 for classes, else one per label. biases: one per class or label. spread: as for Temperature.
 
     >>> platt = Platt(task="binary", columns=2, slopes=(1.0,), biases=(0.0, 1.0))
     >>> platt.apply(np.array([[0.5, 0.5]])).round(3).tolist()
@@ -99,9 +112,11 @@ class Platt(_Calibrator):
     method: Literal["platt"] = "platt"
     slopes: tuple[float, ...]
     biases: tuple[float, ...]
+    spread: float = Field(default=0.0, ge=0, lt=1)
 
     def _map(self, scores: np.ndarray) -> np.ndarray:
-        return squash(logits(scores, self.task) * np.array(self.slopes) + np.array(self.biases), self.task)
+        mapped = squash(logits(scores, self.task) * np.array(self.slopes) + np.array(self.biases), self.task)
+        return spread_evenly(mapped, self.spread, self.task)
 
 
 class Isotonic(_Calibrator):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from graft.core.errors import InputError
 from graft.decisions.costs import CostTable
+from graft.decisions.units import as_units
 
 PRIOR = 20.0  # positives (or negatives, if fewer) a prior threshold is worth
 ABSTAINED = -1
@@ -135,11 +136,14 @@ def fit_policy(
     task: str,
     labels: tuple[str, ...],
     table: CostTable | None = None,
+    weights: np.ndarray | None = None,
+    units: np.ndarray | None = None,
 ) -> Policy:
     """The policy for out-of-fold probabilities: Bayes for classes, fitted thresholds for labels.
 
     probabilities: calibrated, shape (rows, classes) or (rows, labels). targets: (rows,) or 0/1 (rows, labels). table:
-    None for 0/1 costs (classes) and for the best F1 (labels).
+    None for 0/1 costs (classes) and for the best F1 (labels). weights, units: how much each row counts and the
+    original row it repeats, both (rows,), see ``as_units``.
 
     >>> p = np.array([[0.2], [0.3], [0.6], [0.9]] * 50)
     >>> policy = fit_policy(p, np.array([[0], [1], [1], [1]] * 50), task="multilabel", labels=("urgent",))
@@ -159,38 +163,43 @@ def fit_policy(
     given, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(targets)
     if given.shape != truth.shape or given.ndim != 2 or given.shape[1] != len(labels) or len(given) == 0:
         raise InputError(f"probabilities {given.shape} and targets {truth.shape}", needed="both (rows, labels)")
-    fitted = fit_thresholds(given, truth, table)
+    fitted = fit_thresholds(given, truth, table, as_units(len(given), weights, units).weights)
     thresholds = tuple(float(one) for one in fitted)
     return Policy(task="multilabel", table=costs, thresholds=thresholds, fitted_by="f1" if table is None else "cost")
 
 
-def fit_thresholds(probabilities: np.ndarray, targets: np.ndarray, table: CostTable | None) -> np.ndarray:
+def fit_thresholds(
+    probabilities: np.ndarray, targets: np.ndarray, table: CostTable | None, weights: np.ndarray
+) -> np.ndarray:
     """One threshold per label, shape (labels,): least cost, or highest F1 without a table; shrunk as said above."""
-    columns = range(probabilities.shape[1])
+    columns, positive = range(probabilities.shape[1]), targets == 1
     if table is None:
-        pooled = _best(probabilities.ravel(), targets.ravel() == 1, None, 0.5)
+        every = np.repeat(weights, probabilities.shape[1])
+        pooled = _best(probabilities.ravel(), positive.ravel(), every, None, 0.5)
         prior, costs = np.full(len(columns), pooled), [None] * len(columns)
     else:
         parts = np.stack(label_costs(table), axis=1)
         prior, costs = bayes_thresholds(table), [parts[k] for k in columns]
-    own = np.array([_best(probabilities[:, k], targets[:, k] == 1, costs[k], float(prior[k])) for k in columns])
-    positives = (targets == 1).sum(axis=0)
-    weight = np.minimum(positives, len(targets) - positives)
-    return np.asarray((weight * own + PRIOR * prior) / (weight + PRIOR))
+    own = np.array([_best(probabilities[:, k], positive[:, k], weights, costs[k], float(prior[k])) for k in columns])
+    positives = weights @ positive
+    rows = np.minimum(positives, weights.sum() - positives)
+    return np.asarray((rows * own + PRIOR * prior) / (rows + PRIOR))
 
 
-def _best(scores: np.ndarray, positive: np.ndarray, costs: np.ndarray | None, prior: float) -> float:
+def _best(
+    scores: np.ndarray, positive: np.ndarray, weights: np.ndarray, costs: np.ndarray | None, prior: float
+) -> float:
     """The threshold of least cost or highest F1; of equals the one nearest to the prior."""
-    values = np.unique(scores)
+    values, place = np.unique(scores, return_inverse=True)
     cuts = np.concatenate([[values[0] / 2], (values[1:] + values[:-1]) / 2, [(values[-1] + 1) / 2 + 1e-9]])
-    said = np.searchsorted(np.sort(scores), cuts)
-    hits = positive.sum() - np.searchsorted(np.sort(scores[positive]), cuts)
-    alarms = len(scores) - said - hits
-    missed = positive.sum() - hits
+    yes = np.bincount(place, weights=weights * positive)  # of each value; a cut says yes to all values above it
+    no = np.bincount(place, weights=weights * ~positive)
+    hits = np.concatenate([np.cumsum(yes[::-1])[::-1], [0.0]])
+    alarms = np.concatenate([np.cumsum(no[::-1])[::-1], [0.0]])
+    missed, silent = hits[0] - hits, alarms[0] - alarms
     if costs is None:
-        goodness = 2 * hits / np.maximum(1, 2 * hits + alarms + missed)
+        goodness = 2 * hits / np.maximum(1e-12, 2 * hits + alarms + missed)
     else:
-        silent = len(scores) - hits - alarms - missed
         goodness = -(np.column_stack([silent, alarms, missed, hits]) @ costs)
-    best = np.flatnonzero(goodness >= goodness.max() - 1e-12)
+    best = np.flatnonzero(goodness >= goodness.max() - 1e-9)
     return float(cuts[best[np.abs(cuts[best] - prior).argmin()]])

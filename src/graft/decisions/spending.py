@@ -1,8 +1,11 @@
 """What decisions really cost, per thousand rows, beside what simpler ones would have.
 
-Decisions: costs are added up per row, so their mean bootstraps like any score; two policies nobody needs a model for
-(always the cheapest single decision; the most probable class) stand beside the tuned one, because a policy that does
-not beat them has not earned its complexity.
+Decisions: two policies nobody needs a model for (always the cheapest single decision; the most probable class) stand
+beside the tuned one, because a policy that does not beat them has not earned its complexity. An error that never
+occurred in these rows is in the interval all the same: one more row with the dearest outcome that the decisions could
+have had is added, and whole groups vary together (``core/means.py``, with the measured coverage). Savings likewise:
+only pairs of decisions that the two policies could really take for the same row count. Two policies that can never
+differ save exactly nothing.
 """
 
 from dataclasses import dataclass
@@ -10,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.errors import InputError
+from graft.core.means import mean_interval
 from graft.decisions.costs import ABSTAIN, CostTable
-from graft.decisions.policy import ABSTAINED, Decisions, Policy, label_costs
+from graft.decisions.policy import ABSTAINED, Decisions, Policy, bayes_thresholds, label_costs
 
 
 @dataclass(frozen=True)
@@ -61,23 +65,29 @@ def realised_cost(decisions: Decisions, targets: np.ndarray, table: CostTable) -
 
 
 def cost_per_thousand(
-    per_row: np.ndarray, *, rng: np.random.Generator, unit: str = "errors", draws: int = 2000, level: float = 0.95
+    per_row: np.ndarray,
+    *,
+    unit: str = "errors",
+    level: float = 0.95,
+    groups: np.ndarray | None = None,
+    possible: tuple[float, float] | None = None,
+    rng: np.random.Generator | None = None,
 ) -> CostEstimate:
-    """Cost per 1,000 rows with a bootstrap percentile interval.
+    """Cost per 1,000 rows with an interval that allows for one dearest error more.
 
-    per_row: cost of each row, shape (rows,). An error that never occurred in these rows is not in the interval
-    either: with n rows and no error, expect fewer than about 3,000 / n errors per 1,000 rows.
+    per_row: cost of each row, shape (rows,). groups: of each row, shape (rows,), when rows share customers or texts.
+    possible: the least and the most a row could have cost; when None the range of the rows, and rows that all cost the
+    same then have an interval without ends. rng: no longer needed, nothing is drawn.
 
-    >>> cost_per_thousand(np.full(100, 0.5), rng=np.random.default_rng(0), unit="EUR")
-    CostEstimate(mean=500.0, low=500.0, high=500.0, unit='EUR')
+    >>> estimate = cost_per_thousand(np.zeros(100), unit="EUR", possible=(0, 50))
+    >>> estimate.mean, estimate.low, round(estimate.high)
+    (0.0, 0.0, 1458)
     """
     values = np.asarray(per_row, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not np.all(np.isfinite(values)):
         raise InputError(f"costs of shape {values.shape}", needed="one finite cost per row")
-    kinds, counts = np.unique(values, return_counts=True)  # few distinct costs: draw their counts, not the rows
-    drawn = rng.multinomial(len(values), counts / len(values), size=draws) @ kinds / len(values)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return CostEstimate(1000 * float(values.mean()), 1000 * float(low), 1000 * float(high), unit)
+    found = mean_interval(values, possible=possible, groups=groups, level=level)
+    return CostEstimate(1000 * found.mean, 1000 * found.low, 1000 * found.high, unit)
 
 
 def most_probable(probabilities: np.ndarray, table: CostTable, *, task: str) -> Decisions:
@@ -89,15 +99,15 @@ def most_probable(probabilities: np.ndarray, table: CostTable, *, task: str) -> 
     return Decisions(decided, (given @ table.matrix)[np.arange(len(given)), decided])
 
 
-def cheapest_single(targets: np.ndarray, table: CostTable) -> int:
+def cheapest_single(targets: np.ndarray, table: CostTable, weights: np.ndarray | None = None) -> int:
     """The one decision that costs least when always taken; -1 is abstaining.
 
-    targets: class indices of the rows the policy was fitted on, shape (rows,).
+    targets: class indices of the rows the policy was fitted on, shape (rows,). weights: of the rows, shape (rows,).
 
     >>> cheapest_single(np.array([0, 0, 1]), CostTable(unit="EUR", labels=("a", "b"), cost=((0, 1), (9, 0))))
     1
     """
-    share = np.bincount(np.asarray(targets), minlength=len(table.labels)) / len(targets)
+    share = np.bincount(np.asarray(targets), weights=weights, minlength=len(table.labels))
     action = int((share @ table.actions).argmin())
     return ABSTAINED if action == len(table.labels) else action
 
@@ -107,40 +117,100 @@ def compare_policies(
     probabilities: np.ndarray,
     targets: np.ndarray,
     *,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None = None,
     reference: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    level: float = 0.95,
 ) -> tuple[PolicyCost, ...]:
     """The tuned policy beside the most probable class and the cheapest single decision, on the same rows.
 
     probabilities, targets: held-out rows. reference: targets of the rows the policy was fitted on, to pick the single
-    decision from (the held-out ones when None).
+    decision from (the held-out ones when None). groups: of the held-out rows, shape (rows,). rng: no longer needed.
 
     >>> table = CostTable(unit="EUR", labels=("ham", "phishing"), cost=((0, 1), (9, 0)))
     >>> p, y = np.array([[0.8, 0.2], [0.99, 0.01]] * 50), np.array([1, 0] * 50)
-    >>> [(one.name, one.cost.mean) for one in compare_policies(
-    ...     Policy(task="binary", table=table), p, y, rng=np.random.default_rng(0))]
+    >>> [(one.name, one.cost.mean) for one in compare_policies(Policy(task="binary", table=table), p, y)]
     [('tuned', 0.0), ('most probable', 4500.0), ('always phishing', 500.0)]
     """
     table, truth = policy.table, np.asarray(targets)
     plain = most_probable(probabilities, table, task=policy.task)
-    options = [("tuned", policy.decide(probabilities)), ("most probable", plain)]
     past = truth if reference is None else np.asarray(reference)
+    name, fixed = _fixed(past, policy, len(truth))
+    baseline = realised_cost(plain, truth, table)
+    found = []
+    for kind, decisions in (("tuned", policy.decide(probabilities)), ("most probable", plain), (name, fixed)):
+        spent = realised_cost(decisions, truth, table)
+        ranges = _label_ranges if policy.task == "multilabel" else _class_ranges
+        cost, saved = ranges(policy, kind, decisions)
+        found.append(
+            PolicyCost(
+                kind,
+                cost_per_thousand(spent, unit=table.unit, groups=groups, level=level, possible=cost),
+                cost_per_thousand(baseline - spent, unit=table.unit, groups=groups, level=level, possible=saved),
+                float(decisions.abstained.mean()),
+            )
+        )
+    return tuple(found)
+
+
+def _fixed(past: np.ndarray, policy: Policy, rows: int) -> tuple[str, Decisions]:
+    """The cheapest decision that is always the same, and its name."""
+    table = policy.table
     if policy.task == "multilabel":
         silent, alarm, miss, found = label_costs(table)
         share = (past == 1).mean(axis=0)
         say = (1 - share) * alarm + share * found < (1 - share) * silent + share * miss
-        fixed = np.tile(say.astype(np.int64), (len(truth), 1))
         name = "always the same labels" if say.any() else "always none"
-    else:
-        single = cheapest_single(past, table)
-        fixed = np.full(len(truth), single)
-        name = f"always {ABSTAIN if single == ABSTAINED else table.labels[single]}"
-    options.append((name, Decisions(fixed, np.zeros(len(truth)))))
-    baseline = realised_cost(plain, truth, table)
-    found_costs = []
-    for name, decisions in options:
-        spent = realised_cost(decisions, truth, table)
-        estimate = cost_per_thousand(spent, rng=rng, unit=table.unit)
-        saved = cost_per_thousand(baseline - spent, rng=rng, unit=table.unit)
-        found_costs.append(PolicyCost(name, estimate, saved, float(decisions.abstained.mean())))
-    return tuple(found_costs)
+        return name, Decisions(np.tile(say.astype(np.int64), (rows, 1)), np.zeros(rows))
+    single = cheapest_single(past, table)
+    name = f"always {ABSTAIN if single == ABSTAINED else table.labels[single]}"
+    return name, Decisions(np.full(rows, single), np.zeros(rows))
+
+
+Range = tuple[float, float]
+
+
+def _class_ranges(policy: Policy, kind: str, decisions: Decisions) -> tuple[Range, Range]:
+    """What a row could cost under a policy, and what it could save against the most probable class."""
+    actions, classes = policy.table.actions, len(policy.table.labels)
+    used = np.unique(np.where(decisions.abstained, classes, decisions.decided))
+    if kind == "most probable":
+        return _range(policy.table.matrix), (0.0, 0.0)
+    if kind != "tuned":
+        return _range(actions[:, used]), _range(actions[:, :classes] - actions[:, used])
+    columns = np.union1d(used, np.arange(classes))
+    low, high = 0.0, 0.0
+    for plain in range(classes):
+        gaps = actions[:, [plain]] - actions
+        able = gaps[:, _could_differ(gaps, plain)]
+        if able.size:
+            low, high = min(low, float(able.min())), max(high, float(able.max()))
+    return _range(actions[:, columns]), (low, high)
+
+
+def _could_differ(gaps: np.ndarray, plain: int) -> np.ndarray:
+    """Which actions can be expected to cost less than the most probable class ``plain`` for some probabilities.
+
+    gaps: cost of ``plain`` less cost of the action, shape (classes, actions). The expected gap is largest where the
+    most probable class shares its probability evenly with those of the largest gaps.
+    """
+    others = -np.sort(-np.delete(gaps, plain, axis=0), axis=0)
+    best = np.cumsum(np.vstack([gaps[[plain]], others]), axis=0) / np.arange(1, len(gaps) + 1)[:, None]
+    return np.asarray(best.max(axis=0) > 1e-12)
+
+
+def _label_ranges(policy: Policy, kind: str, decisions: Decisions) -> tuple[Range, Range]:
+    """As _class_ranges; one label's dearest error stands for a row, rows that saw several extend the range."""
+    silent, alarm, miss, found = label_costs(policy.table)
+    cost = (float(np.minimum(silent, found).sum()), float(max(alarm.max(), miss.max())))
+    if kind == "most probable":
+        return cost, (0.0, 0.0)
+    thresholds = bayes_thresholds(policy.table) if policy.thresholds is None else np.array(policy.thresholds)
+    say = thresholds < 0.5 if kind == "tuned" else decisions.decided[0] == 1
+    gaps = np.where(say, 1, -1) * np.stack([silent - alarm, miss - found])
+    differ = thresholds != 0.5 if kind == "tuned" else np.ones(len(say), dtype=bool)
+    return cost, _range(np.column_stack([gaps[:, differ], np.zeros(2)]))
+
+
+def _range(values: np.ndarray) -> Range:
+    return float(values.min()), float(values.max())
