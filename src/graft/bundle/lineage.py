@@ -14,7 +14,8 @@ class Lineage(BaseModel):
 
     study: key of the study that made it. source, source_digest, revision: the pretrained source; empty for a model
     without one. licence: as the source states it, in the reading of governance. done: what was done to it, for example
-    "solved a linear head on frozen vectors". data: fingerprint of the rows it learnt from. graft: the version that wrote it.
+    "solved a linear head on frozen vectors". data: fingerprint of the rows it learnt from. graft: the version that
+    wrote it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
