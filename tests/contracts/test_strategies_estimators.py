@@ -22,7 +22,7 @@ from unit.scores.nets import encoder_of
 TEXTS = list(rows_for("multiclass").texts)
 NAMES = np.array(rows_for("multiclass").contract.labels)[rows_for("multiclass").targets]
 VALUES = rows_for("regression").targets
-STRATEGIES = ("majority", "classical", "frozen", "partial:1", "lora", "full", "scratch")
+STRATEGIES = ("majority", "classical", "frozen", "partial:1", "lora", "full", "scratch", "contrastive")
 
 
 @pytest.fixture(autouse=True)

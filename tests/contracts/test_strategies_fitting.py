@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from graft.core.errors import InputError
 from graft.scores.fitting import Budget, Candidate, Fit, fit
 from graft.scores.models import VectorModel, load_model, save_model
 from graft.scores.strategies import Kind, parse_strategy
@@ -12,8 +13,8 @@ from graft.scores.workbench import Workbench
 from unit.bundle.building import TASKS, rows_for
 from unit.scores.nets import encoder_of
 
-STRATEGIES = ("majority", "classical", "scratch", "frozen", "partial:1", "lora", "full")
-TUNED = ("scratch", "partial:1", "lora", "full")
+STRATEGIES = ("majority", "classical", "scratch", "frozen", "partial:1", "lora", "full", "contrastive")
+TUNED = ("scratch", "partial:1", "lora", "full", "contrastive")
 # The full suite tries every pair; the quick one tries these strategies on two tasks.
 EVERY = [
     pytest.param(
@@ -23,6 +24,7 @@ EVERY = [
     )
     for strategy in STRATEGIES
     for task in TASKS
+    if (strategy, task) != ("contrastive", "regression")
 ]
 LEARN, EVALUATE = np.arange(60), np.arange(60, 72)[::-1]
 OUTPUTS = {"binary": 2, "multiclass": 3, "multilabel": 4, "regression": 1}
@@ -101,6 +103,11 @@ def test_one_row_is_scored_as_among_others(trial):
     every = found.model.scores(rows.take(EVALUATE))
     np.testing.assert_allclose(found.model.scores(rows.take([EVALUATE[3]]))[0], every[3], atol=1e-5)
     assert len(found.model.scores(rows.take([]))) == 0
+
+
+def test_pairs_of_numbers_are_refused_in_words(tmp_path):
+    with pytest.raises(InputError, match=r"contrastive, and the target is a number[\s\S]*use frozen"):
+        fitted("contrastive", "regression", tmp_path)
 
 
 def test_what_was_frozen_is_on_record(trial):

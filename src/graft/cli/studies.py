@@ -70,7 +70,7 @@ def study(
     ] = ["minilm"],  # noqa: B006
     strategy: Annotated[
         list[str],
-        typer.Option(help="auto, or frozen, partial:K, lora, full; repeat for several.", rich_help_panel=_WHAT),
+        typer.Option(help="auto, or frozen, partial:K, lora, full, contrastive; may repeat.", rich_help_panel=_WHAT),
     ] = ["auto"],  # noqa: B006
     effort: Annotated[Effort, typer.Option(help="How much is tried.", rich_help_panel=_WHAT)] = Effort.STANDARD,
     metric: Annotated[str, typer.Option(help="auto, or a metric's name.", rich_help_panel=_HOW)] = "auto",

@@ -126,6 +126,8 @@ _STRATEGIES = {
     "frozen": "the pretrained model stays as it is, only a new output layer learns",
     "lora": "small matrices added to the pretrained model learn, its own weights stay",
     "full": "all weights of the pretrained model learn",
+    "contrastive": "all weights learn from pairs of rows which share a label and which do not; then an output layer is "
+    "solved",
     "majority": "control: always the same answer, the most common one or the mean",
     "classical": "control: no neural network (for text: word counts and a linear model)",
     "scratch": "control: the same architecture, starting from random weights",

@@ -29,9 +29,9 @@ from graft.scores.workbench import Workbench
 class _Transfer(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor share.
 
-    source: a reference. strategy: ``frozen``, ``partial:k``, ``lora``, ``full``, or a control. steps: optimiser steps
-    (None: five passes). configurations: learning rates tried. weights: how class imbalance is handled. seed: of
-    everything random. cache: keep activations on disk.
+    source: a reference. strategy: ``frozen``, ``partial:k``, ``lora``, ``full``, ``contrastive``, or a control. steps:
+    optimiser steps (None: five passes). configurations: learning rates tried. weights: how class imbalance is handled.
+    seed: of everything random. cache: keep activations on disk.
     """
 
     def __init__(

@@ -17,6 +17,7 @@ from graft.inputs.roles import Task
 from graft.representations.sources import Source, randomised
 from graft.scores.classical import RECIPES, encode_ngrams, fit_ngrams, solve_sparse
 from graft.scores.columns import ColumnEncoder, fit_columns
+from graft.scores.dynamics import Remark
 from graft.scores.freezing import FreezeRecord
 from graft.scores.linear import LinearHead, class_weights, solve_head
 from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
@@ -72,6 +73,7 @@ class Fit:
     """What a trial gave.
 
     scores: probabilities (rows, outputs) or values (rows,) of the evaluation rows. model: when it was asked for.
+    remarks: on how the training went.
     """
 
     scores: np.ndarray
@@ -85,6 +87,7 @@ class Fit:
     freeze: FreezeRecord
     notes: tuple[str, ...]
     model: Model | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class _Outcome:
     under_trained: bool = False
     curve: tuple[CurvePoint, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def fit(
@@ -169,6 +173,7 @@ def fit(
         freeze=outcome.freeze,
         notes=outcome.notes,
         model=outcome.model,
+        remarks=outcome.remarks,
     )
 
 
@@ -278,4 +283,5 @@ def _tuned(problem: _Problem) -> _Outcome:
         tuned.log.under_trained,
         tuned.log.curve,
         tuned.notes,
+        tuned.remarks,
     )

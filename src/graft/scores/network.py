@@ -53,16 +53,21 @@ class Network(nn.Module):
         super().__init__()
         self.body = body
         self.head = nn.Linear(source.dimension + extra, outputs)
+        self.dimension = source.dimension
         self._pooling: Pooling = source.pooling
         self._normalise = source.normalise
 
     def forward(self, inputs: dict[str, torch.Tensor], extra: torch.Tensor) -> torch.Tensor:
         """Logits, float32, shape (rows, outputs), from what the body takes and the extra columns (rows, width)."""
-        hidden = self.body(**inputs).last_hidden_state
-        vectors = pool(hidden, inputs["attention_mask"], self._pooling, normalise=self._normalise)
+        vectors = self.vectors(inputs)
         with torch.autocast(vectors.device.type, enabled=False):
             logits: torch.Tensor = self.head(torch.cat([vectors, extra], 1))
             return logits
+
+    def vectors(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Pooled vectors, float32, shape (rows, dimension)."""
+        hidden = self.body(**inputs).last_hidden_state
+        return pool(hidden, inputs["attention_mask"], self._pooling, normalise=self._normalise)
 
     def set_head(self, head: LinearHead) -> None:
         """Begin at a solved head."""

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     PARTIAL = "partial"
     LORA = "lora"
     FULL = "full"
+    CONTRASTIVE = "contrastive"
 
 
 CONTROLS = (Kind.MAJORITY, Kind.CLASSICAL, Kind.SCRATCH)
@@ -45,7 +46,7 @@ class Strategy:
     @property
     def trains_backbone(self) -> bool:
         """Whether a backbone's weights change."""
-        return self.kind in (Kind.SCRATCH, Kind.PARTIAL, Kind.LORA, Kind.FULL)
+        return self.kind in (Kind.SCRATCH, Kind.PARTIAL, Kind.LORA, Kind.FULL, Kind.CONTRASTIVE)
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -57,6 +58,6 @@ def parse_strategy(text: str) -> Strategy:
         return Strategy(Kind(text))
     raise InputError(
         f"{text!r} is not a strategy",
-        needed="frozen, partial:K (K upper layers), lora or full; the controls always run",
+        needed="frozen, partial:K (K upper layers), lora, full or contrastive; the controls always run",
         fix="for example --strategy frozen --strategy partial:2",
     )

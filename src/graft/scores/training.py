@@ -3,7 +3,8 @@
 Decisions: the budget is optimiser steps, the same for every candidate; the rate warms up and then falls to zero by
 the end of the budget; after every pass, and at least three times in a budget, the held-in log-loss is measured and the
 best state kept, the starting state (a solved head) included, so tuning never leaves a worse model than it began with; a
-loss that leaves the numbers stops at once and falls back to the best state.
+loss that leaves the numbers stops at once and falls back to the best state. A control that, a third of its steps in, is
+no better than the class shares stops there: it costs as much as a candidate and has said what it can say.
 """
 
 import math
@@ -26,6 +27,7 @@ from graft.scores.network import Network
 _CLIP = 1.0
 _STILL_FALLING = 0.01
 _MEASUREMENTS = 3
+_SAYS_SOMETHING = 0.01
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class TrainingLog:
     """What happened.
 
     best_step: the step whose state was kept. under_trained: still improving when the budget ended. diverged: a plain
-    message when the loss left the numbers, else empty.
+    message when the loss left the numbers, else empty. alike: whether ``train`` and ``held`` of the curve are the same
+    loss (the loss of pairs is not the log-loss of a head).
     """
 
     curve: tuple[CurvePoint, ...]
@@ -68,6 +71,7 @@ class TrainingLog:
     best_step: int
     under_trained: bool
     diverged: str
+    alike: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,14 +97,44 @@ def train(
     weights: np.ndarray,
     schedule: Schedule,
     seed: int,
+    chance: float = math.inf,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> TrainingLog:
-    """Train ``network`` in place and leave it in its best state, in eval mode."""
-    stepper = Stepper(network, groups, examples, task, weights)
-    batches = _passes(examples.feed.lengths, train_rows, schedule.batch, generator(seed, "batches"))
-    stretch = max(1, min(len(train_rows) // schedule.batch, schedule.steps // _MEASUREMENTS))
+    """Train ``network`` in place and leave it in its best state, in eval mode.
+
+    chance: stop a third of the steps in, unless the held-in loss has come below this.
+    """
+    return follow(
+        Stepper(network, groups, examples, task, weights),
+        _passes(examples.feed.lengths, train_rows, schedule.batch, generator(seed, "batches")),
+        (lambda: held_loss(network, examples, held_rows, task, weights)) if len(held_rows) else None,
+        schedule=schedule,
+        stretch=max(1, min(len(train_rows) // schedule.batch, schedule.steps // _MEASUREMENTS)),
+        seed=seed,
+        chance=chance,
+        on_step=on_step,
+    )
+
+
+def follow(
+    stepper: "Stepper",
+    batches: Iterator[np.ndarray],
+    measure: Callable[[], float] | None,
+    *,
+    schedule: Schedule,
+    stretch: int,
+    seed: int,
+    chance: float = math.inf,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> TrainingLog:
+    """Take the steps of a schedule, measure after every ``stretch`` of them, and keep the best state.
+
+    batches: rows of each step. measure: the held-in loss now, lower is better; None when nothing is held in. Raises
+    Diverged when not even the start had a finite loss.
+    """
+    network = stepper.network
     best = _Best(network)
-    curve = [CurvePoint(0, math.nan, held_loss(network, examples, held_rows, task, weights))]
+    curve = [CurvePoint(0, math.nan, math.inf if measure is None else measure())]
     best.offer(0, curve[0].held)
     step, stale, diverged = 0, 0, ""
     torch.manual_seed(seed)
@@ -114,11 +148,13 @@ def train(
             if not math.isfinite(losses[-1]):
                 diverged = f"the loss became {losses[-1]} at step {step} (rate {schedule.rate:g})"
                 break
-        held = math.inf if diverged else held_loss(network, examples, held_rows, task, weights)
+        held = math.inf if diverged or measure is None else measure()
         curve.append(CurvePoint(step, float(np.mean(losses)), held))
-        if len(held_rows):
+        if measure is not None:
             stale = 0 if best.offer(step, held) else stale + 1
-    if not len(held_rows) and not diverged:
+            if _hopeless(curve, schedule, chance):
+                break
+    if measure is None and not diverged:
         # Nothing to judge by: the last state counts as the best, as long as it is made of numbers.
         if all(bool(torch.isfinite(value).all()) for value in stepper.trainable):
             best.offer(step, 0.0)
@@ -126,9 +162,16 @@ def train(
             diverged = f"the weights became infinite at step {step} (rate {schedule.rate:g})"
     best.restore()
     network.eval()
-    if diverged and len(held_rows) and best.step == 0 and not math.isfinite(curve[0].held):
+    if diverged and measure is not None and best.step == 0 and not math.isfinite(curve[0].held):
         raise Diverged(f"training diverged: {diverged}", needed="a finite loss", fix="lower the learning rate")
     return TrainingLog(tuple(curve), step, best.step, _under_trained(curve, step, schedule), diverged)
+
+
+def _hopeless(curve: list[CurvePoint], schedule: Schedule, chance: float) -> bool:
+    """Whether a third of the steps have gone and the held-in loss says no more than the class shares do."""
+    if not math.isfinite(chance) or 3 * curve[-1].step < schedule.steps:
+        return False
+    return min(point.held for point in curve) > chance * (1 - _SAYS_SOMETHING)
 
 
 def _passes(lengths: np.ndarray, rows: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -151,7 +194,7 @@ def _factor(step: int, schedule: Schedule) -> float:
 
 
 class Stepper:
-    """One optimiser and its steps."""
+    """One optimiser and its steps on a loss of logits."""
 
     def __init__(
         self,
@@ -161,46 +204,70 @@ class Stepper:
         task: Task,
         weights: np.ndarray,
     ) -> None:
-        self._where = device()
-        self._network, self._examples, self._task = network.to(self._where), examples, task
+        self.where = device()
+        self.network, self.examples, self._task = network.to(self.where), examples, task
         self.trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._optimiser = torch.optim.AdamW(groups, fused=True)
         self._base = [float(group["lr"]) for group in self._optimiser.param_groups]
-        self._weights = torch.from_numpy(weights).to(self._where)
+        self._weights = torch.from_numpy(weights).to(self.where)
 
     def step(self, rows: np.ndarray, factor: float = 1.0) -> float:
         """Learn from one batch at ``factor`` of the rates; its loss before the step."""
         for group, rate in zip(self._optimiser.param_groups, self._base, strict=True):
             group["lr"] = rate * factor
-        loss = self._loss(rows)
+        loss = self.loss(rows)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.trainable, _CLIP, foreach=True)
         self._optimiser.step()
         self._optimiser.zero_grad()
         return float(loss.detach())
 
-    def _loss(self, rows: np.ndarray) -> torch.Tensor:
-        inputs = {name: value.to(self._where) for name, value in self._examples.feed.batch(rows).items()}
-        extra = torch.from_numpy(self._examples.extra[rows]).to(self._where)
-        targets = torch.from_numpy(self._examples.targets[rows]).to(self._where)
-        with torch.autocast(self._where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
-            logits = self._network(inputs, extra)
+    def loss(self, rows: np.ndarray) -> torch.Tensor:
+        """The mean loss of a batch."""
+        inputs = {name: value.to(self.where) for name, value in self.examples.feed.batch(rows).items()}
+        extra = torch.from_numpy(self.examples.extra[rows]).to(self.where)
+        targets = torch.from_numpy(self.examples.targets[rows]).to(self.where)
+        with self.precision():
+            logits = self.network(inputs, extra)
         return loss_of(logits.float(), targets, self._task, self._weights)
+
+    def precision(self) -> torch.autocast:
+        """The context a forward pass runs in: bfloat16 where the processor has it."""
+        return torch.autocast(self.where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16)
 
 
 def logits_of(network: Network, examples: Examples, rows: np.ndarray) -> np.ndarray:
     """Logits of rows in eval mode, float32, shape (rows, outputs), in the order of ``rows``."""
+
+    def logits(inputs: dict[str, torch.Tensor], batch: np.ndarray) -> torch.Tensor:
+        made: torch.Tensor = network(inputs, torch.from_numpy(examples.extra[batch]).to(device()))
+        return made
+
+    return _read(network, examples.feed, rows, network.head.out_features, logits)
+
+
+def vectors_of(network: Network, feed: Feed, rows: np.ndarray) -> np.ndarray:
+    """Pooled vectors of rows in eval mode, float32, shape (rows, dimension), in the order of ``rows``."""
+    return _read(network, feed, rows, network.dimension, lambda inputs, batch: network.vectors(inputs))
+
+
+def _read(
+    network: Network,
+    feed: Feed,
+    rows: np.ndarray,
+    width: int,
+    forward: Callable[[dict[str, torch.Tensor], np.ndarray], torch.Tensor],
+) -> np.ndarray:
     where = device()
     network.eval()
-    found = np.zeros((len(rows), network.head.out_features), np.float32)
+    found = np.zeros((len(rows), width), np.float32)
     with torch.inference_mode():
-        for places, count in reading_batches(examples.feed.lengths[rows], np.arange(len(rows))):
+        for places, count in reading_batches(feed.lengths[rows], np.arange(len(rows))):
             batch = rows[places]
-            inputs = {name: value.to(where) for name, value in examples.feed.batch(batch).items()}
-            extra = torch.from_numpy(examples.extra[batch]).to(where)
+            inputs = {name: value.to(where) for name, value in feed.batch(batch).items()}
             with torch.autocast(where.type, dtype=torch.bfloat16, enabled=native_precision() is torch.bfloat16):
-                logits = network(inputs, extra)
-            found[places[:count]] = logits[:count].float().cpu().numpy()
+                made = forward(inputs, batch)
+            found[places[:count]] = made[:count].float().cpu().numpy()
     return found
 
 

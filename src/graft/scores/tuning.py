@@ -1,4 +1,4 @@
-"""Changing the backbone: partial, LoRA, full, and from scratch.
+"""Changing the backbone: partial, LoRA, full, by contrastive pairs, and from scratch.
 
 Decisions:
 - Tuning starts from a solved head (linear probe, then fine-tune; Kumar et al. 2022), but from one with a stronger
@@ -9,6 +9,7 @@ Decisions:
 - The word embeddings outside a fold's vocabulary have no gradient and are left out of the optimiser.
 """
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,11 +19,13 @@ import numpy as np
 import torch
 
 from graft.core.errors import InputError
-from graft.core.seeds import derive
+from graft.core.seeds import derive, generator
 from graft.inputs.roles import Task
 from graft.representations.backbone import quiet_transformers, upper_half
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
+from graft.scores.contrastive import PairStepper, index_labels, pair_batches, require_labels
+from graft.scores.dynamics import Remark, dynamics
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
 from graft.scores.linear import PENALTIES, LinearHead, loss_of, solve_head
@@ -35,13 +38,24 @@ from graft.scores.network import (
     use_byte_dropout,
 )
 from graft.scores.strategies import Kind, Strategy
-from graft.scores.training import Examples, Schedule, Stepper, TrainingLog, logits_of, train
+from graft.scores.training import (
+    Examples,
+    Schedule,
+    Stepper,
+    TrainingLog,
+    follow,
+    held_loss,
+    logits_of,
+    train,
+    vectors_of,
+)
 from graft.scores.workbench import Workbench
 
 START_PENALTY = 0.1
 REFIT_BELOW = 2000
 HELD_SHARE = 8
 LORA_RANK = 8
+PAIRS_PENALTY, PAIRS_MEASURED = 0.1, 2
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ CONFIGURATIONS: dict[Kind, tuple[Rates, ...]] = {
     Kind.FULL: (Rates(1e-4, 1e-3), Rates(5e-5, 1e-3), Rates(2e-4, 1e-3), Rates(2e-5, 1e-3)),
     Kind.PARTIAL: (Rates(1e-4, 1e-3), Rates(2e-4, 1e-3), Rates(5e-5, 1e-3), Rates(4e-4, 1e-3)),
     Kind.LORA: (Rates(1e-3, 1e-3), Rates(5e-4, 1e-3), Rates(2e-3, 1e-3), Rates(2e-4, 1e-3)),
+    Kind.CONTRASTIVE: (Rates(1e-4, 0.0), Rates(5e-5, 0.0), Rates(2e-4, 0.0), Rates(2e-5, 0.0)),
     Kind.SCRATCH: (Rates(5e-4, 2e-3), Rates(1e-3, 5e-3), Rates(2e-4, 1e-3), Rates(1e-4, 1e-3)),
 }
 
@@ -114,10 +129,13 @@ class Tuned:
     freeze: FreezeRecord
     configuration: str
     notes: tuple[str, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
 def tune(job: Job, *, configurations: int) -> Tuned:
     """Try the first ``configurations`` rates on a held-in part, then train the best on what the rows allow."""
+    if job.strategy.kind is Kind.CONTRASTIVE:
+        require_labels(job.bench.task)
     inner, held = _held_in(job)
     refit = job.refit and len(job.rows) < REFIT_BELOW and len(held) > 0
     rates = CONFIGURATIONS[job.strategy.kind][:configurations]
@@ -128,6 +146,7 @@ def tune(job: Job, *, configurations: int) -> Tuned:
     best, rate = min(tried, key=lambda pair: _best_loss(pair[0].log))
     if best.log.best_step > 0 and not _beats_solved(best, job, inner, held):
         best = replace(best, log=replace(best.log, best_step=0))
+    best = replace(best, remarks=dynamics(best.log, _chance(job, inner, held)))
     notes = [f"{rate}: {best.log.diverged}"] if best.log.diverged else []
     if best.log.best_step == 0 and job.strategy.kind is not Kind.SCRATCH:
         solved = _solve(job, job.rows)
@@ -142,7 +161,7 @@ def tune(job: Job, *, configurations: int) -> Tuned:
             notes.append(f"{rate}, all rows: {final.log.diverged}; what was learnt without the held-in rows was kept")
             best = replace(best, log=log)
         else:
-            best = replace(final, log=log)
+            best = replace(final, log=log, remarks=best.remarks)
     return replace(best, head=None, configuration=str(rate), notes=tuple(notes))
 
 
@@ -233,18 +252,22 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
         weight_decay=schedule.weight_decay,
     )
     examples = Examples(feed, job.extra, job.targets)
-    log = train(
-        network,
-        groups,
-        examples,
-        train_rows=rows,
-        held_rows=held,
-        task=job.bench.task,
-        weights=job.weights,
-        schedule=schedule,
-        seed=seed,
-        on_step=job.on_step,
-    )
+    if job.strategy.kind is Kind.CONTRASTIVE:
+        log = _by_pairs(job, network, groups, examples, rows, held, schedule, seed)
+    else:
+        log = train(
+            network,
+            groups,
+            examples,
+            train_rows=rows,
+            held_rows=held,
+            task=job.bench.task,
+            weights=job.weights,
+            schedule=schedule,
+            seed=seed,
+            chance=_chance(job, rows, held) if job.strategy.kind is Kind.SCRATCH else math.inf,
+            on_step=job.on_step,
+        )
     after, _ = frozen_digest([network.body])
     verify_frozen(before, after, f"{job.source.reference} ({job.strategy})")
     of_body, of_head = (
@@ -257,6 +280,42 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
     elif vocabulary is not None:
         frozen += (job.source.vocabulary - len(vocabulary.used)) * job.source.dimension
     return Tuned(network, head, examples, vocabulary, log, FreezeRecord(frozen, trained, before), "", ())
+
+
+def _by_pairs(
+    job: Job,
+    network: Network,
+    groups: list[dict[str, object]],
+    examples: Examples,
+    rows: np.ndarray,
+    held: np.ndarray,
+    schedule: Schedule,
+    seed: int,
+) -> TrainingLog:
+    """Train the body on pairs and solve the head on what its vectors have become."""
+
+    def solve_again() -> None:
+        inputs = np.concatenate([vectors_of(network, examples.feed, rows), job.extra[rows]], 1)
+        network.set_head(_solved(job, inputs, rows, (PAIRS_PENALTY,)))
+
+    def measure() -> float:
+        solve_again()
+        return held_loss(network, examples, held, job.bench.task, job.weights)
+
+    # Pairs say nothing about the head: no step moves it, and its state is not one to be kept.
+    network.head.requires_grad_(False)
+    log = follow(
+        PairStepper(network, groups, examples, job.bench.task, job.weights),
+        pair_batches(index_labels(job.targets, rows), schedule.batch, generator(seed, "pairs")),
+        measure if len(held) else None,
+        schedule=replace(schedule, patience=schedule.steps),
+        stretch=max(1, -(-schedule.steps // PAIRS_MEASURED)),
+        seed=seed,
+        on_step=job.on_step,
+    )
+    solve_again()
+    network.head.requires_grad_(True)
+    return replace(log, alike=False)
 
 
 def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
@@ -306,14 +365,18 @@ def _head_inputs(job: Job, rows: np.ndarray) -> np.ndarray:
 
 
 def _solve(job: Job, rows: np.ndarray, *, start: bool = False) -> LinearHead:
+    return _solved(job, _head_inputs(job, rows), rows, (START_PENALTY,) if start else PENALTIES)
+
+
+def _solved(job: Job, inputs: np.ndarray, rows: np.ndarray, penalties: tuple[float, ...]) -> LinearHead:
     return solve_head(
-        _head_inputs(job, rows),
+        inputs,
         job.targets[rows],
         task=job.bench.task,
         outputs=job.weights.shape[0],
         weights=job.weights,
         seed=job.seed,
-        penalties=(START_PENALTY,) if start else PENALTIES,
+        penalties=penalties,
     )
 
 
@@ -335,6 +398,22 @@ def _tempered_loss(logits: np.ndarray, job: Job, held: np.ndarray) -> float:
     weights = torch.from_numpy(job.weights)
     factors = (1.0,) if job.bench.task is Task.REGRESSION else np.geomspace(0.2, 5.0, 41)
     return min(float(loss_of(values * float(factor), targets, job.bench.task, weights)) for factor in factors)
+
+
+def _chance(job: Job, rows: np.ndarray, held: np.ndarray) -> float:
+    """The loss of the held-in rows when every row is told the same: the class shares of the others, or their mean."""
+    if not len(held):
+        return math.nan
+    targets, weights = job.targets[rows], job.weights.astype(np.float64)
+    if job.bench.task is Task.REGRESSION:
+        level = np.atleast_1d(targets.mean())
+    elif job.bench.task is Task.MULTILABEL:
+        # One more row of each kind keeps the logarithm finite.
+        level = np.log(weights * (targets.sum(0) + 1)) - np.log((1 - targets).sum(0) + 1)
+    else:
+        level = np.log(weights * (np.bincount(targets, minlength=len(weights)) + 1))
+    logits = torch.from_numpy(np.repeat(level[None].astype(np.float32), len(held), 0))
+    return float(loss_of(logits, torch.from_numpy(job.targets[held]), job.bench.task, torch.from_numpy(job.weights)))
 
 
 def _held_in(job: Job) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from unit.scores.nets import encoder_of, job_for
 
 
 @pytest.mark.parametrize(
-    "text", ["majority", "classical", "scratch", "frozen", "partial:1", "partial:12", "lora", "full"]
+    "text", ["majority", "classical", "scratch", "frozen", "partial:1", "partial:12", "lora", "full", "contrastive"]
 )
 def test_a_strategy_is_written_as_it_is_read(text):
     assert str(parse_strategy(text)) == text
@@ -23,10 +23,10 @@ def test_anything_else_is_refused_with_what_would_work(text):
     assert repr(text) in str(caught.value)
 
 
-def test_controls_transfer_nothing_and_four_kinds_change_a_backbone():
+def test_controls_transfer_nothing_and_five_kinds_change_a_backbone():
     every = [Strategy(kind, 1 if kind is Kind.PARTIAL else 0) for kind in Kind]
     assert {one.kind for one in every if one.is_control} == set(CONTROLS) == {"majority", "classical", "scratch"}
-    assert {one.kind for one in every if one.trains_backbone} == {"scratch", "partial", "lora", "full"}
+    assert {one.kind for one in every if one.trains_backbone} == {"scratch", "partial", "lora", "full", "contrastive"}
 
 
 def test_a_candidate_is_named_by_source_strategy_and_label():
