@@ -1,11 +1,14 @@
 """What holds for any rows: splits keep their promises, data sets survive being taken apart."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graft.core.errors import InputError
 from graft.inputs import Roles, Task, build_dataset, find_duplicates, infer_contract, make_splits, read_frame
+from graft.inputs.sameness import normalise, strict_form
 
 WORDS = ["card", "late", "where", "is", "my", "new", "pin", "lost", "refund", "again"]
 TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
@@ -202,5 +205,8 @@ def test_duplicate_groups_are_numbered_by_first_appearance_and_hold_equal_texts(
     for text in set(texts):
         rows = [i for i, other in enumerate(texts) if other == text]
         assert len(set(found.groups[rows].tolist())) == 1
+    strict, loose = [[form(text) for text in texts] for form in (strict_form, normalise)]
+    for one, other in itertools.combinations(range(len(texts)), 2):
+        assert strict[one] != strict[other] or loose[one] == loose[other]
     assert 0 <= found.exact + found.near <= len(texts)
     assert 0 <= found.share <= 1

@@ -1,13 +1,14 @@
 """Rows that say the same thing, found before they can land on both sides of a split.
 
-Decisions: two texts are the same when they agree after Unicode compatibility folding, case folding and folding of
-punctuation and spaces; symbols and emoji count, since they can carry the label. Near-duplicates are linked
-transitively, because a chain across a split leaks as well; but a group of more than a tenth of the rows says that the
-rows share a template, not a meaning, so it is linked again at stricter thresholds. Only equal texts can contradict:
-"has arrived" and "has not arrived" are near-duplicates that rightly differ.
+Decisions: rows repeat one another when their loose forms are equal (see ``sameness``) or nearly equal: long texts by
+the n-grams they share (``shingles``), short ones when they are one slip of the keyboard apart (``edits``). A short text
+with another number in it is another text (clinc150 asks for many square roots); a long one is the same message sent
+again (spam is, from another telephone). Near-duplicates are linked transitively, because a chain across a split leaks
+as well; but a group of more than a tenth of the rows says that the rows share a template, not a meaning, so it is
+linked again at stricter thresholds. Only texts whose strict forms are equal can contradict: "has arrived" and "has not
+arrived" are near-duplicates that rightly differ, and so do "C#" and "C", "-5" and "5", "really?" and "really!".
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from graft.core.errors import InputError
+from graft.inputs.edits import name_apart, one_slip_pairs, reach
+from graft.inputs.sameness import normalise, strict_form
 from graft.inputs.shingles import near_pairs
 
 _LARGEST_SHARE = 0.1
@@ -25,7 +28,7 @@ _EXCERPT = 80
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Rows with the same text and different targets.
+    """Rows with the same text, in strict form, and different targets.
 
     rows: indices into the data set. labels: what each of rows is labelled, same order. text: the beginning of the text.
     """
@@ -39,9 +42,10 @@ class Contradiction:
 class Duplicates:
     """Groups of rows that repeat one another.
 
-    groups: int64 (rows,), one id per group, 0.. in order of first appearance. exact: rows that repeat the normalised
-    text of an earlier row. near: other rows whose group holds a different text. contradictions: same text, different
-    target. relinked: rows of groups that were linked again at a stricter threshold because they had grown too large.
+    groups: int64 (rows,), one id per group, 0.. in order of first appearance. exact: rows that repeat an earlier row's
+    text in loose form. near: other rows whose group holds a different text. contradictions: same text in strict form,
+    different target. relinked: rows of groups that were linked again at a stricter threshold because they had grown too
+    large.
     """
 
     groups: np.ndarray
@@ -62,29 +66,6 @@ class Duplicates:
         return (size - len(np.unique(self.groups))) / size if size else 0.0
 
 
-class _Fold(dict[int, str]):
-    """Translation of punctuation, separators and control characters to a space; other characters stay."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        kept = " " if unicodedata.category(character)[0] in "PZC" else character
-        self[code] = kept
-        return kept
-
-
-_FOLD = _Fold()
-
-
-def normalise(text: str) -> str:
-    """The form under which two texts count as the same.
-
-    >>> normalise("  \\uff28ello,   WORLD!! ")
-    'hello world'
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(folded.translate(_FOLD).split()) or " ".join(folded.split())
-
-
 def find_duplicates(
     texts: Sequence[str],
     targets: np.ndarray | None = None,
@@ -97,7 +78,8 @@ def find_duplicates(
 
     targets: class index (rows,), numbers (rows,) or flags (rows, labels); numbers contradict when they differ by more
     than their standard deviation. label_names: names of the classes. threshold: Jaccard similarity of character 5-grams
-    (3-grams for texts under 20 characters) from which texts are near-duplicates, in (0, 1].
+    (3-grams for texts under 20 characters) from which texts are near-duplicates, in (0, 1]; below 1, texts of 15
+    characters or more that are one slip apart are near-duplicates too.
 
     >>> find_duplicates(["Hello there!", "hello there", "Something else"]).groups.tolist()
     [0, 0, 1]
@@ -110,18 +92,33 @@ def find_duplicates(
             needed="one target per text",
             fix="pass those of the same rows",
         )
-    normal = [normalise(text) for text in texts]
+    strict = [strict_form(text) for text in texts]
     index: dict[str, int] = {}
-    distinct = np.array([index.setdefault(text, len(index)) for text in normal], dtype=np.int64)
-    pairs, similarity = near_pairs(list(index), threshold=threshold, seed=seed)
+    distinct = np.array([index.setdefault(normalise(text), len(index)) for text in texts], dtype=np.int64)
+    sizes = np.zeros(len(index), dtype=np.int64)
+    np.maximum.at(sizes, distinct, [len(text) for text in strict])
+    pairs, similarity = _near(list(index), sizes, threshold, seed)
     weights = np.bincount(distinct, minlength=len(index))
     components, relinked = _link(pairs, similarity, weights, threshold)
     groups = _by_appearance(components[distinct])
     exact = len(texts) - len(index)
     texts_in_group = np.bincount(components, minlength=len(index))
     near = int((texts_in_group[components] > 1).sum())
-    contradictions = () if targets is None else _contradictions(texts, distinct, targets, label_names)
+    contradictions = () if targets is None else _contradictions(texts, strict, targets, label_names)
     return Duplicates(groups, exact, near, contradictions, relinked)
+
+
+def _near(texts: list[str], sizes: np.ndarray, threshold: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of nearly equal texts and how similar each is, by n-grams or as the share of letters without a slip."""
+    pairs, similarity = near_pairs(texts, threshold=threshold, seed=seed)
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    short = np.flatnonzero(lengths[pairs].max(axis=1, initial=0) < reach(threshold))
+    differs = [name_apart(texts[one], texts[other]) for one, other in pairs[short].tolist()]
+    same = np.ones(len(pairs), dtype=bool)
+    same[short[np.array(differs, dtype=bool)]] = False
+    slips = one_slip_pairs(texts, sizes, high=reach(threshold))
+    unchanged = 1 - 1 / np.maximum(lengths[slips].max(axis=1, initial=1), 1)
+    return np.concatenate([pairs[same], slips]), np.concatenate([similarity[same], unchanged])
 
 
 def _link(pairs: np.ndarray, similarity: np.ndarray, weights: np.ndarray, threshold: float) -> tuple[np.ndarray, int]:
@@ -159,13 +156,15 @@ def _by_appearance(groups: np.ndarray) -> np.ndarray:
 
 
 def _contradictions(
-    texts: Sequence[str], distinct: np.ndarray, targets: np.ndarray, names: Sequence[str]
+    texts: Sequence[str], strict: Sequence[str], targets: np.ndarray, names: Sequence[str]
 ) -> tuple[Contradiction, ...]:
+    index: dict[str, int] = {}
+    claims = np.array([index.setdefault(text, len(index)) for text in strict], dtype=np.int64)
     numeric = targets.dtype.kind == "f"
     tolerance = float(np.std(targets)) if numeric else 0.0
-    order = np.argsort(distinct, kind="stable")
+    order = np.argsort(claims, kind="stable")
     found: list[Contradiction] = []
-    for rows in np.split(order, np.flatnonzero(np.diff(distinct[order])) + 1):
+    for rows in np.split(order, np.flatnonzero(np.diff(claims[order])) + 1):
         if len(rows) < 2:
             continue
         same = targets[rows]

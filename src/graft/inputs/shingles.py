@@ -65,10 +65,10 @@ def hash_grams(texts: Sequence[str], gram: int) -> Hashes:
         value = value * _MULTIPLIER + codes[offset : offset + windows]
         value ^= value >> np.uint64(29)
     whole = owner[:windows] == owner[gram - 1 :]
-    return Hashes(owner[:windows][whole], _mix(value[whole]))
+    return Hashes(owner[:windows][whole], mix(value[whole]))
 
 
-def _mix(value: np.ndarray) -> np.ndarray:
+def mix(value: np.ndarray) -> np.ndarray:
     """The finaliser of SplitMix64: every input bit reaches every output bit."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -121,7 +121,7 @@ def _candidates(texts: Sequence[str], regime: Regime, threshold: float, seed: in
     factors = rng.integers(1, 2**63, size=_PERMUTATIONS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     offsets = rng.integers(0, 2**63, size=_PERMUTATIONS, dtype=np.uint64)
     signatures = np.full((_PERMUTATIONS, len(texts)), np.iinfo(np.uint32).max, dtype=np.uint32)
-    for start, stop in _chunks(np.array([len(text) for text in texts]), _CHUNK):
+    for start, stop in chunks(np.array([len(text) for text in texts]), _CHUNK):
         hashes = hash_grams(texts[start:stop], regime.gram)
         kept = hashes.value % np.uint64(regime.every) == 0
         owner, value = hashes.owner[kept], hashes.value[kept]
@@ -140,7 +140,7 @@ def _candidates(texts: Sequence[str], regime: Regime, threshold: float, seed: in
     return np.concatenate(found)
 
 
-def _chunks(sizes: np.ndarray, limit: int) -> Iterator[tuple[int, int]]:
+def chunks(sizes: np.ndarray, limit: int) -> Iterator[tuple[int, int]]:
     """Ranges whose sizes add up to about ``limit`` each; at least one element per range."""
     passed = np.concatenate([[0], np.cumsum(sizes)])
     start = 0
@@ -154,7 +154,7 @@ def _bucket_pairs(rows: np.ndarray, order_key: np.ndarray) -> np.ndarray:
     """All pairs within each bucket; in a crowded bucket each text with its neighbours in dictionary order only."""
     key = np.zeros(rows.shape[1], dtype=np.uint64)
     for row in rows:
-        key = _mix(key * _MULTIPLIER + row.astype(np.uint64))
+        key = mix(key * _MULTIPLIER + row.astype(np.uint64))
     order = np.lexsort((order_key, key))
     ordered = key[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -181,12 +181,12 @@ def jaccard(texts: Sequence[str], pairs: np.ndarray, gram: int) -> np.ndarray:
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     sizes = lengths[pairs].sum(axis=1)
     whole = lengths[np.unique(pairs)].sum() <= _IN_MEMORY
-    for start, stop in [(0, len(pairs))] if whole else list(_chunks(sizes, _IN_MEMORY)):
+    for start, stop in [(0, len(pairs))] if whole else list(chunks(sizes, _IN_MEMORY)):
         members, places = np.unique(pairs[start:stop], return_inverse=True)
         sets = _gram_sets([texts[i] for i in members.tolist()], gram)
         count = np.diff(sets.indptr)
         left, right = places.reshape(-1, 2).T
-        for first, last in _chunks(sizes[start:stop], _CHUNK):
+        for first, last in chunks(sizes[start:stop], _CHUNK):
             one, other = left[first:last], right[first:last]
             shared: np.ndarray = np.asarray(sets[one].multiply(sets[other]).sum(axis=1)).ravel()
             similarity[start + first : start + last] = shared / np.maximum(count[one] + count[other] - shared, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from graft.core.errors import InputError
 from graft.inputs import find_duplicates
-from graft.inputs.duplicates import normalise
+from graft.inputs.sameness import normalise, strict_form
 from graft.inputs.shingles import jaccard, near_pairs
 
 
@@ -27,6 +27,10 @@ def partition(groups):
         ("!!!", "???", False),
         ("error 404", "error 500", False),
         ("a b", "ab", False),
+        ("in\u200bvoice", "invoice", True),
+        ("soft\u00adware", "software", True),
+        ("e\u200d\u0301t\ufeffe\u2060", "\u00e9te", True),
+        ("C#", "c", True),
     ],
 )
 def test_normalised_forms(one, other, same):
@@ -62,14 +66,61 @@ def test_short_texts_use_three_grams():
 def test_contradictions_name_rows_and_labels():
     texts = [
         "Has it gone through?",
-        "has it gone through",
+        "has it  gone through?",
         "It has arrived.",
         "It has not arrived.",
+        "HAS IT GONE THROUGH?",
         "has it gone through!",
     ]
-    found = find_duplicates(texts, np.array([0, 1, 0, 1, 0]), label_names=("no", "yes"))
+    found = find_duplicates(texts, np.array([0, 1, 0, 1, 0, 1]), label_names=("no", "yes"))
     assert [(c.rows, c.labels, c.text) for c in found.contradictions] == [((0, 1, 4), ("no", "yes", "no"), texts[0])]
-    assert find_duplicates(texts, np.zeros(5, dtype=np.int64)).contradictions == ()
+    assert len(set(found.groups[[0, 1, 4, 5]].tolist())) == 1
+    assert find_duplicates(texts, np.zeros(6, dtype=np.int64)).contradictions == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("-5", "5"),
+        ("\u22125", "5"),
+        ("C#", "C"),
+        ("C++", "C"),
+        ("1.10", "1 10"),
+        ("0.5", ".5"),
+        ("done?", "done!"),
+        ("done?", "done"),
+        ("well...", "well"),
+        ("it is 5-6", "it is 5 6"),
+        ("blood group A-", "blood group A"),
+        ("(good)", "good"),
+        ("great 😀", "great 😡"),
+        ("no, it is fine", "no it is fine"),
+    ],
+)
+def test_texts_that_claim_different_things_never_contradict(one, other):
+    assert strict_form(one) != strict_form(other)
+    assert find_duplicates([one, other], np.array([0, 1])).contradictions == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Hello", "hello."),
+        ("It\u2019s \u201cfine\u201d", 'it\'s "fine"'),
+        ("ﬁne  STRASSE", "fine straße"),
+        ("\u22125 degrees", "-5 degrees"),
+        ("a top-up", "a top up"),
+        ("cafe\u0301", "café"),
+        ("wait…", "wait..."),
+        ("in\u200bvoice", "invoice"),
+        ("in\u00advoice\ufeff", "invoice"),
+        ("in\u2060vo\u200cic\u200de", "invoice"),
+    ],
+)
+def test_texts_that_claim_the_same_contradict(one, other):
+    assert strict_form(one) == strict_form(other)
+    assert normalise(one) == normalise(other)
+    assert [c.rows for c in find_duplicates([one, other], np.array([0, 1])).contradictions] == [(0, 1)]
 
 
 def test_contradictions_of_label_sets_and_numbers():
