@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.core.errors import InputError
 from graft.core.memory import peak_memory
 from graft.core.seeds import derive
 from graft.inputs.roles import Task
@@ -23,7 +24,7 @@ from graft.scores.linear import LinearHead, class_weights, solve_head
 from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
 from graft.scores.strategies import Kind, Strategy
 from graft.scores.training import CurvePoint
-from graft.scores.tuning import Job, assemble, predict_logits, tune
+from graft.scores.tuning import Job, assemble, gain_over_solved, predict_logits, tune
 from graft.scores.workbench import Workbench
 
 
@@ -141,20 +142,8 @@ def fit(
     weights: how class imbalance is handled (``auto``, ``balanced``, ``none``). keep: a folder; when given, the fitted
     model is returned and whatever it needs on disk is written there. on_step: called with optimiser steps done.
     """
-    output = output_of(bench.task, bench.targets[rows])
-    problem = _Problem(
-        bench=bench,
-        candidate=candidate,
-        rows=rows,
-        evaluate=evaluate,
-        output=output,
-        targets=output.standardise(bench.targets),
-        columns=fit_columns(bench.rows.take(rows)),
-        weights=class_weights(bench.targets[rows], bench.task, bench.outputs, mode=weights),
-        budget=budget,
-        seed=derive(seed, candidate.name),
-        keep=keep,
-        on_step=on_step,
+    problem = _problem(
+        bench, candidate, rows, evaluate, budget=budget, seed=seed, weights=weights, keep=keep, on_step=on_step
     )
     kind = candidate.strategy.kind
     steps = {Kind.MAJORITY: _majority, Kind.CLASSICAL: _classical, Kind.FROZEN: _frozen}
@@ -174,6 +163,35 @@ def fit(
         notes=outcome.notes,
         model=outcome.model,
         remarks=outcome.remarks,
+    )
+
+
+def _problem(
+    bench: Workbench,
+    candidate: Candidate,
+    rows: np.ndarray,
+    evaluate: np.ndarray,
+    *,
+    budget: Budget,
+    seed: int,
+    weights: str,
+    keep: Path | None = None,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> _Problem:
+    output = output_of(bench.task, bench.targets[rows])
+    return _Problem(
+        bench=bench,
+        candidate=candidate,
+        rows=rows,
+        evaluate=evaluate,
+        output=output,
+        targets=output.standardise(bench.targets),
+        columns=fit_columns(bench.rows.take(rows)),
+        weights=class_weights(bench.targets[rows], bench.task, bench.outputs, mode=weights),
+        budget=budget,
+        seed=derive(seed, candidate.name),
+        keep=keep,
+        on_step=on_step,
     )
 
 
@@ -240,12 +258,45 @@ def _vector_model(problem: _Problem, source: Source, head: LinearHead) -> Vector
     return VectorModel(problem.output, source, problem.columns, head.weight, head.bias)
 
 
-def _tuned(problem: _Problem) -> _Outcome:
-    source = problem.candidate.source
-    assert source is not None
-    if problem.candidate.strategy.kind is Kind.SCRATCH and source.pretrained:
-        source = randomised(source, seed=problem.seed % (1 << 31))
-    job = Job(
+def tuning_gain(
+    bench: Workbench,
+    candidate: Candidate,
+    fold_train: np.ndarray,
+    fold_test: np.ndarray,
+    *,
+    steps: int,
+    seed: int,
+    weights: str = "auto",
+) -> float:
+    """How much ``steps`` of tuning on one fold lower the loss of its test rows, against the frozen head.
+
+    In the unit of the loss a row (nats for classes and labels), each side at its own best temperature; positive where
+    tuning pays. One configuration, nothing held in and nothing repeated: a cheap look, to be had before the money is
+    spent, and not evidence. Raises InputError for a candidate that tunes nothing.
+    """
+    source = candidate.source
+    if source is None or candidate.strategy.is_control or not candidate.strategy.trains_backbone:
+        raise InputError(
+            f"{candidate.name} tunes nothing",
+            needed="partial:K, lora, full or contrastive",
+            fix="ask about one of those",
+        )
+    budget = Budget(steps=steps, refit=False)
+    problem = _problem(bench, candidate, fold_train, fold_test, budget=budget, seed=seed, weights=weights)
+    return gain_over_solved(_job(problem, source), fold_test)
+
+
+def training_job(
+    bench: Workbench, candidate: Candidate, rows: np.ndarray, *, budget: Budget, seed: int, weights: str = "auto"
+) -> Job:
+    """The training problem of a candidate that has a source, without running it."""
+    assert candidate.source is not None
+    problem = _problem(bench, candidate, rows, rows, budget=budget, seed=seed, weights=weights)
+    return _job(problem, candidate.source)
+
+
+def _job(problem: _Problem, source: Source) -> Job:
+    return Job(
         bench=problem.bench,
         source=source,
         strategy=problem.candidate.strategy,
@@ -259,6 +310,14 @@ def _tuned(problem: _Problem) -> _Outcome:
         seed=problem.seed,
         on_step=problem.on_step,
     )
+
+
+def _tuned(problem: _Problem) -> _Outcome:
+    source = problem.candidate.source
+    assert source is not None
+    if problem.candidate.strategy.kind is Kind.SCRATCH and source.pretrained:
+        source = randomised(source, seed=problem.seed % (1 << 31))
+    job = _job(problem, source)
     tuned = tune(job, configurations=problem.budget.configurations)
     scores = problem.output.finish(predict_logits(tuned, job, problem.evaluate))
     model = None

@@ -152,7 +152,7 @@ def tune(job: Job, *, configurations: int) -> Tuned:
         solved = _solve(job, job.rows)
         notes.append("tuning did not improve the held-in loss over the solved head, which was kept")
         return replace(best, network=None, head=solved, configuration=str(rate), notes=tuple(notes))
-    if refit:
+    if refit and best.log.best_step > 0:
         steps = max(1, round(best.log.best_step * len(job.rows) / len(inner)))
         again = replace(schedule, steps=steps, rate=rate.rate, head_rate=rate.head_rate)
         final = _run(job, job.rows, np.zeros(0, np.int64), again)
@@ -165,27 +165,54 @@ def tune(job: Job, *, configurations: int) -> Tuned:
     return replace(best, head=None, configuration=str(rate), notes=tuple(notes))
 
 
+def gain_over_solved(job: Job, judged: np.ndarray) -> float:
+    """How much lower the loss of the rows ``judged`` is after the steps of the job than with the solved head.
+
+    Each side at its own best temperature; the first rate, nothing held in.
+    """
+    if job.strategy.kind is Kind.CONTRASTIVE:
+        require_labels(job.bench.task)
+    rate = CONFIGURATIONS[job.strategy.kind][0]
+    schedule = Schedule(steps=max(1, job.steps), batch=job.batch, rate=rate.rate, head_rate=rate.head_rate)
+    tuned = _run(job, job.rows, np.zeros(0, np.int64), schedule)
+    assert tuned.network is not None
+    after = _tempered_loss(logits_of(tuned.network, tuned.examples, judged), job, judged)
+    return _tempered_loss(_solve(job, job.rows).logits(_head_inputs(job, judged)), job, judged) - after
+
+
 def one_step(job: Job) -> Callable[[], None]:
-    """A training step to be timed: each call runs one over all rows of the job."""
-    body, _, feed = _body(job, job.seed)
-    network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
-    use_byte_dropout(network, job.seed)
-    groups = parameter_groups(
-        network.body,
-        network.head,
-        layer_names(network.body, job.source, job.source.layers),
-        rate=0.0,
-        head_rate=0.0,
-        decay=1.0,
-        weight_decay=0.0,
-    )
-    examples = Examples(feed, job.extra, job.targets)
+    """A training step to be timed: each call runs one over all rows of the job, and changes nothing."""
+    network, examples = _network(job, job.seed)
+    names = layer_names(network.body, job.source, _depth(job))
+    groups = parameter_groups(network.body, network.head, names, rate=0.0, head_rate=0.0, decay=1.0, weight_decay=0.0)
     stepper = Stepper(network, groups, examples, job.bench.task, job.weights)
 
     def step() -> None:
         stepper.step(job.rows)
 
     return step
+
+
+def reader(job: Job, rows: np.ndarray) -> Callable[[], None]:
+    """A forward pass to be timed: each call reads ``rows`` as the network of the job does."""
+    network, examples = _network(job, job.seed)
+
+    def read() -> None:
+        logits_of(network, examples, rows)
+
+    return read
+
+
+def _network(job: Job, seed: int) -> tuple[Network, Examples]:
+    body, _, feed = _body(job, seed)
+    network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
+    use_byte_dropout(network, seed)
+    return network, Examples(feed, job.extra, job.targets)
+
+
+def _depth(job: Job) -> int:
+    """The layers that may change."""
+    return job.strategy.layers if job.strategy.kind is Kind.PARTIAL else job.source.layers
 
 
 def predict_logits(tuned: Tuned, job: Job, rows: np.ndarray) -> np.ndarray:
@@ -240,12 +267,11 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
         head = _solve(job, rows, start=True)
         network.set_head(head)
     before, frozen = frozen_digest([network.body])
-    depth = job.strategy.layers if job.strategy.kind is Kind.PARTIAL else job.source.layers
     schedule = replace(schedule, decay=1.0) if job.strategy.kind in (Kind.LORA, Kind.SCRATCH) else schedule
     groups = parameter_groups(
         network.body,
         network.head,
-        layer_names(network.body, job.source, depth),
+        layer_names(network.body, job.source, _depth(job)),
         rate=schedule.rate,
         head_rate=schedule.head_rate,
         decay=schedule.decay,

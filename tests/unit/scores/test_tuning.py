@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from graft.core.errors import GraftError
+from graft.core.errors import GraftError, InputError
 from graft.inputs import Task
 from graft.representations.tokens import special_tokens
 from graft.scores import tuning
 from graft.scores.feed import TokenFeed
-from graft.scores.fitting import Budget, Candidate
+from graft.scores.fitting import Budget, Candidate, tuning_gain
 from graft.scores.freezing import frozen_digest
 from graft.scores.linear import PENALTIES, solve_head
 from graft.scores.network import layer_names
-from graft.scores.probe import estimate, seconds_per_step
+from graft.scores.probe import Pace, estimate, seconds_per_step
 from graft.scores.strategies import parse_strategy
 from graft.scores.training import CurvePoint, logits_of
 from graft.scores.tuning import (
@@ -239,21 +239,63 @@ def test_a_timed_step_changes_nothing():
     source = job.bench.body(job.source)
     before = frozen_digest([source.requires_grad_(False)])[0]
     one_step(job)()
-    assert seconds_per_step(job.bench, job.source, EVERY, batch=4) > 0
+    pace = seconds_per_step(job.bench, job.source, EVERY, batch=4)
+    assert min(pace.full, pace.lora, pace.read, pace.head, pace.classical) > 0
+    assert pace.rows == 72
     assert frozen_digest([job.bench.body(job.source).requires_grad_(False)])[0] == before
 
 
-def test_estimates_grow_with_what_is_trained():
+def test_estimates_are_arithmetic_on_what_was_measured():
     source, budget = encoder_of("bert"), Budget(steps=100)
-    given = {"rows": 500, "outputs": 3, "step": 0.1}
+    pace = Pace(full=0.1, lora=0.08, read=0.001, head=0.3, classical=0.5, rows=250)
+    given = {"rows": 500, "outputs": 3, "step": pace}
     cost = {
         text: estimate(Candidate(parse_strategy(text), source), budget, **given)
-        for text in ("majority", "frozen", "partial:1", "lora", "full", "scratch")
+        for text in ("majority", "classical", "frozen", "partial:1", "lora", "full", "scratch", "contrastive")
     }
-    assert cost["majority"] < cost["frozen"] < cost["partial:1"] < cost["lora"] < cost["full"] == cost["scratch"]
-    assert cost["full"] > 2 * 100 * 0.1
+    # Twice the rows that were measured: twice the seconds.
+    assert cost["classical"] == pytest.approx(1.0)
+    assert cost["frozen"] == pytest.approx(0.6)
+    assert cost["majority"] < cost["frozen"] < cost["partial:1"] < cost["lora"] < cost["full"]
+    assert 100 * 0.1 < cost["full"] < 2.5 * 100 * 0.1
+    assert cost["scratch"] < cost["full"] < 1.5 * cost["contrastive"]
     once = estimate(Candidate.full(source), Budget(steps=100, refit=False), **given)
     assert once < cost["full"]
+    many = estimate(Candidate.full(source), Budget(configurations=3, steps=100), **given)
+    assert 2 < (many - once) / once < 4
+
+
+@pytest.mark.parametrize("strategy", ["partial:1", "lora", "full", "contrastive"])
+def test_a_gain_is_the_loss_that_tuning_takes_away(monkeypatch, strategy):
+    """With a rate of zero nothing is tuned, so nothing but the head's penalty differs; a rate that breaks it costs."""
+    bench, candidate = job_for().bench, Candidate(parse_strategy(strategy), encoder_of("bert"))
+    learn, judged = np.setdiff1d(EVERY, EVERY[::4]), EVERY[::4]
+    monkeypatch.setattr(tuning, "START_PENALTY", 0.01)
+    monkeypatch.setattr(tuning, "PAIRS_PENALTY", 0.01)
+    monkeypatch.setattr(tuning, "PENALTIES", (0.01,))
+    found = {}
+    for rate in (0.0, 0.3):
+        faster(monkeypatch, strategy, rate)
+        found[rate] = tuning_gain(bench, candidate, learn, judged, steps=6, seed=0)
+    assert found[0.0] == pytest.approx(0, abs=0.02)
+    assert found[0.3] < -0.2
+
+
+@pytest.mark.parametrize("strategy", ["frozen", "classical", "scratch"])
+def test_what_tunes_nothing_has_no_gain(strategy):
+    bench, source = job_for().bench, None if strategy == "classical" else encoder_of("bert")
+    with pytest.raises(InputError, match=r"tunes nothing[\s\S]*partial:K, lora, full or contrastive"):
+        tuning_gain(bench, Candidate(parse_strategy(strategy), source), EVERY[:60], EVERY[60:], steps=2, seed=0)
+
+
+def test_a_control_that_says_nothing_stops_a_third_in_and_is_remarked_on(monkeypatch):
+    faster(monkeypatch, "scratch", 0.0)
+    took = []
+    tuned = tune(job_for(strategy="scratch", steps=30, on_step=took.append), configurations=1)
+    # The first measurement after a third of the steps is at 14; what began nowhere is not repeated on all rows.
+    assert sum(took) == 14
+    assert [remark.code for remark in tuned.remarks] == ["never-left-start"]
+    assert "class shares" in tuned.remarks[0].text
 
 
 def test_every_curve_starts_before_the_first_step():
