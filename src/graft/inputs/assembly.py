@@ -109,7 +109,7 @@ def read_keys(table: Table, contract: Contract, *, required: bool) -> Keys:
     ids = _ids(table, roles.id, problems) if roles.id in have else tuple(map(str, range(len(table))))
     groups: np.ndarray | None = None
     if roles.group is not None and roles.group in have:
-        cells = words(table.frame[roles.group]).to_list()
+        cells = words(table.as_names(roles.group)).to_list()
         groups = np.array([cell or "" for cell in cells], dtype=np.str_)
         for row, cell in enumerate(cells):
             if cell is None and required:

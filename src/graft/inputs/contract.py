@@ -120,7 +120,7 @@ def _infer_task(table: Table, roles: Roles) -> Task:
         return Task.MULTILABEL
     if column.dtype.is_numeric() and len(np.unique(column.drop_nulls().drop_nans().to_numpy())) > _CLASSES_AT_MOST:
         return Task.REGRESSION
-    return Task.BINARY if words(column).drop_nulls().n_unique() <= 2 else Task.MULTICLASS
+    return Task.BINARY if words(table.as_names(column.name)).drop_nulls().n_unique() <= 2 else Task.MULTICLASS
 
 
 def _separator(table: Table, roles: Roles, task: Task) -> str:

@@ -123,7 +123,7 @@ def key_facts(table: Table, name: str, role: str) -> ColumnFacts:
         return ColumnFacts(
             name=name, role=role, kind=kind, missing=len(found) - len(known), distinct=len(np.unique(known))
         )
-    named = words(column)
+    named = words(table.as_names(name))
     return ColumnFacts(
         name=name, role=role, kind=kind, missing=named.null_count(), distinct=named.drop_nulls().n_unique()
     )

@@ -2,7 +2,8 @@
 
 Decisions: everything becomes a Polars frame in memory, since the sets Graft is for are small; what was changed on the
 way in is written down as notes; what cannot be read without guessing is refused. A column typed from a text file keeps
-the text it was written as, so a message that reads ``1.50`` is still ``1.50`` to the encoder.
+the text it was written as, so a message that reads ``1.50`` is still ``1.50`` to the encoder, and the classes ``1.1``
+and ``1.10`` are two. Booleans stay typed: ``True`` and ``TRUE`` are one class.
 """
 
 import gzip
@@ -59,6 +60,16 @@ class Table:
     def as_written(self, name: str) -> pl.Series:
         """A column as it was written in the file, before it was typed."""
         return self.written[name] if name in self.written.columns else self.frame[name]
+
+    def as_names(self, name: str) -> pl.Series:
+        """A column of classes or groups: numbers as they were written, since 1.1 and 1.10 are two names; else typed.
+
+        A cell that is missing among numbers (``NA``) is missing among names too. A frame holds no written numbers.
+        """
+        column = self.frame[name]
+        if name not in self.written.columns or not column.dtype.is_numeric():
+            return column
+        return self.written[name].set(column.is_null(), None)
 
 
 def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS) -> Table:

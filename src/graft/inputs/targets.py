@@ -1,6 +1,7 @@
 """Label columns to targets, the same way for the contract and for every later table.
 
-Decisions: classes are sorted names, so a class has the same index whatever the order of rows; a row that lacks the flag
+Decisions: a class is what is written, so ``1.1`` and ``1.10`` in a file are two; a number to predict is what is meant.
+Classes are sorted names, so a class has the same index whatever the order of rows; a row that lacks the flag
 of one of several label columns has no label, since absent and unknown are different things.
 """
 
@@ -46,9 +47,10 @@ def read_labels(table: Table, roles: Roles, task: Task, *, separator: str, class
     if task is Task.MULTILABEL:
         if len(roles.label) > 1:
             return _flag_columns(table, roles.label, classes)
-        return _sets(table.frame[roles.label[0]], separator, classes)
-    column = table.frame[roles.label[0]]
-    return _quantities(column) if task is Task.REGRESSION else _classes(column, classes)
+        return _sets(table.as_names(roles.label[0]), separator, classes)
+    if task is Task.REGRESSION:
+        return _quantities(table.frame[roles.label[0]])
+    return _classes(table.as_names(roles.label[0]), classes)
 
 
 def _quantities(column: pl.Series) -> Labels:

@@ -1,7 +1,8 @@
 """Columns to the words, numbers, times and label sets they mean, whatever type they arrived in.
 
-Decisions: the same value has the same name whether it came as ``1``, ``1.0`` or ``"1"`` from a frame or a file; spaces
-around a word do not make another word; a blank word is missing. What cannot be understood is marked, never guessed.
+Decisions: a value of a frame has one name, ``1`` for 1 and 1.0; what is written in a file is its name, and finds the
+whole number it means where only one class does; spaces around a word do not make another word; a blank word is missing.
+What cannot be understood is marked, never guessed.
 """
 
 import json
@@ -15,7 +16,8 @@ from graft.core.errors import ContractError
 from graft.inputs.columns import instant
 
 _MISSING_NUMBER = r"(?i)^(na|n/a|nan|null|none)?$"
-_WHOLE_FLOAT = re.compile(r"^-?\d{1,15}\.0+$")
+_WHOLE_FLOAT = re.compile(r"^-?\d{1,15}(\.0*)?$")
+_WHOLE_ENDINGS = ("", ".", ".0", ".00", ".000")
 _SEPARATORS = ("|", ";", ",")
 
 
@@ -51,16 +53,21 @@ def texts(column: pl.Series) -> list[str | None]:
 
 
 def lookup(word: str, index: Mapping[str, int]) -> int | None:
-    """Position of a class name, forgiving how a boolean or a whole number was written.
+    """Position of a class name, forgiving how a boolean or a whole number was written where that leaves one class.
 
-    >>> lookup("1.0", {"0": 0, "1": 1}), lookup("True", {"false": 0, "true": 1}), lookup("x", {"y": 0})
-    (1, 1, None)
+    >>> lookup("1.0", {"0": 0, "1": 1}), lookup("1", {"0.0": 0, "1.0": 1}), lookup("True", {"false": 0, "true": 1})
+    (1, 1, 1)
+    >>> lookup("1.10", {"1.1": 0}), lookup("2.00", {"2": 0, "2.0": 1})
+    (None, None)
     """
     if word in index:
         return index[word]
     if word.lower() in ("true", "false"):
         return index.get(word.lower())
-    return index.get(word.partition(".")[0]) if _WHOLE_FLOAT.match(word) else None
+    if not _WHOLE_FLOAT.match(word):
+        return None
+    found = [index[name] for name in (word.partition(".")[0] + ending for ending in _WHOLE_ENDINGS) if name in index]
+    return found[0] if len(found) == 1 else None
 
 
 def numbers(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
