@@ -1,7 +1,8 @@
 """How promising a representation looks before anything is trained on it.
 
 Decisions: two cheap cues, used to shortlist and never to decide (no such score wins everywhere). LogME is the log
-evidence of a Bayesian linear model, per row, maximised over its two precisions; neighbour agreement is model-free.
+evidence of a Bayesian linear model, per row, maximised over its two precisions; neighbour agreement is model-free and
+means something only beside what shuffled labels would agree, which is counted from all pairs, not approximated.
 Features are taken as they are: LogME depends on their scale only weakly, neighbours are compared by cosine.
 """
 
@@ -110,6 +111,38 @@ def neighbour_agreement(features: np.ndarray, targets: np.ndarray, *, k: int = 5
         found = np.argpartition(-likeness, near - 1, axis=1)[:, :near]
         agreement += float(_same(targets[rows][:, None], targets[found]).mean(axis=1).sum())
     return agreement / len(unit)
+
+
+def chance_agreement(targets: np.ndarray, *, block: int = 1024) -> float:
+    """The neighbour agreement to expect when the labels have nothing to do with the features, 0 to 1.
+
+    targets: class indices, shape (rows,), or labels 0/1, shape (rows, labels). It is the mean agreement of all pairs of
+    different rows: of their classes, or the Jaccard overlap of their label sets (two empty sets agree). Labels take
+    time quadratic in the number of different label sets.
+
+    >>> round(chance_agreement(np.array([0, 0, 1, 1])), 3)
+    0.333
+    >>> round(chance_agreement(np.array([[1, 0], [1, 1], [0, 0]])), 3)
+    0.167
+    """
+    targets = np.asarray(targets)
+    rows = len(targets)
+    if rows < 2 or targets.ndim > 2:
+        raise InputError(f"targets of shape {targets.shape}", needed="(rows,) or (rows, labels), two rows or more")
+    if targets.ndim == 1:
+        sizes = np.unique(targets, return_counts=True)[1].astype(np.float64)
+        return float((sizes * (sizes - 1)).sum()) / (rows * (rows - 1))
+    distinct, counts = np.unique(targets == 1, axis=0, return_counts=True)
+    sets, weight = distinct.astype(np.float64), counts.astype(np.float64)
+    labels = sets.sum(axis=1)
+    agreement = 0.0
+    for start in range(0, len(sets), block):
+        part = slice(start, start + block)
+        both = sets[part] @ sets.T
+        either = labels[part, None] + labels - both
+        overlap = np.divide(both, either, out=np.ones_like(both), where=either > 0)
+        agreement += float(weight[part] @ overlap @ weight)
+    return (agreement - rows) / (rows * (rows - 1))  # every row agrees with itself
 
 
 def _same(own: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ they may keep a source from the expensive strategies when there are many, and no
 
 import numpy as np
 
-from graft.evidence.transferability import logme, neighbour_agreement
+from graft.core.seeds import generator
+from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
 from graft.inputs.roles import Task
 from graft.representations.sources import Source
 from graft.scores.workbench import Workbench
@@ -16,9 +17,9 @@ _SAMPLE = 4000
 _FERTILITY, _UNKNOWN, _TRUNCATED = 2.2, 0.02, 0.05
 
 
-def cues_of(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
-    """The cues of one source on development rows (a sample of at most 4,000, the first ones)."""
-    rows = rows[:_SAMPLE]
+def cues_of(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0) -> tuple[CueFact, ...]:
+    """The cues of one source on development rows: at most 4,000, drawn by the seed, the same for all sources."""
+    rows = _sample(rows, seed)
     tokens = bench.tokens(source).take(rows)
     fertility = float(tokens.lengths.sum() / max(1, tokens.words.sum()))
     unknown, truncated = float(tokens.unknown.mean()), float(tokens.truncated.mean())
@@ -32,7 +33,7 @@ def cues_of(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact
     ]
     if bench.task is not Task.REGRESSION:
         agreement = neighbour_agreement(vectors, targets)
-        chance = _chance(targets, bench.task)
+        chance = chance_agreement(targets)
         found.append(
             _cue(
                 source,
@@ -45,11 +46,12 @@ def cues_of(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact
     return tuple(found)
 
 
-def _chance(targets: np.ndarray, task: Task) -> float:
-    if task is Task.MULTILABEL:
-        share = targets.mean(0)
-        return float((share**2 + (1 - share) ** 2).mean())
-    return float(np.square(np.bincount(targets) / len(targets)).sum())
+def _sample(rows: np.ndarray, seed: int) -> np.ndarray:
+    """At most 4,000 of the rows, in their order: a file's first rows are often of one class or one month."""
+    if len(rows) <= _SAMPLE:
+        return rows
+    chosen: np.ndarray = rows[np.sort(generator(seed, "cues").choice(len(rows), _SAMPLE, replace=False))]
+    return chosen
 
 
 def _cue(source: Source, name: str, value: float, meaning: str, warning: bool) -> CueFact:
