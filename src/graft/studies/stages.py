@@ -88,7 +88,9 @@ class Stages:
         """The plan as facts, and the candidates that run."""
         prepared, settings = self.prepared, self.settings
         development = prepared.splits.development
-        cues = tuple(cue for source in prepared.sources for cue in cues_of(self.bench, source, development))
+        cues = tuple(
+            cue for source in prepared.sources for cue in cues_of(self.bench, source, development, seed=settings.seed)
+        )
         targets = self.bench.targets[prepared.splits.folds[0].train]
         planned = plan_candidates(settings, prepared.sources, cues, targets, self.bench.task)
         step = seconds_per_step(self.bench, prepared.sources[0], development)
