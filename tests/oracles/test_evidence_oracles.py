@@ -1,4 +1,4 @@
-"""Learning curves, label noise, slices, calibration error and transferability against independent answers."""
+"""Label noise, slices, calibration error and transferability against independent answers."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,7 @@ from scipy import optimize, stats
 
 from graft.evidence import (
     Scored,
-    crossing,
     ece,
-    fit_curve,
     logme,
     neighbour_agreement,
     reliability_bins,
@@ -19,43 +17,6 @@ from graft.evidence import (
 
 def two_class(positive: np.ndarray) -> np.ndarray:
     return np.column_stack([1 - positive, positive])
-
-
-class TestLearningCurve:
-    labels = np.array([40, 80, 160, 320, 640, 1280])
-
-    def test_against_scipy_curve_fit(self) -> None:
-        rng = np.random.default_rng(0)
-        scores = 0.86 - 1.4 * self.labels**-0.45 + rng.normal(0, 0.004, 6)
-        curve = fit_curve(self.labels, scores, rng=rng)
-        found, _ = optimize.curve_fit(lambda n, a, b, c: a - b * n**-c, self.labels, scores, p0=[0.9, 1, 0.5])
-        assert (curve.a, curve.b, curve.c) == pytest.approx(tuple(found), rel=1e-3)
-
-    def test_band_covers(self) -> None:
-        """Noise shared by a repetition: the 90 % band at the last size covers the truth about 90 % of the time."""
-        rng = np.random.default_rng(1)
-        truth = 0.85 - 1.5 * self.labels**-0.5
-        covered = []
-        for _ in range(60):
-            noise = rng.normal(0, 0.01, (1, 10)) + rng.normal(0, 0.01, (6, 10))
-            low, high = fit_curve(self.labels, truth[:, None] + noise, rng=rng).band(self.labels[-1:], level=0.9)
-            covered.append(low[0] <= truth[-1] <= high[0])
-        assert 0.72 <= np.mean(covered) <= 1.0
-
-    def test_crossing_of_two_known_curves(self) -> None:
-        frozen = fit_curve(self.labels, 0.80 - 0.8 * self.labels**-0.6, rng=np.random.default_rng(0))
-        tuned = fit_curve(self.labels, 0.95 - 2.2 * self.labels**-0.35, rng=np.random.default_rng(0))
-        exact = optimize.brentq(lambda n: 0.15 - 2.2 * n**-0.35 + 0.8 * n**-0.6, 100, 10_000)
-        assert crossing(tuned, frozen).labels == pytest.approx(exact, rel=0.03)
-
-    def test_beyond_ten_times_is_not_extrapolated(self) -> None:
-        small = self.labels[:4]
-        frozen = fit_curve(small, 0.80 - 0.5 * small**-0.9, rng=np.random.default_rng(0))
-        tuned = fit_curve(small, 0.90 - 1.6 * small**-0.33, rng=np.random.default_rng(0))  # crosses at 4,300 of 320
-        assert crossing(tuned, frozen).labels is None
-        assert "not extrapolated" in crossing(tuned, frozen).statement
-        never = fit_curve(small, 0.70 - 1.6 * small**-0.33, rng=np.random.default_rng(0))
-        assert "does not overtake" in crossing(never, frozen).statement
 
 
 class TestLabelNoise:

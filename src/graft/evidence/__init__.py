@@ -8,10 +8,11 @@ from graft.evidence.calibration_quality import Bin, brier, coverage, ece, log_lo
 from graft.evidence.choice import CandidateScore, Choice, choose
 from graft.evidence.comparison import Comparison, compare_folds
 from graft.evidence.intervals import Interval, bootstrap_metric, fold_interval, paired_bootstrap_metric, wilson
-from graft.evidence.label_noise import Suspect, suspects
+from graft.evidence.label_noise import Suspect, Suspicion, suspects, suspicion
 from graft.evidence.learning_curve import Crossing, Curve, crossing, fit_curve
 from graft.evidence.metrics import METRICS, Metric, default_metric, evaluate, metric, oriented_score
 from graft.evidence.more_labels import MoreLabels, more_labels
+from graft.evidence.optimism import optimism_interval
 from graft.evidence.predictions import TASKS, Scored
 from graft.evidence.selection import paid_probability
 from graft.evidence.slices import ClassScore, SliceScore, per_class, slice_differences
@@ -35,6 +36,7 @@ __all__ = [
     "Scored",
     "SliceScore",
     "Suspect",
+    "Suspicion",
     "Verdict",
     "bootstrap_metric",
     "brier",
@@ -53,6 +55,7 @@ __all__ = [
     "metric",
     "more_labels",
     "neighbour_agreement",
+    "optimism_interval",
     "oriented_score",
     "paid_probability",
     "paired_bootstrap_metric",
@@ -60,5 +63,6 @@ __all__ = [
     "reliability_bins",
     "slice_differences",
     "suspects",
+    "suspicion",
     "wilson",
 ]

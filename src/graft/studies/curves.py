@@ -129,9 +129,9 @@ def _facts(
     if frozen is not None and tuned is not None:
         ceiling = 1.0 if metric(judgement.metric).higher_is_better else 0.0
         try:
-            fitted = [_curve(points, one, ceiling, settings.seed) for one in (tuned, frozen)]
+            fitted = [_curve(points, one, ceiling, judgement.test_fraction, settings.seed) for one in (tuned, frozen)]
             found = crossing(fitted[0], fitted[1], level=settings.level)
-            statement, labels = f"{tuned.name} {found.statement} (against {frozen.name})", found.labels
+            statement, labels = f"{tuned.name}: {found.statement} (against {frozen.name})", found.labels
         except InputError:
             statement = "the curves do not follow a power law closely enough to say where they cross"
     rows = round(_mean_rows(plan))
@@ -152,9 +152,10 @@ def _facts(
     )
 
 
-def _curve(points: list[LearningPoint], candidate: Candidate, ceiling: float, seed: int) -> Curve:
+def _curve(points: list[LearningPoint], candidate: Candidate, ceiling: float, test_fraction: float, seed: int) -> Curve:
     reference = candidate.source.reference if candidate.source else ""
     mine = [point for point in points if (point.source, point.strategy) == (reference, str(candidate.strategy))]
     labels = np.array([point.labels for point in mine], np.float64)
     scores = np.array([point.scores for point in mine])
-    return fit_curve(labels, scores, rng=generator(seed, "curve", candidate.name), ceiling=ceiling)
+    # One stream for all candidates: a draw moves the same folds of each, so that differences between curves are paired.
+    return fit_curve(labels, scores, rng=generator(seed, "curve"), ceiling=ceiling, test_fraction=test_fraction)

@@ -7,15 +7,15 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.core.seeds import derive, generator
-from graft.evidence.intervals import corrected_scale
-from graft.evidence.label_noise import suspects
+from graft.evidence.label_noise import suspicion
+from graft.evidence.optimism import optimism_interval
 from graft.evidence.slices import slice_differences
 from graft.inputs.roles import Task
 from graft.inputs.splits import make_splits
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.studies.deciding import OutOfFold
+from graft.studies.deciding import OutOfFold, span
 from graft.studies.judging import Judgement, fold_scores, scored
 from graft.studies.preparing import Prepared
 from graft.studies.record import SliceFacts, Span, SuspectFact
@@ -23,7 +23,6 @@ from graft.studies.settings import StudySettings
 from graft.studies.trials import TrialRunner
 
 _MOST_VALUES, _SUSPECTS, _EXCERPT = 20, 30, 300
-_NORMAL = 1.96
 
 
 def optimism(
@@ -60,14 +59,15 @@ def optimism(
         scores.append(
             float(fold_scores(bench, [fitted], type(random)("", inside, inside, (moved,)), judgement.metric)[0])
         )
-    here = judgement.scores[candidate.name]
-    values = np.array(scores)
-    gap = float(values.mean() - here.mean())
-    spread = np.hypot(
-        corrected_scale(values, test_fraction=1 / settings.folds),
-        corrected_scale(here, test_fraction=judgement.test_fraction),
+    return span(
+        optimism_interval(
+            np.array(scores),
+            judgement.scores[candidate.name],
+            random_fraction=1 / settings.folds,
+            grouped_fraction=judgement.test_fraction,
+            level=settings.level,
+        )
     )
-    return Span(mean=gap, low=gap - _NORMAL * float(spread), high=gap + _NORMAL * float(spread))
 
 
 def slice_facts(
@@ -89,6 +89,7 @@ def slice_facts(
         columns,
         metric_name,
         rng=generator(settings.seed, "slices"),
+        groups=independent_groups(prepared)[rows],
         draws=1000,
         level=settings.level,
     )
@@ -99,11 +100,17 @@ def slice_facts(
             rows=one.rows,
             candidate=one.candidate,
             control=one.control,
-            difference=Span(mean=one.difference.mean, low=one.difference.low, high=one.difference.high),
+            difference=span(one.difference),
             hidden_harm=one.hidden_harm,
         )
         for one in found
     )
+
+
+def independent_groups(prepared: Prepared) -> np.ndarray:
+    """The group of each row, shape (rows,): the study's own groups, else near-duplicates. Rows of one go together."""
+    groups = prepared.rows.groups
+    return prepared.duplicates.groups if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
 def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -132,9 +139,11 @@ def suspect_facts(bench: Workbench, seen: OutOfFold) -> tuple[SuspectFact, ...]:
         return ()
     labels = bench.rows.contract.labels
     try:
-        found = suspects(scored(bench, seen.rows, seen.scores), limit=_SUSPECTS)
+        asked = suspicion(scored(bench, seen.rows, seen.scores), rng=np.random.default_rng(0), limit=_SUSPECTS)
     except InputError:
         return ()
+    # The rule also lists the model's own mistakes: no more rows are accused than may be wrong, none when none is shown.
+    found = asked.rows[: int(np.ceil(asked.likely_wrong.high))] if asked.shown else ()
     rows = bench.rows
     return tuple(
         SuspectFact(

@@ -22,7 +22,7 @@ from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
 from graft.studies.advising import advice, changed
 from graft.studies.deciding import out_of_fold, span
-from graft.studies.findings import slice_facts, suspect_facts
+from graft.studies.findings import independent_groups, slice_facts, suspect_facts
 from graft.studies.judging import HoldoutScores, Judgement, scored, sentence
 from graft.studies.plan import EFFORTS
 from graft.studies.preparing import Prepared
@@ -233,7 +233,8 @@ def _holdout(found: Findings) -> HoldoutFacts:
 def _classes(found: Findings) -> tuple[ClassFacts, ...]:
     if found.bench.task is Task.REGRESSION:
         return ()
-    held = scored(found.bench, found.prepared.splits.holdout, found.raw)
+    rows = found.prepared.splits.holdout
+    held, groups = scored(found.bench, rows, found.raw), independent_groups(found.prepared)[rows]
 
     def known(interval: Interval) -> Span | None:
         facts = span(interval)
@@ -243,7 +244,7 @@ def _classes(found: Findings) -> tuple[ClassFacts, ...]:
         ClassFacts(
             name=one.name, rows=one.rows, precision=known(one.precision), recall=known(one.recall), f1=known(one.f1)
         )
-        for one in per_class(held, found.bench.rows.contract.labels, level=found.settings.level)
+        for one in per_class(held, found.bench.rows.contract.labels, groups=groups, level=found.settings.level)
     )
 
 

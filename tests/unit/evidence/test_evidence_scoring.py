@@ -15,12 +15,14 @@ from graft.evidence import (
     logme,
     metric,
     neighbour_agreement,
+    optimism_interval,
     oriented_score,
     paired_bootstrap_metric,
     per_class,
     reliability_bins,
     slice_differences,
     suspects,
+    suspicion,
     wilson,
 )
 
@@ -147,8 +149,81 @@ def test_per_class_of_a_class_nobody_decided() -> None:
     third = per_class(scored, ("a", "b", "c"))[2]
     assert (third.rows, third.decided, third.f1.mean, third.recall.mean) == (1, 0, 0.0, 0.0)
     assert np.isnan(third.precision.mean)
+    assert third.note == "class c was never decided: no precision"
     with pytest.raises(InputError, match="2 names for 3 classes"):
         per_class(scored, ("a", "b"))
+
+
+def test_a_class_within_one_group_has_no_interval() -> None:
+    scored = Scored("multiclass", np.array([0, 0, 0, 1, 1, 1]), np.eye(3)[[0, 0, 0, 1, 1, 1]])
+    first, second, third = per_class(scored, ("a", "b", "c"), groups=np.array(["x", "x", "x", "y", "z", "x"]))
+    assert (first.recall.mean, np.isnan(first.recall.low), np.isnan(first.f1.high)) == (1.0, True, True)
+    assert "3 rows of class a, all of one group: no interval of recall" in first.note
+    assert second.note == ""
+    assert second.recall.low < second.recall.high
+    assert third.note == "no rows of class c, and none was decided to be: no scores"
+    with pytest.raises(InputError, match="2 groups for 6 rows"):
+        per_class(scored, ("a", "b", "c"), groups=np.arange(2))
+    with pytest.raises(InputError, match="level of 95"):
+        per_class(scored, ("a", "b", "c"), level=95)
+
+
+def test_per_class_of_labels() -> None:
+    targets = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
+    one, other = per_class(Scored("multilabel", targets, targets * 0.8), ("x", "y"))
+    assert (one.rows, one.decided, one.f1.mean) == (2, 2, 1.0)
+    assert one.f1 == other.f1
+    assert one.f1.low < 0.6
+
+
+def test_slices_without_an_interval_say_why() -> None:
+    targets = np.arange(60) % 2
+    scored, column = Scored("binary", targets, np.eye(2)[targets] * 0.8 + 0.1), {"k": np.array(["x"] * 60)}
+    rng = np.random.default_rng(0)
+    alone = slice_differences(scored, scored, column, "accuracy", rng=rng, groups=np.zeros(60))[0]
+    assert (alone.p_harm, alone.note) == (1.0, "60 rows, all of one group: no interval")
+    same = slice_differences(scored, scored, column, "log_loss", rng=rng)[0]
+    assert np.isnan(same.difference.low)
+    assert same.note == "no row differs from another: no interval"
+    labels = Scored("multilabel", np.stack([targets, 1 - targets], axis=1), np.full((60, 2), 0.7))
+    found = slice_differences(labels, labels, column, "macro_f1", rng=rng)[0]
+    assert found.difference.low < 0 < found.difference.high
+    with pytest.raises(InputError, match="do not pair up"):
+        slice_differences(scored, scored.take(np.arange(30)), column, "accuracy", rng=rng)
+
+
+def test_suspicion_at_its_edges() -> None:
+    rng = np.random.default_rng(0)
+    calm = suspicion(Scored("binary", np.arange(40) % 2, np.eye(2)[np.arange(40) % 2]), rng=rng)
+    assert (calm.listed, calm.rows, calm.shown, calm.statement) == (0, (), False, "the model disputes no label")
+    sure = 1 / (1 + np.exp(-rng.normal(0, 5, 400)))
+    given = (rng.random(400) < sure).astype(int)
+    given[::10] = 1 - given[::10]
+    loud = suspicion(Scored("binary", given, np.column_stack([1 - sure, sure])), rng=rng, limit=5)
+    assert (len(loud.rows), loud.shown) == (5, True)
+    assert loud.likely_wrong.low <= loud.likely_wrong.mean <= loud.likely_wrong.high <= loud.listed
+    assert "are wrong (" in loud.statement
+    flat = suspicion(Scored("binary", given, np.where(sure[:, None] > 0.5, [[0.1, 0.9]], [[0.9, 0.1]])), rng=rng)
+    assert not flat.shown  # one confidence for all rows: wrong labels and doubt look the same
+    assert flat.statement.endswith("wrong labels are not shown")
+    with pytest.raises(InputError, match="0 draws"):
+        suspicion(Scored("binary", given, np.full((400, 2), 0.5)), rng=rng, draws=0)
+    with pytest.raises(InputError, match="regression"):
+        suspicion(Scored("regression", np.ones(2), np.ones(2)), rng=rng)
+
+
+def test_optimism_without_an_interval() -> None:
+    fractions = {"random_fraction": 0.2, "grouped_fraction": 0.2}
+    equal = optimism_interval(np.full(5, 0.9), np.full(5, 0.8), **fractions)
+    assert equal.mean == pytest.approx(0.1)
+    assert np.isnan([equal.low, equal.high]).all()  # equal folds are no proof
+    assert np.isnan(optimism_interval(np.array([0.9, 0.8]), np.array([0.8]), **fractions).low)
+    with pytest.raises(InputError, match="test fraction of 5"):
+        optimism_interval(np.ones(5), np.ones(5), random_fraction=5, grouped_fraction=0.2)
+    with pytest.raises(InputError, match="shape"):
+        optimism_interval(np.array([]), np.ones(5), **fractions)
+    with pytest.raises(InputError, match="level"):
+        optimism_interval(np.ones(5), np.ones(5), **fractions, level=95)
 
 
 def test_small_slices_are_left_out() -> None:

@@ -213,10 +213,23 @@ def test_a_curve_ahead_from_the_start() -> None:
 
 def test_an_uncertain_crossing_says_so() -> None:
     rng, labels = np.random.default_rng(0), np.array([50, 100, 200, 400])
-    frozen = fit_curve(labels, (0.8 - 0.8 * labels**-0.6)[:, None] + rng.normal(0, 0.02, (4, 8)), rng=rng)
-    tuned = fit_curve(labels, (0.9 - 2.6 * labels**-0.45)[:, None] + rng.normal(0, 0.02, (4, 8)), rng=rng)
+    frozen = fit_curve(labels, (0.8 - 0.8 * labels**-0.6)[:, None] + rng.normal(0, 0.006, (4, 8)), rng=rng)
+    tuned = fit_curve(labels, (0.9 - 2.6 * labels**-0.45)[:, None] + rng.normal(0, 0.006, (4, 8)), rng=rng)
     found = crossing(tuned, frozen)
     assert found.labels is not None
     assert found.low is not None
     assert found.low <= found.labels
     assert "(from" in found.statement
+
+
+def test_a_crossing_that_is_not_shown_is_not_claimed() -> None:
+    rng, labels = np.random.default_rng(0), np.array([50, 100, 200, 400])
+    frozen = fit_curve(labels, (0.8 - 0.8 * labels**-0.6)[:, None] + rng.normal(0, 0.03, (4, 3)), rng=rng)
+    tuned = fit_curve(labels, (0.9 - 2.6 * labels**-0.45)[:, None] + rng.normal(0, 0.03, (4, 3)), rng=rng)
+    found = crossing(tuned, frozen)
+    assert (found.labels, found.low, found.high) == (None, None, None)
+    assert found.statement == "whether and where it overtakes is not shown by these labels"
+    with pytest.raises(InputError, match="level of 95"):
+        crossing(tuned, frozen, level=95)
+    with pytest.raises(InputError, match="test fraction of 5"):
+        fit_curve(labels, np.ones((4, 3)), rng=rng, test_fraction=5)
