@@ -13,7 +13,20 @@ each in at least ``level`` of the draws. Both must hold, so each may use the who
 curves with generators of the same seed, and a draw moves the same folds of both. Otherwise the statement says that
 nothing is shown.
 
-Simulated claims: tests/oracles/test_learning_curve_oracle.py.
+Simulated (tests/oracles/test_learning_curve_oracle.py; noise of a fold 0.02 or 0.04, shared by both candidates and
+over sizes as test rows are, folds of five): of 1,440 studies of curves that never cross (equal, parallel, approaching,
+diverging; three and five folds) two claimed a crossing, at most 1 of 30 in a cell. Where curves cross within the data
+at 250, steeply, this share of 30 studies shows it:
+
+| sizes | folds | noise 0.02 | noise 0.04 |
+|---|---|---|---|
+| 100, 200, 400 | 3 | 0.30 | 0.07 |
+| 100, 200, 400 | 5 | 0.40 | 0.17 |
+| 50 to 800 | 3 | 0.77 | 0.43 |
+
+A crossing at 2.5 times the data is claimed in 3 to 10 % of studies. Of 128 true crossings that were claimed, 118
+intervals held them (0.92): 10 misses in 720 studies, 4 of them beyond the data. The 90 % band of a fitted curve covers
+0.87 (three folds) to 0.90 (ten).
 """
 
 from dataclasses import dataclass

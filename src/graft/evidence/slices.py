@@ -122,9 +122,9 @@ def _note(name: str, true: np.ndarray, said: np.ndarray, places: np.ndarray | No
     if not decided:
         parts.append(f"class {name} was never decided: no precision")
     if places is not None:
-        if rows and len(np.unique(places[true])) < 2:
+        if rows > 1 and len(np.unique(places[true])) < 2:
             parts.append(f"{_count(rows, 'row')} of class {name}, all of one group: no interval of recall")
-        if decided and len(np.unique(places[said])) < 2:
+        if decided > 1 and len(np.unique(places[said])) < 2:
             parts.append(f"class {name} was decided in one group alone: no interval of precision")
     return "; ".join(parts)
 
@@ -140,7 +140,7 @@ def _share(hit: np.ndarray, among: np.ndarray, places: np.ndarray | None, level:
         return Interval(NAN, NAN, NAN)
     hits = int((hit & among).sum())
     effective = float(rows)
-    if places is not None:
+    if places is not None and rows > 1:
         _, inside = np.unique(places[among], return_inverse=True)
         sizes = np.bincount(inside).astype(np.float64)
         if len(sizes) < 2:
@@ -310,12 +310,12 @@ def _centre_and_spread(
     drawn = []
     for size in chunks(candidate.rows, draws):
         counts = row_weights(groups + (2 if pseudo else 0), size, rng=rng)
-        weights = np.zeros((size, candidate.rows))
-        weights[:, :rows] = counts[:, inside]
+        weights = np.zeros((candidate.rows, size))  # a row's weights lie together: what sparse sums need
+        weights[:rows] = counts.T[inside]
         for side in range(2 if pseudo else 0):
             place = rows + side * (pseudo // 2) + rng.integers(pseudo // 2, size=size)
-            weights[np.arange(size), place] = weight * counts[:, groups + side]
-        drawn.append(record.per_draw(candidate, weights) - record.per_draw(control, weights))
+            weights[place, np.arange(size)] = weight * counts[:, groups + side]
+        drawn.append(record.per_draw(candidate, weights.T) - record.per_draw(control, weights.T))
     moved = np.concatenate(drawn)
     moved = moved[~np.isnan(moved)] * record.oriented(1.0)
     if len(moved) < 2:

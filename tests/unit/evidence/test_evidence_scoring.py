@@ -168,6 +168,13 @@ def test_a_class_within_one_group_has_no_interval() -> None:
         per_class(scored, ("a", "b", "c"), level=95)
 
 
+def test_a_class_of_one_row_is_no_worse_off_with_groups() -> None:
+    scored = Scored("binary", np.array([0, 0, 0, 1]), np.eye(2)[[0, 0, 0, 1]])
+    one = per_class(scored, ("a", "b"), groups=np.array([0, 1, 2, 3]))[1]
+    assert (one.note, one.recall) == ("", per_class(scored, ("a", "b"))[1].recall)
+    assert one.recall.low < 0.03
+
+
 def test_per_class_of_labels() -> None:
     targets = np.array([[1, 0], [1, 1], [0, 1], [0, 0]])
     one, other = per_class(Scored("multilabel", targets, targets * 0.8), ("x", "y"))
