@@ -13,8 +13,8 @@ from graft.scores.workbench import Workbench
 from unit.bundle.building import TASKS, rows_for
 from unit.scores.nets import encoder_of
 
-STRATEGIES = ("majority", "classical", "scratch", "frozen", "partial:1", "lora", "full", "contrastive")
-TUNED = ("scratch", "partial:1", "lora", "full", "contrastive")
+STRATEGIES = ("majority", "classical", "scratch", "frozen", "partial:1", "lora", "full", "contrastive", "contrastive:1")
+TUNED = ("scratch", "partial:1", "lora", "full", "contrastive", "contrastive:1")
 # The full suite tries every pair; the quick one tries these strategies on two tasks.
 EVERY = [
     pytest.param(
@@ -24,7 +24,7 @@ EVERY = [
     )
     for strategy in STRATEGIES
     for task in TASKS
-    if (strategy, task) != ("contrastive", "regression")
+    if not (strategy.startswith("contrastive") and task == "regression")
 ]
 LEARN, EVALUATE = np.arange(60), np.arange(60, 72)[::-1]
 OUTPUTS = {"binary": 2, "multiclass": 3, "multilabel": 4, "regression": 1}
@@ -120,7 +120,7 @@ def test_what_was_frozen_is_on_record(trial):
         assert found.freeze.frozen == 0
         return
     assert found.freeze.digest
-    wanted = {"frozen": head, "partial:1": 8544 + head}
+    wanted = {"frozen": head, "partial:1": 8544 + head, "contrastive:1": 8544 + head}
     if strategy in wanted:
         assert trained == wanted[strategy]
         assert found.freeze.frozen == size - trained + head

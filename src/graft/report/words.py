@@ -117,6 +117,11 @@ def strategy_meaning(strategy: str) -> str:
     'the last 2 layers of the pretrained model and a new output layer learn'
     """
     kind, _, depth = strategy.partition(":")
+    if kind == "contrastive" and depth:
+        return (
+            f"the last {depth} layers learn from pairs of rows which share a label and which do not; then an output "
+            "layer is solved"
+        )
     if kind == "partial":
         return f"the last {depth or 'few'} layers of the pretrained model and a new output layer learn"
     return _STRATEGIES.get(kind, "")

@@ -46,7 +46,7 @@ class Pace:
         """Seconds of a step of a strategy, for a source of so many layers."""
         if strategy.kind is Kind.LORA:
             return self.lora
-        if strategy.kind is Kind.PARTIAL:
+        if strategy.layers:
             return self.full * (0.1 + 0.9 * strategy.layers / max(1, layers))
         return self.full
 

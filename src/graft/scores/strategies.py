@@ -25,10 +25,14 @@ CONTROLS = (Kind.MAJORITY, Kind.CLASSICAL, Kind.SCRATCH)
 
 @dataclass(frozen=True)
 class Strategy:
-    """A family, and for ``partial`` how many of the upper layers may change.
+    """A family, and how many of the upper layers may change.
+
+    layers: of ``partial``, and of ``contrastive`` where it is not everything; 0 means that the family says it all.
 
     >>> str(parse_strategy("partial:2")), parse_strategy("frozen").trains_backbone
     ('partial:2', False)
+    >>> str(parse_strategy("contrastive:2")), str(parse_strategy("contrastive"))
+    ('contrastive:2', 'contrastive')
     """
 
     kind: Kind
@@ -36,7 +40,7 @@ class Strategy:
 
     def __str__(self) -> str:
         """The strategy as a person writes it."""
-        return f"{self.kind}:{self.layers}" if self.kind is Kind.PARTIAL else str(self.kind)
+        return f"{self.kind}:{self.layers}" if self.layers else str(self.kind)
 
     @property
     def is_control(self) -> bool:
@@ -51,13 +55,13 @@ class Strategy:
 
 def parse_strategy(text: str) -> Strategy:
     """Read a strategy. Raises InputError for an unknown one."""
-    match = re.fullmatch(r"partial:(\d+)", text)
-    if match and int(match[1]) > 0:
-        return Strategy(Kind.PARTIAL, int(match[1]))
+    match = re.fullmatch(r"(partial|contrastive):(\d+)", text)
+    if match and int(match[2]) > 0:
+        return Strategy(Kind(match[1]), int(match[2]))
     if text in set(Kind) - {Kind.PARTIAL}:
         return Strategy(Kind(text))
     raise InputError(
         f"{text!r} is not a strategy",
-        needed="frozen, partial:K (K upper layers), lora, full or contrastive; the controls always run",
+        needed="frozen, partial:K (K upper layers), lora, full, contrastive or contrastive:K; the controls always run",
         fix="for example --strategy frozen --strategy partial:2",
     )

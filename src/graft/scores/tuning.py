@@ -107,8 +107,8 @@ class Job:
         if self.strategy.layers > self.source.layers:
             raise InputError(
                 f"{self.strategy}, and {self.source.reference} has {self.source.layers} layers",
-                needed=f"partial:K with K from 1 to {self.source.layers}",
-                fix=f"for example partial:{max(1, self.source.layers // 2)}, or full",
+                needed=f"{self.strategy.kind}:K with K from 1 to {self.source.layers}",
+                fix=f"for example {self.strategy.kind}:{max(1, self.source.layers // 2)}, or full",
             )
         return self.source.layers - self.strategy.layers
 
@@ -212,7 +212,7 @@ def _network(job: Job, seed: int) -> tuple[Network, Examples]:
 
 def _depth(job: Job) -> int:
     """The layers that may change."""
-    return job.strategy.layers if job.strategy.kind is Kind.PARTIAL else job.source.layers
+    return job.strategy.layers or job.source.layers
 
 
 def predict_logits(tuned: Tuned, job: Job, rows: np.ndarray) -> np.ndarray:
@@ -232,7 +232,7 @@ def assemble(tuned: Tuned, job: Job) -> Any:
     whole = job.bench.body(job.source)
     if tuned.vocabulary is not None:
         restore_vocabulary(body, tuned.vocabulary, whole.get_input_embeddings().weight)
-    if job.strategy.kind is not Kind.PARTIAL:
+    if not job.strategy.layers:
         return body
     names = layer_names(whole, job.source, job.source.layers)
     below = [parameter for name, parameter in whole.named_parameters() if not name.startswith(names[job.boundary :])]
@@ -301,7 +301,7 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
         for part in (network.body, network.head)
     )
     trained = of_body + of_head
-    if job.strategy.kind is Kind.PARTIAL:
+    if job.strategy.layers:
         frozen = job.source.parameters - of_body
     elif vocabulary is not None:
         frozen += (job.source.vocabulary - len(vocabulary.used)) * job.source.dimension
@@ -347,7 +347,7 @@ def _by_pairs(
 def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
     kind = job.strategy.kind
     body = job.bench.body(job.source)
-    if kind is Kind.PARTIAL:
+    if job.strategy.layers:
         boundary = job.boundary
         upper = upper_half(body, job.source, boundary)
         layers = layer_names(upper, job.source, job.strategy.layers)

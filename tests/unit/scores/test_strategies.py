@@ -7,7 +7,19 @@ from unit.scores.nets import encoder_of, job_for
 
 
 @pytest.mark.parametrize(
-    "text", ["majority", "classical", "scratch", "frozen", "partial:1", "partial:12", "lora", "full", "contrastive"]
+    "text",
+    [
+        "majority",
+        "classical",
+        "scratch",
+        "frozen",
+        "partial:1",
+        "partial:12",
+        "lora",
+        "full",
+        "contrastive",
+        "contrastive:2",
+    ],
 )
 def test_a_strategy_is_written_as_it_is_read(text):
     assert str(parse_strategy(text)) == text
@@ -15,7 +27,19 @@ def test_a_strategy_is_written_as_it_is_read(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "partial", "partial:", "partial:0", "partial:-1", "partial:1.5", "Full", " full", "lora:2", "partial:1 "],
+    [
+        "",
+        "partial",
+        "partial:",
+        "partial:0",
+        "partial:-1",
+        "partial:1.5",
+        "Full",
+        " full",
+        "lora:2",
+        "contrastive:0",
+        "partial:1 ",
+    ],
 )
 def test_anything_else_is_refused_with_what_would_work(text):
     with pytest.raises(InputError, match=r"partial:K") as caught:
