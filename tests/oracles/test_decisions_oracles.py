@@ -220,3 +220,140 @@ def test_cost_interval_is_the_normal_one() -> None:
     error = 1000 * 1.96 * costs.std() / np.sqrt(3000)
     assert estimate.low == pytest.approx(1000 * costs.mean() - error, rel=0.03)
     assert estimate.high == pytest.approx(1000 * costs.mean() + error, rel=0.03)
+
+
+def separable(rows: int, classes: int, said: float) -> tuple[np.ndarray, np.ndarray]:
+    """Every row right, each with the probability ``said``."""
+    targets = np.arange(rows) % classes
+    scores = np.full((rows, classes), (1 - said) / (classes - 1))
+    scores[np.arange(rows), targets] = said
+    return scores, targets
+
+
+@pytest.mark.parametrize("method", ["temperature", "platt", "isotonic"])
+@pytest.mark.parametrize(("rows", "classes", "said"), [(60, 2, 0.7), (40, 4, 0.5), (16, 2, 0.999), (2000, 20, 0.3)])
+def test_no_map_promises_more_than_a_pseudo_row_allows(method: str, rows: int, classes: int, said: float) -> None:
+    scores, targets = separable(rows, classes, said)
+    task = "binary" if classes == 2 else "multiclass"
+    told = fit_method(method, scores, targets, task=task).apply(scores)
+    assert method == "isotonic" or told.max() <= (rows + 1) / (rows + 2) + 1e-9
+    if method == "isotonic" and rows // classes >= 10:  # its steps are bounded, its sum is made one again
+        assert told.max() < 1 - 0.5 / (rows + 2)
+
+
+def test_sixty_right_of_sixty() -> None:
+    """They support about 61/62 for rows like them, and say little about a row at 0.55."""
+    scores, targets = separable(60, 2, 0.7)
+    choice = fit_calibrator(scores, targets, task="binary", rng=np.random.default_rng(1))
+    seen, near = choice.calibrator.apply(two_class(np.array([0.7, 0.55])))[:, 1]
+    assert 0.9 < seen <= 61 / 62
+    assert near < 0.75
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("rows", [16, 40, 100])
+def test_calibrating_few_rows_does_no_harm(rows: int, classes: int) -> None:
+    """True probabilities known, 2 % wrong labels: seldom worse than the raw scores, on average better; same classes."""
+    rng = np.random.default_rng(rows + classes)
+    task = "binary" if classes == 2 else "multiclass"
+
+    def world(count: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
+        values = rng.normal(size=(count, classes)) * 2
+        values[np.arange(count), rng.integers(classes, size=count)] += 4
+        true = special.softmax(values, axis=1)
+        return 0.98 * true + 0.02 * (1 - true) / (classes - 1), special.softmax(values * factor, axis=1)
+
+    for factor in (0.3, 1.0, 2.5):
+        true, raw = world(3000, factor)
+        change = []
+        for _ in range(12):
+            chance, scores = world(rows, factor)
+            targets = np.minimum((rng.random((rows, 1)) > chance.cumsum(axis=1)).sum(axis=1), classes - 1)
+            told = fit_calibrator(scores, targets, task=task, rng=rng).calibrator.apply(raw)
+            change.append(-(true * np.log(told / raw)).sum(axis=1).mean())
+            if rows // classes < 20:
+                assert np.array_equal(told.argmax(axis=1), raw.argmax(axis=1))
+        assert np.mean(change) <= 0.005
+        assert np.mean(np.array(change) > 0.01) <= 0.2
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("method", ["temperature", "platt", "isotonic"])
+def test_weights_are_repetitions(method: str, task: str) -> None:
+    rng = np.random.default_rng(11)
+    columns = 2 if task == "binary" else 3
+    scores, weights = rng.dirichlet(np.ones(columns), 150), rng.integers(1, 4, 150)
+    targets = (rng.random((150, columns)) < scores).astype(int) if task == "multilabel" else scores.argmax(axis=1)
+    targets[::4] = targets[::-4][: len(targets[::4])]
+    weighted = fit_method(method, scores, targets, task=task, weights=weights)
+    repeated = fit_method(method, np.repeat(scores, weights, axis=0), np.repeat(targets, weights, axis=0), task=task)
+    assert weighted.apply(scores) == pytest.approx(repeated.apply(scores), abs=2e-4)
+
+
+def test_repeats_of_a_row_count_once() -> None:
+    """Every row given three times with the same scores changes nothing: fits, choice, errors, thresholds, intervals."""
+    rng = np.random.default_rng(12)
+    scores = rng.random((200, 2))
+    targets = (rng.random((200, 2)) < scores**2).astype(int)
+    folds, units = np.arange(200) % 5, np.tile(np.arange(200), 3)
+    once = fit_calibrator(scores, targets, task="multilabel", folds=folds, rng=rng)
+    shuffled = np.concatenate([folds, (folds + 1) % 5, (folds + 2) % 5])  # the later repeats had other folds
+    many = fit_calibrator(
+        np.tile(scores, (3, 1)), np.tile(targets, (3, 1)), task="multilabel", folds=shuffled, units=units, rng=rng
+    )
+    assert many.method == once.method
+    assert [one.log_loss for one in many.table] == pytest.approx([one.log_loss for one in once.table], abs=1e-5)
+    assert [one.standard_error for one in many.table] == pytest.approx(
+        [one.standard_error for one in once.table], abs=1e-5
+    )
+    first = fit_policy(scores, targets, task="multilabel", labels=("x", "y"))
+    third = fit_policy(
+        np.tile(scores, (3, 1)), np.tile(targets, (3, 1)), task="multilabel", labels=("x", "y"), units=units
+    )
+    assert third.thresholds == pytest.approx(first.thresholds)
+    errors = rng.normal(size=200)
+    single = fit_conformal(errors, np.zeros(200))
+    assert fit_conformal(np.tile(errors, 3), np.zeros(600), units=units) == single
+    assert fit_conformal(errors, np.zeros(200), weights=np.ones(200)) == single
+
+
+def test_conformal_weights_by_enumeration() -> None:
+    """The smallest residual at or under which lie (n + 1) * level of n original rows."""
+    rng = np.random.default_rng(13)
+    errors, units = rng.exponential(size=90), rng.integers(30, size=90)
+    share = 1 / np.bincount(units, minlength=30)[units]
+    rows = len(np.unique(units))
+    reached = next(width for width in np.sort(errors) if share[errors <= width].sum() >= (rows + 1) * 0.8 - 1e-9)
+    found = fit_conformal(errors, np.zeros(90), level=0.8, units=units)
+    assert (found.half_width, found.rows) == (pytest.approx(reached), rows)
+
+
+@pytest.mark.parametrize("repeats", [1, 3, 20])
+def test_conformal_coverage_with_repeats(repeats: int) -> None:
+    """Least squares on 60 rows of 40 features: a model of a fold's size is covered; averaged scores would not do."""
+    rng = np.random.default_rng(14)
+    rows, width = 60, 40
+
+    def learnt(inputs: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(inputs.T @ inputs + 0.1 * np.eye(width), inputs.T @ values)
+
+    covered, averaged = [], []
+    for _ in range(60):
+        truth = rng.normal(size=width) / np.sqrt(width)
+        inputs, new = rng.normal(size=(rows, width)), rng.normal(size=(400, width))
+        values, asked = inputs @ truth + rng.normal(size=rows) / 2, new @ truth + rng.normal(size=400) / 2
+        said = np.empty((repeats, rows))
+        for repeat in range(repeats):
+            folds = rng.permutation(rows) % 5
+            for fold in range(5):
+                held = folds == fold
+                said[repeat, held] = inputs[held] @ learnt(inputs[~held], values[~held])
+        some = rng.permutation(rows)[: rows * 4 // 5]
+        told = new @ learnt(inputs[some], values[some])
+        units = np.tile(np.arange(rows), repeats)
+        kept = fit_conformal(np.tile(values, repeats), said.ravel(), level=0.9, units=units).half_width
+        covered.append(np.mean(np.abs(asked - told) <= kept))
+        averaged.append(np.mean(np.abs(asked - told) <= fit_conformal(values, said.mean(axis=0)).half_width))
+    assert np.mean(covered) >= 0.9 - 3 * np.std(covered) / np.sqrt(60)
+    if repeats > 1:
+        assert np.mean(averaged) < 0.87

@@ -81,7 +81,7 @@ def cost_per_thousand(
 
     >>> estimate = cost_per_thousand(np.zeros(100), unit="EUR", possible=(0, 50))
     >>> estimate.mean, estimate.low, round(estimate.high)
-    (0.0, 0.0, 1458)
+    (0.0, 0.0, 1473)
     """
     values = np.asarray(per_row, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not np.all(np.isfinite(values)):
@@ -182,7 +182,10 @@ def _class_ranges(policy: Policy, kind: str, decisions: Decisions) -> tuple[Rang
     low, high = 0.0, 0.0
     for plain in range(classes):
         gaps = actions[:, [plain]] - actions
-        able = gaps[:, _could_differ(gaps, plain)]
+        if policy.balance is None:
+            able = gaps[:, _could_differ(gaps, plain)]
+        else:
+            able = gaps[:, :classes][:, np.array(policy.balance) > policy.balance[plain]]
         if able.size:
             low, high = min(low, float(able.min())), max(high, float(able.max()))
     return _range(actions[:, columns]), (low, high)

@@ -90,6 +90,28 @@ class TestCalibrators:
         with pytest.raises(InputError, match="for multilabel"):
             fit_calibrator(np.full((4, 2), 0.5), np.ones(4), task="multilabel", rng=rng)
 
+    def test_few_rows_allow_only_what_keeps_the_order(self) -> None:
+        rng = np.random.default_rng(2)
+        scores = rng.dirichlet(np.ones(2), 30)
+        few = fit_calibrator(scores, np.arange(30) % 2, task="binary", rng=rng)
+        assert [one.method for one in few.table] == ["identity", "temperature"]
+        more = fit_calibrator(np.tile(scores, (2, 1)), np.arange(60) % 2, task="binary", rng=rng)
+        assert [one.method for one in more.table] == ["identity", "temperature", "platt"]
+
+    def test_records_written_before_the_spread_are_read(self) -> None:
+        old = calibrator_from_json('{"method":"temperature","task":"binary","columns":2,"temperature":2.0}')
+        assert old == Temperature(task="binary", columns=2, temperature=2.0, spread=0.0)
+
+    def test_weights_and_units_are_checked(self) -> None:
+        scores, targets = np.full((4, 2), 0.5), np.array([0, 1, 0, 1])
+        for wrong in (np.ones(3), np.zeros(4), np.full(4, np.nan)):
+            with pytest.raises(InputError, match="one positive number per row"):
+                fit_method("temperature", scores, targets, task="binary", weights=wrong)
+        with pytest.raises(InputError, match="original row"):
+            fit_method("temperature", scores, targets, task="binary", units=np.arange(3))
+        with pytest.raises(InputError, match="2 residuals"):
+            fit_conformal(np.ones(20), np.zeros(20), level=0.9, units=np.arange(20) % 2)
+
 
 class TestConformal:
     def test_too_few_residuals(self) -> None:
@@ -268,6 +290,54 @@ class TestSpending:
         )
         assert [(one.name, one.abstained) for one in found][2] == ("always abstain", 1.0)
         assert found[0].saved.mean == pytest.approx(400)
+
+    def test_no_error_is_not_no_cost(self) -> None:
+        table = CostTable(unit="EUR", labels=("ham", "phishing"), cost=((0, 1), (50, 0)))
+        probabilities, targets = np.tile([[0.999, 0.001], [0.001, 0.999]], (20, 1)), np.array([0, 1] * 20)
+        tuned, plain, fixed = compare_policies(Policy(task="binary", table=table), probabilities, targets)
+        assert (tuned.cost.mean, tuned.cost.low) == (0, 0)
+        assert 2.8 * 50 * 1000 / 40 < tuned.cost.high < 3.7 * 50 * 1000 / 40
+        assert tuned.cost.high == plain.cost.high
+        assert fixed.cost.high < 1000  # saying phishing throughout can never cost more than a false alarm
+        assert tuned.saved.low > -1000 / 10  # an alarm more now and then
+        assert tuned.saved.high > 3000  # a missed one less
+        assert (plain.saved.low, plain.saved.high) == (0, 0)
+
+    def test_the_same_rule_saves_nothing_for_certain(self) -> None:
+        rng = np.random.default_rng(0)
+        probabilities = rng.dirichlet(np.ones(3), 30)
+        policy = Policy(task="multiclass", table=CostTable.default(LABELS))
+        tuned = compare_policies(policy, probabilities, rng.integers(3, size=30))[0]
+        assert (tuned.saved.low, tuned.saved.high) == (0, 0)
+
+    def test_what_could_be_saved_by_trying_all_probabilities(self) -> None:
+        """The range of savings is that of the pairs of decisions met on many random rows."""
+        rng = np.random.default_rng(1)
+        table = CostTable(unit="EUR", labels=LABELS, cost=((0, 2, 1), (30, 0, 20), (3, 2, 0)))
+        policy = Policy(task="multiclass", table=table)
+        many = rng.dirichlet(np.full(3, 0.7), 20_000)
+        pairs = set(zip(many.argmax(axis=1), policy.decide(many).decided, strict=True))
+        gaps = np.concatenate([table.matrix[:, a] - table.matrix[:, b] for a, b in pairs])
+        sure = np.eye(3)[[0, 1, 2] * 5] * 0.97 + 0.01
+        saved = compare_policies(policy, sure, np.array([0, 1, 2] * 5))[0].saved
+        oracle = cost_per_thousand(np.zeros(15), possible=(gaps.min(), gaps.max()))
+        assert (saved.low, saved.high) == pytest.approx((oracle.low, oracle.high))
+
+    def test_balanced_decisions_could_differ_where_the_weight_is_larger(self) -> None:
+        table = CostTable(unit="EUR", labels=("ham", "phishing"), cost=((0, 1), (50, 0)))
+        policy = Policy(task="binary", table=table, balance=(1.0, 3.0))
+        sure = np.tile([[0.99, 0.01], [0.01, 0.99]], (10, 1))
+        saved = compare_policies(policy, sure, np.array([0, 1] * 10))[0].saved
+        oracle = cost_per_thousand(np.zeros(20), possible=(-1, 50))
+        assert (saved.low, saved.high) == (oracle.low, oracle.high)
+
+    def test_without_knowing_what_is_possible_there_are_no_ends(self) -> None:
+        estimate = cost_per_thousand(np.zeros(10))
+        assert (estimate.mean, estimate.low, estimate.high) == (0, -np.inf, np.inf)
+        together = cost_per_thousand(np.arange(4.0), possible=(0, 9), groups=np.zeros(4))
+        assert (together.low, together.high) == (0, 9000)  # one customer says nothing about the next
+        with pytest.raises(InputError, match="group of every row"):
+            cost_per_thousand(np.arange(4.0), groups=np.zeros(3))
 
     def test_refusals(self) -> None:
         table = CostTable.default(("a", "b"))
