@@ -4,11 +4,12 @@ This lies in core because costs (decisions) and losses (evidence) need the same 
 
 Decisions: zero is not certainty, so each end is that of the rows seen and one pseudo-row more: the dearest value a row
 could have had for the upper end, the least for the lower. (Both for both ends covered as well, but one possible dear
-error then widened the lower end of a saving too.) With n rows and no error the upper end is about 3 / n of the dearest error,
-the rule of three. Groups (customers, near-duplicates) vary as a whole, so the variance is that of group sums, the
-quantile Student's with as many degrees of freedom as there are effective groups less one, and a pseudo-row weighs as
-much as the design effect says: one customer's error comes with others. With few groups that effect cannot be seen, so a
-correlation of at least 0.2 within groups is assumed for the pseudo-rows (with 0.1, 20 groups of 20 rows covered .92).
+error then widened the lower end of a saving too.) With n rows and no error the upper end is about 3 / n of the dearest
+error, the rule of three. Groups (customers, near-duplicates) vary as a whole, so the variance is that of group sums,
+the quantile Student's with as many degrees of freedom as there are effective groups less one, and a pseudo-row weighs
+as much as the design effect says: one customer's error comes with others. With few groups that effect cannot be seen,
+so a correlation of at least 0.2 within groups is assumed for the pseudo-rows (with 0.1, 20 groups of 20 rows covered
+.92).
 
 Measured, 95 % asked, 1,500 studies a cell (groups: 800), errors of cost 1, and where it says 1:50 half of them (groups:
 a fifth) of cost 50:
