@@ -5,16 +5,17 @@ and trusted by itself. Every statistic has an oracle in tests/oracles.
 """
 
 from graft.evidence.calibration_quality import Bin, brier, coverage, ece, log_loss, reliability_bins
-from graft.evidence.choice import CandidateScore, Choice, choose
-from graft.evidence.comparison import Comparison, compare_folds
+from graft.evidence.choice import Choice, Entry, Prior, choose
+from graft.evidence.comparison import Comparison, compare, score_interval
 from graft.evidence.intervals import Interval, bootstrap_metric, fold_interval, paired_bootstrap_metric, wilson
 from graft.evidence.label_noise import Suspect, Suspicion, suspects, suspicion
 from graft.evidence.learning_curve import Crossing, Curve, crossing, fit_curve
 from graft.evidence.metrics import METRICS, Metric, default_metric, evaluate, metric, oriented_score
 from graft.evidence.more_labels import MoreLabels, more_labels
 from graft.evidence.optimism import optimism_interval
+from graft.evidence.pooled import Jackknife, Pooled, jackknife
 from graft.evidence.predictions import TASKS, Scored
-from graft.evidence.selection import paid_probability
+from graft.evidence.selection import paid_doubt
 from graft.evidence.slices import ClassScore, SliceScore, per_class, slice_differences
 from graft.evidence.transferability import logme, neighbour_agreement
 from graft.evidence.verdict import Outcome, Verdict, decide_verdict
@@ -23,16 +24,19 @@ __all__ = [
     "METRICS",
     "TASKS",
     "Bin",
-    "CandidateScore",
     "Choice",
     "ClassScore",
     "Comparison",
     "Crossing",
     "Curve",
+    "Entry",
     "Interval",
+    "Jackknife",
     "Metric",
     "MoreLabels",
     "Outcome",
+    "Pooled",
+    "Prior",
     "Scored",
     "SliceScore",
     "Suspect",
@@ -41,7 +45,7 @@ __all__ = [
     "bootstrap_metric",
     "brier",
     "choose",
-    "compare_folds",
+    "compare",
     "coverage",
     "crossing",
     "decide_verdict",
@@ -50,6 +54,7 @@ __all__ = [
     "evaluate",
     "fit_curve",
     "fold_interval",
+    "jackknife",
     "log_loss",
     "logme",
     "metric",
@@ -57,10 +62,11 @@ __all__ = [
     "neighbour_agreement",
     "optimism_interval",
     "oriented_score",
-    "paid_probability",
+    "paid_doubt",
     "paired_bootstrap_metric",
     "per_class",
     "reliability_bins",
+    "score_interval",
     "slice_differences",
     "suspects",
     "suspicion",

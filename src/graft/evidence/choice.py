@@ -1,127 +1,149 @@
-"""Which candidate to keep, and which one to ship.
+"""Which candidate to keep, and which model is expected to score best.
 
-Decisions: two candidates are practically tied when P(the better-scoring one leads by more than the margin) is at most
-one half. The posterior is symmetric, so that says exactly that the mean difference lies within the margin (and is how
-it is computed, which also serves one fold). A looser rule ("not 95 % sure that it is worse") would let a cheap and
-clearly worse candidate in whenever folds are few; a stricter one would ignore the cost whenever folds are few. Here
-the expected loss is at most the margin the user declared not to matter, and less than it looks, because the best of
-several is flattered. Among the tied, the fewest seconds win, then the better score, then the name.
-What ships is the chosen transfer candidate when it is more probable than not to lead the best control by more than
-the margin; otherwise the best control. Whether that lead is *established* is the verdict's business, not this one's.
+Decisions: what is chosen is what is *expected* to score best, so leads are shrunk before they count: a lead of 0.02
+with an error of 0.03 is mostly luck, and more so for the best of many. The prior says how far apart such candidates
+usually are (``Prior``); it informs this choice, never the verdict. Candidates whose expected lead over a cheaper one is
+at most half the margin are equals, and among equals the cheapest wins, then the better score, then the name. The cost
+is counted in arithmetic, not in seconds, so that the same study always chooses the same.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from graft.core.errors import InputError
-from graft.evidence.comparison import Comparison, compare_folds
+from graft.evidence.comparison import DRIFT, Comparison, compare
+from graft.evidence.pooled import Jackknife
 
-ROUNDING = 1e-12  # 0.91 - 0.90 is a lead of 0.01, not of more
+SPREAD = 0.05
+EQUALS = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class CandidateScore:
-    """A candidate's results over the folds.
-
-    fold_scores: higher is better, shape (folds,), the same folds in the same order for every candidate.
-    cost: what fitting and predicting cost, in any one unit (compute, seconds, money). kind: "transfer" or "control".
-    """
+@dataclass(frozen=True)
+class Entry:
+    """A candidate that may be chosen. cost: in any one unit. kind: ``transfer`` or ``control``."""
 
     name: str
-    fold_scores: np.ndarray
     cost: float
     kind: str = "transfer"
-    under_trained: bool = False
 
-    @property
-    def mean(self) -> float:
-        """Mean over the folds."""
-        return float(np.mean(self.fold_scores))
+
+@dataclass(frozen=True)
+class Prior:
+    """How candidates of this kind usually score, before these rows are looked at.
+
+    means: candidate to its usual score less that of a common reference, in the unit of the score; 0 when absent.
+    spread: standard deviation of true differences around that.
+    """
+
+    means: Mapping[str, float] = field(default_factory=dict)
+    spread: float = SPREAD
+
+    def difference(self, first: str, second: str) -> float:
+        """The usual lead of the first over the second."""
+        return self.means.get(first, 0.0) - self.means.get(second, 0.0)
 
 
 @dataclass(frozen=True)
 class Choice:
     """What was chosen, by name.
 
-    chosen: the cheapest transfer candidate practically tied with the best one. best: the transfer candidate with
-    the highest mean. tied: the other transfer candidates practically tied with the best, cheapest first.
-    control: the control with the highest mean; None when none ran. ship: chosen, or the control that it does not
-    beat. reason: plain English. transfers, controls: how many were compared, the verdict's selection.
+    chosen: the transfer candidate that is expected to score best, cheapest of equals. best: the one with the highest
+    score. tied: other transfer candidates within the margin of the best, cheapest first. control: the control with the
+    highest score. expected: what is expected to score best of all, controls included. lead: its expected lead over the
+    other of chosen and control. reason: plain English. transfers, controls: everything that was compared.
     """
 
     chosen: str
     best: str
     tied: tuple[str, ...]
-    control: str | None
-    ship: str
+    control: str
+    expected: str
+    lead: float
     reason: str
-    transfers: int
-    controls: int
+    transfers: tuple[str, ...]
+    controls: tuple[str, ...]
 
 
-def choose(candidates: Sequence[CandidateScore], *, margin: float, test_fraction: float, level: float = 0.95) -> Choice:
-    """The cheapest of the practically tied, and the best honest model to ship.
+def expected_lead(gap: Comparison, usual: float, spread: float) -> float:
+    """The difference that is to be expected after having seen ``gap``: a precision-weighted mean with the prior.
 
-    margin, test_fraction, level: as in compare_folds. Raises InputError without a transfer candidate, with two of
-    one name, or with folds that do not pair up.
+    usual, spread: mean and standard deviation of the prior, in the unit of the score.
 
-    >>> tuned = CandidateScore("full", np.array([0.90, 0.91, 0.89]), 600.0)
-    >>> frozen = CandidateScore("frozen", np.array([0.90, 0.90, 0.89]), 10.0)
-    >>> control = CandidateScore("classical", np.array([0.80, 0.82, 0.81]), 1.0, kind="control")
-    >>> choice = choose([tuned, frozen, control], margin=0.01, test_fraction=1 / 3)
-    >>> choice.best, choice.chosen, choice.ship
-    ('full', 'frozen', 'frozen')
+    >>> round(expected_lead(Comparison(0.02, 0.02, 0.05, 30, 100), usual=0.0, spread=0.05), 3)
+    0.01
+
+    Efron & Morris (1975), Data analysis using Stein's estimator.
     """
-    names = [candidate.name for candidate in candidates]
+    if gap.error == 0.0:
+        return gap.estimate
+    own, known = gap.error**-2.0, spread**-2.0
+    return float((gap.estimate * own + usual * known) / (own + known))
+
+
+def choose(
+    found: Jackknife, entries: Sequence[Entry], *, margin: float, prior: Prior | None = None, drift: float = DRIFT
+) -> Choice:
+    """The cheapest of those that are expected to score best, among transfers, and over all.
+
+    found: holds every entry. margin: the smallest difference that matters. Raises InputError without a transfer
+    candidate or without a control, or with two of one name.
+    """
+    names = [entry.name for entry in entries]
     if len(set(names)) < len(names):
         raise InputError(f"candidates named {', '.join(names)}", needed="one name each")
-    if unknown := [one.kind for one in candidates if one.kind not in ("transfer", "control")]:
+    if unknown := [one.kind for one in entries if one.kind not in ("transfer", "control")]:
         raise InputError(f"the kind {unknown[0]!r}", needed="'transfer' or 'control'")
-    transfers = sorted((one for one in candidates if one.kind == "transfer"), key=_by_score)
-    controls = sorted((one for one in candidates if one.kind == "control"), key=_by_score)
+    transfers = [one for one in entries if one.kind == "transfer"]
+    controls = [one for one in entries if one.kind == "control"]
     if not transfers:
         raise InputError("no transfer candidate to choose", needed="at least one", fix="add a source to the study")
+    if not controls:
+        raise InputError("no control", needed="at least one: without it nothing shows what reuse is worth")
+    known = Prior() if prior is None else prior
 
-    def against(first: CandidateScore, second: CandidateScore) -> Comparison:
-        return compare_folds(
-            first.fold_scores, second.fold_scores, margin=margin, test_fraction=test_fraction, level=level
-        )
+    def lead(first: str, second: str) -> float:
+        gap = compare(found, first, second, drift=drift)
+        return expected_lead(gap, known.difference(first, second), known.spread)
 
-    def leads(first: CandidateScore, second: CandidateScore) -> bool:
-        return against(first, second).mean > margin + ROUNDING
+    def cheapest(among: Sequence[Entry]) -> str:
+        leader = max(among, key=lambda one: (sum(lead(one.name, other.name) for other in among), one.name)).name
+        equals = [one for one in among if lead(leader, one.name) <= EQUALS * margin]
+        return min(equals, key=lambda one: (one.cost, -found.estimate(one.name), one.name)).name
 
-    best, control = transfers[0], controls[0] if controls else None
-    tied = [one for one in transfers if not leads(best, one)]
-    if control is not None and leads(best, control):  # cheaper must not cost the lead over the control
-        tied = [one for one in tied if leads(one, control)]
-    tied.sort(key=lambda one: (one.cost, -one.mean, one.name))
-    chosen = tied[0]
-    reason = _why_chosen(chosen, best, len(tied), margin)
-    ship = chosen
-    if control is not None:
-        gap = against(chosen, control)
-        ship = chosen if leads(chosen, control) else control
-        verb = "leads" if ship is chosen else "does not lead"
-        reason += (
-            f" It {verb} the best control, {control.name}, by more than the margin ({gap.mean:+.3f}): ship {ship.name}."
-        )
-    others = tuple(one.name for one in tied if one is not best)
-    control_name = None if control is None else control.name
-    return Choice(chosen.name, best.name, others, control_name, ship.name, reason, len(transfers), len(controls))
+    best = max(transfers, key=lambda one: (found.estimate(one.name), -one.cost, one.name)).name
+    control = max(controls, key=lambda one: (found.estimate(one.name), one.name)).name
+    chosen = cheapest(transfers)
+    by_cost = sorted(transfers, key=lambda one: (one.cost, one.name))
+    tied = tuple(
+        one.name
+        for one in by_cost
+        if one.name != chosen and found.estimate(best) - found.estimate(one.name) <= margin + 1e-12
+    )
+    expected = cheapest(entries)
+    other = control if expected == chosen else chosen
+    ahead = lead(expected, other)
+    reason = _why_chosen(found, chosen, best, {one.name: one.cost for one in entries}, margin)
+    reason += f" {expected} is expected to score best: {ahead:+.3f} against {other}, after shrinking for luck."
+    return Choice(
+        chosen,
+        best,
+        tied,
+        control,
+        expected,
+        ahead,
+        reason,
+        tuple(one.name for one in transfers),
+        tuple(one.name for one in controls),
+    )
 
 
-def _by_score(one: CandidateScore) -> tuple[float, float, str]:
-    return (-one.mean, one.cost, one.name)
-
-
-def _why_chosen(chosen: CandidateScore, best: CandidateScore, tied: int, margin: float) -> str:
-    if chosen is best:
-        return f"{best.name} scored best" + (f" and is the cheapest of {tied} practically tied." if tied > 1 else ".")
+def _why_chosen(found: Jackknife, chosen: str, best: str, costs: dict[str, float], margin: float) -> str:
+    if chosen == best:
+        return f"{best} scored best."
+    behind = found.estimate(best) - found.estimate(chosen)
     return (
-        f"{chosen.name} is within the margin of {margin:.3g} of the best, {best.name}, "
-        f"and costs {_share(chosen.cost, best.cost)} of it."
+        f"{chosen} scored {behind:.3f} less than {best}, which is within luck, "
+        f"and costs {_share(costs[chosen], costs[best])} of it."
     )
 
 

@@ -1,73 +1,112 @@
 """About how many more labels would settle a verdict.
 
-Decision: rows shrink the scale of the posterior like one over the square root of their number and leave the mean
-where it is, so the distance needed fixes the number of rows. That is an order of magnitude, not a plan: it is
-rounded, and capped at 20 times the rows, beyond which the method of collecting labels matters more than this sum.
+Decisions: the advice is a number that can be relied on, so it is the number at which the study is settled with a
+probability of SETTLED, over what the difference may truly be (its estimate, its error and the prior) and over what the
+new rows may say; not the number at which a difference that stayed exactly where it is would just be called. Rows of the
+whole file are counted. When no number up to CAP times the rows reaches it, or the difference is as likely nothing,
+nothing is advised. The interval runs from an even chance to LIKELY.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+from scipy import special
 
 from graft.core.errors import InputError
+from graft.evidence.choice import SPREAD
 from graft.evidence.comparison import Comparison
-from graft.evidence.selection import paid_probability
+from graft.evidence.verdict import one_sided
 
 CAP = 20.0
-ON_THE_MARGIN = 0.1  # a mean this close to the margin, in margins, is on neither side
+EVEN, SETTLED, LIKELY = 0.5, 0.75, 0.9
+_NODES = 81
 
 
 @dataclass(frozen=True)
 class MoreLabels:
     """How many more labelled rows would settle it.
 
-    rows: additional rows; 0 when it is settled; None when no sensible number would. statement: plain English.
+    rows: additional rows of the whole file; 0 when it is settled; None when no sensible number would. low, high: the
+    rows for an even chance and for nine in ten; None beyond reach. statement: plain English.
     """
 
     rows: int | None
+    low: int | None
+    high: int | None
     statement: str
 
 
 def more_labels(
-    comparison: Comparison,
-    rows: int,
-    *,
-    margin: float,
-    level: float = 0.95,
-    selection: int = 1,
-    controls: int = 1,
+    gap: Comparison, rows: int, *, margin: float, level: float = 0.95, settled: bool = False, spread: float = SPREAD
 ) -> MoreLabels:
-    """About how many more labels would turn an inconclusive comparison into a verdict, if its mean is right.
+    """About how many more labels would turn an undecided comparison into a verdict.
 
-    rows: labelled rows behind the comparison. selection, controls: as in decide_verdict.
+    gap: candidate minus control. rows: labelled rows of the whole file. settled: the verdict is settled already.
+    spread: standard deviation of true differences, the prior.
 
-    >>> unsure = Comparison(mean=0.03, low=-0.02, high=0.08, worse=0.05, tied=0.15, better=0.8, scale=0.023, folds=15)
+    >>> unsure = Comparison(estimate=0.05, centre=0.05, error=0.025, freedom=200, rows=500)
     >>> more_labels(unsure, 500, margin=0.01).statement
-    'about 1,600 more labels (2,100 in all) would settle it, if the difference stays +0.030'
+    'about 800 more labels (1,300 in all) would settle it with a chance of three in four (even at 240 more, nine in ten
+    at 2,900 more)'
     """
     if rows < 1 or not margin >= 0 or not 0.5 < level < 1:
         raise InputError(
             f"{rows} rows, margin {margin}, level {level}", needed="rows above 0, margin from 0, level from 0.5 to 1"
         )
-    if np.isinf(comparison.scale):
-        return MoreLabels(None, "one fold cannot say how much the difference would vary: use at least two folds")
+    if settled:
+        return MoreLabels(0, 0, 0, "the labels at hand settle it")
+    if gap.error <= 0:
+        return MoreLabels(None, None, None, "the rows at hand do not show how much the difference varies")
+    times = np.geomspace(1.02, 1 + CAP, 160)
+    chance = np.maximum.accumulate(_chance(gap, times, margin, level, spread))
+    found = [_first(times, chance, wanted) for wanted in (SETTLED, EVEN, LIKELY)]
+    advised, low, high = (None if one is None else _rounded(rows * (one - 1)) for one in found)
+    if advised is None:
+        return MoreLabels(
+            None, low, None, f"no number of labels up to {CAP:.0f} times those at hand is likely enough to settle it"
+        )
+    total = _rounded(rows + advised)
+    nine = f"nine in ten at {high:,} more" if high is not None else "nine in ten beyond reach"
+    return MoreLabels(
+        advised,
+        low,
+        high,
+        f"about {advised:,} more labels ({total:,} in all) would settle it with a chance of three in four "
+        f"(even at {low:,} more, {nine})",
+    )
 
-    def sureness(times: float) -> float:
-        shrunk = replace(comparison, scale=comparison.scale / float(np.sqrt(times)))
-        helps = paid_probability(shrunk.distance(margin), folds=shrunk.folds, among=selection)
-        mirrored = replace(shrunk, mean=-shrunk.mean)
-        harms = paid_probability(mirrored.distance(margin), folds=shrunk.folds, among=controls)
-        return max(helps, harms, shrunk.beyond(-margin) - shrunk.beyond(margin))
 
-    if sureness(1.0) >= level:
-        return MoreLabels(0, "the labels at hand settle it")
-    if sureness(1 + CAP) < level:
-        if abs(abs(comparison.mean) - margin) <= ON_THE_MARGIN * margin:
-            return MoreLabels(None, "cannot be settled by more rows: the difference lies on the margin")
-        return MoreLabels(None, f"more than {CAP:.0f} times the rows")
-    times = float(optimize.brentq(lambda value: sureness(value) - level, 1.0, 1 + CAP, xtol=1e-4))
-    more = max(1, int(float(f"{rows * (times - 1):.2g}")))
-    total = int(float(f"{rows * times:.2g}"))
-    stays = f"if the difference stays {comparison.mean:+.3f}"
-    return MoreLabels(more, f"about {more:,} more labels ({total:,} in all) would settle it, {stays}")
+def _chance(gap: Comparison, times: np.ndarray, margin: float, level: float, spread: float) -> np.ndarray:
+    """Probability that the study is settled at ``times`` as many rows, shape (times,).
+
+    The true difference is drawn from what is known now; the rows at hand stay, and count for 1/times of the new mean.
+    """
+    known = 1 / (gap.error**-2.0 + spread**-2.0)
+    middle = gap.centre * known / gap.error**2
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    truth = middle + np.sqrt(known) * nodes
+    chances = []
+    for more in times:
+        error = gap.error / np.sqrt(more)
+        mean = gap.centre / more + truth * (1 - 1 / more)
+        spread_of_new = error * np.sqrt(1 - 1 / more)
+        reach = -float(special.ndtri(one_sided(margin, error, level))) * error
+        helps = special.ndtr((mean - margin - reach) / spread_of_new)
+        harms = special.ndtr((-mean - margin - reach) / spread_of_new)
+        within = np.maximum(
+            0.0,
+            special.ndtr((margin - reach - mean) / spread_of_new)
+            - special.ndtr((-margin + reach - mean) / spread_of_new),
+        )
+        chances.append(float(weights @ (helps + harms + within) / weights.sum()))
+    return np.array(chances)
+
+
+def _first(times: np.ndarray, chance: np.ndarray, wanted: float) -> float | None:
+    reached = np.flatnonzero(chance >= wanted)
+    return float(times[reached[0]]) if len(reached) else None
+
+
+def _rounded(rows: float) -> int:
+    """Two significant digits: more would be a promise."""
+    return max(1, int(float(f"{rows:.2g}")))

@@ -23,7 +23,9 @@ class Scored:
         the value, shape (rows,).
     scores: class probabilities, shape (rows, classes), two columns for binary; for multilabel one independent
         probability per label, shape (rows, labels); for regression the predicted value, shape (rows,).
-    Raises InputError when the two do not fit together.
+    choices: what was decided, where a decision rule says something else than the most probable class or labels at 0.5;
+        class indices (rows,), or 0/1 (rows, labels); -1 for a row left undecided, which counts as wrong.
+    Raises InputError when they do not fit together.
 
     >>> scored = Scored("binary", np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))
     >>> scored.rows, scored.decided.tolist(), scored.take(np.array([2])).targets.tolist()
@@ -33,6 +35,7 @@ class Scored:
     task: str
     targets: np.ndarray
     scores: np.ndarray
+    choices: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -43,6 +46,14 @@ class Scored:
             raise InputError("no rows to score", needed="at least one row with a target and a score")
         _check_shapes(self)
         _check_values(self)
+        if self.choices is not None:
+            choices = np.asarray(self.choices, dtype=np.int64)
+            object.__setattr__(self, "choices", choices)
+            if self.task == "regression" or choices.shape != self.targets.shape:
+                raise InputError(
+                    f"decisions of shape {choices.shape} for {self.task} targets of shape {self.targets.shape}",
+                    needed="one decision per target, for classes or labels",
+                )
 
     @property
     def rows(self) -> int:
@@ -56,14 +67,17 @@ class Scored:
 
     @property
     def decided(self) -> np.ndarray:
-        """The most probable class (rows,), the labels at 0.5 or more (rows, labels), or the value (rows,)."""
+        """What was decided: class (rows,), labels 0/1 (rows, labels), or the value (rows,)."""
+        if self.choices is not None:
+            return self.choices
         if self.task == "multilabel":
             return (self.scores >= 0.5).astype(np.int64)
         return self.scores if self.task == "regression" else self.scores.argmax(axis=1)
 
     def take(self, rows: np.ndarray) -> "Scored":
         """The same record for some rows: indices or a mask, shape (taken,) or (rows,)."""
-        return Scored(self.task, self.targets[rows], self.scores[rows])
+        choices = None if self.choices is None else self.choices[rows]
+        return Scored(self.task, self.targets[rows], self.scores[rows], choices)
 
 
 def _whole(targets: np.ndarray, task: str) -> np.ndarray:

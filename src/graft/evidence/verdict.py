@@ -1,26 +1,33 @@
 """The verdict: does reuse help here?
 
-Decisions, each measured by simulation in tests/oracles/test_verdict_rates.py:
+Decisions, each measured by simulation (tests/oracles/test_verdict_rates.py, ``python -m bench verdicts``):
 
-* ``helps`` needs two things: the posterior that the gain exceeds the margin, *after paying for having chosen the
-  best of several* (see selection.py), reaches the level; and the locked holdout, looked at once, agrees.
-* The holdout contradicts a gain when its difference is not on the side of the claim, or when its interval excludes
-  a difference as large as the margin. The side alone is a coin toss if there is nothing, so agreement halves the
-  two false alarms (helps, harms) to one: together they stay at 1 - level even at margin zero. Without a holdout the
-  same guarantee is bought by asking for half the doubt: (1 + level) / 2 from the folds.
-* ``harms`` is the mirror image, paying for the choice among controls, and is never said of a candidate that was
-  still improving when its budget ended.
-* ``no practical difference`` is a positive finding: the posterior within the margin reaches the level and the
-  holdout's interval reaches into the margin. It is never what is left over; what is left over is inconclusive.
+* It rests on the paired outcomes of all rows that were judged by models which had not seen them, out of fold and in the
+  holdout, by cluster (``pooled``, ``comparison``), with the choice among candidates and controls paid for jointly
+  (``selection``).
+* Three claims divide all differences among them: above the margin, within it, below minus the margin. So whatever the
+  truth is, at most two claims are false, and on opposite sides. ``level`` is kept for both together: with a margin of
+  many standard errors each may use the whole doubt (1 - level), with a margin of zero half of it. See ``one_sided``.
+* ``helps`` is said of the chosen candidate when it beats every control by more than the margin. ``harms`` is said when
+  one control beats every candidate that transfers by more than the margin, and never of a candidate that was still
+  improving when its budget ended. ``no practical difference`` is a positive finding: the chosen candidate is shown to
+  be neither better nor worse than the best control by more than the margin. What is left over is inconclusive.
+* The holdout's rows are part of the evidence. It is also shown alone, and a holdout that by itself rules the claim out
+  (its interval ends before the margin on the other side) makes the verdict inconclusive: folds and holdout then speak
+  of different things, a shift in time perhaps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scipy import optimize, special
+
 from graft.core.errors import InputError
-from graft.evidence.comparison import Comparison
+from graft.evidence.comparison import DRIFT, Comparison, compare
 from graft.evidence.intervals import Interval
-from graft.evidence.selection import paid_probability
+from graft.evidence.pooled import Jackknife
+from graft.evidence.selection import paid_doubt, plausible
 
 
 class Outcome(StrEnum):
@@ -36,101 +43,152 @@ class Outcome(StrEnum):
 class Verdict:
     """An answer with its reason.
 
-    probability: how sure the folds are of the outcome (of the most probable one, when inconclusive), after paying
-    for selection, 0 to 1. difference: candidate minus control over the folds, in the unit of the score, higher is
-    better. reason: one or two sentences in plain English.
+    doubt: p-value of the claim after paying for selection, 0 to 1; None when nothing is claimed. difference: candidate
+    minus the best control over all rows, in the unit of the score, higher is better. control: the best control.
+    reason: one or two sentences in plain English.
     """
 
     outcome: Outcome
-    probability: float
+    doubt: float | None
     difference: Interval
+    control: str
     reason: str
 
 
-def decide_verdict(
-    folds: Comparison,
-    holdout: Interval | None = None,
+@dataclass(frozen=True)
+class Doubts:
+    """p-values of the three claims, the choice paid for. allowed: the largest with which one may be said."""
+
+    helps: float
+    harms: float
+    tied: float
+    allowed: float
+
+
+def one_sided(margin: float, error: float, level: float) -> float:
+    """The doubt each of the two opposite claims may use, so that both together stay at 1 - level.
+
+    margin, error: in the unit of the score. From (1 - level) / 2 without a margin to 1 - level with a wide one.
+
+    >>> round(one_sided(0.0, 0.01, 0.95), 4), round(one_sided(0.01, 0.0172, 0.95), 4), one_sided(1.0, 0.01, 0.95)
+    (0.025, 0.0478, 0.05)
+    """
+    doubt = round(1 - level, 12)
+    if error <= 0 or 2 * margin / error > 8:
+        return doubt
+    return float(
+        optimize.brentq(
+            lambda each: each + special.ndtr(special.ndtri(each) - 2 * margin / error) - doubt, doubt / 2, doubt
+        )
+    )
+
+
+def doubts(
+    found: Jackknife,
+    chosen: str,
     *,
+    transfers: Sequence[str],
+    controls: Sequence[str],
     margin: float,
     level: float = 0.95,
-    under_trained: bool = False,
-    selection: int = 1,
-    controls: int = 1,
-) -> Verdict:
-    """The verdict on the chosen transfer candidate against the best control.
+    drift: float = DRIFT,
+) -> Doubts:
+    """How much speaks against each of the three claims.
 
-    folds: compare_folds of the two. holdout: paired_bootstrap_metric of the two on the locked holdout, if any.
-    margin: the smallest difference that matters, the one given to compare_folds. under_trained: the candidate was
-    still improving when its budget ended. selection, controls: how many transfer candidates the candidate, and how
-    many controls the control, was chosen among.
-
-    Measured at level 0.95 when nothing differs and the margin is 0 (tests/oracles/test_verdict_rates.py): "helps" or
-    "harms" is said in 5 % of studies for one candidate, 3 % for the best of 4 or 8, under 1 % against the best of 3
-    controls, for 5 x 1 and 5 x 3 folds; with a margin of half a fold deviation in under 2 %. The price is power: with a
-    fold deviation of 0.02 a model and a margin of 0.01, a true gain of 0.05 is found in 61 % (5 x 1) and 81 % (5 x 3)
-    of studies of one candidate, in 36 % and 66 % as the best of four. Repeat the folds, and enter few candidates.
-
-    >>> sure = Comparison(mean=0.06, low=0.03, high=0.09, worse=0.0, tied=0.003, better=0.997, scale=0.012, folds=15)
-    >>> decide_verdict(sure, Interval(0.05, 0.01, 0.09), margin=0.01).outcome.value
-    'helps'
-    >>> print(decide_verdict(sure, Interval(-0.01, -0.03, 0.01), margin=0.01).reason)  # one line
-    The folds say that it helps (difference +0.060, from +0.030 to +0.090),
-    but the holdout does not agree: -0.010, from -0.030 to +0.010.
+    chosen: one of ``transfers``. margin: 0 or more, in the unit of the score.
     """
-    if not 0.5 < level < 1:
-        raise InputError(f"a level of {level}", needed="a share between 0.5 and 1", fix="use 0.95")
-    difference = Interval(folds.mean, folds.low, folds.high)
-    helps = paid_probability(folds.distance(margin), folds=folds.folds, among=selection)
-    harms = paid_probability(_mirrored(folds).distance(margin), folds=folds.folds, among=controls)
-    needed = level if holdout is not None else (1 + level) / 2
+    if chosen not in transfers or not controls:
+        raise InputError(f"{chosen} of {len(transfers)} candidates, {len(controls)} controls", needed="one of each")
+    if not margin >= 0 or not 0.5 < level < 1:
+        raise InputError(f"a margin of {margin} at level {level}", needed="a margin from 0, a level between 0.5 and 1")
+    rivals = tuple(dict.fromkeys([chosen, *plausible(found, transfers, drift=drift)]))
+    strong = plausible(found, controls, drift=drift)
+    best = max(controls, key=lambda name: (found.estimate(name), name))
+
+    def over(ahead: Sequence[str], behind: str, first: str, bound: float) -> float:
+        return paid_doubt(found, (first, behind), [(name, behind) for name in ahead], bound, drift=drift)
+
+    helps = max(over(rivals, control, chosen, margin) for control in controls)
+    harms = max(over(strong, name, best, margin) for name in transfers)
+    not_worse = max(over(rivals, control, chosen, -margin) for control in controls)
+    pairs = [(control, name) for control in strong for name in rivals]
+    not_better = paid_doubt(found, (best, chosen), pairs, -margin, drift=drift)
+    error = compare(found, chosen, best, drift=drift).error
+    return Doubts(helps, harms, max(not_worse, not_better), one_sided(margin, error, level))
+
+
+def decide_verdict(
+    found: Jackknife,
+    chosen: str,
+    *,
+    transfers: Sequence[str],
+    controls: Sequence[str],
+    margin: float,
+    level: float = 0.95,
+    drift: float = DRIFT,
+    holdout: Interval | None = None,
+    under_trained: bool = False,
+) -> Verdict:
+    """The verdict on the chosen transfer candidate against all controls.
+
+    found: ``jackknife`` of all candidates over the same rows. transfers, controls: everything that was compared.
+    margin: the smallest difference that matters, in the unit of the score. drift: see ``comparison``. holdout: chosen
+    minus best control on the locked holdout alone. under_trained: still improving when its budget ended.
+
+    >>> from graft.evidence.pooled import Pooled, jackknife
+    >>> from graft.evidence.predictions import Scored
+    >>> truth, rows = np.zeros(200, int), np.arange(200)
+    >>> def said(right):
+    ...     return [(1.0, Pooled(Scored("binary", truth, np.eye(2)[np.where(rows < right, 0, 1)]), rows))]
+    >>> found = jackknife({"minilm frozen": said(180), "classical": said(150)}, "accuracy")
+    >>> decide_verdict(found, "minilm frozen", transfers=["minilm frozen"], controls=["classical"], margin=0.01).outcome
+    <Outcome.HELPS: 'helps'>
+    """
+    said = doubts(found, chosen, transfers=transfers, controls=controls, margin=margin, level=level, drift=drift)
+    best = max(controls, key=lambda name: (found.estimate(name), name))
+    gap = compare(found, chosen, best, drift=drift)
+    difference = gap.interval(level)
     span = f"difference {_span(difference)}"
 
-    def verdict(outcome: Outcome, probability: float, reason: str) -> Verdict:
-        return Verdict(outcome, probability, difference, reason + (_still(outcome) if under_trained else ""))
+    def verdict(outcome: Outcome, doubt: float | None, reason: str) -> Verdict:
+        return Verdict(outcome, doubt, difference, best, reason + (_still(outcome) if under_trained else ""))
 
-    for outcome, probability, sign in ((Outcome.HELPS, helps, 1), (Outcome.HARMS, harms, -1)):
-        if probability < needed:
+    sides = ((Outcome.HELPS, said.helps, 1), (Outcome.HARMS, said.harms, -1), (Outcome.TIED, said.tied, 0))
+    for outcome, doubt, side in sides:
+        if doubt > said.allowed:
             continue
-        says = f"The folds say that it {outcome.value} ({span})"
-        if holdout is not None and _contradicts(holdout, sign, margin):
-            reason = f"{says}, but the holdout does not agree: {_span(holdout)}."
-            return verdict(Outcome.INCONCLUSIVE, probability, reason)
-        if outcome is Outcome.HARMS and under_trained:
-            return verdict(Outcome.INCONCLUSIVE, probability, f"It scored below the control ({span}).")
-        agrees = "" if holdout is None else f", and the holdout agrees: {_span(holdout)}"
-        return verdict(outcome, probability, f"{says}{agrees}.{_chosen(selection, controls, outcome)}")
-    if folds.tied >= level:
-        says = f"Any difference is smaller than the margin of {margin:.3g} ({span})"
-        if holdout is not None and (holdout.low > margin or holdout.high < -margin):
+        claim = _claim(outcome, margin, span)
+        if holdout is not None and _contradicts(holdout, side, margin):
             return verdict(
-                Outcome.INCONCLUSIVE, folds.tied, f"{says}, but the holdout does not agree: {_span(holdout)}."
+                Outcome.INCONCLUSIVE, None, f"{claim}, but the holdout alone rules that out: {_span(holdout)}."
             )
-        return verdict(Outcome.TIED, folds.tied, f"{says}.")
-    return verdict(
-        Outcome.INCONCLUSIVE, max(helps, folds.tied, harms), _open(folds, margin, level, needed, helps, harms)
-    )
+        if outcome is Outcome.HARMS and under_trained:
+            return verdict(Outcome.INCONCLUSIVE, None, f"It scored below the control ({span}).")
+        alone = "" if holdout is None else f"; the holdout alone says {_span(holdout)}"
+        return verdict(outcome, doubt, f"{claim}{alone}.{_chosen(transfers, controls, outcome)}")
+    return verdict(Outcome.INCONCLUSIVE, None, _open(gap, said, margin, span))
 
 
-def _mirrored(folds: Comparison) -> Comparison:
-    """The same comparison seen from the control."""
-    return Comparison(
-        -folds.mean, -folds.high, -folds.low, folds.better, folds.tied, folds.worse, folds.scale, folds.folds
-    )
+def _claim(outcome: Outcome, margin: float, span: str) -> str:
+    if outcome is Outcome.TIED:
+        return f"All rows together say that any difference is smaller than the margin of {margin:.3g} ({span})"
+    return f"All rows together say that it {outcome.value} ({span})"
 
 
-def _contradicts(holdout: Interval, sign: int, margin: float) -> bool:
-    """Whether the holdout is on the other side of the claim, or excludes a difference as large as the margin."""
-    furthest = holdout.high if sign > 0 else -holdout.low
-    return sign * holdout.mean <= 0 or furthest < margin
+def _contradicts(holdout: Interval, side: int, margin: float) -> bool:
+    """Whether the holdout by itself excludes the claim."""
+    if side > 0:
+        return holdout.high < margin
+    return holdout.low > -margin if side < 0 else holdout.low > margin or holdout.high < -margin
 
 
 def _span(interval: Interval) -> str:
     return f"{interval.mean:+.3f}, from {interval.low:+.3f} to {interval.high:+.3f}"
 
 
-def _chosen(selection: int, controls: int, outcome: Outcome) -> str:
-    among, what = (selection, "candidate") if outcome is Outcome.HELPS else (controls, "control")
-    return f" That the {what} was chosen among {among} is paid for." if among > 1 else ""
+def _chosen(transfers: Sequence[str], controls: Sequence[str], outcome: Outcome) -> str:
+    among, what = (controls, "control") if outcome is Outcome.HARMS else (transfers, "candidate")
+    return f" That the {what} was chosen among {len(among)} is paid for." if len(among) > 1 else ""
 
 
 def _still(outcome: Outcome) -> str:
@@ -142,15 +200,12 @@ def _still(outcome: Outcome) -> str:
     return f" It is under-trained, still improving when its budget ended: {meaning.get(outcome, '')}."
 
 
-def _open(folds: Comparison, margin: float, level: float, needed: float, helps: float, harms: float) -> str:
+def _open(gap: Comparison, said: Doubts, margin: float, span: str) -> str:
     """Why nothing can be said yet, and what can."""
-    if folds.folds == 1:
-        return "One fold cannot say how much the difference would vary: use at least two folds."
-    span = f"difference {_span(Interval(folds.mean, folds.low, folds.high))}"
-    if folds.better + folds.tied >= level:
+    if gap.doubt(-margin) <= said.allowed:
         ruled = f"Harm beyond the margin of {margin:.3g} is ruled out, a gain is not shown"
-    elif folds.worse + folds.tied >= level:
+    elif gap.reversed.doubt(-margin) <= said.allowed:
         ruled = f"A gain beyond the margin of {margin:.3g} is ruled out, harm is not shown"
     else:
-        ruled = "The folds vary too much to tell"
-    return f"{ruled} ({span}); helps {helps:.0%}, harms {harms:.0%}, where {needed:.1%} is needed."
+        ruled = "The rows leave both a gain and harm open"
+    return f"{ruled} ({span})."

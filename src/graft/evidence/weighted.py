@@ -88,7 +88,7 @@ def class_counts(scored: Scored, weights: np.ndarray) -> tuple[np.ndarray, np.nd
     return (
         _by_class(weights, targets, scored.classes, decided == targets),
         _by_class(weights, targets, scored.classes),
-        _by_class(weights, decided, scored.classes),
+        _by_class(weights, np.maximum(decided, 0), scored.classes, decided >= 0),
     )
 
 

@@ -87,6 +87,33 @@ def earlier_holdout(blocks: Blocks, held: np.ndarray, *, notes: list[str]) -> tu
     return inside, _left_in(rest, kept, "the earlier holdout", notes)
 
 
+def grown_holdout(
+    blocks: Blocks,
+    counts: np.ndarray,
+    held: np.ndarray,
+    development: np.ndarray,
+    *,
+    share: float,
+    folds: int,
+    seed: int,
+    notes: list[str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """(holdout, development): an earlier holdout with as many more rows as make it ``share`` of both.
+
+    A holdout that stays as it was while the labels grow says less and less.
+    """
+    wanted = share * (len(held) + len(development)) - len(held)
+    names, place = np.unique(blocks.of_row[development], return_inverse=True)
+    if wanted < 1 or len(names) < folds + 2:
+        return held, development
+    part = Blocks(place, blocks.units[development], blocks.what)
+    inner = np.zeros((len(names), counts.shape[1]), dtype=counts.dtype)
+    inner[:] = counts[names]
+    more, rest = draw_holdout(part, inner, share=wanted / len(development), folds=folds, seed=seed, notes=notes)
+    notes.append(f"the earlier holdout of {len(held)} rows has grown by {len(more)} with the labels")
+    return np.sort(np.concatenate([held, development[more]])), np.sort(development[rest])
+
+
 def _left_in(rest: np.ndarray, kept: np.ndarray, where: str, notes: list[str]) -> np.ndarray:
     if len(kept) < len(rest):
         notes.append(f"{len(rest) - len(kept)} rows repeat, or share a group with, rows of {where} and are left out")

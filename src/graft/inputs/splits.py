@@ -14,7 +14,16 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.core.seeds import generator
 from graft.inputs.balance import allot, class_counts, spread
-from graft.inputs.blocks import Blocks, apart, draw_holdout, earlier_holdout, group_blocks, too_few, unit_blocks
+from graft.inputs.blocks import (
+    Blocks,
+    apart,
+    draw_holdout,
+    earlier_holdout,
+    group_blocks,
+    grown_holdout,
+    too_few,
+    unit_blocks,
+)
 from graft.inputs.forward import forward_folds, forward_holdout
 from graft.inputs.roles import Task
 
@@ -57,6 +66,7 @@ def make_splits(
     holdout: float = 0.2,
     seed: int = 0,
     held: np.ndarray | None = None,
+    grow: bool = False,
     label_names: Sequence[str] = (),
 ) -> Splits:
     """The splits of a data set.
@@ -65,7 +75,8 @@ def make_splits(
     of find_duplicates). kind: "stratified"; "group" with groups (rows,), which stay together too; or "time" with
     times datetime64 (rows,): the holdout is the latest rows, folds expand forward, repeats do not apply.
     holdout: share of rows, in [0, 1). held: bool (rows,), the rows of an earlier holdout, which is then taken as it is;
-    other rows of its units are left out. label_names: how notes call the classes.
+    other rows of its units are left out. grow: beside held, more rows are held out until it is the share asked for; forward
+    in time the latest rows are held out anew instead. label_names: how notes call the classes.
     Deterministic in seed. Raises InputError when the rows do not allow the folds.
 
     >>> made = make_splits(np.arange(20) % 2, task=Task.BINARY, units=np.arange(20), folds=2)
@@ -81,6 +92,9 @@ def make_splits(
             raise InputError(
                 given, needed="the time of every row", fix="name the time column; leave out rows without one"
             )
+        if grow and held is not None:
+            notes.append("the holdout is drawn anew from the latest rows; the earlier one is learnt from")
+            held = None
         inside, development = forward_holdout(times, units, share=holdout, held=held, notes=notes)
         if repeats > 1:
             notes.append("folds forward in time are determined by the times: they are made once, not repeated")
@@ -92,6 +106,10 @@ def make_splits(
         counts = class_counts(values, blocks.of_row, bins=max(2, min(_BINS, len(targets) // (2 * folds))))
         if held is not None:
             inside, development = earlier_holdout(blocks, held, notes=notes)
+            if grow:
+                inside, development = grown_holdout(
+                    blocks, counts, inside, development, share=holdout, folds=folds, seed=seed, notes=notes
+                )
         else:
             inside, development = draw_holdout(blocks, counts, share=holdout, folds=folds, seed=seed, notes=notes)
         made = _folds(blocks, counts, development, folds, repeats, seed, notes)

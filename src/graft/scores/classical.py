@@ -16,7 +16,7 @@ from graft.core.seeds import generator
 from graft.inputs.roles import Task
 from graft.scores.linear import solve_head
 
-STRENGTHS = (3.0, 10.0, 30.0)
+STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _TERMS, _WEIGHTS = 50_000, 2_000_000
 _ROWS_FOR_SPAN = 2500
 
@@ -114,9 +114,16 @@ class SparseHead:
 
 
 def solve_sparse(
-    rows: sparse.csr_matrix, targets: np.ndarray, *, task: Task, outputs: int, weights: np.ndarray, seed: int
+    rows: sparse.csr_matrix,
+    targets: np.ndarray,
+    *,
+    task: Task,
+    outputs: int,
+    weights: np.ndarray,
+    seed: int,
+    untilt: bool = False,
 ) -> SparseHead:
-    """The head of the control.
+    """The head of the control; see ``solve_head``.
 
     With fewer rows than terms the best weights lie in the span of the rows (the representer theorem), so the problem is
     solved exactly in as many dimensions as there are rows, by the solver every candidate's head uses.
@@ -130,11 +137,19 @@ def solve_sparse(
     if not kept.any():
         # No row holds anything: there is a bias to learn and no weight.
         nothing = np.zeros((len(targets), 1), np.float32)
-        head = solve_head(nothing, targets, task=task, outputs=outputs, weights=weights, seed=seed)
+        head = solve_head(nothing, targets, task=task, outputs=outputs, weights=weights, seed=seed, untilt=untilt)
         return SparseHead(np.zeros((outputs, rows.shape[1]), np.float32), head.bias, head.held_loss)
     root = np.sqrt(values[kept])
     span = basis[:, kept]
-    head = solve_head((span * root).astype(np.float32), targets, task=task, outputs=outputs, weights=weights, seed=seed)
+    head = solve_head(
+        (span * root).astype(np.float32),
+        targets,
+        task=task,
+        outputs=outputs,
+        weights=weights,
+        seed=seed,
+        untilt=untilt,
+    )
     weight = np.asarray((rows.T @ (span / root @ head.weight.T.astype(np.float64))).T, np.float32)
     return SparseHead(weight, head.bias, head.held_loss)
 

@@ -101,6 +101,8 @@ class _Problem:
     targets: np.ndarray
     columns: ColumnEncoder
     weights: np.ndarray
+    head_weights: np.ndarray
+    untilt: bool
     budget: Budget
     seed: int
     keep: Path | None
@@ -188,6 +190,11 @@ def _problem(
         targets=output.standardise(bench.targets),
         columns=fit_columns(bench.rows.take(rows)),
         weights=class_weights(bench.targets[rows], bench.task, bench.outputs, mode=weights),
+        # Solved heads learn with balanced classes, and their probabilities are set right again.
+        head_weights=class_weights(
+            bench.targets[rows], bench.task, bench.outputs, mode="balanced" if weights == "auto" else weights
+        ),
+        untilt=weights == "auto",
         budget=budget,
         seed=derive(seed, candidate.name),
         keep=keep,
@@ -221,8 +228,9 @@ def _classical(problem: _Problem) -> _Outcome:
             problem.targets[rows],
             task=bench.task,
             outputs=bench.outputs,
-            weights=problem.weights,
+            weights=problem.head_weights,
             seed=problem.seed,
+            untilt=problem.untilt,
         )
         if best is None or head.held_loss < best[2].held_loss:
             best = (recipe, encoders, head)
@@ -245,8 +253,9 @@ def _frozen(problem: _Problem) -> _Outcome:
         problem.targets[problem.rows],
         task=bench.task,
         outputs=bench.outputs,
-        weights=problem.weights,
+        weights=problem.head_weights,
         seed=problem.seed,
+        untilt=problem.untilt,
     )
     scores = problem.output.finish(head.logits(inputs[problem.evaluate]))
     size = head.weight.size + head.bias.size

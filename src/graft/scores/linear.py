@@ -1,9 +1,14 @@
 """Heads that are solved, not trained: logistic and ridge regression on fixed vectors.
 
 Decisions: a path of penalties is solved from strong to weak, each start being the previous solution, until the held-in
-loss rises; the penalty with the lowest is refitted on all rows; the objective is convex, so there is no seed, no
-learning rate and nothing to be under-trained. Vectors are centred and scaled by one number, which keeps the penalty's
-meaning the same for every source without changing the geometry.
+loss has risen twice; the penalty with the lowest is refitted on all rows; the objective is convex, so there is no seed,
+no learning rate and nothing to be under-trained. Vectors are centred and scaled by one number, which keeps the
+penalty's meaning the same for every source without changing the geometry. Class weights that make rare classes count as
+much as common ones make a better head of the same rows, and tilt its probabilities; how far the tilt is taken back
+(not, half, wholly) is chosen with the penalty, by the plain log-loss of held-in rows (``untilt``). With 800 rows of
+natural shares: log-loss 0.58 -> 0.42 on a set with one class in five, while 50 classes with a long tail keep it. The
+grid is wide, because both of its ends are wanted: with 8 clear rows a class the weakest penalties win, with hard texts
+or few rows the strongest.
 """
 
 import math
@@ -20,11 +25,14 @@ from graft.inputs.roles import Task
 from graft.scores.logistic import LOOSE, Logistic
 from graft.scores.ridge import Ridge
 
-PENALTIES = (0.1, 0.03, 0.01, 0.003, 0.001, 3e-4)
+PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
+RIDGE_PENALTIES = tuple(float(f"{value:.3g}") for value in np.geomspace(3e3, 1e-3, 14))
 WEIGHT_MODES = ("auto", "balanced", "none")
+_TAKEN_BACK = (1.0, 0.5, 0.0)
 _ROUNDING = 1e-6
 _ROWS_FOR_ONE_SPLIT = 4000
-_INNER_FOLDS = 3
+_INNER_FOLDS, _MANY_INNER_FOLDS = 3, 5
+_ROWS_FOR_MANY = 400
 
 
 @dataclass(frozen=True)
@@ -89,13 +97,18 @@ def solve_head(
     outputs: int,
     weights: np.ndarray,
     seed: int,
-    penalties: tuple[float, ...] = PENALTIES,
+    penalties: tuple[float, ...] | None = None,
+    untilt: bool = False,
 ) -> LinearHead:
     """The head with the lowest held-in loss.
 
     vectors: float32 (rows, dimension). targets: class numbers int64, 0/1 matrix, or standardised values.
-    outputs: columns of the result. penalties: from strong to weak.
+    outputs: columns of the result. penalties: from strong to weak; the wide grids above when None.
+    untilt: take back what the weights did to the probabilities, as far as held-in rows say.
+    Raises NotConverged when a solution cannot be proven, Diverged for vectors that are no numbers.
     """
+    if penalties is None:
+        penalties = RIDGE_PENALTIES if task is Task.REGRESSION else PENALTIES
     mean = vectors.mean(0)
     scale = float(np.sqrt(np.square(vectors - mean).mean()))
     if scale <= _ROUNDING * float(np.abs(mean).max()):
@@ -103,7 +116,7 @@ def solve_head(
         scale = 1.0
     scaled = (vectors - mean) / scale
     solved = (_ridge if task is Task.REGRESSION else _logistic)(
-        scaled, targets, task, outputs, weights, penalties, seed
+        scaled, targets, task, outputs, weights, penalties, seed, untilt
     )
     weight = np.asarray(solved.weight / scale, np.float32)
     if not np.isfinite(weight).all():
@@ -119,27 +132,37 @@ def _logistic(
     weights: np.ndarray,
     penalties: tuple[float, ...],
     seed: int,
+    untilt: bool,
 ) -> LinearHead:
     splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
     inside = [Logistic(vectors[train], targets[train], outputs=outputs, weights=weights) for train, _ in splits]
     starts: dict[float, Logistic] = {}
-    judge = torch.from_numpy(weights)
+    judge = torch.ones(outputs)  # by plain log-loss: weights help the fit, not the judgement
+    tilt = np.log(np.maximum(np.asarray(weights, np.float32), 1e-6))
+    tilted = untilt and bool(np.ptp(tilt) > 0 if task is not Task.MULTILABEL else np.any(tilt != 0))
+    taken = _TAKEN_BACK if tilted and splits else (0.0,)
+    best: dict[float, float] = {}
 
     def held_loss(penalty: float) -> float:
-        losses = []
-        for part, (_, held) in zip(inside, splits, strict=True):
+        losses = np.zeros((len(splits), len(taken)))
+        for place, (part, (_, held)) in enumerate(zip(inside, splits, strict=True)):
             part.solve(penalty, precision=LOOSE)
-            logits = torch.from_numpy(np.asarray(vectors[held] @ part.weight.T + part.bias, np.float32))
-            losses.append(float(loss_of(logits, _labels(targets[held], task), task, judge)))
+            logits = np.asarray(vectors[held] @ part.weight.T + part.bias, np.float32)
+            for column, back in enumerate(taken):
+                moved = torch.from_numpy(logits - np.float32(back) * tilt)
+                losses[place, column] = float(loss_of(moved, _labels(targets[held], task), task, judge))
         starts[penalty] = inside[0].copy()
-        return float(np.mean(losses))
+        means = losses.mean(axis=0)
+        best[penalty] = taken[int(means.argmin())]
+        return float(means.min())
 
     penalty, held = _lowest(penalties, held_loss) if splits else (penalties[0], math.nan)
     final = Logistic(vectors, targets, outputs=outputs, weights=weights)
     if penalty in starts:
         final.start_from(starts[penalty])
     final.solve(penalty)
-    return LinearHead(final.weight, final.bias, penalty, final.iterations, held)
+    bias = final.bias - np.float32(best.get(penalty, 0.0)) * tilt
+    return LinearHead(final.weight, bias, penalty, final.evaluations, held)
 
 
 def _ridge(
@@ -150,6 +173,7 @@ def _ridge(
     weights: np.ndarray,
     penalties: tuple[float, ...],
     seed: int,
+    untilt: bool,
 ) -> LinearHead:
     splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
     inside = [Ridge(vectors[train], targets[train]) for train, _ in splits]
@@ -169,18 +193,13 @@ def _ridge(
 
 
 def _lowest(penalties: tuple[float, ...], held_loss: Callable[[float], float]) -> tuple[float, float]:
-    """The penalty with the lowest loss on a path that falls and then rises, and that loss.
-
-    The strongest penalty is only looked at when the one after it is the best of the rest.
-    """
-    losses: dict[int, float] = {}
-    for place in range(1, len(penalties)):
-        losses[place] = held_loss(penalties[place])
-        if place > 1 and losses[place] > losses[place - 1]:
+    """The penalty with the lowest loss on a path that falls and then rises, and that loss."""
+    losses: list[float] = []
+    for penalty in penalties:
+        losses.append(held_loss(penalty))
+        if len(losses) > 2 and min(losses[-2:]) > min(losses[:-2]):
             break
-    if min(losses, key=losses.__getitem__) == 1:
-        losses[0] = held_loss(penalties[0])
-    best = min(losses, key=losses.__getitem__)
+    best = int(np.argmin(losses))
     return penalties[best], losses[best]
 
 
@@ -194,7 +213,7 @@ def _inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.n
     if task not in (Task.REGRESSION, Task.MULTILABEL):
         # Deal the rows of each class out in turn, so that every part has its share of every class.
         order = order[np.argsort(targets[order], kind="stable")]
-    parts = _INNER_FOLDS if len(targets) < _ROWS_FOR_ONE_SPLIT else 5
+    parts = _INNER_FOLDS if _ROWS_FOR_MANY <= len(targets) < _ROWS_FOR_ONE_SPLIT else _MANY_INNER_FOLDS
     place = np.empty(len(targets), np.int64)
     place[order] = np.arange(len(targets)) % parts
     used = parts if len(targets) < _ROWS_FOR_ONE_SPLIT else 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from graft.studies.findings import Suspects
 from graft.studies.record import (
     CandidateFacts,
     ChangeFacts,
@@ -10,7 +11,6 @@ from graft.studies.record import (
     PlanFacts,
     SliceFacts,
     StudyRecord,
-    SuspectFact,
     VerdictFacts,
 )
 from graft.studies.settings import StudySettings
@@ -26,7 +26,7 @@ def advice(
     verdict: VerdictFacts,
     candidates: Sequence[CandidateFacts],
     curves: LearningCurveFacts | None,
-    suspects: Sequence[SuspectFact],
+    suspects: Suspects,
     slices: Sequence[SliceFacts],
     plan: PlanFacts,
 ) -> tuple[str, ...]:
@@ -45,7 +45,8 @@ def advice(
     else:
         more = f" ({curves.more_labels})" if curves is not None and curves.more_labels_rows else ""
         steps.append(
-            f"Label more rows and repeat with --after{more}. Until then the bundle holds {named(verdict.shipped)}."
+            f"Label more rows and repeat with --after{more}. Until then the bundle holds {named(verdict.shipped)}, "
+            "which is expected to score best; that is not shown."
         )
         if settings.repeats == 1:
             steps.append("Or repeat the folds (--repeats 3): it narrows the interval without new labels.")
@@ -56,9 +57,13 @@ def advice(
         )
     if settings.effort == "quick":
         steps.append("This was a quick study: run --effort standard before you decide anything that matters.")
-    if suspects:
+    if suspects.rows:
+        usual = (
+            "" if suspects.if_clean is None else f" (about {suspects.if_clean:.0f} would be listed if none were wrong)"
+        )
         steps.append(
-            f"Check the {len(suspects)} labels the model disagrees with: correcting wrong ones is the cheapest gain."
+            f"Check the {len(suspects.rows)} labels the model disagrees with{usual}: correcting wrong ones is the "
+            "cheapest gain."
         )
     harmed = [f"{one.column} = {one.value}" for one in slices if one.hidden_harm]
     if harmed:

@@ -13,6 +13,7 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
+from graft.evidence.comparison import Comparison
 from graft.evidence.learning_curve import Curve, crossing, fit_curve
 from graft.evidence.metrics import metric, oriented_score
 from graft.evidence.more_labels import more_labels
@@ -37,18 +38,57 @@ class CurvePlan:
     candidates: tuple[Candidate, ...]
     folds: tuple[Fold, ...]
 
+    @property
+    def test_fraction(self) -> float:
+        """Share of the rows of a fold that it tests."""
+        return float(np.mean([len(fold.test) / (len(fold.test) + len(fold.train)) for fold in self.folds]))
+
+
+def half_trials(runner: TrialRunner, candidates: Sequence[Candidate], splits: Splits) -> dict[str, list[Fit]]:
+    """Trials on both halves of the training rows of the first folds, of candidates that cost seconds.
+
+    The first halves of all folds come first, then the second ones. None when rows are few, or in time.
+    """
+    folds = [fold for fold in splits.folds if fold.repeat == 0]
+    cheap = [one for one in candidates if one.strategy.kind in (Kind.FROZEN, Kind.CLASSICAL)]
+    if splits.kind == "time" or not _enough(runner, folds, 0.5):
+        return {}
+    return {one.name: [_half(runner, one, fold, other) for other in (False, True) for fold in folds] for one in cheap}
+
+
+def _half(runner: TrialRunner, candidate: Candidate, fold: Fold, other: bool) -> Fit:
+    if not other:
+        return _trial(runner, candidate, fold, 0.5)
+    first = subset(fold.train, runner.bench.targets, runner.bench.task, 0.5, runner.seed)
+    rest = np.setdiff1d(fold.train, first)
+    budget = replace(runner.budget, steps=max(10, round(runner.budget.steps * 0.5)))
+    return runner.run(candidate, fold, rows=rest, budget=budget)
+
+
+def _enough(runner: TrialRunner, folds: Sequence[Fold], share: float) -> bool:
+    return min(len(fold.train) for fold in folds) * share >= max(_LEAST_ROWS, runner.bench.outputs)
+
+
+def _trial(runner: TrialRunner, candidate: Candidate, fold: Fold, share: float) -> Fit:
+    rows = subset(fold.train, runner.bench.targets, runner.bench.task, share, runner.seed)
+    budget = replace(runner.budget, steps=max(10, round(runner.budget.steps * share)))
+    return runner.run(candidate, fold, rows=rows, budget=budget)
+
 
 def curve_plan(candidates: Sequence[Candidate], judgement: Judgement, splits: Splits, *, tuned: bool) -> CurvePlan:
     """The best frozen candidate, the best tuned one when ``tuned``, and the classical control."""
     folds = tuple(fold for fold in splits.folds if fold.repeat == 0)[: _FOLDS if tuned else None]
-    mean = {name: float(values.mean()) for name, values in judgement.scores.items()}
+    mean = {name: judgement.found.estimate(name) for name in judgement.found.names}
+    candidates = [one for one in candidates if one.name in mean]
 
     def best(kinds: tuple[Kind, ...]) -> list[Candidate]:
         found = [one for one in candidates if one.strategy.kind in kinds]
         return sorted(found, key=lambda one: (-mean[one.name], one.name))[:1]
 
     chosen = (
-        best((Kind.FROZEN,)) + (best((Kind.PARTIAL, Kind.LORA, Kind.FULL)) if tuned else []) + best((Kind.CLASSICAL,))
+        best((Kind.FROZEN,))
+        + (best((Kind.PARTIAL, Kind.LORA, Kind.FULL, Kind.CONTRASTIVE)) if tuned else [])
+        + best((Kind.CLASSICAL,))
     )
     return CurvePlan(tuple(chosen), folds)
 
@@ -80,8 +120,7 @@ def learning_curves(
     progress: Progress = SILENT,
 ) -> LearningCurveFacts | None:
     """The curves of the plan; None when there are too few rows to draw any."""
-    smallest = min(len(fold.train) for fold in plan.folds)
-    if smallest * SHARES[0] < max(_LEAST_ROWS, runner.bench.outputs):
+    if not _enough(runner, plan.folds, SHARES[0]):
         return None
     points: list[LearningPoint] = []
     with progress.stage("learning curves", len(plan.candidates) * len(SHARES) * len(plan.folds), "trials") as stage:
@@ -90,20 +129,19 @@ def learning_curves(
                 scores = []
                 for fold in plan.folds:
                     stage.advance(0, f"{candidate.name}, {share:.0%} of the labels")
-                    scores.append(_score(runner, candidate, fold, share, judgement.metric))
+                    scores.append(_score(runner, _trial(runner, candidate, fold, share), fold, judgement.metric))
                     stage.advance(1)
                 points.append(_point(candidate, round(share * _mean_rows(plan)), scores))
-            whole = judgement.scores[candidate.name][: len(plan.folds)]
-            points.append(_point(candidate, round(_mean_rows(plan)), list(whole)))
+            whole = [
+                _score(runner, fitted, fold, judgement.metric)
+                for fitted, fold in zip(trials[candidate.name], plan.folds, strict=False)
+            ]
+            points.append(_point(candidate, round(_mean_rows(plan)), whole))
     return _facts(points, plan, judgement, settings)
 
 
-def _score(runner: TrialRunner, candidate: Candidate, fold: Fold, share: float, metric_name: str) -> float:
-    bench = runner.bench
-    rows = subset(fold.train, bench.targets, bench.task, share, runner.seed)
-    budget = replace(runner.budget, steps=max(10, round(runner.budget.steps * share)))
-    fitted = runner.run(candidate, fold, rows=rows, budget=budget)
-    return oriented_score(scored(bench, fold.test, fitted.scores), metric_name)
+def _score(runner: TrialRunner, fitted: Fit, fold: Fold, metric_name: str) -> float:
+    return oriented_score(scored(runner.bench, fold.test, fitted.scores), metric_name)
 
 
 def _mean_rows(plan: CurvePlan) -> float:
@@ -125,30 +163,38 @@ def _facts(
     statement, labels = "", None
     by_kind = {one.strategy.kind: one for one in plan.candidates}
     frozen = by_kind.get(Kind.FROZEN)
-    tuned = next((one for kind, one in by_kind.items() if kind in (Kind.PARTIAL, Kind.LORA, Kind.FULL)), None)
+    tuned = next(
+        (one for kind, one in by_kind.items() if kind in (Kind.PARTIAL, Kind.LORA, Kind.FULL, Kind.CONTRASTIVE)), None
+    )
     if frozen is not None and tuned is not None:
         ceiling = 1.0 if metric(judgement.metric).higher_is_better else 0.0
         try:
-            fitted = [_curve(points, one, ceiling, judgement.test_fraction, settings.seed) for one in (tuned, frozen)]
+            fitted = [_curve(points, one, ceiling, plan.test_fraction, settings.seed) for one in (tuned, frozen)]
             found = crossing(fitted[0], fitted[1], level=settings.level)
             statement, labels = f"{tuned.name}: {found.statement} (against {frozen.name})", found.labels
         except InputError:
             statement = "the curves do not follow a power law closely enough to say where they cross"
-    rows = round(_mean_rows(plan))
-    more = more_labels(
-        judgement.comparison,
-        rows,
-        margin=settings.margin,
-        level=settings.level,
-        selection=judgement.choice.transfers,
-        controls=judgement.choice.controls,
-    )
     return LearningCurveFacts(
-        points=tuple(points),
-        crossing=statement,
-        crossing_labels=labels,
-        more_labels=more.statement,
-        more_labels_rows=more.rows,
+        points=tuple(points), crossing=statement, crossing_labels=labels, more_labels="", more_labels_rows=None
+    )
+
+
+def with_advice(
+    curves: LearningCurveFacts | None, gap: Comparison, rows: int, settings: StudySettings, *, settled: bool
+) -> LearningCurveFacts:
+    """The curves with how many more labels would settle the verdict. gap: chosen less control. rows: of the whole
+    file."""
+    more = more_labels(gap, rows, margin=settings.margin, level=settings.level, settled=settled)
+    known = curves or LearningCurveFacts(
+        points=(), crossing="", crossing_labels=None, more_labels="", more_labels_rows=None
+    )
+    return known.model_copy(
+        update={
+            "more_labels": more.statement,
+            "more_labels_rows": more.rows,
+            "more_labels_low": more.low,
+            "more_labels_high": more.high,
+        }
     )
 
 

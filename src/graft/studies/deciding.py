@@ -1,29 +1,24 @@
 """From scores to decisions, and what they cost: calibration, policy, confusion, the errors worth looking at.
 
 Decision: everything is fitted on out-of-fold scores of the candidate that ships and measured on the locked holdout, so
-nothing here has seen the rows it is judged by.
+nothing here has seen the rows it is judged by. Rows of one cluster (a customer, near-duplicates) vary together in every
+number here, as they do in the score.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from graft.core.seeds import generator
-from graft.decisions.calibration import CalibrationChoice, fit_calibrator
-from graft.decisions.conformal import ConformalInterval, fit_conformal
 from graft.decisions.costs import CostTable, load_costs
-from graft.decisions.policy import Decisions, Policy, fit_policy
+from graft.decisions.policy import Decisions, Policy
 from graft.decisions.spending import compare_policies, realised_cost
-from graft.evidence.calibration_quality import brier, coverage, ece, log_loss, reliability_bins
+from graft.evidence.calibration_error import calibration_error
+from graft.evidence.calibration_quality import brier, coverage, log_loss, reliability_bins
 from graft.evidence.intervals import Interval
 from graft.evidence.predictions import Scored
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
-from graft.inputs.splits import Splits
-from graft.scores.fitting import Fit
-from graft.scores.workbench import Workbench
 from graft.studies.record import (
     BinFact,
     CalibrationFacts,
@@ -33,42 +28,9 @@ from graft.studies.record import (
     PolicyFact,
     Span,
 )
+from graft.studies.unseen import DecisionParts
 
 _ERRORS, _EXCERPT = 30, 600
-
-
-@dataclass(frozen=True)
-class OutOfFold:
-    """Scores of rows by models that had not seen them, averaged over repeats.
-
-    rows: positions. scores: (rows, outputs) or (rows,). folds: the fold of each row.
-    """
-
-    rows: np.ndarray
-    scores: np.ndarray
-    folds: np.ndarray
-
-
-def out_of_fold(fits: Sequence[Fit], splits: Splits) -> OutOfFold:
-    """Collect the scores of a candidate's trials."""
-    total: dict[int, list[np.ndarray]] = {}
-    fold_of: dict[int, int] = {}
-    for fold, fitted in zip(splits.folds, fits, strict=True):
-        for place, row in enumerate(fold.test):
-            total.setdefault(int(row), []).append(fitted.scores[place])
-            fold_of.setdefault(int(row), fold.index)
-    rows = np.array(sorted(total), np.int64)
-    scores = np.array([np.mean(total[int(row)], axis=0) for row in rows])
-    return OutOfFold(rows, scores, np.array([fold_of[int(row)] for row in rows]))
-
-
-@dataclass(frozen=True)
-class DecisionParts:
-    """What a bundle needs to decide: one of policy and interval is None."""
-
-    calibration: CalibrationChoice | None
-    policy: Policy | None
-    interval: ConformalInterval | None
 
 
 def read_costs(path: Path | None, labels: tuple[str, ...], task: Task) -> CostTable | None:
@@ -76,48 +38,42 @@ def read_costs(path: Path | None, labels: tuple[str, ...], task: Task) -> CostTa
     return None if path is None else load_costs(path, labels, task=str(task))
 
 
-def fit_decisions(bench: Workbench, seen: OutOfFold, costs: CostTable | None, seed: int) -> DecisionParts:
-    """Calibrator and policy, or for regression the prediction interval, from out-of-fold scores."""
-    targets = bench.targets[seen.rows]
-    if bench.task is Task.REGRESSION:
-        level = 0.9 if len(targets) >= 20 else 0.5
-        return DecisionParts(None, None, fit_conformal(targets, seen.scores, level=level))
-    choice = fit_calibrator(
-        seen.scores, targets, task=str(bench.task), folds=seen.folds, rng=generator(seed, "calibration")
-    )
-    policy = fit_policy(
-        choice.calibrator.apply(seen.scores),
-        targets,
-        task=str(bench.task),
-        labels=bench.rows.contract.labels,
-        table=costs,
-    )
-    return DecisionParts(choice, policy, None)
-
-
 def decision_facts(
-    parts: DecisionParts, held: Dataset, raw: np.ndarray, reference: np.ndarray, *, seed: int, level: float
+    parts: DecisionParts,
+    held: Dataset,
+    raw: np.ndarray,
+    reference: np.ndarray,
+    *,
+    clusters: np.ndarray,
+    seed: int,
+    level: float,
 ) -> tuple[DecisionFacts, tuple[ErrorFact, ...]]:
     """What the decisions are worth on the holdout.
 
-    held: the holdout rows. raw: scores of the shipped model. reference: targets the policy was fitted on.
+    held: the holdout rows. raw: scores of the shipped model. reference: targets the policy was fitted on. clusters: of
+    the holdout rows, shape (rows,).
     """
     assert held.targets is not None
     rng = generator(seed, "decisions")
     if parts.policy is None or parts.calibration is None:
-        return _regression(parts, held, raw, level)
+        return _regression(parts, held, raw, clusters, level)
     task = str(held.contract.task)
     calibrated = parts.calibration.calibrator.apply(raw)
     before, after = Scored(task, held.targets, raw), Scored(task, held.targets, calibrated)
     bins = max(2, min(15, len(held) // 15))
     decided = parts.policy.decide(calibrated)
+    groups = clusters if len(np.unique(clusters)) < len(clusters) else None
+    error_before = calibration_error(before, rng=rng, bins=bins, level=level, groups=groups)
+    error = calibration_error(after, rng=rng, bins=bins, level=level, groups=groups)
     calibration = CalibrationFacts(
         method=parts.calibration.method,
         losses=tuple((one.method, one.log_loss) for one in parts.calibration.table),
-        ece_before=span(ece(before, rng=rng, bins=bins, level=level)),
-        ece=span(ece(after, rng=rng, bins=bins, level=level)),
-        brier=span(brier(after, rng=rng, level=level)),
-        log_loss=span(log_loss(after, rng=rng, level=level)),
+        ece_before=span(error_before.shown),
+        ece=span(error.shown),
+        ece_if_perfect=error.expected_if_perfect,
+        ece_debiased=error.debiased,
+        brier=span(brier(after, level=level, groups=groups)),
+        log_loss=span(log_loss(after, level=level, groups=groups)),
         bins=tuple(
             BinFact(
                 low=one.low,
@@ -128,13 +84,13 @@ def decision_facts(
                 accuracy_low=one.interval.low,
                 accuracy_high=one.interval.high,
             )
-            for one in reliability_bins(after, bins=bins, level=level)
+            for one in reliability_bins(after, bins=bins, level=level, groups=groups)
         ),
         interval_level=None,
         interval_half_width=None,
         interval_coverage=None,
     )
-    policies = compare_policies(parts.policy, calibrated, held.targets, rng=rng, reference=reference)
+    policies = compare_policies(parts.policy, calibrated, held.targets, reference=reference, groups=groups, level=level)
     facts = DecisionFacts(
         unit=parts.policy.table.unit,
         calibration=calibration,
@@ -224,7 +180,7 @@ def _error(held: Dataset, row: int, given: str, decided: str, probability: float
 
 
 def _regression(
-    parts: DecisionParts, held: Dataset, raw: np.ndarray, level: float
+    parts: DecisionParts, held: Dataset, raw: np.ndarray, clusters: np.ndarray, level: float
 ) -> tuple[DecisionFacts, tuple[ErrorFact, ...]]:
     assert held.targets is not None
     assert parts.interval is not None
@@ -239,7 +195,7 @@ def _regression(
         bins=(),
         interval_level=parts.interval.level,
         interval_half_width=parts.interval.half_width,
-        interval_coverage=span(coverage(held.targets, low, high, level=level)),
+        interval_coverage=span(coverage(held.targets, low, high, level=level, groups=clusters)),
     )
     facts = DecisionFacts(unit="", calibration=calibration, policies=(), thresholds=(), abstained=0.0, confusion=None)
     gaps = np.abs(held.targets - raw)

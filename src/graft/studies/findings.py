@@ -1,6 +1,7 @@
 """What the trials reveal beside the verdict: optimism of a random split, slices, labels worth checking."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -9,14 +10,15 @@ from graft.core.errors import InputError
 from graft.core.seeds import derive, generator
 from graft.evidence.label_noise import suspicion
 from graft.evidence.optimism import optimism_interval
+from graft.evidence.predictions import Scored
 from graft.evidence.slices import slice_differences
 from graft.inputs.roles import Task
 from graft.inputs.splits import make_splits
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.studies.deciding import OutOfFold, span
-from graft.studies.judging import Judgement, fold_scores, scored
+from graft.studies.deciding import span
+from graft.studies.judging import Judged, Judgement, raw_fold_scores, test_fraction
 from graft.studies.preparing import Prepared
 from graft.studies.record import SliceFacts, Span, SuspectFact
 from graft.studies.settings import StudySettings
@@ -52,44 +54,42 @@ def optimism(
         holdout=0.0,
         seed=derive(settings.seed, "optimism"),
     )
-    scores = []
-    for fold in random.folds:
-        moved = type(fold)(repeat=-1, index=fold.index, train=inside[fold.train], test=inside[fold.test])
-        fitted = runner.run(candidate, moved)
-        scores.append(
-            float(fold_scores(bench, [fitted], type(random)("", inside, inside, (moved,)), judgement.metric)[0])
-        )
+    moved = [
+        type(fold)(repeat=-1, index=fold.index, train=inside[fold.train], test=inside[fold.test])
+        for fold in random.folds
+    ]
+    own = [fold for fold in splits.folds if fold.repeat == 0]
     return span(
         optimism_interval(
-            np.array(scores),
-            judgement.scores[candidate.name],
+            raw_fold_scores(bench, [runner.run(candidate, fold) for fold in moved], moved, judgement.metric),
+            raw_fold_scores(bench, [runner.run(candidate, fold) for fold in own], own, judgement.metric),
             random_fraction=1 / settings.folds,
-            grouped_fraction=judgement.test_fraction,
+            grouped_fraction=test_fraction(splits),
             level=settings.level,
         )
     )
 
 
 def slice_facts(
-    bench: Workbench,
     prepared: Prepared,
-    chosen: OutOfFold,
-    control: OutOfFold,
+    chosen: Judged,
+    control: Judged,
     metric_name: str,
     settings: StudySettings,
 ) -> tuple[SliceFacts, ...]:
     """The chosen candidate against the control, out of fold, by every column with few values and by length of text."""
-    rows = chosen.rows
+    first = [one.seen.repeats == one.seen.repeats.min() for one in (chosen, control)]
+    rows = chosen.seen.rows[first[0]]
     columns = _columns(prepared, rows)
-    if not columns or not np.array_equal(rows, control.rows):
+    if not columns or not np.array_equal(rows, control.seen.rows[first[1]]):
         return ()
     found = slice_differences(
-        scored(bench, rows, chosen.scores),
-        scored(bench, rows, control.scores),
+        chosen.scored.take(np.flatnonzero(first[0])),
+        control.scored.take(np.flatnonzero(first[1])),
         columns,
         metric_name,
         rng=generator(settings.seed, "slices"),
-        groups=independent_groups(prepared)[rows],
+        groups=prepared.clusters[rows],
         draws=1000,
         level=settings.level,
     )
@@ -105,12 +105,6 @@ def slice_facts(
         )
         for one in found
     )
-
-
-def independent_groups(prepared: Prepared) -> np.ndarray:
-    """The group of each row, shape (rows,): the study's own groups, else near-duplicates. Rows of one go together."""
-    groups = prepared.rows.groups
-    return prepared.duplicates.groups if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
 def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -133,26 +127,38 @@ def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def suspect_facts(bench: Workbench, seen: OutOfFold) -> tuple[SuspectFact, ...]:
+@dataclass(frozen=True)
+class Suspects:
+    """Rows whose label is doubted. listed: how many the rule lists; if_clean: how many it would list were none
+    wrong."""
+
+    rows: tuple[SuspectFact, ...] = ()
+    listed: int = 0
+    if_clean: float | None = None
+
+
+def suspects_of(bench: Workbench, judged: Judged) -> Suspects:
     """Rows whose label the model that ships, which had not seen them, finds implausible."""
     if bench.task not in (Task.BINARY, Task.MULTICLASS):
-        return ()
-    labels = bench.rows.contract.labels
+        return Suspects()
+    labels, rows, seen = bench.rows.contract.labels, bench.rows, judged.seen
+    first = np.flatnonzero(seen.repeats == seen.repeats.min())
+    said = judged.scored.take(first)
     try:
-        asked = suspicion(scored(bench, seen.rows, seen.scores), rng=np.random.default_rng(0), limit=_SUSPECTS)
+        asked = suspicion(Scored(said.task, said.targets, said.scores), rng=np.random.default_rng(0), limit=_SUSPECTS)
     except InputError:
-        return ()
+        return Suspects()
     # The rule also lists the model's own mistakes: no more rows are accused than may be wrong, none when none is shown.
     found = asked.rows[: int(np.ceil(asked.likely_wrong.high))] if asked.shown else ()
-    rows = bench.rows
-    return tuple(
+    facts = tuple(
         SuspectFact(
-            row=int(rows.rows[seen.rows[one.row]]),
-            id=rows.ids[seen.rows[one.row]],
-            text=rows.texts[seen.rows[one.row]][:_EXCERPT],
+            row=int(rows.rows[seen.rows[first[one.row]]]),
+            id=rows.ids[seen.rows[first[one.row]]],
+            text=rows.texts[seen.rows[first[one.row]]][:_EXCERPT],
             given=labels[one.given],
             suggested=labels[one.suggested],
             margin=one.margin,
         )
         for one in found
     )
+    return Suspects(facts, asked.listed, asked.expected_if_clean)

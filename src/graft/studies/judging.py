@@ -1,109 +1,217 @@
-"""From trials to a verdict: scores on folds, the choice, the comparison, the locked holdout.
+"""From trials to a verdict: what every candidate said of rows it had not seen, the choice, the locked holdout.
 
-Decision: what a candidate costs, for "the cheapest of the practically tied", is counted in arithmetic and not in
-seconds, so that the same study on the same rows always chooses the same candidate.
+Decisions: a candidate is judged as it would ship (``unseen``); all comparisons come from one jackknife over the same
+rows. The models that were judged saw fewer rows than the one that ships. How a score grows between half and all of a
+fold's rows is measured for the cheap candidates and carried on to all labels (an inverse square root, the usual decay
+of what a learner lacks), since otherwise the pooled estimate flatters reuse, which needs fewer labels than its
+controls; a candidate that was too dear for its own curve is given the one of the frozen source it starts from. What a
+candidate costs, for "the cheapest of equals", is counted in arithmetic and not in seconds, so that the same study
+always chooses the same.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from graft.core.seeds import generator
-from graft.evidence.choice import CandidateScore, Choice, choose
-from graft.evidence.comparison import Comparison, compare_folds
-from graft.evidence.intervals import Interval, bootstrap_metric, fold_interval, paired_bootstrap_metric
+from graft.evidence.choice import Choice, Entry, Prior, choose
+from graft.evidence.comparison import Comparison, compare, score_interval
+from graft.evidence.intervals import Interval
 from graft.evidence.metrics import metric, oriented_score
+from graft.evidence.pooled import Jackknife, Pooled, Terms, jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.verdict import Outcome, Verdict, decide_verdict
-from graft.inputs.splits import Splits
+from graft.inputs.splits import Fold, Splits
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.studies.settings import StudySettings
+from graft.studies.preparing import Prepared
+from graft.studies.unseen import (
+    DecisionParts,
+    OutOfFold,
+    Rule,
+    crossfitted,
+    decided,
+    fit_decisions,
+    out_of_fold,
+    pooled,
+)
 
 _ROWS_ASSUMED = 1_000_000
+DECAY = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One candidate on the rows it had not seen.
+
+    seen: its raw out-of-fold scores. parts: how they become decisions. scored: the same rows calibrated and decided.
+    half: the same from half of each fold's training rows, and ``whole`` its counterpart on the same rows; None without
+    a curve.
+    """
+
+    candidate: Candidate
+    seen: OutOfFold
+    parts: DecisionParts
+    scored: Scored
+    half: tuple[OutOfFold, Scored] | None = None
+
+
+class Judges:
+    """What all judgements of a study share: rows, folds, clusters, the metric and the rule of decision."""
+
+    def __init__(self, bench: Workbench, prepared: Prepared, rule: Rule) -> None:
+        self.bench, self.prepared, self.rule = bench, prepared, rule
+        self.metric = prepared.metric
+        self.clusters = prepared.clusters
+
+    def judge(self, candidate: Candidate, fits: Sequence[Fit], halves: Sequence[Fit] = ()) -> Judged:
+        """A candidate from its trials. halves: trials on both halves of the training rows of the first folds, if
+        any."""
+        folds = self.prepared.splits.folds
+        seen = out_of_fold(fits, folds[: len(fits)])
+        parts = fit_decisions(self.bench, seen, self.rule)
+        half = None
+        if halves:
+            first = [fold for fold in folds if fold.repeat == 0]
+            twice = [replace(fold, repeat=half) for half in (0, 1) for fold in first]
+            less = out_of_fold(halves, twice)
+            half = (less, crossfitted(fit_decisions(self.bench, less, self.rule), self.bench, less, self.rule))
+        return Judged(candidate, seen, parts, crossfitted(parts, self.bench, seen, self.rule), half)
+
+    def holdout(self, judged: Judged, scores: np.ndarray) -> Scored:
+        """A final model's scores of the holdout, calibrated and decided as its out-of-fold rows say."""
+        return decided(judged.parts, self.bench, self.prepared.splits.holdout, scores)
+
+    def compared(self, judged: Mapping[str, Judged], held: Mapping[str, Scored]) -> Jackknife:
+        """All candidates over all rows they had not seen. held: of those whose final model scored the holdout."""
+        return jackknife({name: self._terms(one, judged, held.get(name)) for name, one in judged.items()}, self.metric)
+
+    def growth(self) -> float:
+        """What is still to come beyond the rows a fold learnt from, in parts of what the last doubling brought."""
+        folds = self.prepared.splits.folds
+        rows = float(np.mean([len(fold.train) for fold in folds]))
+        whole = float(self.labels)
+        return float((rows**-DECAY - whole**-DECAY) / ((rows / 2) ** -DECAY - rows**-DECAY))
+
+    @property
+    def labels(self) -> int:
+        """Labels the model that ships learns from, and so the number at which a verdict holds."""
+        splits = self.prepared.splits
+        return len(splits.development) + (0 if self.prepared.tested else len(splits.holdout))
+
+    def _terms(self, one: Judged, judged: Mapping[str, Judged], held: Scored | None) -> Terms:
+        whole = [(one.seen.rows, one.scored, one.seen.weights)]
+        if held is not None:
+            rows = self.prepared.splits.holdout
+            whole.append((rows, held, np.ones(len(rows))))
+        terms: list[tuple[float, Pooled]] = [(1.0, pooled(whole, self.clusters))]
+        curve = one if one.half is not None else self._frozen_of(one, judged)
+        if curve is not None and curve.half is not None and self.prepared.splits.kind != "time":
+            less, scored = curve.half
+            same = (curve.seen.repeats == 0) & np.isin(curve.seen.rows, less.rows)
+            more = curve.seen.only(same)
+            part = curve.scored.take(np.flatnonzero(same))
+            factor = self.growth()
+            terms.append((factor, pooled([(more.rows, part, np.ones(len(more.rows)))], self.clusters)))
+            terms.append((-factor, pooled([(less.rows, scored, less.weights)], self.clusters)))
+        return terms
+
+    def _frozen_of(self, one: Judged, judged: Mapping[str, Judged]) -> Judged | None:
+        if one.candidate.kind == "control":
+            return None
+        same = [
+            other
+            for other in judged.values()
+            if other.candidate.strategy.kind is Kind.FROZEN and other.candidate.source == one.candidate.source
+        ]
+        return same[0] if same else None
+
+    def alone(self, scored: Mapping[str, Scored], rows: np.ndarray) -> Jackknife:
+        """Some candidates on the same rows, for instance the holdout alone."""
+        return jackknife({name: [(1.0, Pooled(one, self.clusters[rows]))] for name, one in scored.items()}, self.metric)
+
+    def fold_scores(self, one: Judged) -> np.ndarray:
+        """The oriented score of each fold, for show; nan where a fold cannot have one."""
+        found = []
+        for fold in self.prepared.splits.folds:
+            mask = (one.seen.repeats == fold.repeat) & np.isin(one.seen.rows, fold.test)
+            found.append(
+                oriented_score(one.scored.take(np.flatnonzero(mask)), self.metric) if mask.any() else float("nan")
+            )
+        return np.array(found)
+
+
+@dataclass(frozen=True, eq=False)
 class Judgement:
-    """What the folds say.
+    """What the rows say of all candidates.
 
-    scores: name to oriented score of each fold. comparison: chosen against the best control.
+    found: their joint jackknife. choice: who was chosen. comparison: chosen less the best control.
     """
 
     metric: str
-    scores: dict[str, np.ndarray]
-    intervals: dict[str, Interval]
+    judged: Mapping[str, Judged]
+    found: Jackknife
     choice: Choice
     comparison: Comparison
-    test_fraction: float
+
+    def score(self, name: str, level: float) -> Interval:
+        """A candidate's pooled score, oriented."""
+        return score_interval(self.found, name, level=level)
+
+
+def make_judgement(
+    judges: Judges,
+    judged: Mapping[str, Judged],
+    trials: Mapping[str, Sequence[Fit]],
+    held: Mapping[str, Scored],
+    *,
+    margin: float,
+    prior: Prior | None,
+) -> Judgement:
+    """Compare all candidates and choose. held: scores of the holdout, of those that have a final model."""
+    found = judges.compared(judged, held)
+    entries = [Entry(name, arithmetic(one.candidate, trials[name]), one.candidate.kind) for name, one in judged.items()]
+    choice = choose(found, entries, margin=margin, prior=prior)
+    return Judgement(judges.metric, judged, found, choice, compare(found, choice.chosen, choice.control))
+
+
+def verdict_of(
+    judgement: Judgement, holdout: Interval | None, *, margin: float, level: float, under_trained: bool
+) -> Verdict:
+    """The verdict on the chosen candidate."""
+    choice = judgement.choice
+    return decide_verdict(
+        judgement.found,
+        choice.chosen,
+        transfers=choice.transfers,
+        controls=choice.controls,
+        margin=margin,
+        level=level,
+        holdout=holdout,
+        under_trained=under_trained,
+    )
+
+
+def scored(bench: Workbench, rows: np.ndarray, scores: np.ndarray) -> Scored:
+    """Raw scores beside the truth."""
+    return Scored(str(bench.task), bench.targets[rows], scores)
 
 
 def test_fraction(splits: Splits) -> float:
-    """Share of the rows of a fold that it tests: what correlates its differences with the others'."""
+    """Share of the rows of a fold that it tests."""
     shares = [len(fold.test) / (len(fold.test) + len(fold.train)) for fold in splits.folds]
     return float(np.mean(shares))
 
 
-def judge(
-    bench: Workbench,
-    candidates: Sequence[Candidate],
-    trials: dict[str, list[Fit]],
-    splits: Splits,
-    settings: StudySettings,
-    metric_name: str,
-) -> Judgement:
-    """Score every trial, choose, and compare the choice with the best control."""
-    scores = {name: fold_scores(bench, fits, splits, metric_name) for name, fits in trials.items()}
-    fraction = test_fraction(splits)
-    entered = [
-        CandidateScore(
-            one.name,
-            scores[one.name],
-            arithmetic(one, trials[one.name]),
-            kind=one.kind,
-            under_trained=any(fitted.under_trained for fitted in trials[one.name]),
-        )
-        for one in candidates
-    ]
-    choice = choose(entered, margin=settings.margin, test_fraction=fraction, level=settings.level)
-    assert choice.control is not None, "the controls always run"
-    comparison = compare_folds(
-        scores[choice.chosen],
-        scores[choice.control],
-        margin=settings.margin,
-        test_fraction=fraction,
-        level=settings.level,
-    )
-    intervals = {
-        name: _bounded(fold_interval(values, test_fraction=fraction, level=settings.level), metric_name)
-        for name, values in scores.items()
-    }
-    return Judgement(metric_name, scores, intervals, choice, comparison, fraction)
-
-
-def _bounded(interval: Interval, metric_name: str) -> Interval:
-    """An interval cut at what the metric can reach; the t interval of few folds does not know of any limit."""
-    record = metric(metric_name)
-    low, high = record.bounds if record.higher_is_better else (-record.bounds[1], -record.bounds[0])
-    return Interval(interval.mean, max(interval.low, low), min(interval.high, high))
-
-
-def fold_scores(bench: Workbench, fits: Sequence[Fit], splits: Splits, metric_name: str) -> np.ndarray:
-    """The oriented score of each fold, shape (folds,)."""
-    folds = splits.folds[: len(fits)]
+def raw_fold_scores(bench: Workbench, fits: Sequence[Fit], folds: Sequence[Fold], metric_name: str) -> np.ndarray:
+    """The oriented score of each fold from raw scores, shape (folds,)."""
     return np.array(
         [
             oriented_score(scored(bench, fold.test, one.scores), metric_name)
             for fold, one in zip(folds, fits, strict=True)
         ]
     )
-
-
-def scored(bench: Workbench, rows: np.ndarray, scores: np.ndarray) -> Scored:
-    """Scores beside the truth."""
-    return Scored(str(bench.task), bench.targets[rows], scores)
 
 
 def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
@@ -122,52 +230,10 @@ def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
     return layers * _ROWS_ASSUMED + trained + steps * step
 
 
-def verdict_of(
-    judgement: Judgement, trials: dict[str, list[Fit]], holdout: Interval | None, settings: StudySettings
-) -> Verdict:
-    """The verdict from folds and holdout."""
-    return decide_verdict(
-        judgement.comparison,
-        holdout,
-        margin=settings.margin,
-        level=settings.level,
-        under_trained=any(fitted.under_trained for fitted in trials[judgement.choice.chosen]),
-        selection=judgement.choice.transfers,
-        controls=judgement.choice.controls,
-    )
-
-
-@dataclass(frozen=True)
-class HoldoutScores:
-    """The locked holdout, scored once. None for the control when it ships itself and nothing else was scored."""
-
-    chosen: Interval
-    control: Interval
-    difference: Interval
-
-
-def score_holdout(
-    chosen: Scored, control: Scored, metric_name: str, *, seed: int, level: float, groups: np.ndarray | None
-) -> HoldoutScores:
-    """Oriented scores of both on the same rows, with the interval of their difference; groups are drawn whole."""
-
-    def oriented(interval: Interval) -> Interval:
-        if metric(metric_name).higher_is_better:
-            return interval
-        return Interval(-interval.mean, -interval.high, -interval.low)
-
-    rng = generator(seed, "holdout")
-    return HoldoutScores(
-        oriented(bootstrap_metric(chosen, metric_name, rng=rng, level=level, groups=groups)),
-        oriented(bootstrap_metric(control, metric_name, rng=rng, level=level, groups=groups)),
-        paired_bootstrap_metric(chosen, control, metric_name, rng=rng, level=level, groups=groups),
-    )
-
-
-def sentence(verdict: Verdict, judgement: Judgement) -> str:
+def sentence(verdict: Verdict, choice: Choice, metric_name: str) -> str:
     """The verdict in one sentence for a manager."""
-    choice, gap = judgement.choice, verdict.difference
-    record = metric(judgement.metric)
+    gap = verdict.difference
+    record = metric(metric_name)
     shown = record.name.replace("_", "-").replace("-f1", "-F1")
     best, control = choice.chosen, choice.control
     if verdict.outcome is Outcome.HELPS:

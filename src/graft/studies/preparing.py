@@ -1,14 +1,17 @@
 """From a file to rows that are ready: the contract, duplicates, splits, sources. Nothing is trained here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 
 from graft.core.digests import key
+from graft.core.errors import InputError
 from graft.core.seeds import derive
 from graft.core.version import __version__
 from graft.evidence.metrics import default_metric, metric
 from graft.inputs.assembly import RowProblem
+from graft.inputs.blocks import group_blocks, unit_blocks
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.duplicates import Duplicates, find_duplicates
@@ -24,7 +27,8 @@ class Prepared:
     """Rows, splits and sources of a study.
 
     identity: the key of the study: the same rows, settings, sources and version give the same.
-    problems: rows that were set aside, or that something is odd about.
+    problems: rows that were set aside, or that something is odd about. tested: rows came from a test file of the user's
+    own, which are the holdout then and are never learnt from.
     """
 
     table: Table
@@ -36,16 +40,36 @@ class Prepared:
     metric: str
     identity: str
     holdout: str
+    tested: bool = False
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """The cluster of each row, int64 (rows,): groups and near-duplicates, joined where they share a row."""
+        units = self.duplicates.groups
+        groups = self.rows.groups
+        return (
+            unit_blocks(units).of_row if groups is None else group_blocks(units, groups, largest=0.5, notes=[]).of_row
+        )
 
 
 def prepare(
-    table: Table, settings: StudySettings, *, held_texts: frozenset[bytes] | None = None, costs: str = ""
+    table: Table,
+    settings: StudySettings,
+    *,
+    held_texts: frozenset[bytes] | None = None,
+    costs: str = "",
+    test: Table | None = None,
 ) -> Prepared:
     """Everything that comes before the plan.
 
-    held_texts: digests of the texts an earlier study held out; they are held out again. costs: digest of the cost
-    table. Raises InputError for rows or sources that cannot work.
+    held_texts: digests of the texts an earlier study held out; they are held out again, and as many new rows beside
+    them as the share of the holdout asks for. costs: digest of the cost table. test: rows of the user's own to test on,
+    which become the holdout; rows that repeat one of them are left out of learning. Raises InputError for rows or
+    sources that cannot work.
     """
+    given = len(table)
+    if test is not None:
+        table = _with_test(table, test, settings)
     contract = infer_contract(table, settings.roles, task=settings.task, folds=settings.folds)
     rows, problems = build_dataset(table, contract, labelled=True)
     assert rows.targets is not None
@@ -55,7 +79,15 @@ def prepare(
     classes = rows.targets if contract.task is not Task.REGRESSION else None
     duplicates = find_duplicates(rows.texts, classes, label_names=contract.labels, seed=settings.seed)
     held = None
-    if held_texts is not None:
+    if test is not None:
+        held = np.asarray(rows.rows >= given)
+        if not held.any() or held.all():
+            raise InputError(
+                f"{int(held.sum())} usable test rows and {int((~held).sum())} to learn from",
+                needed="some of both",
+                fix="check the test file: it needs the same text and label columns",
+            )
+    elif held_texts is not None:
         held = np.fromiter((digest in held_texts for digest in rows.text_digests), bool, len(rows))
     splits = make_splits(
         rows.targets,
@@ -69,8 +101,10 @@ def prepare(
         holdout=settings.holdout,
         seed=derive(settings.seed, "splits"),
         held=held,
+        grow=test is None,
         label_names=contract.labels,
     )
+    _require_defined(rows.targets, contract.task, splits, name)
     held_out = rows.take(splits.holdout)
     identity = key(
         {
@@ -92,4 +126,50 @@ def prepare(
         name,
         identity,
         key(sorted(d.hex() for d in held_out.text_digests)),
+        test is not None,
     )
+
+
+def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
+    """The rows to learn from, and behind them those to test on, with the columns that have a role."""
+    names = [name for name, _ in settings.roles.columns]
+    if missing := [name for name in names if name not in test.frame.columns]:
+        raise InputError(
+            f"the test file {test.name} has no column {missing[0]!r}",
+            needed=f"the columns {', '.join(names)}",
+            fix="name the columns as in the file to learn from",
+        )
+    shared = [name for name in table.frame.columns if name in test.frame.columns]
+    try:
+        frame = pl.concat([table.frame.select(shared), test.frame.select(shared)], how="vertical_relaxed")
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            f"the columns of {test.name} are of other types: {error}",
+            needed="the same kind of values in both files",
+            fix="write them alike, or convert both to CSV",
+        ) from error
+    names = [name for name in shared if name in table.written.columns or name in test.written.columns]
+    written = pl.DataFrame(
+        {name: pl.concat([one.as_written(name).cast(pl.String) for one in (table, test)]) for name in names}
+    )
+    return replace(table, frame=frame, written=written, notes=(*table.notes, *test.notes))
+
+
+def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str) -> None:
+    """Raise InputError when a training side lacks what can be learnt, which would be noticed after hours otherwise."""
+    if task in (Task.REGRESSION, Task.MULTILABEL):
+        return
+    for fold in splits.folds:
+        if len(np.unique(targets[fold.train])) < 2:
+            raise InputError(
+                f"fold {fold.index + 1} would learn from rows of one class only",
+                needed="two classes in every training side",
+                fix="use fewer folds, or add rows of the rare classes" + (" early on" if splits.kind == "time" else ""),
+            )
+    tested = np.concatenate([targets[fold.test] for fold in splits.folds])
+    if name in ("roc_auc", "average_precision") and len(np.unique(tested)) < 2:
+        raise InputError(
+            f"the metric {name!r} is undefined: all tested rows are of one class",
+            needed="rows of two classes",
+            fix="use another metric, or another split",
+        )

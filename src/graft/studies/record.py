@@ -36,17 +36,25 @@ class Choice(_Fact):
 
 
 class VerdictFacts(_Fact):
-    """The answer. difference: chosen minus control. probability: how sure the folds are of the outcome."""
+    """The answer. difference: chosen minus control, over all rows that were unseen, at ``labels`` labels.
+
+    probability: 1 minus the p-value of the claim, the choice paid for; null when nothing is claimed. undecided: nothing
+    is claimed, and what ships is what is expected to score best, by ``expected_lead``.
+    """
 
     outcome: Literal["helps", "no practical difference", "harms", "inconclusive"]
     chosen: Choice
     control: str
     difference: Span
-    probability: float
+    probability: float | None
     sentence: str
     reason: str
     shipped: Choice
     tied: tuple[Choice, ...]
+    undecided: bool = False
+    expected_lead: float | None = None
+    labels: int | None = None
+    grown: float | None = None
 
 
 class CurveFact(_Fact):
@@ -55,6 +63,14 @@ class CurveFact(_Fact):
     step: int
     train: float | None
     held: float | None
+
+
+class RemarkFact(_Fact):
+    """Something about how a candidate learnt. code: stable; text: for a reader; trials: in how many it was seen."""
+
+    code: str
+    text: str
+    trials: int
 
 
 class CandidateFacts(_Fact):
@@ -83,6 +99,9 @@ class CandidateFacts(_Fact):
     curves: tuple[tuple[CurveFact, ...], ...]
     notes: tuple[str, ...]
     predict_rows_per_second: float | None
+    remarks: tuple[RemarkFact, ...] = ()
+    megabytes: float | None = None
+    explained_by: str = ""
 
 
 class SplitFacts(_Fact):
@@ -111,6 +130,8 @@ class HoldoutFacts(_Fact):
     difference: Span | None
     openings: int
     opened_by: tuple[str, ...] = ()
+    test_file: str = ""
+    warning: str = ""
 
 
 class LearningPoint(_Fact):
@@ -130,6 +151,8 @@ class LearningCurveFacts(_Fact):
     crossing_labels: float | None
     more_labels: str
     more_labels_rows: int | None
+    more_labels_low: int | None = None
+    more_labels_high: int | None = None
 
 
 class CueFact(_Fact):
@@ -205,6 +228,8 @@ class DataFacts(_Fact):
     contradictions: tuple[ContradictionFact, ...]
     suspects: tuple[SuspectFact, ...]
     contract: Contract
+    suspects_listed: int = 0
+    suspects_if_clean: float | None = None
 
 
 class ClassFacts(_Fact):
@@ -254,6 +279,8 @@ class CalibrationFacts(_Fact):
     interval_level: float | None
     interval_half_width: float | None
     interval_coverage: Span | None
+    ece_if_perfect: float | None = None
+    ece_debiased: float | None = None
 
 
 class PolicyFact(_Fact):
@@ -306,6 +333,15 @@ class ChangeFacts(_Fact):
     before: VerdictFacts
     statement: str
     reused_rows: int
+
+
+class RefitFacts(_Fact):
+    """The last refit, after everything was measured. rows: learnt from. agreement: share of rows decided as before."""
+
+    done: bool
+    rows: int
+    agreement: float | None
+    statement: str
 
 
 class FreezeFacts(_Fact):
@@ -414,4 +450,5 @@ class StudyRecord(_Fact):
     environment: EnvironmentFacts
     cache: CacheFacts
     terms: TermsFacts = TermsFacts()
+    refit: RefitFacts | None = None
     seconds: float

@@ -17,7 +17,6 @@ from graft.core.digests import file_sha256
 from graft.core.errors import GateNotMet, InputError
 from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
-from graft.decisions.costs import CostTable
 from graft.inputs.reading import Table, read_frame
 from graft.studies.deciding import read_costs
 from graft.studies.findings import optimism
@@ -70,20 +69,28 @@ def run_study(
     out: Path,
     costs: Path | None = None,
     after: Path | None = None,
+    test: Any = None,
     progress: Progress = SILENT,
     on_plan: Callable[[PlanFacts], None] = lambda plan: None,
 ) -> StudyResult:
     """Run a study, or continue one that was interrupted.
 
     source: whatever ``read_frame`` accepts. table: what it read of it, where that was done already. out: its folder.
-    costs: a cost table. after: the folder of an earlier study on fewer labels; its holdout is kept out again. on_plan:
-    called with the plan before anything is trained.
+    costs: a cost table. after: the folder of an earlier study on fewer labels; its holdout is kept out again, and grows
+    with the labels. test: rows of the user's own to test on, which are never learnt from. on_plan: called with the plan
+    before anything is trained.
     """
     started = time.perf_counter()
     table = read_frame(source) if table is None else table
     earlier = None if after is None else read_study(after)
     held = None if after is None else _held_texts(after)
-    prepared = prepare(table, settings, held_texts=held, costs="" if costs is None else file_sha256(_there(costs)))
+    prepared = prepare(
+        table,
+        settings,
+        held_texts=held,
+        costs="" if costs is None else file_sha256(_there(costs)),
+        test=None if test is None else read_frame(test),
+    )
     claim(out, prepared.identity)
     done = _finished(out, prepared.identity)
     if done is not None:
@@ -94,8 +101,10 @@ def run_study(
     costs_table = read_costs(costs, prepared.rows.contract.labels, prepared.rows.contract.task)
     with governed(prepared, source) as governance:
         governance.gate(settings.uses)
-        stages = Stages(prepared, settings, out, progress)
-        findings, saved = _conduct(stages, governance, costs_table, earlier, started, on_plan)
+        stages = Stages(prepared, settings, out, costs_table, progress)
+        findings, saved = _conduct(
+            stages, governance, earlier, started, on_plan, str(test) if isinstance(test, str | Path) else ""
+        )
         record = compose(findings)
         save_study(out, findings, record, saved, progress=progress)
         governance.finish(out / "bundle", record.verdict.outcome)
@@ -106,10 +115,10 @@ def run_study(
 def _conduct(
     stages: Stages,
     governance: Governed,
-    costs: CostTable | None,
     earlier: StudyRecord | None,
     started: float,
     on_plan: Callable[[PlanFacts], None],
+    test_file: str,
 ) -> tuple[Findings, ToSave]:
     """Everything between the rows and the record."""
     prepared, settings = stages.prepared, stages.settings
@@ -118,35 +127,30 @@ def _conduct(
     gathered = stages.gather(candidates)
     openings = governance.open_holdout(prepared.holdout)
     concluded = stages.conclude(candidates, gathered)
-    decided = stages.decide(gathered, concluded, costs)
-    shipped = next(one for one in candidates if one.name == concluded.shipped)
-    descent = governance.descent(shipped.name, shipped.source, shipped.strategy, keeps_rows=settings.keep_rows)
+    decided = stages.decide(gathered, concluded)
+    shipped = stages.ship(candidates, gathered, concluded)
+    winner = next(one for one in candidates if one.name == concluded.shipped)
+    descent = governance.descent(winner.name, winner.source, winner.strategy, keeps_rows=settings.keep_rows)
     answers = governance.answers(descent)
     findings = Findings(
         prepared=prepared,
         settings=settings,
-        bench=stages.bench,
+        stages=stages,
         plan=plan,
         candidates=candidates,
-        trials=gathered.trials,
-        judgement=gathered.judgement,
-        verdict=concluded.verdict,
-        shipped=concluded.shipped,
-        final=concluded.final,
-        holdout=concluded.holdout,
-        raw=decided.raw,
+        gathered=gathered,
+        concluded=concluded,
+        decided=decided,
+        shipped=shipped,
         openings=openings,
         licences=governance.licences(),
         terms=terms_facts(descent, answers, settings.uses),
-        curves=gathered.curves,
-        decisions=decided.facts,
-        errors=decided.errors,
-        optimism=optimism(stages.runner, candidates, gathered.judgement, prepared, settings),
+        optimism=optimism(stages.runner, candidates, concluded.judgement, prepared, settings),
         earlier=earlier,
-        predict_speed=decided.speed,
+        test_file=test_file,
         seconds=time.perf_counter() - started,
     )
-    return findings, ToSave(concluded.model, decided.parts, descent, answers)
+    return findings, ToSave(shipped.model, shipped.parts, descent, answers)
 
 
 def _held_texts(after: Path) -> frozenset[bytes]:

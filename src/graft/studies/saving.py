@@ -1,20 +1,27 @@
-"""What a study leaves in its folder beside ``study.json``: the bundle, and the rows it held out, as digests."""
+"""What a study leaves in its folder beside ``study.json``.
+
+The bundle; ``predictions.parquet``: what the shipped procedure and the best control said of every row they had not
+seen, out of fold and in the holdout; ``learnt.json``: the digest of every row the bundle learnt from; ``holdout.json``:
+of those held out. Whoever measures the bundle later can tell rows it has learnt from, and has scores of them from
+models that had not.
+"""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from graft.bundle import BundleParts, Lineage, write_bundle
-from graft.core.files import write_json
+from graft.core.files import whole_file, write_json
 from graft.core.progress import Progress
 from graft.core.version import __version__
 from graft.governance.descent_file import Descent
 from graft.governance.records import Answer
 from graft.scores.models import Model
-from graft.studies.deciding import DecisionParts
 from graft.studies.record import StudyRecord
+from graft.studies.unseen import DecisionParts
 from graft.studies.writing import Findings
 
 _SAMPLE_ROWS = 16
@@ -41,7 +48,7 @@ def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave
         calibrator=None if parts.calibration is None else parts.calibration.calibrator,
         policy=parts.policy,
         interval=parts.interval,
-        training=prepared.rows.take(prepared.splits.development),
+        training=prepared.rows.take(findings.shipped.learnt),
         sample=holdout.take(np.arange(min(_SAMPLE_ROWS, len(holdout)))),
         evidence=record.model_dump_json(),
         lineage=_lineage(findings),
@@ -51,11 +58,64 @@ def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave
     keep_rows = findings.settings.keep_rows
     write_bundle(out / "bundle", bundle, keep_rows=keep_rows, cache=findings.bench.cache, progress=progress)
     write_json(out / "holdout.json", sorted(digest.hex() for digest in holdout.text_digests))
+    learnt = prepared.rows.take(findings.shipped.learnt)
+    write_json(out / "learnt.json", sorted({digest.hex() for digest in learnt.text_digests}))
+    with whole_file(out / "predictions.parquet") as temporary:
+        _predictions(findings).write_parquet(temporary)
     shutil.rmtree(out / "models", ignore_errors=True)
 
 
+def _predictions(findings: Findings) -> pl.DataFrame:
+    """Rows that were unseen, as scored by the shipped procedure and the best control.
+
+    digest: of the text. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
+    decided, truth: class or value; for several labels those given, joined by ``;``.
+    """
+    prepared, concluded = findings.prepared, findings.concluded
+    rows = prepared.rows
+    digests = [digest.hex() for digest in rows.text_digests]
+    frames = []
+    names = {"shipped": concluded.shipped, "control": findings.judgement.choice.control}
+    for role, name in names.items():
+        judged = findings.gathered.judged[name]
+        held = prepared.splits.holdout
+        parts = [("fold", judged.seen.rows, judged.seen.repeats, judged.seen.folds, judged.scored)]
+        if name in concluded.held:
+            parts.append(("holdout", held, np.full(len(held), -1), np.full(len(held), -1), concluded.held[name]))
+        for part, places, repeats, folds, scored in parts:
+            values = scored.scores if scored.scores.ndim == 2 else scored.scores[:, None]
+            frames.append(
+                pl.DataFrame(
+                    {
+                        "digest": [digests[place] for place in places],
+                        "row": rows.rows[places],
+                        "id": [rows.ids[place] for place in places],
+                        "role": role,
+                        "candidate": name,
+                        "part": part,
+                        "repeat": repeats,
+                        "fold": folds,
+                        "truth": _named(scored.targets, rows.contract.labels),
+                        "decided": _named(scored.decided, rows.contract.labels),
+                        "scores": values.tolist(),
+                    },
+                    schema_overrides={"row": pl.Int64, "repeat": pl.Int64, "fold": pl.Int64},
+                )
+            )
+    return pl.concat(frames)
+
+
+def _named(values: np.ndarray, labels: tuple[str, ...]) -> list[str]:
+    """Classes, sets of labels or numbers as they are written; an abstention is empty."""
+    if values.ndim == 2:
+        return ["; ".join(labels[place] for place in np.flatnonzero(row)) for row in values]
+    if values.dtype.kind == "f":
+        return [repr(float(value)) for value in values]
+    return [labels[value] if value >= 0 else "" for value in values]
+
+
 def _lineage(findings: Findings) -> Lineage:
-    shipped = findings.candidate(findings.shipped)
+    shipped = findings.candidate(findings.concluded.shipped)
     source = shipped.source
     return Lineage(
         study=findings.prepared.identity,

@@ -18,9 +18,11 @@ class StudySettings(BaseModel):
     """Settings of a study; unknown names are refused.
 
     roles: which column is what. task: ``auto`` or a task. sources: references. strategies: ``auto`` or names; the
-    controls always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters,
-    in the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled. uses: what
-    the model is meant for; a source whose terms block one is refused before training.
+    controls always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters, in
+    the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled. uses: what the
+    model is meant for; a source whose terms block one is refused before training. refit: what ships is learnt once more
+    from all rows after it was measured. cautious: an undecided study ships the control. prior: what usually wins on
+    public sets informs what an undecided study ships.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,9 @@ class StudySettings(BaseModel):
     seed: int = Field(default=0, ge=0)
     cache_limit: int = Field(default=DEFAULT_CACHE_LIMIT, ge=0)
     keep_rows: bool = True
+    refit: bool = True
+    cautious: bool = False
+    prior: bool = True
     uses: tuple[Use, ...] = ()
 
     def identity(self) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,51 +12,76 @@ from graft.core.progress import Progress
 from graft.core.seeds import derive
 from graft.decisions.costs import CostTable
 from graft.engine.store import ResultStore
-from graft.evidence.verdict import Verdict
+from graft.evidence.comparison import compare
+from graft.evidence.intervals import Interval
+from graft.evidence.pooled import Jackknife
+from graft.evidence.predictions import Scored
+from graft.evidence.selection import plausible
+from graft.evidence.verdict import Outcome, Verdict
+from graft.inputs.roles import Task
+from graft.inputs.splits import Fold
 from graft.representations.cache import ActivationCache
 from graft.scores.fitting import Candidate, Fit, fit
 from graft.scores.models import Model
 from graft.scores.probe import estimate, seconds_per_step
 from graft.scores.workbench import Workbench
 from graft.studies.cues import cues_of
-from graft.studies.curves import curve_plan, learning_curves
-from graft.studies.deciding import DecisionParts, decision_facts, fit_decisions, out_of_fold
-from graft.studies.judging import HoldoutScores, Judgement, judge, score_holdout, scored, verdict_of
+from graft.studies.curves import curve_plan, half_trials, learning_curves, with_advice
+from graft.studies.deciding import decision_facts
+from graft.studies.judging import Judged, Judgement, Judges, make_judgement, verdict_of
 from graft.studies.plan import EFFORTS, budget_of, plan_candidates
 from graft.studies.preparing import Prepared
-from graft.studies.record import DecisionFacts, ErrorFact, LearningCurveFacts, PlanFacts, PlannedCandidate
+from graft.studies.prior import usual
+from graft.studies.record import (
+    DecisionFacts,
+    ErrorFact,
+    LearningCurveFacts,
+    PlanFacts,
+    PlannedCandidate,
+    RefitFacts,
+)
 from graft.studies.settings import StudySettings
 from graft.studies.trials import TrialRunner
-from graft.studies.writing import Final
+from graft.studies.unseen import DecisionParts, OutOfFold, Rule, fit_decisions
+
+_RULED_OUT = 3.0
+_BROKEN = 4.0
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """What the folds showed: every trial, the comparison, the learning curves."""
+    """What the folds showed: every trial, every candidate judged, those that were dropped and why, the learning
+    curves."""
 
     trials: dict[str, list[Fit]]
-    judgement: Judgement
+    judged: Mapping[str, Judged]
+    dropped: Mapping[str, str]
     curves: LearningCurveFacts | None
+    judgement: Judgement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Concluded:
-    """What the holdout said, and the name of the candidate that ships."""
+    """What all rows together said, and the name of the candidate that ships.
 
-    final: Final
-    holdout: HoldoutScores
+    finals: fits on all development rows, of those that scored the holdout. held: these scores, calibrated and decided.
+    alone: the holdout alone. warning: what is wrong with a final model, if anything. grown: what the extrapolation to
+    all labels added to the difference.
+    """
+
+    judgement: Judgement
     verdict: Verdict
     shipped: str
+    finals: Mapping[str, Fit]
+    held: Mapping[str, Scored]
+    alone: Jackknife
+    difference: Interval
+    curves: LearningCurveFacts
+    warning: str
+    grown: float
 
-    @property
-    def model(self) -> Model:
-        """The model that ships."""
-        model = self.final.fit_of(self.shipped).model
-        assert model is not None
-        return model
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decided:
     """How the shipped model's scores become decisions. raw: its scores of the holdout; speed: rows a second."""
 
@@ -66,13 +92,30 @@ class Decided:
     speed: float
 
 
+@dataclass(frozen=True, eq=False)
+class Shipped:
+    """What the bundle holds: the model, how it decides, and the rows it learnt from (positions)."""
+
+    model: Model
+    parts: DecisionParts
+    learnt: np.ndarray
+    facts: RefitFacts
+
+
 class Stages:
     """The stages of one study, over the same rows, representations and stored results."""
 
-    def __init__(self, prepared: Prepared, settings: StudySettings, out: Path, progress: Progress) -> None:
+    def __init__(
+        self, prepared: Prepared, settings: StudySettings, out: Path, costs: CostTable | None, progress: Progress
+    ) -> None:
         self.prepared, self.settings, self.out, self.progress = prepared, settings, out, progress
         cache = ActivationCache(limit=settings.cache_limit)
         self.bench = Workbench(prepared.rows, cache, progress)
+        self.rule = Rule(costs, _balanced(settings, prepared, costs), settings.seed)
+        self.judges = Judges(self.bench, prepared, self.rule)
+        self.weights = settings.weights
+        if settings.weights == "auto" and not self.rule.balanced:
+            self.weights = "none"
         training = int(np.mean([len(fold.train) for fold in prepared.splits.folds]))
         self.training_rows = training
         self.runner = TrialRunner(
@@ -80,7 +123,7 @@ class Stages:
             store=ResultStore(out / "trials"),
             identity=prepared.identity,
             budget=budget_of(settings, training),
-            weights=settings.weights,
+            weights=self.weights,
             seed=settings.seed,
         )
 
@@ -127,70 +170,249 @@ class Stages:
     def gather(self, candidates: list[Candidate]) -> Gathered:
         """Every candidate on every fold, judged, and the learning curves that belong to it."""
         folds, settings = self.prepared.splits.folds, self.settings
-        trials = self.runner.run_all(candidates, folds, progress=self.progress)
-        judgement = judge(self.bench, candidates, trials, self.prepared.splits, settings, self.prepared.metric)
+        by_name = {one.name: one for one in candidates}
+
+        def ruled_out(found: dict[str, list[Fit]], done: Sequence[Fold]) -> dict[str, str]:
+            return self._ruled_out({name: by_name[name] for name in found}, found, done)
+
+        trials, dropped = self.runner.run_all(candidates, folds, ruled_out=ruled_out, progress=self.progress)
+        halves = half_trials(self.runner, candidates, self.prepared.splits)
+        judged = {one.name: self.judges.judge(one, trials[one.name], halves.get(one.name, ())) for one in candidates}
+        going = {name: one for name, one in judged.items() if name not in dropped}
+        judgement = self._judgement(going, trials, {})
         asked = curve_plan(candidates, judgement, self.prepared.splits, tuned=EFFORTS[settings.effort].curve)
         curves = learning_curves(self.runner, asked, trials, judgement, settings, progress=self.progress)
-        return Gathered(trials, judgement, curves)
+        return Gathered(trials, judged, dropped, curves, judgement)
 
     def conclude(self, candidates: list[Candidate], gathered: Gathered) -> Concluded:
-        """The chosen candidate and the best control on the holdout, the verdict, and the model that ships."""
-        final = self._finals(candidates, gathered.judgement)
-        held = self.prepared.splits.holdout
-        groups = self.prepared.rows.groups
-        scores = score_holdout(
-            scored(self.bench, held, final.chosen.scores),
-            scored(self.bench, held, final.control.scores),
-            self.prepared.metric,
+        """The holdout opened: the verdict over all rows, and the model that ships."""
+        settings, first = self.settings, gathered.judgement
+        going = {name: one for name, one in gathered.judged.items() if name not in gathered.dropped}
+        names = self._contenders(first)
+        finals = self._finals([one for one in candidates if one.name in names])
+        held = {name: self.judges.holdout(gathered.judged[name], final.scores) for name, final in finals.items()}
+        judgement = self._judgement(going, gathered.trials, held)
+        choice = judgement.choice
+        rows = self.prepared.splits.holdout
+        alone = self.judges.alone(held, rows)
+        difference = compare(alone, choice.chosen, choice.control, drift=0.0).interval(settings.level)
+        verdict = verdict_of(
+            judgement,
+            difference,
+            margin=settings.margin,
+            level=settings.level,
+            under_trained=any(fitted.under_trained for fitted in gathered.trials[choice.chosen]),
+        )
+        shipped = self._shipped(choice.chosen, choice.control, choice.expected, verdict.outcome)
+        shipped, warning = self._sound(shipped, judgement, alone)
+        grown = judgement.comparison.estimate - _measured(self.judges, going, held, choice.chosen, choice.control)
+        curves = with_advice(
+            gathered.curves,
+            judgement.comparison,
+            len(self.prepared.rows),
+            settings,
+            settled=verdict.outcome is not Outcome.INCONCLUSIVE,
+        )
+        return Concluded(judgement, verdict, shipped, finals, held, alone, difference, curves, warning, grown)
+
+    def decide(self, gathered: Gathered, concluded: Concluded) -> Decided:
+        """Calibration, thresholds and intervals of the measured model, and what they are worth on the holdout."""
+        judged = gathered.judged[concluded.shipped]
+        rows = self.prepared.splits.holdout
+        holdout = self.prepared.rows.take(rows)
+        model = concluded.finals[concluded.shipped].model
+        assert model is not None
+        began = time.perf_counter()
+        raw = model.scores(holdout, progress=self.progress)
+        speed = len(holdout) / max(1e-9, time.perf_counter() - began)
+        facts, errors = decision_facts(
+            judged.parts,
+            holdout,
+            raw,
+            self.bench.targets[judged.seen.rows],
+            clusters=self.prepared.clusters[rows],
             seed=self.settings.seed,
             level=self.settings.level,
-            groups=None if groups is None else groups[held],
         )
-        verdict = verdict_of(gathered.judgement, gathered.trials, scores.difference, self.settings)
-        return Concluded(final, scores, verdict, _shipped(gathered.judgement, verdict.outcome.value))
+        return Decided(judged.parts, raw, facts, errors, speed)
 
-    def decide(self, gathered: Gathered, concluded: Concluded, costs: CostTable | None) -> Decided:
-        """Calibration, thresholds and intervals from the out-of-fold scores of the shipped model."""
-        seen = out_of_fold(gathered.trials[concluded.shipped], self.prepared.splits)
-        parts = fit_decisions(self.bench, seen, costs, self.settings.seed)
-        holdout = self.prepared.rows.take(self.prepared.splits.holdout)
-        began = time.perf_counter()
-        raw = concluded.model.scores(holdout, progress=self.progress)
-        speed = len(holdout) / max(1e-9, time.perf_counter() - began)
-        targets = self.bench.targets[seen.rows]
-        facts, errors = decision_facts(parts, holdout, raw, targets, seed=self.settings.seed, level=self.settings.level)
-        return Decided(parts, raw, facts, errors, speed)
+    def ship(self, candidates: list[Candidate], gathered: Gathered, concluded: Concluded) -> Shipped:
+        """The model of the bundle: the measured one, learnt once more from all rows unless something forbids it."""
+        splits, name = self.prepared.splits, concluded.shipped
+        measured = concluded.finals[name].model
+        assert measured is not None
+        judged = gathered.judged[name]
+        kept = Shipped(
+            measured,
+            judged.parts,
+            splits.development,
+            RefitFacts(done=False, rows=len(splits.development), agreement=None, statement=""),
+        )
+        if self.prepared.tested:
+            return _said(kept, "the test file's rows are never learnt from: this is the very model that was measured")
+        if not self.settings.refit:
+            return _said(kept, "not asked for: this is the very model that was measured")
+        everything = np.sort(np.concatenate([splits.development, splits.holdout]))
+        candidate = next(one for one in candidates if one.name == name)
+        with self.progress.stage("last refit", 1, "models") as stage:
+            again = self._fit(candidate, everything, splits.holdout, self.out / "models" / "refit")
+            stage.advance(1, name)
+        assert again.model is not None
+        parts = fit_decisions(self.bench, self._all_unseen(judged.seen, concluded.finals[name]), self.rule)
+        new = self.judges.bench
+        before, after = concluded.held[name], Judged(candidate, judged.seen, parts, judged.scored)
+        now = self.judges.holdout(after, again.scores)
+        if new.task is Task.REGRESSION:
+            spread = float(np.std(before.targets)) or 1.0
+            agreement = float(max(0.0, 1 - np.sqrt(np.mean((before.scores - now.scores) ** 2)) / spread))
+        else:
+            agreement = float((before.decided == now.decided).mean())
+        found = self.judges.alone({"measured": before, "again": now}, splits.holdout)
+        worse = compare(found, "measured", "again", drift=0.0)
+        if worse.distance(0.0) > _RULED_OUT and worse.estimate > 2 * self.settings.margin:
+            return _said(
+                kept,
+                f"learning from all rows gave a worse model ({-worse.estimate:+.3f}, on rows it had seen): not used",
+            )
+        rows = len(everything)
+        statement = (
+            f"learnt once more from all {rows:,} rows after it was measured; it decides {agreement:.0%} of the holdout's "
+            "rows as the measured model did. All figures here were measured before that."
+        )
+        facts = RefitFacts(done=True, rows=rows, agreement=agreement, statement=statement)
+        return Shipped(again.model, parts, everything, facts)
 
-    def _finals(self, candidates: list[Candidate], judgement: Judgement) -> Final:
-        """The chosen candidate and the best control, learnt from all development rows and scored on the holdout."""
-        by_name = {one.name: one for one in candidates}
-        assert judgement.choice.control is not None
-        names = (judgement.choice.chosen, judgement.choice.control)
-        with self.progress.stage("final models", len(names), "models") as stage:
-            fits = []
-            for place, name in enumerate(names):
-                fits.append(self._final(by_name[name], self.out / "models" / str(place)))
-                stage.advance(1, name)
-        return Final(names[0], names[1], fits[0], fits[1])
+    def _all_unseen(self, seen: OutOfFold, final: Fit) -> OutOfFold:
+        """Out-of-fold rows and the holdout, all scored by models that had not seen them."""
+        rows = self.prepared.splits.holdout
+        folds = (np.arange(len(rows)) % max(1, int(seen.folds.max()) + 1)).astype(seen.folds.dtype)
+        return OutOfFold(
+            np.concatenate([seen.rows, rows]),
+            np.concatenate([seen.scores, final.scores]),
+            np.concatenate([seen.folds, folds]),
+            np.concatenate([seen.repeats, np.full(len(rows), int(seen.repeats.min()))]),
+            np.concatenate([seen.weights, np.ones(len(rows))]),
+        )
 
-    def _final(self, candidate: Candidate, keep: Path) -> Fit:
+    def _judgement(
+        self, judged: Mapping[str, Judged], trials: Mapping[str, list[Fit]], held: Mapping[str, Scored]
+    ) -> Judgement:
+        prior = usual([one.candidate for one in judged.values()], self.bench, self.prepared, self.settings)
+        return make_judgement(self.judges, judged, trials, held, margin=self.settings.margin, prior=prior)
+
+    def _ruled_out(
+        self, candidates: dict[str, Candidate], found: dict[str, list[Fit]], done: Sequence[Fold]
+    ) -> dict[str, str]:
+        """Candidates that cost a lot and are clearly behind on the folds so far; the best is never among them."""
+        if len(done) < 2:
+            return {}
+        dear = [name for name, one in candidates.items() if one.strategy.trains_backbone]
+        if not dear:
+            return {}
+        judged = {name: self.judges.judge(one, found[name]) for name, one in candidates.items()}
+        seen = self.judges.compared(judged, {})
+        best = max(seen.names, key=lambda name: (seen.estimate(name), name))
+        out = {}
+        for name in dear:
+            lead = compare(seen, best, name)
+            if name != best and lead.distance(self.settings.margin) > _RULED_OUT:
+                out[name] = (
+                    f"stopped after {len(done)} folds: {lead.estimate:.3f} behind {best}, more than chance can make up"
+                )
+        return out
+
+    def _contenders(self, judgement: Judgement) -> set[str]:
+        """Who scores the holdout: the chosen, the best control, and whoever may yet turn out best."""
+        choice = judgement.choice
+        names = {choice.chosen, choice.control, choice.expected, choice.best}
+        names |= set(plausible(judgement.found, choice.transfers)) | set(plausible(judgement.found, choice.controls))
+        return names
+
+    def _finals(self, candidates: Sequence[Candidate]) -> dict[str, Fit]:
+        """Models learnt from all development rows, that score the holdout."""
+        splits = self.prepared.splits
+        found = {}
+        with self.progress.stage("final models", len(candidates), "models") as stage:
+            for place, one in enumerate(candidates):
+                found[one.name] = self._fit(one, splits.development, splits.holdout, self.out / "models" / str(place))
+                stage.advance(1, one.name)
+        return found
+
+    def _fit(self, candidate: Candidate, rows: np.ndarray, evaluate: np.ndarray, keep: Path) -> Fit:
         shutil.rmtree(keep, ignore_errors=True)
         return fit(
             self.bench,
             candidate,
-            self.prepared.splits.development,
-            self.prepared.splits.holdout,
+            rows,
+            evaluate,
             budget=self.runner.budget,
             seed=derive(self.settings.seed, "final"),
-            weights=self.settings.weights,
+            weights=self.weights,
             keep=keep,
         )
 
+    def _shipped(self, chosen: str, control: str, expected: str, outcome: Outcome) -> str:
+        """The model to ship: what was shown to be better, the simpler of two that do not differ, else what is
+        expected."""
+        if outcome is Outcome.HELPS:
+            return chosen
+        if outcome in (Outcome.HARMS, Outcome.TIED) or self.settings.cautious:
+            return control
+        return expected
 
-def _shipped(judgement: Judgement, outcome: str) -> str:
-    """The best honest model: the control when the source harms, or when nothing speaks for the source."""
-    choice = judgement.choice
-    assert choice.control is not None
-    if outcome == "helps":
-        return choice.chosen
-    return choice.control if outcome in ("harms", "no practical difference") else choice.ship
+    def _sound(self, shipped: str, judgement: Judgement, alone: Jackknife) -> tuple[str, str]:
+        """The name to ship, and a warning when its final model is far below what its folds promised.
+
+        A shift between folds and holdout moves all models; a broken final model falls alone, and is replaced by the one
+        that scored the holdout best.
+        """
+        warnings = []
+        for _ in alone.names:
+            folds = judgement.judged[shipped].scored
+            promised = self.judges.alone({shipped: folds}, judgement.judged[shipped].seen.rows)
+            gap = promised.estimate(shipped) - alone.estimate(shipped)
+            error = float(
+                np.hypot(*(np.sqrt(np.square(one.moves(shipped)).sum()) + one.grain for one in (promised, alone)))
+            )
+            if gap <= max(_BROKEN * error, 5 * self.settings.margin):
+                break
+            others = [
+                name
+                for name in alone.names
+                if name != shipped and alone.estimate(name) > alone.estimate(shipped) + self.settings.margin
+            ]
+            said = (
+                f"the final model of {shipped} scored {alone.estimate(shipped):.3f} on the holdout where its folds had "
+                f"{promised.estimate(shipped):.3f}: far more than chance"
+            )
+            if not others:
+                warnings.append(
+                    f"{said}. Every model fell, so the holdout's rows differ from the others: find out how."
+                )
+                break
+            better = max(others, key=lambda name: (alone.estimate(name), name))
+            warnings.append(f"{said}, so {better} ships instead.")
+            shipped = better
+        return shipped, " ".join(warnings)
+
+
+def _measured(
+    judges: Judges, judged: Mapping[str, Judged], held: Mapping[str, Scored], chosen: str, control: str
+) -> float:
+    """The difference as it was measured, before it is carried on to all labels."""
+    bare = {name: replace(judged[name], half=None) for name in (chosen, control)}
+    found = judges.compared(bare, held)
+    return found.estimate(chosen) - found.estimate(control)
+
+
+def _said(kept: Shipped, statement: str) -> Shipped:
+    return replace(kept, facts=kept.facts.model_copy(update={"statement": statement}))
+
+
+def _balanced(settings: StudySettings, prepared: Prepared, costs: CostTable | None) -> bool:
+    """Whether all classes are to count alike: the metric averages over them and no costs say otherwise."""
+    if prepared.rows.contract.task not in (Task.BINARY, Task.MULTICLASS) or costs is not None:
+        return False
+    if settings.weights == "none":
+        return False
+    return settings.weights == "balanced" or prepared.metric in ("macro_f1", "balanced_accuracy")

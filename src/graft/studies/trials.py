@@ -1,16 +1,18 @@
 """Running the trials: every candidate on every fold, each result stored as soon as it is there."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graft.core.digests import array_digest
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import derive
 from graft.engine.store import ResultStore
 from graft.inputs.splits import Fold
+from graft.scores.dynamics import Remark
 from graft.scores.fitting import Budget, Candidate, Fit, fit
 from graft.scores.freezing import FreezeRecord
 from graft.scores.training import CurvePoint
@@ -39,7 +41,7 @@ class TrialRunner:
             "candidate": candidate.name,
             "repeat": fold.repeat,
             "fold": fold.index,
-            "rows": len(used),
+            "rows": array_digest([np.asarray(used, np.int64)]),
             "steps": budget.steps,
         }
         seed = derive(self.seed, "trial", fold.repeat, fold.index)
@@ -52,17 +54,33 @@ class TrialRunner:
         return _fit(arrays["scores"], facts)
 
     def run_all(
-        self, candidates: Sequence[Candidate], folds: Sequence[Fold], *, progress: Progress = SILENT
-    ) -> dict[str, list[Fit]]:
-        """Every candidate on every fold, fold by fold: name to trials in the order of ``folds``."""
+        self,
+        candidates: Sequence[Candidate],
+        folds: Sequence[Fold],
+        *,
+        ruled_out: "Callable[[dict[str, list[Fit]], Sequence[Fold]], dict[str, str]]" = lambda found, folds: {},
+        progress: Progress = SILENT,
+    ) -> tuple[dict[str, list[Fit]], dict[str, str]]:
+        """Every candidate on every fold, fold by fold: name to trials in the order of ``folds``, and who was dropped.
+
+        ruled_out: asked after every fold but the last, with the trials so far; names to the reason why a candidate need
+        not go on.
+        """
         found: dict[str, list[Fit]] = {candidate.name: [] for candidate in candidates}
+        dropped: dict[str, str] = {}
         with progress.stage("trials", len(candidates) * len(folds), "trials") as stage:
-            for fold in folds:
+            for place, fold in enumerate(folds):
                 for candidate in candidates:
+                    if candidate.name in dropped:
+                        stage.advance(1)
+                        continue
                     stage.advance(0, f"{candidate.name}, fold {fold.index + 1}")
                     found[candidate.name].append(self.run(candidate, fold))
                     stage.advance(1)
-        return found
+                if place + 1 < len(folds):
+                    going = {name: fits for name, fits in found.items() if name not in dropped}
+                    dropped |= ruled_out(going, folds[: place + 1])
+        return found, dropped
 
 
 def _facts(fitted: Fit) -> dict[str, Any]:
@@ -76,6 +94,7 @@ def _facts(fitted: Fit) -> dict[str, Any]:
         "curve": [[point.step, _plain(point.train), _plain(point.held)] for point in fitted.curve],
         "freeze": [fitted.freeze.frozen, fitted.freeze.trained, fitted.freeze.digest],
         "notes": list(fitted.notes),
+        "remarks": [[one.code, one.text] for one in fitted.remarks],
     }
 
 
@@ -99,4 +118,5 @@ def _fit(scores: np.ndarray, facts: dict[str, Any]) -> Fit:
         curve=curve,
         freeze=FreezeRecord(*facts["freeze"]),
         notes=tuple(facts["notes"]),
+        remarks=tuple(Remark(*one) for one in facts["remarks"]),
     )

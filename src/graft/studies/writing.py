@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,20 +11,22 @@ import numpy as np
 import torch
 
 from graft.core.version import __version__
+from graft.evidence.comparison import score_interval
 from graft.evidence.intervals import Interval
 from graft.evidence.slices import per_class
-from graft.evidence.verdict import Verdict
+from graft.evidence.verdict import Outcome
 from graft.governance.registry import HoldoutOpenings
 from graft.inputs.roles import Task
 from graft.representations.backbone import native_precision
 from graft.representations.encoding.encoder import Encoder
 from graft.scores.fitting import Candidate, Fit
+from graft.scores.models import VectorModel
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
 from graft.studies.advising import advice, changed
-from graft.studies.deciding import out_of_fold, span
-from graft.studies.findings import independent_groups, slice_facts, suspect_facts
-from graft.studies.judging import HoldoutScores, Judgement, scored, sentence
+from graft.studies.deciding import span
+from graft.studies.findings import Suspects, slice_facts, suspects_of
+from graft.studies.judging import Judgement, sentence
 from graft.studies.plan import EFFORTS
 from graft.studies.preparing import Prepared
 from graft.studies.record import (
@@ -34,67 +37,55 @@ from graft.studies.record import (
     ContradictionFact,
     CurveFact,
     DataFacts,
-    DecisionFacts,
     EnvironmentFacts,
-    ErrorFact,
     FreezeFacts,
     HoldoutFacts,
-    LearningCurveFacts,
     PlanFacts,
+    RemarkFact,
     RowNote,
     SourceFacts,
     Span,
     SplitFacts,
     StudyRecord,
-    SuspectFact,
     TermsFacts,
     VerdictFacts,
 )
 from graft.studies.settings import StudySettings
+from graft.studies.stages import Concluded, Decided, Gathered, Shipped, Stages
 
 _NOTES = 200
 
 
-@dataclass(frozen=True)
-class Final:
-    """The chosen candidate and the control, learnt from all development rows and scored on the holdout."""
-
-    chosen_name: str
-    control_name: str
-    chosen: Fit
-    control: Fit
-
-    def fit_of(self, name: str) -> Fit:
-        """The fit of one of the two."""
-        return self.chosen if name == self.chosen_name else self.control
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Findings:
-    """Everything a study found. raw: the shipped model's scores of the holdout. licences: of sources, by reference."""
+    """Everything a study found. licences: of sources, by reference. shipped: the model of the bundle."""
 
     prepared: Prepared
     settings: StudySettings
-    bench: Workbench
+    stages: Stages
     plan: PlanFacts
     candidates: list[Candidate]
-    trials: dict[str, list[Fit]]
-    judgement: Judgement
-    verdict: Verdict
-    shipped: str
-    final: Final
-    holdout: HoldoutScores
-    raw: np.ndarray
+    gathered: Gathered
+    concluded: Concluded
+    decided: Decided
+    shipped: Shipped
     openings: HoldoutOpenings
     licences: Mapping[str, str]
     terms: TermsFacts
-    curves: LearningCurveFacts | None
-    decisions: DecisionFacts
-    errors: tuple[ErrorFact, ...]
     optimism: Span | None
     earlier: StudyRecord | None
-    predict_speed: float
+    test_file: str
     seconds: float
+
+    @property
+    def bench(self) -> Workbench:
+        """The rows and their representations."""
+        return self.stages.bench
+
+    @property
+    def judgement(self) -> Judgement:
+        """What all rows together say."""
+        return self.concluded.judgement
 
     def candidate(self, name: str) -> Candidate:
         """A candidate by name."""
@@ -102,10 +93,15 @@ class Findings:
 
     def done(self) -> str:
         """What was done to the source that ships, in words."""
-        shipped = self.candidate(self.shipped)
-        kind = shipped.strategy.kind
-        if self.final.fit_of(self.shipped).freeze.trained and kind in (Kind.PARTIAL, Kind.LORA, Kind.FULL):
-            kept = any("solved head" in note for note in self.final.fit_of(self.shipped).notes)
+        shipped = self.candidate(self.concluded.shipped)
+        kind, final = shipped.strategy.kind, self.concluded.finals[self.concluded.shipped]
+        if final.freeze.trained and kind in (
+            Kind.PARTIAL,
+            Kind.LORA,
+            Kind.FULL,
+            Kind.CONTRASTIVE,
+        ):
+            kept = any("solved head" in note for note in final.notes)
             if kept:
                 return "a head was solved on the source's vectors; tuning did not improve on it"
         return {
@@ -116,6 +112,7 @@ class Findings:
             Kind.PARTIAL: f"the {shipped.strategy.layers} upper layers and a head were tuned",
             Kind.LORA: "low-rank updates of every layer and a head were tuned, and merged into the weights",
             Kind.FULL: "all weights and a head were tuned",
+            Kind.CONTRASTIVE: "all weights were tuned on pairs of rows that share a label or do not; a head was solved",
         }[kind]
 
 
@@ -127,12 +124,11 @@ def choice_of(candidate: Candidate) -> Choice:
 def compose(found: Findings) -> StudyRecord:
     """The record of a study."""
     verdict = _verdict(found)
-    seen = out_of_fold(found.trials[found.judgement.choice.chosen], found.prepared.splits)
-    assert found.judgement.choice.control is not None
-    control = out_of_fold(found.trials[found.judgement.choice.control], found.prepared.splits)
-    shipped = out_of_fold(found.trials[found.shipped], found.prepared.splits)
-    suspects = suspect_facts(found.bench, shipped)
-    slices = slice_facts(found.bench, found.prepared, seen, control, found.prepared.metric, found.settings)
+    choice, judged = found.judgement.choice, found.gathered.judged
+    suspects = suspects_of(found.bench, judged[found.concluded.shipped])
+    slices = slice_facts(
+        found.prepared, judged[choice.chosen], judged[choice.control], found.prepared.metric, found.settings
+    )
     candidates = tuple(_candidate(found, one) for one in found.candidates)
     return StudyRecord(
         key=found.prepared.identity,
@@ -143,23 +139,24 @@ def compose(found: Findings) -> StudyRecord:
         verdict=verdict,
         candidates=candidates,
         holdout=_holdout(found),
-        learning_curve=found.curves,
-        decision=found.decisions,
+        learning_curve=found.concluded.curves,
+        decision=found.decided.facts,
         classes=_classes(found),
         slices=slices,
-        errors=found.errors,
+        errors=found.decided.errors,
         splits=_splits(found),
         plan=found.plan,
         data=_data(found.prepared, suspects),
         sources=tuple(_source(found, number) for number in range(len(found.prepared.sources))),
         freeze=_freeze(found),
-        next_steps=advice(found.settings, verdict, candidates, found.curves, suspects, slices, found.plan),
+        next_steps=advice(found.settings, verdict, candidates, found.concluded.curves, suspects, slices, found.plan),
         after=None
         if found.earlier is None
         else changed(found.earlier, verdict, candidates, len(found.prepared.rows), _reused(found)),
         environment=_environment(found.settings),
         cache=CacheFacts(requested=found.bench.requested, computed=found.bench.computed),
         terms=found.terms,
+        refit=found.shipped.facts,
         seconds=found.seconds,
     )
 
@@ -169,31 +166,56 @@ def _reused(found: Findings) -> int:
 
 
 def _verdict(found: Findings) -> VerdictFacts:
-    choice, verdict = found.judgement.choice, found.verdict
-    assert choice.control is not None
+    choice, verdict = found.judgement.choice, found.concluded.verdict
+    labels, grown = found.stages.judges.labels, found.concluded.grown
+    reason = f"{verdict.reason} {choice.reason} {_holds(found)}".strip()
     return VerdictFacts(
         outcome=verdict.outcome.value,
         chosen=choice_of(found.candidate(choice.chosen)),
         control=choice.control,
         difference=span(verdict.difference),
-        probability=verdict.probability,
-        sentence=sentence(verdict, found.judgement),
-        reason=f"{verdict.reason} {choice.reason}",
-        shipped=choice_of(found.candidate(found.shipped)),
+        probability=None if verdict.doubt is None else 1 - verdict.doubt,
+        sentence=sentence(verdict, choice, found.prepared.metric),
+        reason=reason,
+        shipped=choice_of(found.candidate(found.concluded.shipped)),
         tied=tuple(choice_of(found.candidate(name)) for name in choice.tied),
+        undecided=verdict.outcome is Outcome.INCONCLUSIVE,
+        expected_lead=choice.lead,
+        labels=labels,
+        grown=grown,
     )
 
 
+def _holds(found: Findings) -> str:
+    """At which number of labels the verdict holds, and what was done for that."""
+    labels, grown = found.stages.judges.labels, found.concluded.grown
+    said = f"It holds at {labels:,} labels"
+    if abs(grown) < 5e-4:
+        return f"{said}."
+    return f"{said}, to which it was carried on from folds that learnt from fewer ({grown:+.3f})."
+
+
 def _candidate(found: Findings, candidate: Candidate) -> CandidateFacts:
-    trials = found.trials[candidate.name]
+    name = candidate.name
+    trials, judged = found.gathered.trials[name], found.gathered.judged[name]
+    judges, folds = found.stages.judges, judged.seen.repeats == judged.seen.repeats.min()
     notes = dict.fromkeys(note for one in trials for note in one.notes)
+    if name in found.gathered.dropped:
+        notes[found.gathered.dropped[name]] = None
     first = trials[: found.settings.folds]
+    remarks = Counter((one.code, one.text) for trial in trials for one in trial.remarks)
+    if name in found.judgement.found.names:
+        score = found.judgement.score(name, found.settings.level)
+    else:
+        seen = judged.scored.take(np.flatnonzero(folds))
+        score = score_interval(judges.alone({name: seen}, judged.seen.rows[folds]), name, level=found.settings.level)
+    final = found.concluded.finals.get(name)
     return CandidateFacts(
         source=candidate.source.reference if candidate.source else "",
         strategy=str(candidate.strategy),
         kind="control" if candidate.strategy.is_control else "transfer",
-        score=span(found.judgement.intervals[candidate.name]),
-        folds=tuple(float(value) for value in found.judgement.scores[candidate.name]),
+        score=span(score),
+        folds=tuple(float(value) for value in judges.fold_scores(judged) if np.isfinite(value)),
         seconds=sum(one.seconds for one in trials),
         peak_mb=max(one.peak_mb for one in trials),
         trainable_parameters=max(one.trainable for one in trials),
@@ -205,8 +227,31 @@ def _candidate(found: Findings, candidate: Candidate) -> CandidateFacts:
         freeze_verified=all(bool(one.freeze.digest) for one in trials) and trials[0].freeze.frozen > 0,
         curves=tuple(_curve(one) for one in first if one.curve),
         notes=tuple(notes),
-        predict_rows_per_second=found.predict_speed if candidate.name == found.shipped else None,
+        predict_rows_per_second=found.decided.speed if name == found.concluded.shipped else None,
+        remarks=tuple(RemarkFact(code=code, text=text, trials=count) for (code, text), count in remarks.items()),
+        megabytes=None if final is None or final.model is None else _megabytes(final),
+        explained_by=_explained(candidate),
     )
+
+
+def _megabytes(final: Fit) -> float:
+    """What a model takes on disk."""
+    model = final.model
+    assert model is not None
+    size = sum(array.nbytes for array in model.arrays().values())
+    if isinstance(model, VectorModel):
+        size += sum(path.stat().st_size for path in model.source.directory.glob("*.safetensors"))
+    return size / 1e6
+
+
+def _explained(candidate: Candidate) -> str:
+    """How a prediction of this candidate can be explained."""
+    kind = candidate.strategy.kind
+    if kind is Kind.MAJORITY:
+        return "it says the same of every row"
+    if kind is Kind.CLASSICAL:
+        return "a weight per word and letter sequence"
+    return "words left out, and the nearest training rows"
 
 
 def _curve(fitted: Fit) -> tuple[CurveFact, ...]:
@@ -217,24 +262,29 @@ def _curve(fitted: Fit) -> tuple[CurveFact, ...]:
 
 
 def _holdout(found: Findings) -> HoldoutFacts:
-    shipped_is_control = found.shipped == found.final.control_name
-    own = found.holdout.control if shipped_is_control else found.holdout.chosen
+    concluded, choice, level = found.concluded, found.judgement.choice, found.settings.level
+
+    def score(name: str) -> Span:
+        return span(score_interval(concluded.alone, name, level=level))
+
     return HoldoutFacts(
         rows=len(found.prepared.splits.holdout),
-        score=span(own),
-        chosen_score=span(found.holdout.chosen),
-        control_score=span(found.holdout.control),
-        difference=span(found.holdout.difference),
+        score=score(concluded.shipped),
+        chosen_score=score(choice.chosen),
+        control_score=score(choice.control),
+        difference=span(concluded.difference),
         openings=found.openings.count,
         opened_by=found.openings.studies,
+        test_file=found.test_file,
+        warning=concluded.warning,
     )
 
 
 def _classes(found: Findings) -> tuple[ClassFacts, ...]:
     if found.bench.task is Task.REGRESSION:
         return ()
-    rows = found.prepared.splits.holdout
-    held, groups = scored(found.bench, rows, found.raw), independent_groups(found.prepared)[rows]
+    held = found.concluded.held[found.concluded.shipped]
+    groups = found.prepared.clusters[found.prepared.splits.holdout]
 
     def known(interval: Interval) -> Span | None:
         facts = span(interval)
@@ -261,7 +311,7 @@ def _splits(found: Findings) -> SplitFacts:
     )
 
 
-def _data(prepared: Prepared, suspects: tuple[SuspectFact, ...]) -> DataFacts:
+def _data(prepared: Prepared, suspects: Suspects) -> DataFacts:
     rows, duplicates = prepared.rows, prepared.duplicates
     names = {int(position): name for position, name in zip(rows.rows, rows.ids, strict=True)}
     notes = [
@@ -281,8 +331,10 @@ def _data(prepared: Prepared, suspects: tuple[SuspectFact, ...]) -> DataFacts:
             ContradictionFact(rows=tuple(int(rows.rows[row]) for row in one.rows), labels=one.labels, text=one.text)
             for one in duplicates.contradictions
         ),
-        suspects=suspects,
+        suspects=suspects.rows,
         contract=rows.contract,
+        suspects_listed=suspects.listed,
+        suspects_if_clean=suspects.if_clean,
     )
 
 
@@ -302,7 +354,7 @@ def _source(found: Findings, number: int) -> SourceFacts:
 
 
 def _freeze(found: Findings) -> FreezeFacts:
-    freeze = found.final.fit_of(found.shipped).freeze
+    freeze = found.concluded.finals[found.concluded.shipped].freeze
     return FreezeFacts(
         frozen_parameters=freeze.frozen,
         trained_parameters=freeze.trained,

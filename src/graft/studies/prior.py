@@ -1,0 +1,67 @@
+"""What usually wins: how strategies scored on public sets at this size, as the prior of a choice.
+
+Decisions: the figures in ``prior.json`` were measured by ``python -m bench prior`` on public text sets; a strategy's
+entry is its mean score less that of the frozen head at about as many labels a class, in macro-F1. It informs what an
+undecided study ships, and nothing else: the verdict never sees it. Judged leave-one-set-out in the same command.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from graft.evidence.choice import SPREAD, Prior
+from graft.inputs.roles import Task
+from graft.scores.fitting import Candidate
+from graft.scores.workbench import Workbench
+from graft.studies.preparing import Prepared
+from graft.studies.settings import StudySettings
+
+_SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1")
+
+
+class Usual(BaseModel):
+    """Mean scores less that of ``frozen``, by labels a class. spread: of a set's true difference around it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: tuple[int, ...]
+    means: dict[str, tuple[float, ...]]
+    spread: float
+    sets: tuple[str, ...]
+
+
+@cache
+def measured() -> Usual:
+    """The figures that come with Graft."""
+    return Usual.model_validate_json(files("graft.studies").joinpath("prior.json").read_text(encoding="utf-8"))
+
+
+def usual(candidates: Sequence[Candidate], bench: Workbench, prepared: Prepared, settings: StudySettings) -> Prior:
+    """The prior for these candidates; without means for tasks and metrics the public sets say nothing of."""
+    if prepared.metric not in _SHARES or bench.task not in (Task.BINARY, Task.MULTICLASS):
+        scale = (
+            float(np.std(bench.targets))
+            if bench.task is Task.REGRESSION and prepared.metric in ("mae", "rmse")
+            else 1.0
+        )
+        return Prior({}, SPREAD * scale)
+    if not settings.prior:
+        return Prior()
+    known = measured()
+    rows = np.bincount(bench.targets[prepared.splits.development])
+    a_class = float(np.log(np.median(rows[rows > 0])))
+    means = {
+        one.name: float(np.interp(a_class, np.log(known.labels), known.means[str(one.strategy.kind)]))
+        for one in candidates
+        if str(one.strategy.kind) in known.means
+    }
+    return Prior(means, known.spread)
+
+
+def parse(text: str) -> Usual:
+    """Figures as ``bench`` writes them."""
+    return Usual.model_validate(json.loads(text))
