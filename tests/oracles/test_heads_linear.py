@@ -10,7 +10,7 @@ from scipy.special import expit, log_softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from graft.inputs import Task
-from graft.scores.linear import PENALTIES, class_weights, solve_head
+from graft.scores.linear import PENALTIES, RIDGE_PENALTIES, class_weights, solve_head
 
 SHAPES = [(400, 12), (60, 150)]
 # Of the objective, and of the coefficients relative to their length: the weaker the penalty, the flatter the optimum,
@@ -152,16 +152,16 @@ def test_weights_are_the_same_as_repeated_rows():
     np.testing.assert_allclose(heavy.weight * scale, many.weight * scale, atol=2e-3)
 
 
-@pytest.mark.parametrize(("noise", "wanted"), [(0.0, PENALTIES[-2:]), (30.0, PENALTIES[:1])])
-def test_the_path_finds_the_planted_penalty(noise, wanted):
-    """Separable classes want hardly any penalty; labels that are noise want the strongest there is."""
+@pytest.mark.parametrize(("noise", "low", "high"), [(0.0, 0.0, 0.003), (30.0, 0.3, np.inf)])
+def test_the_path_finds_the_planted_penalty(noise, low, high):
+    """Separable classes want hardly any penalty; labels that are noise want a strong one."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(300, 20)).astype(np.float32)
     logits = vectors @ rng.normal(size=20) * 3 + noise * rng.normal(size=300)
     head = solve_head(
         vectors, (logits > 0).astype(int), task=Task.BINARY, outputs=2, weights=np.ones(2, np.float32), seed=0
     )
-    assert head.penalty in wanted
+    assert low <= head.penalty <= high
     assert np.isfinite(head.held_loss)
 
 
@@ -171,8 +171,8 @@ def test_the_path_of_ridge_finds_the_planted_penalty():
     exact = (vectors @ rng.normal(size=40)).astype(np.float32)
     noise = rng.normal(size=80).astype(np.float32)
     given = {"task": Task.REGRESSION, "outputs": 1, "weights": np.ones(1, np.float32), "seed": 0}
-    assert solve_head(vectors, exact, **given).penalty == PENALTIES[-1]
-    assert solve_head(vectors, noise, **given).penalty == PENALTIES[0]
+    assert solve_head(vectors, exact, **given).penalty == RIDGE_PENALTIES[-1]
+    assert solve_head(vectors, noise, **given).penalty >= 100
 
 
 def test_a_tall_problem_of_many_rows_uses_one_split_and_stays_exact():

@@ -35,7 +35,7 @@ class Precision:
     evaluations: int
 
 
-EXACT = Precision(gap=2e-5, evaluations=3000)
+EXACT = Precision(gap=2e-6, evaluations=3000)
 LOOSE = Precision(gap=1e-3, evaluations=400)
 
 

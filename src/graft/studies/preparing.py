@@ -156,20 +156,23 @@ def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
 
 
 def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str) -> None:
-    """Raise InputError when a training side lacks what can be learnt, which would be noticed after hours otherwise."""
-    if task in (Task.REGRESSION, Task.MULTILABEL):
-        return
-    for fold in splits.folds:
-        if len(np.unique(targets[fold.train])) < 2:
+    """Raise InputError for what would be noticed after hours otherwise: nothing to learn, or a score that is undefined."""
+    tested = {"the folds": np.concatenate([fold.test for fold in splits.folds]), "the holdout": splits.holdout}
+    if task in (Task.BINARY, Task.MULTICLASS):
+        for fold in splits.folds:
+            if len(np.unique(targets[fold.train])) < 2:
+                raise InputError(
+                    f"fold {fold.index + 1} would learn from rows of one class only",
+                    needed="two classes in every training side",
+                    fix="use fewer folds" + (", or rows of both classes early on" if splits.kind == "time" else ""),
+                )
+        needs = ("roc_auc", "average_precision")
+    else:
+        needs = ("r2", "spearman") if task is Task.REGRESSION else ()
+    for where, rows in tested.items():
+        if name in needs and len(np.unique(targets[rows])) < 2:
             raise InputError(
-                f"fold {fold.index + 1} would learn from rows of one class only",
-                needed="two classes in every training side",
-                fix="use fewer folds, or add rows of the rare classes" + (" early on" if splits.kind == "time" else ""),
+                f"the metric {name!r} is undefined in {where}: all {len(rows)} rows there have the same label",
+                needed="rows of two kinds in both",
+                fix="choose another metric, a larger --holdout, or another split",
             )
-    tested = np.concatenate([targets[fold.test] for fold in splits.folds])
-    if name in ("roc_auc", "average_precision") and len(np.unique(tested)) < 2:
-        raise InputError(
-            f"the metric {name!r} is undefined: all tested rows are of one class",
-            needed="rows of two classes",
-            fix="use another metric, or another split",
-        )
