@@ -88,6 +88,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         self.model_: Model = fitted.model
         self.contract_ = contract
         self.curve_ = fitted.curve
+        self.remarks_ = fitted.remarks
         return self
 
     def _scores(self, X: Any) -> np.ndarray:

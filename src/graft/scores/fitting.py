@@ -316,6 +316,8 @@ def _job(problem: _Problem, source: Source) -> Job:
         steps=problem.budget.steps,
         batch=problem.budget.batch,
         refit=problem.budget.refit,
+        head_weights=problem.head_weights,
+        untilt=problem.untilt,
         seed=problem.seed,
         on_step=problem.on_step,
     )

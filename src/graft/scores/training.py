@@ -28,6 +28,7 @@ _CLIP = 1.0
 _STILL_FALLING = 0.01
 _MEASUREMENTS = 3
 _SAYS_SOMETHING = 0.01
+_FACTORS = tuple(np.geomspace(0.05, 5.0, 61).tolist())
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Losses after a number of steps; ``train`` is the mean since the point before (NaN at the start)."""
+    """Losses after a number of steps.
+
+    train: the mean since the point before (NaN at the start). held: the judged loss of the held-in rows.
+    """
 
     step: int
     train: float
@@ -272,11 +276,39 @@ def _read(
 
 
 def held_loss(network: Network, examples: Examples, rows: np.ndarray, task: Task, weights: np.ndarray) -> float:
-    """Mean loss of held-in rows."""
+    """The judged loss of held-in rows."""
     if not len(rows):
         return math.inf
-    logits = torch.from_numpy(logits_of(network, examples, rows))
-    return float(loss_of(logits, torch.from_numpy(examples.targets[rows]), task, torch.from_numpy(weights)))
+    return judged_loss(logits_of(network, examples, rows), examples.targets[rows], task, weights)
+
+
+def judged_loss(logits: np.ndarray, targets: np.ndarray, task: Task, weights: np.ndarray) -> float:
+    """The mean loss of rows that nothing was learnt from, at the temperature that suits them best.
+
+    Probabilities are calibrated later in any case, so confidence alone must decide nothing here. One row more whose
+    truth is anybody's guess is counted in, shared out over the rows: otherwise two models that order a dozen rows
+    rightly both come to a loss of zero, and nothing is left to tell them apart. logits: (rows, outputs). targets,
+    weights: as ``loss_of`` takes them.
+
+    >>> sure, unsure = np.array([[9.0, 0], [0, 9]], np.float32), np.array([[9.0, 0], [1, 2]], np.float32)
+    >>> truth, even = np.array([0, 1]), np.ones(2, np.float32)
+    >>> [round(judged_loss(logits, truth, Task.BINARY, even), 2) for logits in (sure, sure / 9, unsure)]
+    [0.45, 0.45, 0.47]
+    """
+    values, truth, weight = torch.from_numpy(logits), torch.from_numpy(targets), torch.from_numpy(weights)
+    if task is Task.REGRESSION:
+        return float(loss_of(values, truth, task, weight))
+    unknown = 1 / (len(targets) + 1)
+    if task is Task.MULTILABEL:
+        truth = truth * (1 - unknown) + unknown / 2
+        return min(float(loss_of(values * factor, truth, task, weight)) for factor in _FACTORS)
+    share = weight[truth]
+    losses = []
+    for factor in _FACTORS:
+        surprise = -torch.log_softmax(values * factor, 1)
+        own = surprise[torch.arange(len(truth)), truth]
+        losses.append(float(((own * (1 - unknown) + surprise.mean(1) * unknown) * share).mean()))
+    return min(losses)
 
 
 class _Best:

@@ -28,7 +28,7 @@ from graft.scores.contrastive import PairStepper, index_labels, pair_batches, re
 from graft.scores.dynamics import Remark, dynamics
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
-from graft.scores.linear import PENALTIES, LinearHead, loss_of, solve_head
+from graft.scores.linear import LinearHead, solve_head
 from graft.scores.network import (
     Network,
     Vocabulary,
@@ -45,6 +45,7 @@ from graft.scores.training import (
     TrainingLog,
     follow,
     held_loss,
+    judged_loss,
     logits_of,
     train,
     vectors_of,
@@ -53,7 +54,7 @@ from graft.scores.workbench import Workbench
 
 START_PENALTY = 0.1
 REFIT_BELOW = 2000
-HELD_SHARE = 8
+HELD_SHARE, HELD_SHARE_OF_MANY = 5, 8
 LORA_RANK = 8
 PAIRS_PENALTY, PAIRS_MEASURED = 0.1, 2
 
@@ -84,8 +85,9 @@ class Job:
     """One training problem.
 
     rows: positions in the workbench to learn from. targets: as a head sees them, for all rows of the workbench.
-    extra: encoded extra columns of all rows. weights: of the classes. steps: optimiser steps of a configuration.
-    refit: train the best once more on all rows.
+    extra: encoded extra columns of all rows. weights: of the classes, in training. steps: optimiser steps of a
+    configuration. refit: train the best once more on all rows. head_weights, untilt: how heads are solved that stay;
+    the training weights when None.
     """
 
     bench: Workbench
@@ -99,6 +101,8 @@ class Job:
     batch: int
     seed: int
     refit: bool = True
+    head_weights: np.ndarray | None = None
+    untilt: bool = False
     on_step: Callable[[int], None] = lambda step: None
 
     @property
@@ -176,8 +180,8 @@ def gain_over_solved(job: Job, judged: np.ndarray) -> float:
     schedule = Schedule(steps=max(1, job.steps), batch=job.batch, rate=rate.rate, head_rate=rate.head_rate)
     tuned = _run(job, job.rows, np.zeros(0, np.int64), schedule)
     assert tuned.network is not None
-    after = _tempered_loss(logits_of(tuned.network, tuned.examples, judged), job, judged)
-    return _tempered_loss(_solve(job, job.rows).logits(_head_inputs(job, judged)), job, judged) - after
+    after = _judged(logits_of(tuned.network, tuned.examples, judged), job, judged)
+    return _judged(_solve(job, job.rows).logits(_head_inputs(job, judged)), job, judged) - after
 
 
 def one_step(job: Job) -> Callable[[], None]:
@@ -322,7 +326,7 @@ def _by_pairs(
 
     def solve_again() -> None:
         inputs = np.concatenate([vectors_of(network, examples.feed, rows), job.extra[rows]], 1)
-        network.set_head(_solved(job, inputs, rows, (PAIRS_PENALTY,)))
+        network.set_head(_solved(job, inputs, rows, PAIRS_PENALTY, stays=False))
 
     def measure() -> float:
         solve_again()
@@ -391,39 +395,38 @@ def _head_inputs(job: Job, rows: np.ndarray) -> np.ndarray:
 
 
 def _solve(job: Job, rows: np.ndarray, *, start: bool = False) -> LinearHead:
-    return _solved(job, _head_inputs(job, rows), rows, (START_PENALTY,) if start else PENALTIES)
+    return _solved(job, _head_inputs(job, rows), rows, START_PENALTY if start else None, stays=not start)
 
 
-def _solved(job: Job, inputs: np.ndarray, rows: np.ndarray, penalties: tuple[float, ...]) -> LinearHead:
+def _solved(job: Job, inputs: np.ndarray, rows: np.ndarray, penalty: float | None, *, stays: bool) -> LinearHead:
+    """A head on ``inputs``.
+
+    stays: on the vectors of the source, so solved as for ``frozen``; otherwise with the weights that training uses.
+    """
     return solve_head(
         inputs,
         job.targets[rows],
         task=job.bench.task,
         outputs=job.weights.shape[0],
-        weights=job.weights,
+        weights=job.head_weights if stays and job.head_weights is not None else job.weights,
         seed=job.seed,
-        penalties=penalties,
+        penalties=None if penalty is None else (penalty,),
+        untilt=stays and job.untilt,
     )
 
 
 def _beats_solved(tuned: Tuned, job: Job, inner: np.ndarray, held: np.ndarray) -> bool:
-    """Whether tuning beats the solved head on the held-in rows, each at its own best temperature.
-
-    Probabilities are calibrated later in any case, so confidence alone must not decide here.
-    """
+    """Whether tuning beats the solved head on the held-in rows, each at its own best temperature."""
     if job.strategy.kind is Kind.SCRATCH or not len(held):
         return True
     assert tuned.network is not None
     tuned_logits = logits_of(tuned.network, tuned.examples, held)
     solved_logits = _solve(job, inner).logits(_head_inputs(job, held))
-    return _tempered_loss(tuned_logits, job, held) < _tempered_loss(solved_logits, job, held)
+    return _judged(tuned_logits, job, held) < _judged(solved_logits, job, held)
 
 
-def _tempered_loss(logits: np.ndarray, job: Job, held: np.ndarray) -> float:
-    values, targets = torch.from_numpy(logits), torch.from_numpy(job.targets[held])
-    weights = torch.from_numpy(job.weights)
-    factors = (1.0,) if job.bench.task is Task.REGRESSION else np.geomspace(0.2, 5.0, 41)
-    return min(float(loss_of(values * float(factor), targets, job.bench.task, weights)) for factor in factors)
+def _judged(logits: np.ndarray, job: Job, rows: np.ndarray) -> float:
+    return judged_loss(logits, job.targets[rows], job.bench.task, job.weights)
 
 
 def _chance(job: Job, rows: np.ndarray, held: np.ndarray) -> float:
@@ -438,16 +441,16 @@ def _chance(job: Job, rows: np.ndarray, held: np.ndarray) -> float:
         level = np.log(weights * (targets.sum(0) + 1)) - np.log((1 - targets).sum(0) + 1)
     else:
         level = np.log(weights * (np.bincount(targets, minlength=len(weights)) + 1))
-    logits = torch.from_numpy(np.repeat(level[None].astype(np.float32), len(held), 0))
-    return float(loss_of(logits, torch.from_numpy(job.targets[held]), job.bench.task, torch.from_numpy(job.weights)))
+    return _judged(np.repeat(level[None].astype(np.float32), len(held), 0), job, held)
 
 
 def _held_in(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    share = HELD_SHARE if job.refit and len(job.rows) < REFIT_BELOW else HELD_SHARE_OF_MANY
     rng = np.random.default_rng(derive(job.seed, "held in"))
     order = rng.permutation(job.rows)
     if job.bench.task in (Task.BINARY, Task.MULTICLASS):
         order = order[np.argsort(job.targets[order], kind="stable")]
-    held = order[HELD_SHARE // 2 :: HELD_SHARE]
+    held = order[share // 2 :: share]
     return np.setdiff1d(job.rows, held), np.sort(held)
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from graft.core.errors import Diverged
-from graft.scores.training import CurvePoint, _factor, _under_trained, held_loss, logits_of, train
+from graft.inputs import Task
+from graft.scores.training import CurvePoint, _factor, _under_trained, held_loss, judged_loss, logits_of, train
 from unit.scores.nets import groups_of, job_for, network_of, same, schedule, state_of
 
 EVERY = np.arange(72)
@@ -217,3 +218,29 @@ def test_a_row_asked_for_twice_is_answered_twice():
     assert np.array_equal(found[0], found[2])
     assert np.array_equal(found[0], found[3])
     assert np.abs(found).min() > 0
+
+
+def test_the_judged_loss_is_that_of_the_best_temperature_with_one_unknown_row():
+    rng = np.random.default_rng(0)
+    logits, targets, weights = rng.normal(size=(30, 4)) * 3, rng.integers(4, size=30), rng.uniform(0.5, 2, 4)
+
+    def at(factor: float) -> float:
+        p = np.exp(logits * factor)
+        p /= p.sum(1, keepdims=True)
+        own = -np.log(p[np.arange(30), targets])
+        guess = -np.log(p).mean(1)
+        return float(np.mean((own * 30 / 31 + guess / 31) * weights[targets]))
+
+    expected = min(at(factor) for factor in np.geomspace(0.05, 5, 2000))
+    found = judged_loss(logits.astype(np.float32), targets, Task.MULTICLASS, weights.astype(np.float32))
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
+def test_two_models_that_are_both_right_are_told_apart():
+    """Without the unknown row both have a loss of zero at a high temperature, whatever their margins."""
+    targets, weights = np.repeat([0, 1], 6), np.ones(2, np.float32)
+    sign = np.where(targets == 1, 1.0, -1.0)
+    even, narrow = np.stack([-sign, sign], 1), np.stack([-sign, sign], 1)
+    narrow[0] *= 0.02
+    judged = [judged_loss(one.astype(np.float32), targets, Task.BINARY, weights) for one in (even, narrow)]
+    assert judged[0] < judged[1] - 0.02

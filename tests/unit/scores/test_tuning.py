@@ -192,6 +192,7 @@ def test_a_refit_that_diverges_keeps_what_was_learnt_before_it(monkeypatch):
     job = job_for(strategy="scratch", steps=14)
     tuned = tune(job, configurations=1)
     assert "all rows: the loss became nan" in tuned.notes[0]
+    monkeypatch.setattr(tuning, "HELD_SHARE_OF_MANY", tuning.HELD_SHARE)  # the same rows held in
     kept = tune(replace(job, refit=False), configurations=1)
     np.testing.assert_array_equal(predict_logits(tuned, job, EVERY), predict_logits(kept, job, EVERY))
 
@@ -216,13 +217,14 @@ def test_few_labels_are_all_used_in_the_end(monkeypatch):
 
 
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
-def test_the_held_in_part_is_an_eighth_of_every_class(task):
-    job = job_for(task)
+@pytest.mark.parametrize(("refit", "held_rows"), [(True, 14), (False, 9)])
+def test_the_held_in_part_is_a_fifth_of_every_class_or_an_eighth_where_it_is_lost(task, refit, held_rows):
+    job = job_for(task, refit=refit)
     inner, held = _held_in(job)
     assert sorted([*inner, *held]) == EVERY.tolist()
-    assert len(held) == 9
+    assert len(held) == held_rows
     if task == "multiclass":
-        assert np.bincount(job.targets[held]).tolist() == [3, 3, 3]
+        assert np.ptp(np.bincount(job.targets[held])) <= 1
     np.testing.assert_array_equal(_held_in(job)[1], held)
 
 
@@ -272,7 +274,7 @@ def test_a_gain_is_the_loss_that_tuning_takes_away(monkeypatch, strategy):
     learn, judged = np.setdiff1d(EVERY, EVERY[::4]), EVERY[::4]
     monkeypatch.setattr(tuning, "START_PENALTY", 0.01)
     monkeypatch.setattr(tuning, "PAIRS_PENALTY", 0.01)
-    monkeypatch.setattr(tuning, "PENALTIES", (0.01,))
+    monkeypatch.setattr("graft.scores.linear.PENALTIES", (0.01,))
     found = {}
     for rate in (0.0, 0.3):
         faster(monkeypatch, strategy, rate)
