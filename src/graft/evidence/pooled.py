@@ -15,6 +15,7 @@ Tukey (1958); Efron & Stein (1981); Shao & Wu (1989) for metrics that are not sm
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from graft.core.errors import InputError
 from graft.core.seeds import generator
 from graft.evidence.metrics import metric
 from graft.evidence.predictions import Scored
+from graft.evidence.sums import summed
 
 BLOCKS = 500
 CELLS = 4_000_000
@@ -77,8 +79,11 @@ class Jackknife:
 
     def moves(self, name: str) -> np.ndarray:
         """What each block does to a candidate's score, shape (blocks,); their squares add up to its variance."""
-        own = self.left_out[:, self.names.index(name)]
-        return np.asarray((own - own.mean()) * np.sqrt((self.blocks - 1) / self.blocks))
+        return np.asarray(self._moved[:, self.names.index(name)])
+
+    @cached_property
+    def _moved(self) -> np.ndarray:
+        return (self.left_out - self.left_out.mean(axis=0)) * float(np.sqrt((self.blocks - 1) / self.blocks))
 
     def estimate(self, name: str) -> float:
         """A candidate's estimate."""
@@ -157,6 +162,9 @@ def _without(term: Pooled, name: str, block: np.ndarray, blocks: int) -> tuple[f
     scored, base = term.scored, np.ones(term.scored.rows) if term.weights is None else term.weights
     record = metric(name, scored.task)
     whole = float(record.per_draw(scored, base[None, :])[0])
+    if (by_sums := summed(scored, name)) is not None:
+        without = by_sums.without(block, base, blocks)
+        return whole, np.where(np.isnan(without), whole, without)
     found = np.full(blocks, whole)
     size = max(1, CELLS // scored.rows)
     present = np.unique(block)

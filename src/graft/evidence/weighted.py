@@ -14,7 +14,7 @@ from graft.evidence.predictions import Scored
 EPS = float(np.finfo(np.float64).eps)
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray, empty: float) -> np.ndarray:
+def ratio(top: np.ndarray, bottom: np.ndarray, empty: float) -> np.ndarray:
     """top / bottom, and ``empty`` where the bottom is zero."""
     shape = np.broadcast(top, bottom).shape
     return np.asarray(np.divide(top, bottom, out=np.full(shape, empty), where=bottom != 0))
@@ -29,7 +29,7 @@ def _by_class(weights: np.ndarray, indices: np.ndarray, classes: int, keep: np.n
 
 def row_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Weighted mean of a value per row, shape (draws,)."""
-    return _ratio(weights @ values, weights.sum(axis=1), np.nan)
+    return ratio(weights @ values, weights.sum(axis=1), np.nan)
 
 
 def right(scored: Scored) -> np.ndarray:
@@ -76,8 +76,12 @@ def balanced_accuracy(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Mean over the classes that occur of the share found."""
     hit = _by_class(weights, scored.targets, scored.classes, scored.decided == scored.targets)
     rows = _by_class(weights, scored.targets, scored.classes)
-    present = (rows > 0).sum(axis=1)
-    return _ratio(_ratio(hit, rows, 0.0).sum(axis=1), present, np.nan)
+    return balanced_accuracy_of(hit, rows)
+
+
+def balanced_accuracy_of(hit: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """The same from weights decided rightly and truly there, each of shape (draws, classes)."""
+    return ratio(ratio(hit, true, 0.0).sum(axis=1), (true > 0).sum(axis=1), np.nan)
 
 
 def class_counts(scored: Scored, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,17 +98,25 @@ def class_counts(scored: Scored, weights: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def macro_f1(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Mean F1 over the classes that occur in targets or decisions (over all labels)."""
-    hit, true, said = class_counts(scored, weights)
-    f1 = _ratio(2 * hit, true + said, 0.0)
-    if scored.task == "multilabel":
+    return macro_f1_of(*class_counts(scored, weights), labels=scored.task == "multilabel")
+
+
+def macro_f1_of(hit: np.ndarray, true: np.ndarray, said: np.ndarray, *, labels: bool) -> np.ndarray:
+    """The same from counts, each of shape (draws, classes); ``labels``: all count, also one that never occurs."""
+    f1 = ratio(2 * hit, true + said, 0.0)
+    if labels:
         return np.asarray(f1.mean(axis=1))
-    return _ratio(f1.sum(axis=1), ((true + said) > 0).sum(axis=1), np.nan)
+    return ratio(f1.sum(axis=1), ((true + said) > 0).sum(axis=1), np.nan)
 
 
 def micro_f1(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """F1 of all decisions together."""
-    hit, true, said = (part.sum(axis=1) for part in class_counts(scored, weights))
-    return _ratio(2 * hit, true + said, 0.0)
+    return micro_f1_of(*class_counts(scored, weights))
+
+
+def micro_f1_of(hit: np.ndarray, true: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """The same from counts, each of shape (draws, classes)."""
+    return ratio(2 * hit.sum(axis=1), true.sum(axis=1) + said.sum(axis=1), 0.0)
 
 
 def _one_against_rest(scored: Scored) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -135,7 +147,7 @@ def _mean_over_classes(values: list[np.ndarray], draws: int) -> np.ndarray:
         return np.full(draws, np.nan)
     table = np.stack(values)
     known = ~np.isnan(table)
-    return _ratio(np.where(known, table, 0.0).sum(axis=0), known.sum(axis=0), np.nan)
+    return ratio(np.where(known, table, 0.0).sum(axis=0), known.sum(axis=0), np.nan)
 
 
 def roc_auc(scored: Scored, weights: np.ndarray) -> np.ndarray:
@@ -145,7 +157,7 @@ def roc_auc(scored: Scored, weights: np.ndarray) -> np.ndarray:
         inside, rest = _ties(weights, score, is_class)
         below = rest.sum(axis=1, keepdims=True) - rest.cumsum(axis=1)
         wins = (inside * (below + rest / 2)).sum(axis=1)
-        values.append(_ratio(wins, inside.sum(axis=1) * rest.sum(axis=1), np.nan))
+        values.append(ratio(wins, inside.sum(axis=1) * rest.sum(axis=1), np.nan))
     return _mean_over_classes(values, len(weights))
 
 
@@ -155,19 +167,28 @@ def average_precision(scored: Scored, weights: np.ndarray) -> np.ndarray:
     for is_class, score in _one_against_rest(scored):
         inside, rest = _ties(weights, score, is_class)
         found = inside.cumsum(axis=1)
-        precision = _ratio(found, found + rest.cumsum(axis=1), 0.0)
-        values.append(_ratio((inside * precision).sum(axis=1), inside.sum(axis=1), np.nan))
+        precision = ratio(found, found + rest.cumsum(axis=1), 0.0)
+        values.append(ratio((inside * precision).sum(axis=1), inside.sum(axis=1), np.nan))
     return _mean_over_classes(values, len(weights))
 
 
 def r2(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Share of the variance explained; nan without spread."""
     shifted = scored.targets - scored.targets.mean()  # the same r2, without cancellation for far-off targets
-    total = weights.sum(axis=1)
-    spread = weights @ shifted**2 - (weights @ shifted) ** 2 / total
-    varied = spread > EPS * total * float((shifted**2).mean())
     error = weights @ (scored.targets - scored.scores) ** 2
-    return 1 - _ratio(error, np.where(varied, spread, 0.0), np.nan)
+    return r2_of(weights.sum(axis=1), weights @ shifted, weights @ shifted**2, error, float((shifted**2).mean()))
+
+
+def r2_of(
+    total: np.ndarray, shifted: np.ndarray, squares: np.ndarray, error: np.ndarray, mean_square: float
+) -> np.ndarray:
+    """The same from weight, sums of shifted targets, of their squares and of squared errors, each of shape (draws,).
+
+    mean_square: of the shifted targets of all rows, below whose rounding there is no spread.
+    """
+    spread = squares - shifted**2 / total
+    varied = spread > EPS * total * mean_square
+    return 1 - ratio(error, np.where(varied, spread, 0.0), np.nan)
 
 
 def rmse(scored: Scored, weights: np.ndarray) -> np.ndarray:
@@ -193,4 +214,4 @@ def spearman(scored: Scored, weights: np.ndarray) -> np.ndarray:
     true, said = _ranks(weights, scored.targets) - total / 2, _ranks(weights, scored.scores) - total / 2
     both = (weights * true * said).sum(axis=1)
     spread = (weights * true**2).sum(axis=1) * (weights * said**2).sum(axis=1)
-    return _ratio(both, np.sqrt(spread), np.nan)
+    return ratio(both, np.sqrt(spread), np.nan)
