@@ -25,6 +25,7 @@ from graft.evidence.intervals import Interval
 from graft.evidence.pooled import Jackknife
 
 DRIFT = 0.2
+TWO_ROWS, ONE_ROW = 2.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,13 @@ class Comparison:
         return Comparison(-self.estimate, -self.centre, self.error, self.freedom, self.rows, self.bounds)
 
 
-def compare(found: Jackknife, candidate: str, control: str, *, drift: float = DRIFT) -> Comparison:
+def compare(
+    found: Jackknife, candidate: str, control: str, *, drift: float = DRIFT, added: float = TWO_ROWS
+) -> Comparison:
     """Candidate minus control.
 
-    drift: variance that other training rows would add, in parts of the rows' own; 0 for two fixed models.
+    drift: variance that other training rows would add, in parts of the rows' own; 0 for two fixed models. added: rows
+    added to mean and variance, half of them either way.
 
     >>> from graft.evidence.pooled import Pooled, jackknife
     >>> from graft.evidence.predictions import Scored
@@ -87,7 +91,7 @@ def compare(found: Jackknife, candidate: str, control: str, *, drift: float = DR
     """
     estimate = found.estimate(candidate) - found.estimate(control)
     moves = found.moves(candidate) - found.moves(control)
-    return _comparison(estimate, moves, found, drift)
+    return _comparison(estimate, moves, found, drift, added=added)
 
 
 def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, drift: float = 0.0) -> Interval:
@@ -129,18 +133,18 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
 
 
 def _comparison(
-    estimate: float, moves: np.ndarray, found: Jackknife, drift: float, *, shrink: bool = True
+    estimate: float, moves: np.ndarray, found: Jackknife, drift: float, *, added: float = TWO_ROWS, shrink: bool = True
 ) -> Comparison:
     if not drift >= 0:
         raise InputError(f"a drift of {drift}", needed="0 or more, in parts of the rows' variance")
     blocks, grain = len(moves), found.grain
-    squares = float(np.square(moves).sum()) + 2 * grain**2
-    fourths = float((moves**4).sum()) + 2 * grain**4
+    squares = float(np.square(moves).sum()) + added * grain**2
+    fourths = float((moves**4).sum()) + added * grain**4
     if squares <= 1e-24:
         return Comparison(estimate, estimate, 0.0, max(1.0, blocks - 1.0), float(blocks), found.bounds)
     spare = fourths - squares**2 / (blocks + 2)
     freedom = 2 * squares**2 / spare if spare > 0 else np.inf
     freedom = float(np.clip(freedom, 1.0, max(1.0, blocks - 1.0)))
     rows = min(found.effective, float(blocks)) if np.isinf(found.effective) else found.effective
-    centre = estimate * (1 - 2 * grain) if shrink else estimate
+    centre = estimate * (1 - added * grain) if shrink else estimate
     return Comparison(estimate, centre, float(np.sqrt(squares * (1 + drift))), freedom, rows, found.bounds)

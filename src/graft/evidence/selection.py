@@ -11,15 +11,18 @@ Dunnett (1955); Hsu (1996), Multiple Comparisons, chapter 4; Berger (1982) for i
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+from scipy import special
 
 from graft.core.seeds import generator
-from graft.evidence.comparison import DRIFT, Comparison, compare
+from graft.evidence.comparison import DRIFT, ONE_ROW, TWO_ROWS, Comparison, compare
 from graft.evidence.pooled import Jackknife
 
 CLEARLY = 3.0
 DRAWS = 20_000
+_TABLE = np.linspace(-5.0, 5.0, 201)  # normal quantiles
 
 
 def paid_doubt(
@@ -29,43 +32,54 @@ def paid_doubt(
     bound: float,
     *,
     drift: float = DRIFT,
+    enough: float = 1.0,
 ) -> float:
     """p-value of "the lead of ``claimed`` is not above ``bound``", when it was chosen among these pairs.
 
     claimed: (ahead, behind). among: pairs it was chosen from, itself included or not. The chance that the largest of
-    the standardised leads reaches this one when none is above the bound.
+    the standardised leads reaches this one when none is above the bound. enough: when the doubt is larger than this
+    before anything is paid, it is returned as it is (paying only adds to it).
     """
-    lead = compare(found, *claimed, drift=drift)
+    added = TWO_ROWS if bound < 0 else ONE_ROW
+    lead = compare(found, *claimed, drift=drift, added=added)
+    plain = lead.doubt(bound)
     pairs = list(dict.fromkeys([claimed, *among]))
-    if len(pairs) == 1 or lead.error == 0.0:
-        return lead.doubt(bound)
-    gaps = [compare(found, *pair, drift=drift) for pair in pairs]
+    if len(pairs) == 1 or lead.error == 0.0 or plain > enough:
+        return plain
+    gaps = [compare(found, *pair, drift=drift, added=added) for pair in pairs]
     moves = np.stack([found.moves(a) - found.moves(b) for a, b in pairs], axis=1)
-    covariance = moves.T @ moves + 2 * found.grain**2 * np.eye(len(pairs))
+    covariance = moves.T @ moves + added * found.grain**2 * np.eye(len(pairs))
     scale = np.sqrt(np.diag(covariance))
     kept = scale > 0
     correlation = covariance[np.ix_(kept, kept)] / np.outer(scale[kept], scale[kept])
     drawn = _drawn(correlation, [gap.freedom for gap, keep in zip(gaps, kept, strict=True) if keep])
     reached = float((drawn >= lead.distance(bound)).mean())
-    return max(lead.doubt(bound), reached)
+    return max(plain, reached)
 
 
 def _drawn(correlation: np.ndarray, freedom: Sequence[float]) -> np.ndarray:
     """The largest of several t values that move together, shape (draws,)."""
-    rng = generator(0, "joint maximum", len(correlation))
+    normal, place, part = _streams(len(correlation))
     values, basis = np.linalg.eigh(correlation)
     root = basis * np.sqrt(np.maximum(values, 0))
-    normal = rng.standard_normal((DRAWS, len(correlation))) @ root.T
-    uniform = rng.random(DRAWS)
-    spread = np.stack([_chi(uniform, one) for one in freedom], axis=1)
-    return np.asarray((normal / spread).max(axis=1))
+    spread = np.stack([_chi(place, part, one) for one in freedom], axis=1)
+    return np.asarray((normal @ root.T / spread).max(axis=1))
 
 
-def _chi(uniform: np.ndarray, freedom: float) -> np.ndarray:
-    """A chi over the root of its freedom at these quantiles."""
-    from scipy import special
+@lru_cache(maxsize=16)
+def _streams(pairs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Standard normals (draws, pairs), and where in the table of its chi each draw lies: place and part (draws,)."""
+    rng = generator(0, "joint maximum", pairs)
+    normal = rng.standard_normal((DRAWS, pairs))
+    step = (rng.standard_normal(DRAWS).clip(_TABLE[0], _TABLE[-2]) - _TABLE[0]) / (_TABLE[1] - _TABLE[0])
+    place = step.astype(np.int64)
+    return normal, place, step - place
 
-    return np.asarray(np.sqrt(special.chdtri(freedom, uniform) / freedom))
+
+def _chi(place: np.ndarray, part: np.ndarray, freedom: float) -> np.ndarray:
+    """A chi over the root of its freedom at these places of its table, within 1e-4, shape (draws,)."""
+    table = np.sqrt(special.chdtri(freedom, special.ndtr(_TABLE)) / freedom)
+    return np.asarray(table[place] + part * np.diff(table)[place])
 
 
 def plausible(found: Jackknife, names: Sequence[str], *, drift: float = DRIFT) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Doubts:
-    """p-values of the three claims, the choice paid for. allowed: the largest with which one may be said."""
+    """p-values of the three claims. allowed: the largest that may be claimed; above it the choice is not yet paid for."""
 
     helps: float
     harms: float
@@ -105,16 +105,18 @@ def doubts(
     strong = plausible(found, controls, drift=drift)
     best = max(controls, key=lambda name: (found.estimate(name), name))
 
+    allowed = one_sided(margin, compare(found, chosen, best, drift=drift).error, level)
+
     def over(ahead: Sequence[str], behind: str, first: str, bound: float) -> float:
-        return paid_doubt(found, (first, behind), [(name, behind) for name in ahead], bound, drift=drift)
+        pairs = [(name, behind) for name in ahead]
+        return paid_doubt(found, (first, behind), pairs, bound, drift=drift, enough=allowed)
 
     helps = max(over(rivals, control, chosen, margin) for control in controls)
     harms = max(over(strong, name, best, margin) for name in transfers)
     not_worse = max(over(rivals, control, chosen, -margin) for control in controls)
     pairs = [(control, name) for control in strong for name in rivals]
-    not_better = paid_doubt(found, (best, chosen), pairs, -margin, drift=drift)
-    error = compare(found, chosen, best, drift=drift).error
-    return Doubts(helps, harms, max(not_worse, not_better), one_sided(margin, error, level))
+    not_better = paid_doubt(found, (best, chosen), pairs, -margin, drift=drift, enough=allowed)
+    return Doubts(helps, harms, max(not_worse, not_better), allowed)
 
 
 def decide_verdict(
