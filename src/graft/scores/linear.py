@@ -28,6 +28,7 @@ from graft.scores.ridge import Ridge
 PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
 RIDGE_PENALTIES = tuple(float(f"{value:.3g}") for value in np.geomspace(3e3, 1e-3, 14))
 WEIGHT_MODES = ("auto", "balanced", "none")
+_FIRST = 2  # the path begins at the third: stronger ones are rarely best
 _TAKEN_BACK = (1.0, 0.5, 0.0)
 _ROUNDING = 1e-6
 _ROWS_FOR_ONE_SPLIT = 4000
@@ -156,7 +157,9 @@ def _logistic(
         best[penalty] = taken[int(means.argmin())]
         return float(means.min())
 
-    penalty, held = _lowest(penalties, held_loss) if splits else (penalties[0], math.nan)
+    penalty, held = (
+        _lowest(penalties, held_loss, first=_FIRST if len(penalties) > 6 else 0) if splits else (penalties[0], math.nan)
+    )
     final = Logistic(vectors, targets, outputs=outputs, weights=weights)
     if penalty in starts:
         final.start_from(starts[penalty])
@@ -192,14 +195,23 @@ def _ridge(
     return LinearHead(final.weight, final.bias, penalty, 1, held)
 
 
-def _lowest(penalties: tuple[float, ...], held_loss: Callable[[float], float]) -> tuple[float, float]:
-    """The penalty with the lowest loss on a path that falls and then rises, and that loss."""
-    losses: list[float] = []
-    for penalty in penalties:
-        losses.append(held_loss(penalty))
-        if len(losses) > 2 and min(losses[-2:]) > min(losses[:-2]):
+def _lowest(
+    penalties: tuple[float, ...], held_loss: Callable[[float], float], *, first: int = 0
+) -> tuple[float, float]:
+    """The penalty with the lowest loss on a path that falls and then rises, and that loss.
+
+    first: where the path begins; stronger penalties are tried, one after the other, when that is the best from there on.
+    """
+    losses: dict[int, float] = {}
+    for place in range(first, len(penalties)):
+        losses[place] = held_loss(penalties[place])
+        if place - first > 1 and min(losses[place], losses[place - 1]) > min(losses.values()):
             break
-    best = int(np.argmin(losses))
+    for place in range(first - 1, -1, -1):
+        if min(losses, key=losses.__getitem__) != place + 1:
+            break
+        losses[place] = held_loss(penalties[place])
+    best = min(losses, key=losses.__getitem__)
     return penalties[best], losses[best]
 
 

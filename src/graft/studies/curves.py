@@ -180,11 +180,17 @@ def _facts(
 
 
 def with_advice(
-    curves: LearningCurveFacts | None, gap: Comparison, rows: int, settings: StudySettings, *, settled: bool
+    curves: LearningCurveFacts | None,
+    gap: Comparison,
+    rows: int,
+    settings: StudySettings,
+    *,
+    margin: float,
+    settled: bool,
 ) -> LearningCurveFacts:
     """The curves with how many more labels would settle the verdict. gap: chosen less control. rows: of the whole
     file."""
-    more = more_labels(gap, rows, margin=settings.margin, level=settings.level, settled=settled)
+    more = more_labels(gap, rows, margin=margin, level=settings.level, settled=settled)
     known = curves or LearningCurveFacts(
         points=(), crossing="", crossing_labels=None, more_labels="", more_labels_rows=None
     )

@@ -17,6 +17,7 @@ from graft.studies.record import CueFact
 from graft.studies.settings import StudySettings
 
 FEW_PER_CLASS, FEW_ROWS = 4, 60
+MANY_PER_CLASS, FEWEST_PER_CLASS = 64, 2
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def plan_candidates(
 def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> Planned:
     few = _few_labels(targets, task)
     strategy = candidate.strategy
+    if strategy.kind is Kind.CONTRASTIVE:
+        return _judged_pairs(candidate, shortlisted, targets, task)
     if not shortlisted:
         return Planned(candidate, False, "another source suits the labels better before training (LogME)")
     if few and strategy.kind in (Kind.FULL, Kind.LORA):
@@ -113,6 +116,21 @@ def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: 
     if strategy.kind is Kind.LORA:
         return Planned(candidate, True, "adapts every layer through few parameters")
     return Planned(candidate, True, "adapts everything, from the solved head")
+
+
+def _judged_pairs(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> Planned:
+    """Pairs are many where rows are few; where rows are many, the rows say it themselves."""
+    if task is Task.REGRESSION:
+        return Planned(candidate, False, "a number has no label that two rows share")
+    if not shortlisted:
+        return Planned(candidate, False, "another source suits the labels better before training (LogME)")
+    counts = targets.sum(0) if task is Task.MULTILABEL else np.bincount(targets)
+    typical = float(np.median(counts[counts > 0]))
+    if typical < FEWEST_PER_CLASS:
+        return Planned(candidate, False, "a typical class has a single row, so no two rows share a label")
+    if typical > MANY_PER_CLASS:
+        return Planned(candidate, False, f"{typical:g} rows in a typical class: pairs are for few labels")
+    return Planned(candidate, True, "few labels make many pairs, which adapt the upper layers")
 
 
 def _few_labels(targets: np.ndarray, task: Task) -> str:
@@ -126,10 +144,10 @@ def _few_labels(targets: np.ndarray, task: Task) -> str:
 
 
 def _fitting(strategy: Strategy, source: Source) -> Strategy:
-    """``partial:k`` with no more layers than the source has above its first."""
-    if strategy.kind is not Kind.PARTIAL:
+    """A strategy of upper layers with no more of them than the source has above its first."""
+    if not strategy.layers:
         return strategy
-    return Strategy(Kind.PARTIAL, max(1, min(strategy.layers, source.layers - 1)))
+    return Strategy(strategy.kind, max(1, min(strategy.layers, source.layers - 1)))
 
 
 def _ranked(sources: tuple[Source, ...], cues: tuple[CueFact, ...]) -> tuple[Source, ...]:

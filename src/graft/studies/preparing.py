@@ -21,6 +21,8 @@ from graft.inputs.splits import Splits, make_splits
 from graft.representations.sources import Source, resolve_source
 from graft.studies.settings import StudySettings
 
+MARGIN = 0.01
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -41,6 +43,7 @@ class Prepared:
     identity: str
     holdout: str
     tested: bool = False
+    margin: float = 0.01
 
     @property
     def clusters(self) -> np.ndarray:
@@ -127,7 +130,15 @@ def prepare(
         identity,
         key(sorted(d.hex() for d in held_out.text_digests)),
         test is not None,
+        _margin(settings, name, rows.targets),
     )
+
+
+def _margin(settings: StudySettings, name: str, targets: np.ndarray) -> float:
+    """The smallest difference that matters: as asked; else 0.01 of a share, or of the spread of what is predicted."""
+    if settings.margin is not None:
+        return settings.margin
+    return MARGIN * (float(np.std(targets)) if metric(name).unit == "target" else 1.0)
 
 
 def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
@@ -156,7 +167,8 @@ def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
 
 
 def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str) -> None:
-    """Raise InputError for what would be noticed after hours otherwise: nothing to learn, or a score that is undefined."""
+    """Raise InputError for what would be noticed after hours otherwise: nothing to learn, or a score that is
+    undefined."""
     tested = {"the folds": np.concatenate([fold.test for fold in splits.folds]), "the holdout": splits.holdout}
     if task in (Task.BINARY, Task.MULTICLASS):
         for fold in splits.folds:
@@ -166,7 +178,7 @@ def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str)
                     needed="two classes in every training side",
                     fix="use fewer folds" + (", or rows of both classes early on" if splits.kind == "time" else ""),
                 )
-        needs = ("roc_auc", "average_precision")
+        needs: tuple[str, ...] = ("roc_auc", "average_precision")
     else:
         needs = ("r2", "spearman") if task is Task.REGRESSION else ()
     for where, rows in tested.items():

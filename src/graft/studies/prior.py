@@ -5,7 +5,6 @@ entry is its mean score less that of the frozen head at about as many labels a c
 undecided study ships, and nothing else: the verdict never sees it. Judged leave-one-set-out in the same command.
 """
 
-import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -20,7 +19,9 @@ from graft.scores.workbench import Workbench
 from graft.studies.preparing import Prepared
 from graft.studies.settings import StudySettings
 
-_SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1")
+_BY_CLASS = ("balanced_accuracy", "macro_f1")
+_SHARES = (*_BY_CLASS, "accuracy", "micro_f1")
+_SAYS_NOTHING = ("majority", "scratch")
 
 
 class Usual(BaseModel):
@@ -58,10 +59,7 @@ def usual(candidates: Sequence[Candidate], bench: Workbench, prepared: Prepared,
         one.name: float(np.interp(a_class, np.log(known.labels), known.means[str(one.strategy.kind)]))
         for one in candidates
         if str(one.strategy.kind) in known.means
+        # What says the same of every row may well be accurate where one class is common.
+        and (prepared.metric in _BY_CLASS or str(one.strategy.kind) not in _SAYS_NOTHING)
     }
     return Prior(means, known.spread)
-
-
-def parse(text: str) -> Usual:
-    """Figures as ``bench`` writes them."""
-    return Usual.model_validate(json.loads(text))

@@ -37,7 +37,7 @@ class StudySettings(BaseModel):
     repeats: int = Field(default=1, ge=1, le=20)
     holdout: float = Field(default=0.2, gt=0, lt=0.9)
     metric: str = "auto"
-    margin: float = Field(default=0.01, ge=0)
+    margin: float | None = Field(default=None, ge=0)
     level: float = Field(default=0.95, gt=0.5, lt=1)
     weights: Literal["auto", "balanced", "none"] = "auto"
     seed: int = Field(default=0, ge=0)

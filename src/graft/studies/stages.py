@@ -199,7 +199,7 @@ class Stages:
         verdict = verdict_of(
             judgement,
             difference,
-            margin=settings.margin,
+            margin=self.prepared.margin,
             level=settings.level,
             under_trained=any(fitted.under_trained for fitted in gathered.trials[choice.chosen]),
         )
@@ -211,6 +211,7 @@ class Stages:
             judgement.comparison,
             len(self.prepared.rows),
             settings,
+            margin=self.prepared.margin,
             settled=verdict.outcome is not Outcome.INCONCLUSIVE,
         )
         return Concluded(judgement, verdict, shipped, finals, held, alone, difference, curves, warning, grown)
@@ -269,15 +270,15 @@ class Stages:
             agreement = float((before.decided == now.decided).mean())
         found = self.judges.alone({"measured": before, "again": now}, splits.holdout)
         worse = compare(found, "measured", "again", drift=0.0)
-        if worse.distance(0.0) > _RULED_OUT and worse.estimate > 2 * self.settings.margin:
+        if worse.distance(0.0) > _RULED_OUT and worse.estimate > 2 * self.prepared.margin:
             return _said(
                 kept,
                 f"learning from all rows gave a worse model ({-worse.estimate:+.3f}, on rows it had seen): not used",
             )
         rows = len(everything)
         statement = (
-            f"learnt once more from all {rows:,} rows after it was measured; it decides {agreement:.0%} of the holdout's "
-            "rows as the measured model did. All figures here were measured before that."
+            f"learnt once more from all {rows:,} rows after it was measured; it decides {agreement:.0%} of the "
+            "holdout's rows as the measured model did. All figures here were measured before that."
         )
         facts = RefitFacts(done=True, rows=rows, agreement=agreement, statement=statement)
         return Shipped(again.model, parts, everything, facts)
@@ -298,7 +299,7 @@ class Stages:
         self, judged: Mapping[str, Judged], trials: Mapping[str, list[Fit]], held: Mapping[str, Scored]
     ) -> Judgement:
         prior = usual([one.candidate for one in judged.values()], self.bench, self.prepared, self.settings)
-        return make_judgement(self.judges, judged, trials, held, margin=self.settings.margin, prior=prior)
+        return make_judgement(self.judges, judged, trials, held, margin=self.prepared.margin, prior=prior)
 
     def _ruled_out(
         self, candidates: dict[str, Candidate], found: dict[str, list[Fit]], done: Sequence[Fold]
@@ -315,7 +316,7 @@ class Stages:
         out = {}
         for name in dear:
             lead = compare(seen, best, name)
-            if name != best and lead.distance(self.settings.margin) > _RULED_OUT:
+            if name != best and lead.distance(self.prepared.margin) > _RULED_OUT:
                 out[name] = (
                     f"stopped after {len(done)} folds: {lead.estimate:.3f} behind {best}, more than chance can make up"
                 )
@@ -374,12 +375,12 @@ class Stages:
             error = float(
                 np.hypot(*(np.sqrt(np.square(one.moves(shipped)).sum()) + one.grain for one in (promised, alone)))
             )
-            if gap <= max(_BROKEN * error, 5 * self.settings.margin):
+            if gap <= max(_BROKEN * error, 5 * self.prepared.margin):
                 break
             others = [
                 name
                 for name in alone.names
-                if name != shipped and alone.estimate(name) > alone.estimate(shipped) + self.settings.margin
+                if name != shipped and alone.estimate(name) > alone.estimate(shipped) + self.prepared.margin
             ]
             said = (
                 f"the final model of {shipped} scored {alone.estimate(shipped):.3f} on the holdout where its folds had "

@@ -135,7 +135,7 @@ def compose(found: Findings) -> StudyRecord:
         task=str(found.bench.task),
         rows=len(found.prepared.rows),
         metric=found.prepared.metric,
-        margin=found.settings.margin,
+        margin=found.prepared.margin,
         verdict=verdict,
         candidates=candidates,
         holdout=_holdout(found),

@@ -1,0 +1,149 @@
+"""Verdicts on real rows, drawn again and again: ``python -m bench contrasts [draws]`` and ``prospective [draws]``.
+
+A study of the frozen source against its cheap controls, with everything a real one does up to the verdict (folds,
+halves, calibration, holdout); nothing is saved. Truth is the difference of models learnt from as many rows, on all rows left.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bench.regret import Rows, _files, _in_time
+
+# name, classes (0: as they come), labels a class at first
+CONTRASTS = (("banking77", 8, 40), ("cisa_kev", 2, 120))
+FIRST = ("banking77", 20, 8)
+PROSPECTIVE = (("banking77", 8, 10), ("hwu64", 10, 8), ("sms_spam", 2, 30))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One draw. verdict: its outcome. difference, error: of the comparison. truth: on the rows left."""
+
+    verdict: str
+    difference: float
+    error: float
+    truth: float
+
+
+def pool(name: str) -> Rows:
+    """All rows of a set."""
+    parts = _in_time(name) if name in ("cisa_kev", "tickets") else _files(name)
+    return Rows(np.concatenate([one.texts for one in parts]), np.concatenate([one.labels for one in parts]))
+
+
+def classes_of(rows: Rows, count: int, needed: int) -> list[str]:
+    """The same classes in every draw: some of those with enough rows."""
+    names, counts = np.unique(rows.labels, return_counts=True)
+    fit = names[counts >= needed]
+    return sorted(np.random.default_rng(5).permutation(fit)[:count].tolist())
+
+
+def pick(rows: Rows, classes: list[str], per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of a draw, nested for growing ``per_class``, and of the rows left (at most 2,500)."""
+    rng = np.random.default_rng([seed, 1])
+    orders = [rng.permutation(np.flatnonzero(rows.labels == name)) for name in classes]
+    drawn = np.concatenate([order[:per_class] for order in orders])
+    left = np.concatenate([order[per_class:] for order in orders])
+    return drawn, rng.permutation(left)[:2500]
+
+
+def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
+    """A study up to its verdict, and the truth when rows are left."""
+    from sklearn.metrics import f1_score
+
+    from graft.core.progress import SILENT
+    from graft.inputs.reading import read_frame
+    from graft.inputs.roles import Roles
+    from graft.scores.fitting import Candidate
+    from graft.scores.strategies import Kind, Strategy
+    from graft.studies.preparing import prepare
+    from graft.studies.settings import StudySettings
+    from graft.studies.stages import Stages
+
+    settings = StudySettings(roles=Roles(text=("text",), label=("label",)), seed=seed, effort="quick")
+    table = read_frame(pl.DataFrame({"text": list(rows.texts), "label": list(rows.labels)}))
+    prepared = prepare(table, settings)
+    source = prepared.sources[0]
+    candidates = [
+        Candidate(Strategy(Kind.MAJORITY)),
+        Candidate(Strategy(Kind.CLASSICAL)),
+        Candidate(Strategy(Kind.FROZEN), source),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        stages = Stages(prepared, settings, Path(folder), None, SILENT)
+        gathered = stages.gather(candidates)
+        concluded = stages.conclude(candidates, gathered)
+        gap = concluded.judgement.comparison
+        truth = float("nan")
+        if left is not None:
+            from graft.bundle.scoring import score
+            from graft.inputs.dataset import build_dataset
+
+            test = read_frame(pl.DataFrame({"text": list(left.texts), "label": list(left.labels)}))
+            data, _ = build_dataset(test, prepared.rows.contract, labelled=True)
+            everything = np.arange(len(prepared.rows))
+            said = {}
+            for one in candidates[1:]:
+                fitted = stages._fit(one, everything, everything[:1], Path(folder) / one.name.replace(" ", "-"))
+                judged = gathered.judged[one.name]
+                scores = score(fitted.model, data).scores
+                calibrated = judged.parts.calibration.calibrator.apply(scores)
+                decided = judged.parts.policy.decide(calibrated).decided
+                said[one.name] = f1_score(data.targets, decided, average="macro")
+            truth = said[candidates[2].name] - said["classical"]
+    return Seen(concluded.verdict.outcome.value, gap.estimate, gap.error, float(truth))
+
+
+def contrasts(draws: int = 200) -> dict[str, object]:
+    """Settled shares on real contrasts, beside an unbiased oracle's that knows how much the draws vary."""
+    from scipy import stats
+
+    found = {}
+    for name, classes, per_class in (*CONTRASTS, FIRST):
+        rows = pool(name)
+        names = classes_of(rows, classes, 2 * per_class)
+        seen = []
+        for seed in range(draws if (name, classes, per_class) != FIRST else min(draws, 40)):
+            drawn, left = pick(rows, names, per_class, seed)
+            seen.append(study(rows.take(drawn), rows.take(left) if seed < 20 else None))
+        truth = float(np.nanmean([one.truth for one in seen]))
+        spread = float(np.std([one.difference for one in seen], ddof=1))
+        reach = (abs(truth) - 0.01) / spread - stats.norm.ppf(0.975)
+        outcomes = [one.verdict for one in seen]
+        found[f"{name}, {classes} classes x {per_class}"] = {
+            "truth": truth,
+            "mean_estimate": float(np.mean([one.difference for one in seen])),
+            "spread_of_draws": spread,
+            "mean_error": float(np.mean([one.error for one in seen])),
+            "oracle_power": float(stats.norm.cdf(reach)),
+            "verdicts": {outcome: outcomes.count(outcome) / len(outcomes) for outcome in sorted(set(outcomes))},
+            "draws": len(seen),
+        }
+        print(name, found[f"{name}, {classes} classes x {per_class}"], flush=True)
+    return {**found, "wanted": "0.8 of the oracle's power; 20 classes x 8 settled in nine of ten"}
+
+
+def prospective(draws: int = 30) -> dict[str, object]:
+    """Verdicts at n and at 4n of the same draw: how many are settled, how many at n are contradicted at 4n."""
+    found, contradicted, claimed = {}, 0, 0
+    for name, classes, per_class in PROSPECTIVE:
+        rows = pool(name)
+        names = classes_of(rows, classes, 4 * per_class)
+        pairs = []
+        for seed in range(draws):
+            small, large = (pick(rows, names, size, seed)[0] for size in (per_class, 4 * per_class))
+            pairs.append((study(rows.take(small), None).verdict, study(rows.take(large), None).verdict))
+        settled = [pair for pair in pairs if pair[0] != "inconclusive"]
+        against = [pair for pair in settled if pair[1] not in (pair[0], "inconclusive")]
+        claimed, contradicted = claimed + len(settled), contradicted + len(against)
+        found[f"{name}, {classes} classes x {per_class}"] = {
+            "settled_at_n": len(settled) / draws,
+            "settled_at_4n": sum(pair[1] != "inconclusive" for pair in pairs) / draws,
+            "contradicted": against,
+        }
+        print(name, found[f"{name}, {classes} classes x {per_class}"], flush=True)
+    return {**found, "contradicted_share": contradicted / max(1, claimed), "wanted": "at most 0.05"}
