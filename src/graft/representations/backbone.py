@@ -5,6 +5,7 @@ checked before it is used by running both halves against the whole; an architect
 tuned whole. Random weights come from the architecture's own initialiser under our seed.
 """
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -170,6 +171,18 @@ def check_split(source: Source, boundary: int) -> None:
             needed="an encoder that is a plain stack of layers",
             fix="use the strategies frozen, lora or full with this source",
         )
+
+
+def pool_layers(states: Sequence[torch.Tensor], mask: torch.Tensor, source: Source) -> torch.Tensor:
+    """The vectors of a source: what it pools from the last of ``states``, and beside it the means of the others.
+
+    states: token vectors after the layers beside and after the last, each (rows, tokens, dimension). A mean is made as
+    long as the vector it stands beside, because one penalty will hold for both.
+    """
+    own = pool(states[-1], mask, source.pooling, normalise=source.normalise)
+    length = own.norm(dim=-1, keepdim=True)
+    means = [pool(state, mask, Pooling.MEAN, normalise=True) * length for state in states[:-1]]
+    return torch.cat([own, *means], 1) if means else own
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: Pooling, *, normalise: bool) -> torch.Tensor:

@@ -15,6 +15,7 @@ from typing import Any
 from graft.core.digests import file_sha256, key
 from graft.core.errors import SourceError, WeightsMismatch
 from graft.core.extras import require
+from graft.core.files import write_json
 from graft.representations.directories import check_directory
 from graft.representations.hub import fetch_snapshot
 from graft.representations.implied import check_implied
@@ -23,6 +24,7 @@ from graft.representations.references import Reference, parse_reference
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_BESIDE_FILE = "graft_beside.json"
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -46,9 +48,10 @@ class Source:
     """A verified source.
 
     digest: SHA-256 of the weights (of the list of digests when they are in several files), or of the recipe when the
-    weights are random. layers: transformer layers. dimension: of one vector. max_tokens: rows are cut there.
-    preprocessing: digest of everything that turns a text into token numbers. architecture: digest of the configuration,
-    because the same weights with another number of heads say something else.
+    weights are random. layers: transformer layers. dimension: of one vector. max_tokens: rows are cut there. beside:
+    layers, counted from 1, whose mean stands beside the pooled vector. preprocessing: digest of everything that turns a
+    text into token numbers. architecture: digest of the configuration, because the same weights with another number of
+    heads say something else.
     """
 
     reference: str
@@ -69,11 +72,26 @@ class Source:
     architecture: str
     weight_files: tuple[str, ...]
     random_seed: int | None = None
+    beside: tuple[int, ...] = ()
 
     @property
     def pretrained(self) -> bool:
         """Whether the weights were learnt by somebody, rather than drawn."""
         return self.random_seed is None
+
+    @property
+    def hidden(self) -> int:
+        """The dimension of one token vector."""
+        return self.dimension // (1 + len(self.beside))
+
+    @property
+    def plain(self) -> "Source":
+        """The same source without what stands beside its vectors."""
+        return replace(self, beside=(), dimension=self.hidden)
+
+    def with_beside(self, *layers: int) -> "Source":
+        """The same source with the means of ``layers`` beside its vectors."""
+        return replace(self, beside=layers, dimension=self.hidden * (1 + len(layers)))
 
 
 def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> Source:
@@ -104,6 +122,24 @@ def randomised(source: Source, *, seed: int) -> Source:
     """The same architecture and tokenizer with weights drawn from ``seed``: it transfers nothing."""
     recipe = key({"architecture": _architecture(source.directory), "seed": seed})
     return replace(source, reference=f"random:{source.reference}", digest=f"random-{recipe}", random_seed=seed)
+
+
+def write_beside(source: Source, folder: Path) -> None:
+    """Say in a copy of a source's directory what stands beside its vectors."""
+    if source.beside:
+        write_json(folder / _BESIDE_FILE, {"layers": list(source.beside)})
+
+
+def _beside(directory: Path, reference: str, layers: int) -> tuple[int, ...]:
+    stated = read_json(directory / _BESIDE_FILE)
+    found = stated.get("layers", []) if isinstance(stated, dict) else None
+    if not isinstance(found, list) or not all(type(one) is int and 0 < one < layers for one in found) or len(found) > 8:
+        raise SourceError(
+            f"{reference}: its {_BESIDE_FILE} gives {ascii(stated)[:100]}",
+            needed=f"a list of layers, each from 1 to {layers - 1}",
+            fix="copy the directory again",
+        )
+    return tuple(found)
 
 
 def _architecture(directory: Path) -> dict[str, Any]:
@@ -144,13 +180,14 @@ def _described(directory: Path, reference: str, revision: str) -> Source:
     reserved = 2 if str(config.get("model_type")) in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
     longest = _longest(directory, reference, settings.max_tokens, positions - reserved)
     digests = [file_sha256(file) for file in files]
+    beside = _beside(directory, reference, layers)
     return Source(
         reference=reference,
         directory=directory,
         digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
         revision=revision,
         model_type=str(config["model_type"]),
-        dimension=dimension,
+        dimension=dimension * (1 + len(beside)),
         layers=layers,
         vocabulary=vocabulary,
         parameters=parameters,
@@ -169,6 +206,7 @@ def _described(directory: Path, reference: str, revision: str) -> Source:
         ),
         architecture=key(_architecture(directory)),
         weight_files=tuple(file.name for file in files),
+        beside=beside,
     )
 
 

@@ -63,7 +63,7 @@ def pooled_space(source: Source, precision: str) -> Space:
         source.digest,
         source.architecture,
         source.layers,
-        source.pooling.value,
+        source.pooling.value + "".join(f"+mean@{layer}" for layer in source.beside),
         source.preprocessing,
         source.dimension,
         source.normalise,

@@ -25,7 +25,7 @@ from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, Ve
 from graft.scores.strategies import Kind, Strategy
 from graft.scores.training import CurvePoint
 from graft.scores.tuning import Job, assemble, gain_over_solved, predict_logits, tune
-from graft.scores.workbench import Workbench
+from graft.scores.workbench import Workbench, with_middle
 
 
 @dataclass(frozen=True)
@@ -247,20 +247,28 @@ def _classical(problem: _Problem) -> _Outcome:
 def _frozen(problem: _Problem) -> _Outcome:
     bench, source = problem.bench, problem.candidate.source
     assert source is not None
-    inputs = np.concatenate([bench.vectors(source), problem.extra], 1)
-    head = solve_head(
-        inputs[problem.rows],
-        problem.targets[problem.rows],
-        task=bench.task,
-        outputs=bench.outputs,
-        weights=problem.head_weights,
-        seed=problem.seed,
-        untilt=problem.untilt,
-    )
+    best = None
+    # One pass of the encoder gives both, so the choice costs a head.
+    for view in dict.fromkeys((source, with_middle(source))):
+        given = np.concatenate([bench.vectors(view), problem.extra], 1)
+        solved = solve_head(
+            given[problem.rows],
+            problem.targets[problem.rows],
+            task=bench.task,
+            outputs=bench.outputs,
+            weights=problem.head_weights,
+            seed=problem.seed,
+            untilt=problem.untilt,
+        )
+        if best is None or solved.held_loss < best[2].held_loss:
+            best = view, given, solved
+    assert best is not None
+    source, inputs, head = best
     scores = problem.output.finish(head.logits(inputs[problem.evaluate]))
     size = head.weight.size + head.bias.size
     freeze = FreezeRecord(source.parameters, size, source.digest)
-    return _Outcome(scores, size, freeze, f"penalty {head.penalty:g}", _vector_model(problem, source, head))
+    beside = "".join(f", layer {layer} beside the last" for layer in source.beside)
+    return _Outcome(scores, size, freeze, f"penalty {head.penalty:g}{beside}", _vector_model(problem, source, head))
 
 
 def _vector_model(problem: _Problem, source: Source, head: LinearHead) -> VectorModel:
@@ -307,7 +315,7 @@ def training_job(
 def _job(problem: _Problem, source: Source) -> Job:
     return Job(
         bench=problem.bench,
-        source=source,
+        source=source.plain,
         strategy=problem.candidate.strategy,
         rows=problem.rows,
         targets=problem.targets,
@@ -329,6 +337,7 @@ def _tuned(problem: _Problem) -> _Outcome:
     if problem.candidate.strategy.kind is Kind.SCRATCH and source.pretrained:
         source = randomised(source, seed=problem.seed % (1 << 31))
     job = _job(problem, source)
+    source = job.source
     tuned = tune(job, configurations=problem.budget.configurations)
     scores = problem.output.finish(predict_logits(tuned, job, problem.evaluate))
     model = None

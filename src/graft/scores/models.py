@@ -21,7 +21,7 @@ from graft.core.progress import SILENT, Progress
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
 from graft.representations.encoding.encoder import Encoder
-from graft.representations.sources import Source, read_directory
+from graft.representations.sources import Source, read_directory, write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.classical import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder
@@ -198,6 +198,7 @@ def copy_source(source: Source, folder: Path) -> None:
     for path in sorted(names):
         with whole_file(folder / path.relative_to(source.directory)) as temporary:
             shutil.copyfile(path, temporary)
+    write_beside(source, folder)
 
 
 def save_tuned_body(body: Any, source: Source, folder: Path, *, reference: str) -> Source:

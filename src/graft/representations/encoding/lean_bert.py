@@ -141,10 +141,19 @@ class LeanBert(nn.Module):
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, layout: Layout) -> torch.Tensor:
         """Token vectors after the last layer, shape (tokens, dimension)."""
-        hidden = self.norm(self.words(ids) + self.places(positions))
-        for layer in self.layer:
-            hidden = layer(hidden, layout)
-        return hidden.to(self.words.weight.dtype)  # type: ignore[no-any-return]
+        return self.states(ids, positions, layout, (len(self.layer),))[0]
+
+    def states(
+        self, ids: torch.Tensor, positions: torch.Tensor, layout: Layout, after: tuple[int, ...]
+    ) -> list[torch.Tensor]:
+        """Token vectors after so many layers each, in the order of the layers."""
+        hidden, kept = self.norm(self.words(ids) + self.places(positions)), []
+        for number in range(len(self.layer) + 1):
+            if number:
+                hidden = self.layer[number - 1](hidden, layout)
+            if number in after:
+                kept.append(hidden.to(self.words.weight.dtype))
+        return kept
 
 
 def _linear(weights: Mapping[str, torch.Tensor], name: str) -> nn.Linear:
