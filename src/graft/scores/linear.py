@@ -200,7 +200,7 @@ def _lowest(
 ) -> tuple[float, float]:
     """The penalty with the lowest loss on a path that falls and then rises, and that loss.
 
-    first: where the path begins; stronger penalties are tried, one after the other, when that is the best from there on.
+    first: where the path begins; stronger penalties are tried, one by one, when that is the best from there on.
     """
     losses: dict[int, float] = {}
     for place in range(first, len(penalties)):

@@ -256,3 +256,27 @@ def test_rows_at_the_moment_an_earlier_holdout_begins_are_left_out():
     )
     assert made.development.tolist() == [0, 1, 2, 3, 4]
     assert any("3 rows are not earlier" in note for note in made.notes)
+
+
+def test_a_holdout_grows_with_the_labels():
+    targets = np.arange(200) % 2
+    held = np.zeros(200, bool)
+    held[:20] = True  # a fifth of the hundred rows there were
+    made = make_splits(targets, task=Task.BINARY, units=np.arange(200), held=held, grow=True, holdout=0.2)
+    assert set(range(20)) <= set(made.holdout.tolist())
+    assert len(made.holdout) == 40
+    assert not np.intersect1d(made.holdout, made.development).size
+    assert any("grown by 20" in note for note in made.notes)
+    fixed = make_splits(targets, task=Task.BINARY, units=np.arange(200), held=held, holdout=0.2)
+    assert len(fixed.holdout) == 20
+
+
+def test_forward_in_time_the_holdout_is_drawn_anew():
+    times = np.arange(100).astype("datetime64[D]")
+    held = np.zeros(100, bool)
+    held[40:50] = True  # the latest when there were fifty rows
+    made = make_splits(
+        np.arange(100) % 2, task=Task.BINARY, units=np.arange(100), kind="time", times=times, held=held, grow=True
+    )
+    assert made.holdout.min() == 80
+    assert 45 in made.development

@@ -1,0 +1,134 @@
+"""What ships, and what is said when something about it is wrong. A random encoder of two layers, 120 tickets."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from graft.core.errors import InputError
+from graft.core.progress import SILENT
+from graft.inputs.reading import read_frame
+from graft.inputs.roles import Roles
+from graft.scores.fitting import Candidate
+from graft.scores.strategies import Kind, Strategy
+from graft.studies.preparing import prepare
+from graft.studies.settings import StudySettings
+from graft.studies.stages import Stages
+from journeys.small_study import rows, source
+
+
+def settings_of(reference, **changed):
+    roles = Roles(text=("message",), label=("category",))
+    return StudySettings(roles=roles, sources=(reference,), effort="quick", folds=3, **changed)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    return source(tmp_path_factory.mktemp("source") / "encoder")
+
+
+def started(reference, folder, *, test=None, **changed):
+    prepared = prepare(read_frame(rows(120)), settings_of(reference, **changed), test=test)
+    stages = Stages(prepared, settings_of(reference, **changed), folder, None, SILENT)
+    candidates = [
+        Candidate(Strategy(Kind.MAJORITY)),
+        Candidate(Strategy(Kind.CLASSICAL)),
+        Candidate(Strategy(Kind.FROZEN), prepared.sources[0]),
+    ]
+    return stages, candidates, stages.gather(candidates)
+
+
+@pytest.fixture(scope="module")
+def study(reference, tmp_path_factory):
+    return started(reference, tmp_path_factory.mktemp("study"))
+
+
+def test_a_verdict_holds_at_all_labels_and_rests_on_every_row(study):
+    stages, candidates, gathered = study
+    concluded = stages.conclude(candidates, gathered)
+    assert stages.judges.labels == 120
+    found = concluded.judgement.found
+    assert found.blocks == len(np.unique(stages.prepared.clusters))
+    assert set(found.names) == {one.name for one in candidates}
+    assert concluded.warning == ""
+    assert abs(concluded.grown) < 0.5
+
+
+def test_what_ships_is_learnt_from_all_rows(study):
+    stages, candidates, gathered = study
+    concluded = stages.conclude(candidates, gathered)
+    shipped = stages.ship(candidates, gathered, concluded)
+    assert shipped.facts.done and shipped.facts.rows == 120
+    np.testing.assert_array_equal(shipped.learnt, np.arange(120))
+    assert "measured before" in shipped.facts.statement
+
+
+def test_without_the_refit_the_measured_model_ships(reference, tmp_path):
+    stages, candidates, gathered = started(reference, tmp_path, refit=False)
+    concluded = stages.conclude(candidates, gathered)
+    shipped = stages.ship(candidates, gathered, concluded)
+    assert not shipped.facts.done
+    assert shipped.model is concluded.finals[concluded.shipped].model
+    np.testing.assert_array_equal(shipped.learnt, stages.prepared.splits.development)
+
+
+def spoilt(fit):
+    """A fit whose scores say another class."""
+    return replace(fit, scores=np.roll(fit.scores, 1, axis=1))
+
+
+def test_a_final_model_far_below_its_folds_is_replaced_and_said(study, monkeypatch):
+    stages, candidates, gathered = study
+    good = stages.conclude(candidates, gathered).shipped
+    honest = Stages._fit
+
+    def broken(self, candidate, *given):
+        fitted = honest(self, candidate, *given)
+        return spoilt(fitted) if candidate.name == good else fitted
+
+    monkeypatch.setattr(Stages, "_fit", broken)
+    concluded = stages.conclude(candidates, gathered)
+    assert concluded.shipped != good
+    assert f"the final model of {good} scored" in concluded.warning
+    assert f"{concluded.shipped} ships instead" in concluded.warning
+
+
+def test_a_refit_that_spoils_the_model_is_not_used(study, monkeypatch):
+    stages, candidates, gathered = study
+    concluded = stages.conclude(candidates, gathered)
+    honest = Stages._fit
+    monkeypatch.setattr(Stages, "_fit", lambda self, *given: spoilt(honest(self, *given)))
+    shipped = stages.ship(candidates, gathered, concluded)
+    assert not shipped.facts.done
+    assert "worse model" in shipped.facts.statement
+    assert shipped.model is concluded.finals[concluded.shipped].model
+
+
+def test_a_test_file_is_the_holdout_and_never_learnt(reference, tmp_path):
+    test = read_frame(rows(150)[120:])
+    stages, candidates, gathered = started(reference, tmp_path, test=test)
+    prepared = stages.prepared
+    assert prepared.tested and len(prepared.splits.holdout) == 30
+    assert stages.judges.labels == len(prepared.splits.development) <= 120
+    texts = {prepared.rows.texts[row] for row in prepared.splits.development}
+    assert not texts & set(test.frame["message"])
+    concluded = stages.conclude(candidates, gathered)
+    shipped = stages.ship(candidates, gathered, concluded)
+    assert not shipped.facts.done and "never learnt from" in shipped.facts.statement
+
+
+def test_a_test_file_without_the_label_is_refused(reference):
+    test = read_frame(rows(150)[120:].drop("category"))
+    with pytest.raises(InputError, match="has no column 'category'"):
+        prepare(read_frame(rows(120)), settings_of(reference), test=test)
+
+
+def test_the_margin_of_an_error_has_the_unit_of_the_target(reference):
+    frame = rows(120).with_columns(pl.Series("hours", np.arange(120) * 10.0))
+    roles = Roles(text=("message",), label=("hours",))
+    asked = StudySettings(roles=roles, sources=(reference,), metric="mae", task="regression")
+    prepared = prepare(read_frame(frame), asked)
+    assert prepared.margin == pytest.approx(0.01 * np.std(np.arange(120) * 10.0))
+    assert prepare(read_frame(frame), asked.model_copy(update={"metric": "r2"})).margin == 0.01
+    assert prepare(read_frame(frame), asked.model_copy(update={"margin": 5.0})).margin == 5.0
