@@ -37,6 +37,7 @@ def study(
     time: str | None = None,
     costs: str | Path | None = None,
     after: str | Path | None = None,
+    test: Any = None,
     options: dict[str, Any] | None = None,
     progress: Progress = SILENT,
     on_plan: "Callable[[PlanFacts], None]" = lambda plan: None,
@@ -47,9 +48,10 @@ def study(
     column names, one or several. group, time: rows of one group stay on one side of every split; splits go forward in
     time.
     out: a folder for the report, the bundle and ``study.json``; a temporary one when None. costs: a cost table (CSV or
-    YAML). after: the folder of an earlier study on fewer labels. options: any other setting of ``StudySettings``:
-    sources, strategies, effort, folds, repeats, holdout, metric, margin, level, weights, seed, task, cache_limit,
-    keep_rows.
+    YAML). after: the folder of an earlier study on fewer labels. test: rows of your own to test on (as ``source``, with
+    the same columns): locked away until the end instead of a share of the rows, and never learnt from. options: any
+    other setting of ``StudySettings``: sources, strategies, effort, folds, repeats, holdout, metric, margin, level,
+    weights, seed, task, cache_limit, keep_rows, refit, cautious, prior.
 
     Returns the result: ``.verdict``, ``.bundle``, ``.record``, ``.folder``. Run again with the same arguments to
     continue a study that was interrupted. Raises InputError for anything that cannot work, before anything is
@@ -71,6 +73,8 @@ def study(
     )
     table = read_frame(source)
     require_columns(table, [name for name, _ in roles.columns])
+    if test is not None:
+        require_columns(read_frame(test), [name for name, _ in roles.columns])
 
     from graft.report import write_page
     from graft.studies.running import run_study
@@ -85,6 +89,7 @@ def study(
         out=folder,
         costs=None if costs is None else Path(costs),
         after=None if after is None else Path(after),
+        test=test,
         progress=progress,
         on_plan=on_plan,
     )

@@ -63,7 +63,8 @@ def _role(record: Any) -> str:
     shipped, chosen = at(record, "verdict", "shipped"), at(record, "verdict", "chosen")
     if shipped is not None and shipped == chosen:
         return "candidate"
-    return "control" if shipped and at(shipped, "strategy") == at(record, "verdict", "control") else ""
+    named = f"{at(shipped, 'source') or ''} {at(shipped, 'strategy') or ''}".strip()
+    return "control" if named and at(record, "verdict", "control") in (named, at(shipped, "strategy")) else ""
 
 
 def _metric(name: str, span: Any, *, rows: int, part: str = "", data: str = "", turned: bool = True) -> Metric | None:
@@ -98,13 +99,38 @@ def considerations_of(record: Any, contract: Contract) -> Considerations:
 
 def _limitations(record: Any) -> Iterator[str]:
     yield "Scores hold for rows that come from where the holdout came from; other rows were not looked at."
+    if warning := at(record, "holdout", "warning"):
+        yield str(warning)
+    if at(record, "verdict", "undecided") is True:
+        yield (
+            "Undecided: it is not shown whether reuse helps. This model was saved because it is expected to score "
+            "best, or as the control when that was asked for."
+        )
+    if at(record, "refit", "done") is True:
+        yield (
+            f"The scores were measured before the last refit, in which the model learnt once more from all "
+            f"{_count(at(record, 'refit', 'rows')):,} rows, those of the holdout too."
+        )
+    error, perfect = (
+        _number(at(record, "decision", "calibration", *path)) for path in (("ece", "mean"), ("ece_if_perfect",))
+    )
+    if error is not None and perfect is not None:
+        seen = f"The calibration error (ECE) is {error:.3f}"
+        yield f"{seen}; a perfect model would show about {perfect:.3f} on so few rows."
     openings = _count(at(record, "holdout", "openings"))
     if openings >= _OPENED_OFTEN:
         yield f"The holdout was opened by {openings} studies: its score is optimistic by now."
     if suspects := len(_items(at(record, "data", "suspects"))):
-        yield f"{suspects} training or test labels may be wrong: the model, which had not seen them, disagrees."
+        yield f"{suspects} training or test labels may be wrong: {_disagrees(record)}."
     if contradictions := len(_items(at(record, "data", "contradictions"))):
         yield f"{contradictions} texts stand in the rows with different labels."
+
+
+def _disagrees(record: Any) -> str:
+    listed, clean = _count(at(record, "data", "suspects_listed")), _number(at(record, "data", "suspects_if_clean"))
+    if not listed or clean is None:
+        return "the model, which had not seen them, disagrees"
+    return f"the model, which had not seen them, disagrees with {listed}, and would with about {clean:.0f} if none were"
 
 
 def _groups(record: Any) -> Iterator[Fairness]:

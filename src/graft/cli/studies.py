@@ -78,8 +78,23 @@ def study(
     folds: Annotated[int, typer.Option(help="Folds.", rich_help_panel=_HOW)] = 5,
     repeats: Annotated[int, typer.Option(help="Times the folds are drawn again.", rich_help_panel=_HOW)] = 1,
     holdout: Annotated[float, typer.Option(help="Share of the rows that is locked away.", rich_help_panel=_HOW)] = 0.2,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            help="A test set of your own, with the same columns: locked away until the end instead of a share of the "
+            "rows, and never learnt from.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     costs: Annotated[Path | None, typer.Option(help="Cost table, CSV or YAML.", rich_help_panel=_HOW)] = None,
-    weights: Annotated[str, typer.Option(help="Class imbalance: auto, balanced, none.", rich_help_panel=_HOW)] = "auto",
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="How classes count: balanced (all alike), none (as frequent as they are), or auto: alike when the "
+            "metric averages over classes, unless a cost table says what errors cost.",
+            rich_help_panel=_HOW,
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = 0,
     after: Annotated[
         Path | None, typer.Option(help="An earlier study on fewer labels; its holdout stays out.", rich_help_panel=_HOW)
@@ -88,6 +103,30 @@ def study(
         list[Use],
         typer.Option(help="What the model is for; a source whose terms block it is refused.", rich_help_panel=_HOW),
     ] = [],  # noqa: B006
+    no_refit: Annotated[
+        bool,
+        typer.Option(
+            "--no-refit",
+            help="Save the very model that was measured, instead of one that learnt once more from all rows.",
+            rich_help_panel=_OUT,
+        ),
+    ] = False,
+    cautious: Annotated[
+        bool,
+        typer.Option(
+            "--cautious",
+            help="When the verdict is undecided, save the best control instead of what is expected to score best.",
+            rich_help_panel=_OUT,
+        ),
+    ] = False,
+    no_prior: Annotated[
+        bool,
+        typer.Option(
+            "--no-prior",
+            help="Choose without knowing what usually wins on public data sets; the verdict never knows it.",
+            rich_help_panel=_HOW,
+        ),
+    ] = False,
     require: Annotated[
         Outcome | None, typer.Option(help="Exit with 3 unless this is the verdict.", rich_help_panel=_OUT)
     ] = None,
@@ -117,6 +156,9 @@ def study(
         "seed": seed,
         "cache_limit": parse_size(cache_limit),
         "keep_rows": not no_rows,
+        "refit": not no_refit,
+        "cautious": cautious,
+        "prior": not no_prior,
         "uses": tuple(use),
     }
     columns = {
@@ -128,7 +170,7 @@ def study(
         "group": group,
         "time": time,
     }
-    result = _run(data, columns, options, out=out, costs=costs, after=after, json_lines=json_lines)
+    result = _run(data, columns, options, out=out, costs=costs, after=after, test=test, json_lines=json_lines)
     if require is not None:
         result.require(require.value)
 
@@ -141,7 +183,7 @@ def demo(
     from graft.demo import tickets
 
     columns = {"text": ("message",), "label": ("category",), "id": "id"}
-    _run(tickets(), columns, {"effort": effort.value}, out=out, costs=None, after=None, json_lines=False)
+    _run(tickets(), columns, {"effort": effort.value}, out=out)
 
 
 def report(
@@ -168,9 +210,10 @@ def _run(
     options: dict[str, Any],
     *,
     out: Path,
-    costs: Path | None,
-    after: Path | None,
-    json_lines: bool,
+    costs: Path | None = None,
+    after: Path | None = None,
+    test: Path | None = None,
+    json_lines: bool = False,
 ) -> "StudyResult":
     from rich.console import Console
 
@@ -188,7 +231,15 @@ def _run(
             console.print("\n".join(plan_lines(plan)), highlight=False, markup=False)
 
     result = api.study(
-        data, **columns, out=out, costs=costs, after=after, options=options, progress=progress, on_plan=show
+        data,
+        **columns,
+        out=out,
+        costs=costs,
+        after=after,
+        test=test,
+        options=options,
+        progress=progress,
+        on_plan=show,
     )
     if json_lines:
         sys.stdout.write('{"event": "result", "study": ' + result.record.model_dump_json() + "}\n")

@@ -6,11 +6,12 @@ Decision: the page and the terminal say the same cautions, each with the section
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graft.report.formats import count, excerpt, percent, plural
-from graft.report.words import choice_name, cue_words, facts_of
+from graft.report.formats import count, excerpt, percent, plural, sentence
+from graft.report.words import choice_name, cue_words, facts_of, held_words, suspect_words
 from graft.studies.record import StudyRecord
 
 OPENINGS = 3  # from how many looks on a holdout is no longer fresh
+SERIOUS = ("diverged", "never-left-start")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ def cautions(record: StudyRecord) -> tuple[Caution, ...]:
 
 
 def _result(record: StudyRecord) -> Iterator[Caution]:
+    if record.holdout.warning:
+        yield Caution(sentence(record.holdout.warning), "tested")
     harmed = [one for one in record.slices if one.hidden_harm]
     if harmed:
         names = ", ".join(f"{one.column} = {excerpt(one.value, 40)}" for one in harmed[:3])
@@ -37,19 +40,29 @@ def _result(record: StudyRecord) -> Iterator[Caution]:
     if chosen is not None and chosen.under_trained:
         text = f"{choice_name(chosen)} was still improving when its training budget ended: it may be better than shown."
         yield Caution(text, "cost")
+    yield from _learning(record)
     broken = [one for one in record.candidates if one.frozen_parameters and not one.freeze_verified]
     if broken:
         names = ", ".join(choice_name(one) for one in broken)
         yield Caution(f"What should have stayed frozen was not verified for {names}.", "frozen")
     if record.holdout.openings >= OPENINGS:
         text = (
-            f"The holdout has been scored {record.holdout.openings} times. Each look makes it a little more "
-            "flattering: use fresh rows for the next decision."
+            f"{held_words(record).capitalize()} has been scored {record.holdout.openings} times. Each look makes it a "
+            "little more flattering: use fresh rows for the next decision."
         )
         yield Caution(text, "tested")
     abstained = record.decision.abstained
     if abstained > 0.2:
         yield Caution(f"{percent(abstained)} of the rows are left to a person to decide.", "decisions")
+
+
+def _learning(record: StudyRecord) -> Iterator[Caution]:
+    """What went wrong while the chosen candidate and the saved model learnt, once for each kind."""
+    for choice in dict.fromkeys((record.verdict.chosen, record.verdict.shipped)):
+        one = facts_of(record, choice)
+        for remark in () if one is None else one.remarks:
+            if remark.code in SERIOUS:
+                yield Caution(f"{choice_name(choice)}: {sentence(remark.text)}", "candidates")
 
 
 def _rows(record: StudyRecord) -> Iterator[Caution]:
@@ -58,7 +71,8 @@ def _rows(record: StudyRecord) -> Iterator[Caution]:
         found = plural(len(data.contradictions), "text has", "texts have")
         yield Caution(f"{found} contradicting labels: no model can get both right.", "rows")
     if data.suspects:
-        yield Caution(f"{plural(len(data.suspects), 'label')} may be wrong: the model disagrees.", "rows")
+        told = suspect_words(record) or "the model disagrees"
+        yield Caution(f"{plural(len(data.suspects), 'label')} may be wrong: {told}.", "rows")
     aside = data.given_rows - data.used_rows
     if aside > 0:
         were = "was" if aside == 1 else "were"

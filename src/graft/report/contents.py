@@ -24,8 +24,10 @@ TITLES: dict[str, str] = {
 def sections(record: StudyRecord) -> tuple[tuple[str, str], ...]:
     """Anchor and title of each section of the page of this study."""
     decision = record.decision
+    curve = record.learning_curve
+    told = curve is not None and (curve.points or curve.more_labels or curve.crossing)
     absent = {
-        "learning": record.learning_curve is None and not any(one.curves for one in record.candidates),
+        "learning": not told and not any(one.curves for one in record.candidates),
         "decisions": decision.confusion is None and not decision.policies and not decision.thresholds,
         "classes": not record.classes and not record.slices,
         "errors": not record.errors,

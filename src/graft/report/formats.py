@@ -135,6 +135,21 @@ def memory(megabytes: float | None) -> str:
     return f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1024:.1f} GB"
 
 
+def disk(megabytes: float | None) -> str:
+    """A size on disk, in decimal units.
+
+    >>> disk(90.87), disk(0.0412), disk(1340.0), disk(0.0)
+    ('91 MB', '41 KB', '1.3 GB', '<1 KB')
+    """
+    if megabytes is None or not math.isfinite(megabytes):
+        return NOTHING
+    if megabytes >= 1000:
+        return f"{megabytes / 1000:.1f} GB"
+    if megabytes >= 1:
+        return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:.0f} MB"
+    return f"{megabytes * 1000:.0f} KB" if megabytes >= 0.001 else "<1 KB"
+
+
 def with_interval(span: Span | None) -> str:
     """An estimate with its interval.
 

@@ -15,8 +15,19 @@ from rich.text import Text
 from graft.report.cautions import cautions
 from graft.report.formats import clean, duration, known, percent, plural, with_interval
 from graft.report.plots.extent import ranked
-from graft.report.views import shipping_words, tied_words
-from graft.report.words import choice_name, gain_words, holdout_spans, is_choice, metric_words, roles
+from graft.report.views import openings_words, refit_words, shipping_words, tied_words
+from graft.report.words import (
+    calibration_words,
+    choice_name,
+    doubt_words,
+    gain_words,
+    held_words,
+    holdout_spans,
+    is_choice,
+    is_third,
+    metric_words,
+    roles,
+)
 from graft.studies.record import CandidateFacts, StudyRecord
 
 _COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}
@@ -37,9 +48,14 @@ def summary_text(record: StudyRecord) -> RenderableType:
 def _parts(record: StudyRecord) -> Iterator[RenderableType]:
     verdict = record.verdict
     yield Text("")
-    yield Text.assemble((verdict.outcome.upper(), f"bold {_COLOURS[verdict.outcome]}"))
+    undecided = ": UNDECIDED, nothing is shown" if verdict.undecided else ""
+    yield Text.assemble((verdict.outcome.upper() + undecided, f"bold {_COLOURS[verdict.outcome]}"))
+    if record.holdout.warning:
+        yield Text(clean(f"WARNING: {record.holdout.warning}"), "bold red")
     yield Text(clean(verdict.sentence), "bold")
     yield Text(clean(verdict.reason))
+    if doubt_words(record):
+        yield Text(clean(doubt_words(record)))
     yield Text(clean(" ".join(part for part in (shipping_words(record), tied_words(record)) if part)))
     yield Text("")
     yield _table(record)
@@ -77,13 +93,20 @@ def _numbers(record: StudyRecord) -> Iterator[str]:
     chosen = choice_name(record.verdict.chosen)
     yield f"Margin: differences in {metric.title} below {record.margin:g} do not matter; {metric.direction}."
     against = "" if plain is None else f"; {record.verdict.control} {metric.show(plain)}"
-    yield f"On {plural(holdout.rows, 'holdout row')} nobody had seen: {chosen} {metric.show(reused)}{against}."
+    held = f"On {held_words(record)} alone ({plural(holdout.rows, 'row')}, {openings_words(record)})"
+    yield f"{held}: {chosen} {metric.show(reused)}{against}."
+    if is_third(record):
+        yield f"There {choice_name(record.verdict.shipped)}, which is saved, has {metric.show(holdout.score)}."
     if holdout.difference is not None:
         yield f"There {chosen} is {gain_words(holdout.difference)}."
+    if record.refit is not None:
+        yield refit_words(record)
     if decision.policies:
         policy = decision.policies[0]
         left = f", {percent(policy.abstained)} left to a person" if policy.abstained else ""
         yield f"Deciding costs {with_interval(policy.cost)} {decision.unit} per 1,000 rows{left}."
+    if calibration_words(record):
+        yield f"Probabilities: {calibration_words(record)[:1].lower()}{calibration_words(record)[1:]}"
     coverage = decision.calibration.interval_coverage
     if coverage is not None and known(coverage.mean):
         level = percent(decision.calibration.interval_level)

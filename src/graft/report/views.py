@@ -6,7 +6,7 @@ Decision: templates only print; whatever is computed for the page is computed he
 from collections import Counter
 from dataclasses import dataclass
 
-from graft.report.formats import known
+from graft.report.formats import known, number
 from graft.report.words import choice_name
 from graft.studies.record import ClassFacts, ConfusionFact, PlannedCandidate, StudyRecord
 
@@ -28,7 +28,7 @@ BADGES = {
     "helps": Badge("Reuse helps", "helps", "▲"),
     "no practical difference": Badge("No practical difference", "tied", "="),
     "harms": Badge("Reuse harms", "harms", "▼"),
-    "inconclusive": Badge("Inconclusive", "open", "?"),
+    "inconclusive": Badge("Undecided", "open", "?"),
 }
 
 
@@ -115,11 +115,50 @@ def shipping_words(record: StudyRecord) -> str:
     """What is in the bundle, and why it is not the chosen candidate if it is not."""
     verdict = record.verdict
     shipped = choice_name(verdict.shipped)
+    saved = f"The saved model is {shipped}"
+    if record.holdout.warning and "ships instead" in record.holdout.warning:
+        return f"{saved}: the final model that was to ship did not hold what its folds promised."
+    if verdict.undecided:
+        return f"{saved}. {undecided_words(record)}"
     if verdict.shipped == verdict.chosen:
-        return f"The saved model is {shipped}."
+        return f"{saved}."
     if verdict.shipped.source == "" or verdict.shipped.strategy == "scratch":
         return f"The saved model is the control {shipped}: no reused model was shown to be better by enough to matter."
-    return f"The saved model is {shipped}: it is practically as good, and cheaper."
+    return f"{saved}: it is practically as good, and cheaper."
+
+
+def undecided_words(record: StudyRecord) -> str:
+    """What an undecided study saves, and by how much it is expected to lead; empty when something is shown."""
+    verdict = record.verdict
+    if not verdict.undecided:
+        return ""
+    what = "Unless --cautious was asked for, which ships the control, what ships is what is expected to score best"
+    if verdict.expected_lead is None or not known(verdict.expected_lead):
+        return f"{what}."
+    if verdict.expected_lead >= 5e-4:
+        return f"{what}: by {number(verdict.expected_lead, 3)}, after shrinking for luck."
+    return f"{what}: the cheapest of equals."
+
+
+def refit_words(record: StudyRecord) -> str:
+    """What the last refit means for the scores on the page; empty when the record is silent."""
+    refit = record.refit
+    if refit is None:
+        return ""
+    if refit.done:
+        return (
+            "Every score here was measured before the last refit, in which the saved model learnt once more from all "
+            f"{refit.rows:,} rows."
+        )
+    return f"The saved model is the very one that was measured; it learnt from {refit.rows:,} rows."
+
+
+def openings_words(record: StudyRecord) -> str:
+    """How fresh the holdout is."""
+    openings = record.holdout.openings
+    if openings <= 1:
+        return "never scored before"
+    return f"scored {openings} times so far"
 
 
 def tied_words(record: StudyRecord) -> str:

@@ -7,8 +7,17 @@ reader needs to know which way a metric runs.
 
 from dataclasses import dataclass
 
-from graft.report.formats import between, between_alone, decimals, estimate, known, number, percent
-from graft.studies.record import CandidateFacts, Choice, CueFact, LearningPoint, PlannedCandidate, Span, StudyRecord
+from graft.report.formats import between, between_alone, count, decimals, estimate, known, number, percent
+from graft.studies.record import (
+    CandidateFacts,
+    Choice,
+    CueFact,
+    LearningPoint,
+    PlannedCandidate,
+    RemarkFact,
+    Span,
+    StudyRecord,
+)
 
 Named = Choice | CandidateFacts | LearningPoint | PlannedCandidate
 
@@ -99,15 +108,17 @@ def short_name(choice: Named, length: int = 30) -> str:
     return name[: max(4, length - len(tail) - 1)] + "…" + tail
 
 
-def policy_words(name: str, task: str) -> str:
-    """What a way of deciding does.
+def policy_words(name: str, task: str, unit: str = "") -> str:
+    """What a way of deciding does. unit: of the costs; errors where nobody said what they cost.
 
     >>> policy_words("most probable", "multilabel"), policy_words("always ham", "binary")
     ('every label of 50% or more', 'always ham')
     """
     if name == "most probable":
         return "every label of 50% or more" if task == "multilabel" else "the most probable answer"
-    return "least expected cost (saved)" if name == "tuned" else name
+    if name == "tuned":
+        return "the rule of the saved model" if unit == "errors" else "least expected cost (saved)"
+    return name
 
 
 def strategy_meaning(strategy: str) -> str:
@@ -118,12 +129,13 @@ def strategy_meaning(strategy: str) -> str:
     """
     kind, _, depth = strategy.partition(":")
     if kind == "contrastive" and depth:
+        layers = "layer learns" if depth == "1" else f"{depth} layers learn"
         return (
-            f"the last {depth} layers learn from pairs of rows which share a label and which do not; then an output "
-            "layer is solved"
+            f"the last {layers} from pairs of rows which share a label and which do not; then an output layer is solved"
         )
     if kind == "partial":
-        return f"the last {depth or 'few'} layers of the pretrained model and a new output layer learn"
+        layers = "layer" if depth == "1" else f"{depth or 'few'} layers"
+        return f"the last {layers} of the pretrained model and a new output layer learn"
     return _STRATEGIES.get(kind, "")
 
 
@@ -147,15 +159,25 @@ def gain_words(span: Span | None) -> str:
     """
     if span is None or not known(span.mean):
         return "not known"
+    shown = gain_range(span)
+    return f"{gain_alone(span)} ({shown})" if shown else gain_alone(span)
+
+
+def gain_range(span: Span) -> str:
+    """The interval of a difference in words; empty when there is none.
+
+    >>> gain_range(Span(mean=-0.04, low=-0.06, high=-0.02)), gain_range(Span(mean=0.01, low=-0.02, high=0.04))
+    ('0.020 to 0.060 worse', 'from 0.020 worse to 0.040 better')
+    """
     low, high = span.low, span.high
     if low is None or high is None or not (known(low) and known(high)):
-        return gain_alone(span)
+        return ""
     places = decimals(span.mean, low, high)
     if low >= 0:
-        return f"{gain_alone(span)} ({number(low, places)} to {number(high, places)} better)"
+        return f"{number(low, places)} to {number(high, places)} better"
     if high <= 0:
-        return f"{gain_alone(span)} ({number(-high, places)} to {number(-low, places)} worse)"
-    return f"{gain_alone(span)} (from {number(-low, places)} worse to {number(high, places)} better)"
+        return f"{number(-high, places)} to {number(-low, places)} worse"
+    return f"from {number(-low, places)} worse to {number(high, places)} better"
 
 
 def gain_alone(span: Span) -> str:
@@ -172,16 +194,24 @@ def is_choice(one: Named, choice: Choice) -> bool:
 
 
 def roles(record: StudyRecord, one: CandidateFacts) -> tuple[str, ...]:
-    """What a candidate turned out to be: chosen, a control, the saved model, under-trained."""
+    """What a candidate turned out to be: chosen, a control, the saved model, stopped early, under-trained."""
     verdict = record.verdict
     saved_elsewhere = verdict.shipped != verdict.chosen
+    better = any(stopped_early(other) and other.score.mean > one.score.mean for other in record.candidates)
+    elsewhere = "compared" if better else "best reused"
     found = (
-        ("best reused" if saved_elsewhere else "chosen") if is_choice(one, verdict.chosen) else "",
+        (elsewhere if saved_elsewhere else "chosen") if is_choice(one, verdict.chosen) else "",
         "best control" if one is best_control(record) else "control" if one.kind == "control" else "",
         "saved" if saved_elsewhere and is_choice(one, verdict.shipped) else "",
+        "stopped early" if stopped_early(one) else "",
         "under-trained" if one.under_trained else "",
     )
     return tuple(role for role in found if role)
+
+
+def stopped_early(one: CandidateFacts) -> bool:
+    """Whether its rows ruled it out before it had met every fold."""
+    return any(note.startswith("stopped after") for note in one.notes)
 
 
 def facts_of(record: StudyRecord, choice: Choice) -> CandidateFacts | None:
@@ -192,16 +222,29 @@ def facts_of(record: StudyRecord, choice: Choice) -> CandidateFacts | None:
 def holdout_spans(record: StudyRecord) -> tuple[Span, Span | None]:
     """Scores of the chosen candidate and of the control on the holdout.
 
-    The record holds the score of the model that ships. When that is the control, the chosen candidate's follows from
-    their difference, without an interval of its own.
+    A record from before ``chosen_score`` holds the score of the model that ships. When that is the control, the chosen
+    candidate's follows from their difference, without an interval of its own.
     """
     holdout, control = record.holdout, best_control(record)
+    if holdout.chosen_score is not None:
+        return holdout.chosen_score, holdout.control_score
     fell_back = control is not None and is_choice(control, record.verdict.shipped)
     if not fell_back or holdout.control_score is None or holdout.score != holdout.control_score:
         return holdout.score, holdout.control_score
     if holdout.difference is None:
         return Span(mean=float("nan"), low=None, high=None), holdout.control_score
     return Span(mean=holdout.control_score.mean + holdout.difference.mean, low=None, high=None), holdout.control_score
+
+
+def is_third(record: StudyRecord) -> bool:
+    """Whether a third candidate ships, neither the chosen one nor the control it was compared with."""
+    verdict, control = record.verdict, best_control(record)
+    return verdict.shipped != verdict.chosen and (control is None or not is_choice(control, verdict.shipped))
+
+
+def held_words(record: StudyRecord) -> str:
+    """What the rows that were locked away are called: the holdout, or a file of the user's own."""
+    return "the test file" if record.holdout.test_file else "the holdout"
 
 
 def cue_words(cue: CueFact) -> str:
@@ -218,3 +261,94 @@ def best_control(record: StudyRecord) -> CandidateFacts | None:
     controls = [one for one in record.candidates if one.kind == "control"]
     named = [one for one in controls if record.verdict.control in (one.strategy, choice_name(one))]
     return max(named or controls, key=lambda one: one.score.mean, default=None)
+
+
+def claimed(record: StudyRecord) -> bool:
+    """Whether the verdict claims anything."""
+    return record.verdict.outcome != "inconclusive"
+
+
+def doubt_words(record: StudyRecord) -> str:
+    """How much doubt is left in what the verdict claims, in words; empty when it claims nothing.
+
+    The doubt is the p-value of the claim, not the chance that it is false.
+    """
+    probability = record.verdict.probability
+    if not claimed(record) or probability is None or not known(probability):
+        return ""
+    doubt = max(0.0, 1 - probability)
+    often = f"in at most {percent(doubt)} of studies" if doubt >= 1e-3 else "in fewer than 1 of 1,000 studies"
+    shown = f"p = {doubt:.2g}" if doubt >= 1e-4 else "p below 0.0001"
+    return (
+        f"{_OTHERWISE[record.verdict.outcome]}, rows would speak for it this clearly {often} ({shown}; having chosen "
+        "among the candidates is paid for)."
+    )
+
+
+_OTHERWISE = {
+    "helps": "If it did not help",
+    "harms": "If it did not harm",
+    "no practical difference": "If there were a difference that matters",
+}
+
+
+def labels_words(record: StudyRecord) -> str:
+    """At how many labels the verdict holds, and what carrying it on to them added; empty when the record is silent."""
+    verdict, words = record.verdict, metric_words(record.metric)
+    if verdict.labels is None:
+        return ""
+    at = f"It holds at {verdict.labels:,} labels"
+    if verdict.grown is None or not known(verdict.grown) or abs(verdict.grown) < 5e-4:
+        return f"{at}."
+    return (
+        f"{at}: models that were tested learnt from fewer, and carrying the difference on to all of them along the "
+        f"learning curves moved it by {verdict.grown:+.3f} {words.title}"
+        f"{', where + is better' if words.lower else ''}."
+    )
+
+
+def suspect_words(record: StudyRecord) -> str:
+    """How many labels the rule lists, and how many it would list were none wrong; empty when the record is silent."""
+    data = record.data
+    if data.suspects_if_clean is None or not known(data.suspects_if_clean):
+        return ""
+    listed = max(data.suspects_listed, len(data.suspects))
+    return f"the model disagrees with {count(listed)}; with about {count(data.suspects_if_clean)} if none were wrong"
+
+
+def calibration_words(record: StudyRecord) -> str:
+    """How far probabilities are off, beside what a perfect model would show on so few rows."""
+    facts, rows = record.decision.calibration, record.holdout.rows
+    if facts.ece is None or not known(facts.ece.mean):
+        return ""
+    if facts.ece_if_perfect is None or not known(facts.ece_if_perfect):
+        return (
+            f"On these {count(rows)} rows they seem off by {percent(facts.ece.mean)} on average; on few rows even a "
+            "perfect model seems to be off."
+        )
+    text = (
+        f"On these {count(rows)} rows they seem off by {percent(facts.ece.mean)} on average; a perfect model would "
+        f"show about {percent(facts.ece_if_perfect)} on so few rows."
+    )
+    low = facts.ece.low
+    if low is not None and known(low) and low < 5e-4:
+        return f"{text} So nothing here speaks against them."
+    if facts.ece_debiased is not None and known(facts.ece_debiased) and facts.ece_debiased >= 5e-4:
+        text += f" With what few rows add taken off, about {percent(facts.ece_debiased)} is left."
+    return text
+
+
+def flattering(optimism: Span | None) -> bool:
+    """Whether a random split is shown to flatter: the whole interval of the optimism lies above 0."""
+    return optimism is not None and optimism.low is not None and known(optimism.low) and optimism.low > 0
+
+
+def remarks_of(one: CandidateFacts) -> tuple[tuple[str, str, int], ...]:
+    """Code, text and number of trials of each kind of remark, told once: as the trials that share it most say it."""
+    kinds: dict[str, list[RemarkFact]] = {}
+    for remark in one.remarks:
+        kinds.setdefault(remark.code, []).append(remark)
+    return tuple(
+        (code, max(found, key=lambda remark: remark.trials).text, sum(remark.trials for remark in found))
+        for code, found in kinds.items()
+    )

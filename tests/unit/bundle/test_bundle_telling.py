@@ -53,6 +53,34 @@ def test_the_third_opening_is_a_limitation():
     assert any("opened by 3 studies" in text for text in considerations_of(often, contract).limitations)
 
 
+def test_what_was_not_shown_or_was_measured_before_is_a_limitation():
+    contract = rows_for("binary").contract
+    told = record({"source": "", "strategy": "classical"})
+    told["verdict"] = {**told["verdict"], "undecided": True}  # type: ignore[dict-item]
+    told["holdout"] = {"rows": 50, "score": SPAN, "openings": 1, "warning": "it fell by 0.4 on the holdout"}
+    told["refit"] = {"done": True, "rows": 250}
+    told["decision"] = {"calibration": {"ece": SPAN, "ece_if_perfect": 0.087}}
+    told["data"] = {"suspects": [{}, {}], "suspects_listed": 9, "suspects_if_clean": 6.6}
+    said = " ".join(considerations_of(told, contract).limitations)
+    for fact in (
+        "it fell by 0.4",
+        "Undecided",
+        "all 250 rows",
+        "0.087 on so few rows",
+        "with 9, and would with about 7",
+    ):
+        assert fact in said
+    plain = " ".join(considerations_of(record({"source": "", "strategy": "classical"}), contract).limitations)
+    assert "Undecided" not in plain
+    assert "refit" not in plain
+
+
+def test_a_control_with_a_source_is_the_control_that_ships():
+    told = record({"source": "minilm", "strategy": "scratch"})
+    told["verdict"] = {**told["verdict"], "control": "minilm scratch"}  # type: ignore[dict-item]
+    assert values(told)["macro_f1", "region = EU"] == 0.75
+
+
 def test_a_record_of_another_shape_says_nothing():
     for strange in ({}, [], None, {"metric": "macro_f1", "slices": 3, "classes": [1, None], "holdout": []}):
         assert metrics_of(strange) == ()

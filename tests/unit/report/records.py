@@ -27,6 +27,8 @@ from graft.studies.record import (
     PlanFacts,
     PlannedCandidate,
     PolicyFact,
+    RefitFacts,
+    RemarkFact,
     RowNote,
     SliceFacts,
     SourceFacts,
@@ -67,6 +69,7 @@ def candidate(
     seed: int = 0,
     trained: bool = True,
     notes: tuple[str, ...] = (),
+    remarks: tuple[RemarkFact, ...] = (),
 ) -> CandidateFacts:
     rng = np.random.default_rng(seed)
     folds = score + rng.normal(0, spread, 5)
@@ -89,6 +92,9 @@ def candidate(
         curves=curves,
         notes=notes,
         predict_rows_per_second=850.0 if source else 42_000.0,
+        megabytes=90.9 if source else 1.24 if trainable else 0.0,
+        explained_by="words left out, and the nearest training rows" if source else "a weight per word",
+        remarks=remarks,
     )
 
 
@@ -98,7 +104,20 @@ def candidates() -> tuple[CandidateFacts, ...]:
         candidate("minilm", "partial:2", 0.876, seconds=92.0, trainable=3_550_000, seed=2),
         candidate("minilm", "lora", 0.868, seconds=160.0, trainable=295_000, seed=3, under_trained=True),
         candidate("minilm", "full", 0.879, seconds=410.0, trainable=22_715_000, seed=4),
-        candidate("minilm", "scratch", 0.702, seconds=388.0, trainable=22_715_000, seed=5, kind="control", spread=0.02),
+        candidate(
+            "minilm",
+            "scratch",
+            0.702,
+            seconds=388.0,
+            trainable=22_715_000,
+            seed=5,
+            kind="control",
+            spread=0.02,
+            remarks=(
+                RemarkFact(code="overfits", text="After step 90 the held-in loss rose from 0.9 to 1.3.", trials=2),
+                RemarkFact(code="overfits", text="After step 80 the held-in loss rose from 0.9 to 1.2.", trials=3),
+            ),
+        ),
         candidate("", "classical", 0.815, seconds=2.6, trainable=48_000, seed=6, kind="control", trained=False),
         candidate(
             "", "majority", 0.094, seconds=0.01, trainable=0, seed=7, kind="control", spread=0.001, trained=False
@@ -120,6 +139,9 @@ def verdict(outcome: str = "helps") -> VerdictFacts:
             "+0.049, from +0.018 to +0.080. That the candidate was chosen among 4 is paid for.",
             "shipped": {"source": "minilm", "strategy": "frozen"},
             "tied": [{"source": "minilm", "strategy": "full"}, {"source": "minilm", "strategy": "partial:2"}],
+            "expected_lead": 0.048,
+            "labels": 1248,
+            "grown": -0.004,
         }
     )
 
@@ -148,6 +170,8 @@ def calibration() -> CalibrationFacts:
         interval_level=None,
         interval_half_width=None,
         interval_coverage=None,
+        ece_if_perfect=0.018,
+        ece_debiased=0.006,
     )
 
 
@@ -239,6 +263,8 @@ def data_facts(names: tuple[str, ...], task: Task = Task.MULTICLASS) -> DataFact
             label_counts=tuple(200 + 7 * i for i in range(len(names))),
             rows=1260,
         ),
+        suspects_listed=14,
+        suspects_if_clean=12.6,
     )
 
 
@@ -345,6 +371,7 @@ def multiclass_helps() -> StudyRecord:
         holdout=HoldoutFacts(
             rows=250,
             score=span(0.864, 0.03),
+            chosen_score=span(0.864, 0.03),
             control_score=span(0.815, 0.034),
             difference=span(0.049, 0.031),
             openings=1,
@@ -402,6 +429,13 @@ def multiclass_helps() -> StudyRecord:
             seed=0,
         ),
         cache=CacheFacts(requested=12_480, computed=1_201),
+        refit=RefitFacts(
+            done=True,
+            rows=1248,
+            agreement=0.976,
+            statement="learnt once more from all 1,248 rows after it was measured; it decides 98% of the holdout's "
+            "rows as the measured model did. All figures here were measured before that.",
+        ),
         seconds=1102.0,
     )
 
@@ -454,6 +488,65 @@ def control_shipped() -> StudyRecord:
         ),
         after=ChangeFacts(
             before_rows=600, rows=1248, before=before, statement="648 rows more settled the question.", reused_rows=590
+        ),
+    )
+
+
+def undecided() -> StudyRecord:
+    """Nothing is shown, a third candidate ships, a final model fell, one candidate was stopped early."""
+    record = multiclass_helps()
+    classes = class_facts(TICKETS)
+    rare = ClassFacts(name="refund", rows=3, precision=None, recall=Span(mean=1.0, low=None, high=None), f1=None)
+    stopped = candidate(
+        "minilm",
+        "lora",
+        0.74,
+        seconds=60.0,
+        seed=3,
+        notes=("stopped after 2 folds: 0.130 behind minilm frozen, more than chance can make up",),
+        remarks=(
+            RemarkFact(code="never-left-start", text="After 24 steps it says no more than the shares.", trials=2),
+        ),
+    )
+    return changed(
+        record,
+        verdict=verdict("inconclusive").model_copy(
+            update={
+                "probability": None,
+                "undecided": True,
+                "difference": span(0.012, 0.031),
+                "sentence": "It is not settled whether pretraining helps.",
+                "reason": "The rows leave both a gain and harm open (difference +0.012, from -0.019 to +0.043).",
+                "shipped": Choice(source="minilm", strategy="full"),
+                "expected_lead": 0.007,
+                "tied": (),
+            }
+        ),
+        candidates=tuple(stopped if one.strategy == "lora" else one for one in record.candidates),
+        holdout=record.holdout.model_copy(
+            update={
+                "score": span(0.871, 0.03),
+                "difference": span(0.004, 0.05),
+                "warning": "the final model of minilm partial:2 scored 0.330 on the holdout where its folds had 0.860, "
+                "so minilm full ships instead.",
+                "test_file": "march.csv",
+            }
+        ),
+        classes=(*classes[:3], rare, *classes[4:]),
+        learning_curve=learning().model_copy(
+            update={
+                "more_labels": "about 800 more labels (2,000 in all) would settle it with a chance of three in four",
+                "more_labels_rows": 800,
+                "more_labels_low": 240,
+                "more_labels_high": None,
+            }
+        ),
+        splits=record.splits.model_copy(update={"optimism": span(0.004, 0.012), "repeats": 3}),
+        refit=RefitFacts(
+            done=False,
+            rows=998,
+            agreement=None,
+            statement="the test file's rows are never learnt from: this is the very model that was measured",
         ),
     )
 
@@ -537,10 +630,23 @@ def bare() -> StudyRecord:
         record,
         holdout=HoldoutFacts(rows=250, score=lone, control_score=None, difference=None, openings=1),
         candidates=tuple(
-            one.model_copy(update={"curves": (), "predict_rows_per_second": None, "score": lone, "folds": (0.8,)})
+            one.model_copy(
+                update={
+                    "curves": (),
+                    "predict_rows_per_second": None,
+                    "score": lone,
+                    "folds": (0.8,),
+                    "remarks": (),
+                    "megabytes": None,
+                    "explained_by": "",
+                }
+            )
             for one in record.candidates
         ),
-        verdict=record.verdict.model_copy(update={"difference": lone, "tied": ()}),
+        verdict=record.verdict.model_copy(
+            update={"difference": lone, "tied": (), "expected_lead": None, "labels": None, "grown": None}
+        ),
+        refit=None,
         learning_curve=None,
         decision=DecisionFacts(
             unit="",
@@ -553,6 +659,8 @@ def bare() -> StudyRecord:
                     "ece_before": None,
                     "brier": None,
                     "log_loss": None,
+                    "ece_if_perfect": None,
+                    "ece_debiased": None,
                 }
             ),
             policies=(),
@@ -567,7 +675,16 @@ def bare() -> StudyRecord:
         next_steps=(),
         splits=record.splits.model_copy(update={"optimism": None, "notes": ()}),
         plan=record.plan.model_copy(update={"cues": ()}),
-        data=record.data.model_copy(update={"set_aside": (), "contradictions": (), "suspects": (), "notes": ()}),
+        data=record.data.model_copy(
+            update={
+                "set_aside": (),
+                "contradictions": (),
+                "suspects": (),
+                "notes": (),
+                "suspects_listed": 0,
+                "suspects_if_clean": None,
+            }
+        ),
     )
 
 
@@ -601,6 +718,7 @@ ALL = {
     "multiclass_helps": multiclass_helps,
     "binary_harms": binary_harms,
     "control_shipped": control_shipped,
+    "undecided": undecided,
     "multilabel": multilabel,
     "regression": regression,
     "many_classes": many_classes,

@@ -107,7 +107,7 @@ def test_the_answer_comes_first() -> None:
         record.next_steps[0],
         "Hidden harm",
         "channel = chat",
-        "1 label may be wrong",
+        "1 label may be wrong: the model disagrees with 14; with about 13 if none were wrong",
         "7.4%",
     ):
         assert fact in top, fact
@@ -123,6 +123,19 @@ def test_the_answer_comes_first() -> None:
         "Doubling the labels",
         "temperature",
         "0.021 (0.012 to 0.030)",
+        "a perfect model would show about 1.8% on so few rows",
+        "With what few rows add taken off, about 0.6% is left.",
+        "p = 0.012",
+        "It holds at 1,248 labels",
+        "moved it by -0.004 macro-F1",
+        "it stops a claim that it rules out by itself",
+        "learnt once more from all 1,248 rows",
+        "98% decided as before",
+        "measured before the last refit",
+        "91 MB",
+        "Predictions are explained by: a weight per word",
+        "the held-in loss rose from 0.9 to 1.2. ( overfits , 5 trials)",
+        "how flattering a random split is here",
         "least expected cost (saved)",
         "I was charged twice, please fix it.",
         "My parcel is three days late",
@@ -189,8 +202,57 @@ def test_the_score_of_the_reused_model_is_not_confused_with_that_of_the_control_
     control = record.holdout.control_score
     assert control is not None
     worse = Span(mean=-0.04, low=-0.07, high=-0.01)
-    holdout = record.holdout.model_copy(update={"score": control, "difference": worse})
+    holdout = record.holdout.model_copy(update={"score": control, "chosen_score": None, "difference": worse})
     assert "macro-F1 0.775 on 250" in Page(render_page(changed(record, holdout=holdout))).text
+
+
+def test_an_undecided_study_says_plainly_that_nothing_is_shown() -> None:
+    page = Page(render_page(ALL["undecided"]()))
+    top = page.text[: page.text.index("On this page")]
+    for fact in (
+        "Undecided: nothing is shown.",
+        "what ships is what is expected to score best: by 0.007, after shrinking for luck",
+        "--cautious",
+        "Look at this first.",
+        "scored 0.330 on the holdout where its folds had 0.860",
+        "Saved model saved minilm full macro-F1 0.871 (0.841 to 0.901)",
+        "On the test file alone (never scored before)",
+    ):
+        assert fact in top, fact
+    for fact in (
+        "Nothing is claimed, so there is no doubt to state.",
+        "of the test file march.csv were never learnt from",
+        "1 candidate stopped early",
+        "Stopped after 2 folds: 0.130 behind minilm frozen",
+        "never-left-start",
+        "3 rows: no interval",
+        "An even chance to settle it +240 labels Three in four +800 labels Nine in ten beyond reach",
+        "That a random split flatters here is not shown.",
+        "up to 3 times, with a weight of 1/3",
+        "this is the very model that was measured",
+    ):
+        assert fact in page.text, fact
+    assert "flattering a random split is here" not in page.text
+    assert "sure of the outcome" not in page.text
+    assert not re.search(r"\bp (=|below)", page.text)
+
+
+def test_a_probability_stands_for_a_claim_alone() -> None:
+    record = multiclass_helps()
+    sure = record.verdict.model_copy(update={"probability": 1.0})
+    assert "p below 0.0001" in Page(render_page(changed(record, verdict=sure))).text
+    open_ = record.verdict.model_copy(update={"outcome": "inconclusive"})
+    assert "p = 0.012" not in Page(render_page(changed(record, verdict=open_))).text
+
+
+def test_a_holdout_that_was_scored_before_is_not_called_unseen() -> None:
+    text = Page(render_page(ALL["control_shipped"]())).text
+    assert "nobody had seen" not in text
+    assert "On the holdout alone (scored 4 times so far)" in text
+
+
+def test_the_chosen_model_keeps_its_interval_when_the_control_ships() -> None:
+    assert "macro-F1 0.864 (0.834 to 0.894) on 250 rows" in Page(render_page(ALL["control_shipped"]())).text
 
 
 def test_many_classes_are_listed_and_not_drawn_as_a_square() -> None:

@@ -37,13 +37,13 @@ def policy_plot(policies: Sequence[PolicyFact], unit: str, task: str) -> Markup:
     ends = [x for one in shown for x in (one.cost.mean, one.cost.high) if x is not None and known(x)]
     axis = linear([0.0, *ends], 0, 98)
     bottom = 6 + ROW * len(shown)
-    told = "; ".join(f"{policy_words(one.name, task)} {with_interval(one.cost)}" for one in shown)
+    told = "; ".join(f"{policy_words(one.name, task, unit)} {with_interval(one.cost)}" for one in shown)
     drawing = Drawing("plot-policies", bottom + 24, f"Cost per 1,000 rows in {unit}, lower is better", f"{told}.")
     drawing.columns(axis, 6, bottom)
     for index, one in enumerate(shown):
         top = 6 + ROW * index
         kind = "chosen" if index == 0 else "control"
-        drawing.text((0, top + 15), policy_words(one.name, task), f"name {kind}")
+        drawing.text((0, top + 15), policy_words(one.name, task, unit), f"name {kind}")
         drawing.text((100, top + 15), estimate(one.cost), f"value {kind}", anchor="end")
         drawing.box((axis.at(0), top + 22), (axis.at(one.cost.mean), top + 36), f"cost {kind}")
         low, high = one.cost.low, one.cost.high

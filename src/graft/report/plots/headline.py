@@ -1,29 +1,32 @@
-"""The answer as a picture: the chosen model and the best control on the holdout."""
+"""The answer as a picture: the chosen model, the best control and what ships, on the holdout."""
 
 from markupsafe import Markup
 
 from graft.report.formats import known
 from graft.report.plots.axes import Axis, linear
 from graft.report.plots.canvas import Drawing
-from graft.report.words import best_control, choice_name, holdout_spans, metric_words, short_name
+from graft.report.words import best_control, choice_name, holdout_spans, is_third, metric_words, short_name
 from graft.studies.record import Span, StudyRecord
 
 ROW, TOP = 46.0, 4.0
 
 
 def holdout_plot(record: StudyRecord) -> Markup:
-    """Two dots with intervals; empty when the control was not scored on the holdout."""
+    """Dots with intervals, a third where another candidate ships; empty without a control on the holdout."""
     metric, control = metric_words(record.metric), best_control(record)
     reused, plain = holdout_spans(record)
     if plain is None or not known(reused.mean) or not known(plain.mean):
         return Markup("")
     against = record.verdict.control if control is None else short_name(control)
-    rows = ((short_name(record.verdict.chosen), reused, "chosen"), (against, plain, "control"))
+    rows = [(short_name(record.verdict.chosen), reused, "chosen"), (against, plain, "control")]
+    if is_third(record) and known(record.holdout.score.mean):
+        rows.append((f"{short_name(record.verdict.shipped)}: saved", record.holdout.score, "transfer"))
     spans = [metric.span(span) for _, span, _ in rows]
     ends = [x for span in spans for x in (span.low, span.mean, span.high) if x is not None]
     axis = linear(ends, 2, 98)
     bottom = TOP + ROW * len(rows)
-    told = f"{choice_name(record.verdict.chosen)} {metric.show(rows[0][1])}; {against} {metric.show(rows[1][1])}."
+    names = (choice_name(record.verdict.chosen), *(name for name, _, _ in rows[1:]))
+    told = "; ".join(f"{name} {metric.show(score)}" for name, (_, score, _) in zip(names, rows, strict=True)) + "."
     drawing = Drawing("plot-holdout", bottom + 24, f"{metric.title} on the holdout", told)
     drawing.columns(axis, TOP, bottom)
     for index, (name, score, kind) in enumerate(rows):
