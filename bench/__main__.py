@@ -1,14 +1,14 @@
 """``python -m bench [name ...]``: run measurements and print one JSON line each.
 
-Names: import, frozen, full, quick, study, ledger, assets, register, check, embed, query, tables, search, exact,
-crossover, updating, million (a table of a million rows), million-index. The real rows lie beside the project, in
+Names: import, frozen, full, quick, study, out-of-scope, ledger, assets, register, check, embed, query, tables, search,
+exact, crossover, updating, million (a table of a million rows), million-index. The real rows lie beside the project, in
 ``../shared/data``.
 """
 
 import json
 import sys
 
-from bench import embed, governance, ledger, measure, search, tables
+from bench import embed, governance, ledger, measure, out_of_scope, search, tables
 
 ALL = {
     "import": measure.import_time,
@@ -16,6 +16,7 @@ ALL = {
     "full": measure.full_steps,
     "quick": measure.quick_study,
     "study": measure.standard_study,
+    "out-of-scope": out_of_scope.out_of_scope,
     "ledger": ledger.ledger_events,
     "assets": ledger.registry_reading,
     "register": governance.register_source,

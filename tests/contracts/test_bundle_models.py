@@ -123,7 +123,13 @@ def test_a_bundle_can_be_written_from_itself(bundle, parts, tmp_path):
 
 def test_a_bundle_without_rows_predicts_the_same(bundle, bare):
     full, without = (one.predict(inputs(), explain=True).frame for one in (bundle, bare))
-    assert without.drop("problem", "nearest").equals(full.drop("problem", "nearest"))
+    # Which rows are far is told by the rows or by less than them; nothing else may differ.
+    far = (full["problem"].fill_null("") + without["problem"].fill_null("")).str.contains("far from")
+    assert far.sum() <= 0.1 * ROWS
+    assert without.drop("problem", "nearest").filter(~far).equals(full.drop("problem", "nearest").filter(~far))
+    assert without.drop("problem", "nearest", "prediction", "abstained", "words", "probability").equals(
+        full.drop("problem", "nearest", "prediction", "abstained", "words", "probability")
+    )
 
 
 def test_a_bundle_without_rows_holds_no_training_text(bundle, bare, parts):

@@ -2,7 +2,8 @@
 
 Decisions: rows are judged in blocks of one size, the last filled up with repeats, because a matrix product of another
 shape may differ in its last bits; what is said about a row then never depends on the rows beside it. The
-probability of a set of labels is that of its least certain label.
+probability of a set of labels is that of its least certain label. Where abstaining is allowed, nothing is decided about
+a row far from the training rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from graft.core.errors import BundleError
 from graft.decisions.calibrators import Calibrator
 from graft.decisions.conformal import ConformalInterval
-from graft.decisions.policy import Policy
+from graft.decisions.policy import ABSTAINED, Policy
 from graft.inputs.roles import Task
 from graft.inputs.schema import Contract
 
@@ -78,8 +79,17 @@ class Decision(BaseModel):
             return scores.reshape(-1, 1)
         return blockwise(lambda rows: calibrator.apply(scores[rows]), len(scores))
 
-    def judge(self, scores: np.ndarray) -> Judgement:
-        """What is said about rows with these raw scores."""
+    @property
+    def abstains(self) -> bool:
+        """Whether the policy may say nothing: it decides for one class, and abstaining has a cost."""
+        policy = self.policy
+        return policy is not None and policy.task != "multilabel" and policy.table.abstain is not None
+
+    def judge(self, scores: np.ndarray, far: np.ndarray | None = None) -> Judgement:
+        """What is said about rows with these raw scores. far: rows unlike the training rows, bool (rows,).
+
+        A policy that may abstain says nothing about far rows: probabilities are of rows like those they were fitted on.
+        """
         count, policy = len(scores), self.policy
         probabilities, nothing = self.probabilities(scores), np.full(len(scores), np.nan)
         if policy is None:
@@ -90,6 +100,8 @@ class Decision(BaseModel):
         if decided.ndim == 2:
             certainty = np.where(decided == 1, probabilities, 1 - probabilities).min(axis=1)
             return Judgement(probabilities, decided, certainty, np.zeros(count, bool), nothing, nothing)
+        if far is not None and self.abstains:
+            decided = np.where(far, ABSTAINED, decided)
         abstained = decided < 0
         certainty = np.where(abstained, probabilities.max(axis=1), probabilities[np.arange(count), decided])
         return Judgement(probabilities, decided, certainty, abstained, nothing, nothing)

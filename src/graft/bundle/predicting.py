@@ -32,6 +32,11 @@ from graft.scores.models import MajorityModel, Model, VectorModel
 if TYPE_CHECKING:
     from graft.inputs.reading import Source
 
+_UNTOLD = (
+    "no row is flagged as far from the training rows: the model learnt from too few independent rows to tell familiar "
+    "rows from others"
+)
+
 
 @dataclass(frozen=True)
 class BundleInfo:
@@ -80,8 +85,9 @@ class Bundle:
         for problem in found:
             problems.add(problem.row, problem.code, f"{problem.column}: {problem.message}")
         scored = score(self.model, data, progress=progress)
-        judgement = self.decision.judge(scored.scores)
-        self._note_doubts(data, scored, problems)
+        far = self._far(data, scored)
+        judgement = self.decision.judge(scored.scores, np.array([why is not None for why in far], bool))
+        self._note_doubts(data, far, problems)
         explained = self._explained(data, scored, judgement, progress) if explain else {}
         frame = assemble(
             identifiers(table, self.contract),
@@ -91,7 +97,8 @@ class Bundle:
             problem=problems.column(),
             explained=explained,
         )
-        return Predictions(frame, problems.counts(), table.notes)
+        untold = self.reference is not None and self.reference.threshold is None
+        return Predictions(frame, problems.counts(), (*table.notes, *([_UNTOLD] if untold else [])))
 
     def info(self) -> BundleInfo:
         """What the bundle is."""
@@ -114,7 +121,15 @@ class Bundle:
             size=sum(fact.size for fact in self.manifest.files.values()),
         )
 
-    def _note_doubts(self, data: Dataset, scored: Scored, problems: Problems) -> None:
+    def _far(self, data: Dataset, scored: Scored) -> list[str | None]:
+        """For each row why it is far from the training rows, or None."""
+        if isinstance(self.reference, UnknownTerms):
+            return self.reference.far(data.texts)
+        if self.reference is not None and scored.vectors is not None:
+            return self.reference.far(scored.vectors)
+        return [None] * len(data)
+
+    def _note_doubts(self, data: Dataset, far: list[str | None], problems: Problems) -> None:
         if not len(data):
             return
         if isinstance(self.model, VectorModel):
@@ -122,14 +137,9 @@ class Bundle:
             for place in np.flatnonzero(tokenise(self.model.source, data.texts).truncated).tolist():
                 message = f"the text is longer than {limit} tokens: the rest of it was not read"
                 problems.add(int(data.rows[place]), "truncated", message)
-        far: list[str | None] = []
-        if isinstance(self.reference, UnknownTerms):
-            far = self.reference.far(data.texts)
-        elif self.reference is not None and scored.vectors is not None:
-            far = self.reference.far(scored.vectors)
-        for row, why in zip(data.rows.tolist(), far, strict=False):
+        for row, why in zip(data.rows.tolist(), far, strict=True):
             if why is not None:
-                problems.add(row, "far", why)
+                problems.add(row, "far", f"abstained: {why}" if self.decision.abstains else why)
 
     def _explained(
         self, data: Dataset, scored: Scored, judgement: Judgement, progress: Progress

@@ -2,6 +2,10 @@
 
 Decisions: at most 5,000 rows, drawn deterministically, their vectors in half precision. When rows may not be kept
 there are centroids of classes only, and none of fewer than five rows, because the centroid of one row is that row.
+A row is far below a threshold that flags a stated share of familiar rows (5 % by default), fitted on the kept rows left
+out one unit at a time; rows that repeat one another and rows of one group are one unit. With fewer units than that
+share needs (19 at 5 %) no row is flagged, and it is said. A reference of an older version, which states no such share,
+flags as it did then.
 """
 
 import json
@@ -12,14 +16,18 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from graft.bundle.nearness import Neighbours, centroid_threshold, row_threshold, unit
+from graft.bundle.familiar import of_centroids, of_rows
+from graft.bundle.nearness import NEAREST, Neighbours, unit
 from graft.bundle.scoring import Matrix, vectors_of
 from graft.bundle.unknown import UnknownTerms, unknown_terms
 from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json, write_text
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
+from graft.decisions.outlying import FALSE_FLAGS, far_below, units_needed
+from graft.inputs.blocks import group_blocks
 from graft.inputs.dataset import Dataset
+from graft.inputs.duplicates import find_duplicates
 from graft.inputs.roles import Task
 from graft.representations.cache import ActivationCache
 from graft.representations.weights.safetensors_file import check_safetensors
@@ -39,25 +47,30 @@ def write_reference(
     training: Dataset,
     *,
     keep_rows: bool,
+    rate: float = FALSE_FLAGS,
     cache: ActivationCache | None = None,
     progress: Progress = SILENT,
 ) -> int:
-    """Write what is kept of the training rows; how many rows are kept, 0 when only something about all of them is."""
+    """Write what is kept of the training rows; how many rows are kept, 0 when only something about all of them is.
+
+    rate: the share of familiar rows that may be flagged as far.
+    """
     rows = _sampled(training)
     if isinstance(model, ClassicalModel) and model.encoders and not keep_rows:
-        terms = unknown_terms(model.encoders[0], rows.texts)
-        _write_facts(folder, "terms", terms.threshold)
+        terms = unknown_terms(model.encoders[0], rows.texts, independent(rows), rate=rate)
+        _write_facts(folder, "terms", terms.threshold, rate)
         return 0
     vectors = vectors_of(model, rows, cache=cache, progress=progress)
     if vectors is None:
-        _write_facts(folder, "none", 0.0)
+        _write_facts(folder, "none", None, rate)
         return 0
     if not keep_rows:
-        _write_centroids(folder, unit(vectors), rows)
+        _write_centroids(folder, unit(vectors), rows, rate)
         return 0
     kept = _rounded(unit(vectors))
-    _write_facts(folder, "rows", row_threshold(kept))
-    _save_arrays(folder / _ARRAYS, kept)
+    threshold, usual, units = _fitted(kept, independent(rows), model, rate)
+    _write_facts(folder, "rows", threshold, rate)
+    _save_arrays(folder / _ARRAYS, kept, usual, units)
     lines = [
         json.dumps({"id": name, "text": text, "label": label}, ensure_ascii=False)
         for name, text, label in zip(rows.ids, rows.texts, label_words(rows), strict=True)
@@ -66,8 +79,23 @@ def write_reference(
     return len(rows)
 
 
-def _write_facts(folder: Path, kind: str, threshold: float, names: tuple[str, ...] = ()) -> None:
-    write_json(folder / _FACTS, {"kind": kind, "threshold": threshold, "names": list(names)})
+def _fitted(kept: Matrix, units: np.ndarray, model: Model, rate: float) -> tuple[float | None, np.ndarray, np.ndarray]:
+    """The threshold for kept rows, what is usual around each, and their units."""
+    if len(np.unique(units)) < max(units_needed(rate), NEAREST + 2):
+        return None, np.zeros(len(units)), units
+    widths = tuple(len(one.terms) for one in model.encoders) if isinstance(model, ClassicalModel) else ()
+    usual, scores = of_rows(kept, units, widths=widths)
+    return far_below(scores, units, rate=rate), usual, units
+
+
+def independent(rows: Dataset) -> np.ndarray:
+    """The unit of each row, 0.., (rows,): rows that repeat one another are one, and so are rows of one group."""
+    repeated = find_duplicates(rows.texts).groups
+    return repeated if rows.groups is None else group_blocks(repeated, rows.groups, largest=1.0, notes=[]).of_row
+
+
+def _write_facts(folder: Path, kind: str, threshold: float | None, rate: float, names: tuple[str, ...] = ()) -> None:
+    write_json(folder / _FACTS, {"kind": kind, "threshold": threshold, "rate": rate, "names": list(names)})
 
 
 def _sampled(training: Dataset) -> Dataset:
@@ -86,7 +114,7 @@ def _rounded(matrix: Matrix) -> Matrix:
     return rounded
 
 
-def _save_arrays(path: Path, kept: Matrix) -> None:
+def _save_arrays(path: Path, kept: Matrix, usual: np.ndarray, units: np.ndarray) -> None:
     if isinstance(kept, np.ndarray):
         arrays = {"vectors": kept.astype(np.float16)}
     else:
@@ -96,19 +124,21 @@ def _save_arrays(path: Path, kept: Matrix) -> None:
             "indptr": kept.indptr.astype(np.int64),
             "shape": np.array(kept.shape, np.int64),
         }
+    arrays |= {"usual": usual.astype(np.float32), "units": units.astype(np.int32)}
     with whole_file(path) as temporary:
         save_file(arrays, temporary)
 
 
-def _write_centroids(folder: Path, vectors: np.ndarray, rows: Dataset) -> None:
-    members = {name: np.flatnonzero(mask) for name, mask in _groups(rows).items()}
-    large = {name: places for name, places in members.items() if len(places) >= _ROWS_OF_A_CENTROID}
+def _write_centroids(folder: Path, vectors: np.ndarray, rows: Dataset, rate: float) -> None:
+    large = {name: mask for name, mask in _groups(rows).items() if mask.sum() >= _ROWS_OF_A_CENTROID}
     if not large:
-        _write_facts(folder, "none", 0.0)
+        _write_facts(folder, "none", None, rate)
         return
-    kept = _rounded(unit(np.stack([vectors[places].mean(axis=0) for places in large.values()])))
-    _write_facts(folder, "centroids", centroid_threshold(vectors, kept), tuple(large))
-    _save_arrays(folder / _ARRAYS, kept)
+    units = independent(rows)
+    kept = _rounded(unit(np.stack([vectors[mask].mean(axis=0) for mask in large.values()])))
+    usual, scores = of_centroids(vectors, np.stack(list(large.values()), axis=1), units)
+    _write_facts(folder, "centroids", far_below(scores, units, rate=rate), rate, tuple(large))
+    _save_arrays(folder / _ARRAYS, kept, usual, np.arange(len(kept)))
 
 
 def _groups(rows: Dataset) -> dict[str, np.ndarray]:
@@ -139,23 +169,31 @@ def _targets(rows: Dataset) -> np.ndarray:
 def read_reference(folder: Path, model: Model) -> Reference:
     """Read what write_reference wrote."""
     facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    kind, threshold = facts["kind"], float(facts["threshold"])
+    kind, threshold = facts["kind"], facts["threshold"]
     if kind == "terms" and isinstance(model, ClassicalModel):
         return UnknownTerms(model.encoders[0], threshold)
     if kind not in ("rows", "centroids"):
         return None
-    vectors = _load_arrays(folder / _ARRAYS)
+    check_safetensors(folder / _ARRAYS)
+    arrays = load_file(folder / _ARRAYS)
+    vectors = _vectors_in(arrays)
+    if "rate" in facts:
+        nearest_units = NEAREST if kind == "rows" else 1
+        usual, units = arrays["usual"].astype(np.float64), arrays["units"]
+    else:
+        # Up to 0.1.0 the threshold was of the distance to the nearest row or centroid.
+        nearest_units, threshold = 1, 1 - float(threshold)
+        usual, units = np.zeros(vectors.shape[0]), np.arange(vectors.shape[0])
     if kind == "centroids":
-        return Neighbours(vectors, threshold, tuple(facts["names"]))
+        return Neighbours(vectors, threshold, tuple(facts["names"]), usual, units, nearest_units)
     lines = (folder / _ROWS).read_text(encoding="utf-8").split("\n")
     rows = [json.loads(line) for line in lines if line]
     captions = tuple(f"{row['id']} {row['label']}".rstrip() for row in rows)
-    return Neighbours(vectors, threshold, captions, tuple(excerpt(row["text"], _EXCERPT) for row in rows))
+    excerpts = tuple(excerpt(row["text"], _EXCERPT) for row in rows)
+    return Neighbours(vectors, threshold, captions, usual, units, nearest_units, excerpts)
 
 
-def _load_arrays(path: Path) -> Matrix:
-    check_safetensors(path)
-    arrays = load_file(path)
+def _vectors_in(arrays: dict[str, np.ndarray]) -> Matrix:
     if "vectors" in arrays:
         return np.asarray(arrays["vectors"], np.float32)
     parts = arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"]

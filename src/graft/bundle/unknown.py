@@ -1,30 +1,35 @@
 """How much of a text a vocabulary has never seen: the check of a classical model that keeps no rows.
 
-Decisions: the share of a text's distinct n-grams that occur in no other training row, against the 99th percentile of
-that share among the training rows themselves; an n-gram that only one training row has counts as unknown to it.
+Decisions: the share of a text's distinct n-grams that occur in no other unit of training rows (near copies and rows of
+one group are one unit), with the threshold that flags a stated share of familiar rows; an n-gram that only one unit has
+counts as unknown to it.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
+from graft.decisions.outlying import far_below
 from graft.scores.classical import NgramEncoder
-
-_SHARE = 0.99
 
 
 @dataclass(frozen=True)
 class UnknownTerms:
-    """The first vocabulary of a classical model. threshold: share of unknown n-grams beyond which a text is far."""
+    """The first vocabulary of a classical model.
+
+    threshold: share of unknown n-grams beyond which a text is far; None when that cannot be told.
+    """
 
     encoder: NgramEncoder
-    threshold: float
+    threshold: float | None
 
     def far(self, texts: Sequence[str]) -> list[str | None]:
         """For each text why it is far, in words, or None."""
+        if self.threshold is None:
+            return [None] * len(texts)
         analyse, known = _analyser(self.encoder), frozenset(self.encoder.terms)
         shares = [_share(set(analyse(text)), known) for text in texts]
         return [
@@ -33,14 +38,17 @@ class UnknownTerms:
         ]
 
 
-def unknown_terms(encoder: NgramEncoder, texts: Sequence[str]) -> UnknownTerms:
-    """The check, with its threshold from the training texts."""
+def unknown_terms(encoder: NgramEncoder, texts: Sequence[str], units: np.ndarray, *, rate: float) -> UnknownTerms:
+    """The check, with its threshold from the training texts. units: which texts belong together, (texts,)."""
     analyse, vocabulary = _analyser(encoder), frozenset(encoder.terms)
     held = [set(analyse(text)) for text in texts]
-    rows = Counter(term for terms in held for term in terms if term in vocabulary)
-    shared = frozenset(term for term, count in rows.items() if count > 1)
-    shares = [_share(terms, shared) for terms in held]
-    return UnknownTerms(encoder, float(np.quantile(shares, _SHARE, method="higher")))
+    users: defaultdict[str, set[int]] = defaultdict(set)
+    for terms, one in zip(held, units.tolist(), strict=True):
+        for term in terms & vocabulary:
+            users[term].add(one)
+    shared = frozenset(term for term, found in users.items() if len(found) > 1)
+    below = far_below(-np.array([_share(terms, shared) for terms in held]), units, rate=rate)
+    return UnknownTerms(encoder, None if below is None else -below)
 
 
 def _share(terms: set[str], known: frozenset[str]) -> float:

@@ -21,6 +21,7 @@ from graft.core.files import write_json, write_text
 from graft.core.progress import SILENT, Progress
 from graft.decisions.calibrators import Calibrator
 from graft.decisions.conformal import ConformalInterval
+from graft.decisions.outlying import FALSE_FLAGS
 from graft.decisions.policy import Policy
 from graft.governance.descent_file import NAME as DESCENT
 from graft.governance.descent_file import Descent
@@ -38,7 +39,8 @@ class BundleParts:
 
     calibrator, policy: None for regression. interval: None but for regression. training: the rows the model learnt
     from, with targets. sample: rows for stored predictions, the first 32 are used. evidence: the study record as JSON.
-    descent: what it was made from, asset by asset. answers: whether it may be put to each use; empty when nobody asked.
+    descent: what it was made from, asset by asset. far_rate: the share of familiar rows that may be flagged as far from
+    the training rows. answers: whether it may be put to each use; empty when nobody asked.
     """
 
     model: Model
@@ -51,6 +53,7 @@ class BundleParts:
     evidence: str
     lineage: Lineage
     descent: Descent
+    far_rate: float = FALSE_FLAGS
     answers: tuple[Answer, ...] = ()
 
 
@@ -81,7 +84,9 @@ def write_bundle(
         texts = (*parts.training.texts, *parts.sample.texts)
         write_json(place / "evidence.json", evidence if keep_rows else without_texts(evidence, texts))
         write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
-        kept = write_reference(place, model, parts.training, keep_rows=keep_rows, cache=cache, progress=progress)
+        kept = write_reference(
+            place, model, parts.training, keep_rows=keep_rows, rate=parts.far_rate, cache=cache, progress=progress
+        )
         told = Told(
             parts.contract,
             outcome_of(evidence),

@@ -26,6 +26,8 @@ def predict(
     predictions = load_bundle(bundle).predict(data, explain=explain, progress=Bars(console))
     predictions.write_csv(out)
     console.print(f"{len(predictions.frame):,} rows written to {out}", highlight=False)
+    for note in predictions.notes:
+        console.print(f"  {note}", highlight=False)
     for code, count in sorted(predictions.problems.items()):
         console.print(f"  {count:,} rows: {code}", highlight=False)
     lost = predictions.frame["prediction"].null_count()

@@ -1,21 +1,25 @@
 """What a prediction says beside the score: problems, names of columns, abstention, explanations."""
 
 import dataclasses
+import json
 
 import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from graft.bundle import Bundle, BundleParts, Lineage, load_bundle, write_bundle
 from graft.bundle.explaining import parts_of
+from graft.bundle.manifest import write_manifest
 from graft.bundle.predictions import class_columns
+from graft.bundle.reference import independent
 from graft.core.errors import ContractError
 from graft.decisions import Identity, fit_policy
 from graft.inputs import Roles, build_dataset, infer_contract, read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench
-from unit.bundle.building import FILLER, MAX_TOKENS, TOPICS, descent, inputs, parts_for, source
+from unit.bundle.building import FILLER, MAX_TOKENS, ROWS, TOPICS, descent, inputs, parts_for, source
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +120,89 @@ def test_a_row_unlike_all_others_is_said_to_be_far(folder, kind, keep_rows):
     assert predicted.problems == {"far": 1}
 
 
-def test_about_one_familiar_row_in_a_hundred_is_far(folder):
+def test_rows_that_were_learnt_are_hardly_ever_far(folder):
     for kind in ("classical", "frozen"):
         for keep_rows in (True, False):
             far = saved(folder, kind, "multiclass", keep_rows=keep_rows).predict(inputs()).problems.get("far", 0)
-            assert far <= 1
+            assert far <= 0.05 * ROWS
+
+
+STRANGE = "zq xkcd vvv jjj qqq www xxx yyy"
+
+
+@pytest.mark.parametrize(("kind", "keep_rows"), [("classical", True), ("classical", False), ("frozen", True)])
+def test_a_policy_that_may_abstain_abstains_from_far_rows(folder, kind, keep_rows):
+    bundle, given = saved(folder, kind, "multiclass", keep_rows=keep_rows), inputs([0, 1])
+    given["text"][1] = STRANGE
+    frame = bundle.predict(given).frame
+    assert frame["abstained"].to_list() == [False, True]
+    assert frame["prediction"].is_null().to_list() == [False, True]
+    assert frame["problem"][1].startswith("abstained: far from the training rows")
+
+
+def test_without_a_cost_of_abstaining_a_far_row_is_only_flagged(folder):
+    parts = parts_for("classical", "multiclass")
+    empty = np.zeros((0, len(parts.contract.labels)))
+    policy = fit_policy(empty, np.zeros(0), task="multiclass", labels=parts.contract.labels)
+    write_bundle(folder / "decides", dataclasses.replace(parts, policy=policy))
+    given = inputs([0, 1])
+    given["text"][1] = STRANGE
+    frame = load_bundle(folder / "decides").predict(given).frame
+    assert frame["abstained"].to_list() == [False, False]
+    assert frame["prediction"].null_count() == 0
+    assert frame["problem"][1].startswith("far from the training rows")
+
+
+def test_the_rate_of_false_flags_is_a_setting_that_the_bundle_keeps(folder):
+    parts = dataclasses.replace(parts_for("classical", "multiclass"), far_rate=0.2)
+    write_bundle(folder / "often", parts)
+    facts = json.loads((folder / "often" / "reference.json").read_text())
+    usual = json.loads((saved(folder, "classical", "multiclass").folder / "reference.json").read_text())
+    assert (facts["rate"], usual["rate"]) == (0.2, 0.05)
+    assert facts["threshold"] > usual["threshold"]
+
+
+@pytest.mark.parametrize("kind", ["classical", "frozen"])
+@pytest.mark.parametrize("keep_rows", [True, False])
+def test_of_too_few_rows_none_is_far_and_it_is_said(folder, kind, keep_rows):
+    parts = parts_for(kind, "multiclass")
+    place = folder / f"few-{kind}-{keep_rows}"
+    write_bundle(place, dataclasses.replace(parts, training=parts.training.take(np.arange(18))), keep_rows=keep_rows)
+    given = inputs([0, 1])
+    given["text"][1] = STRANGE
+    predicted = load_bundle(place).predict(given)
+    assert predicted.problems == {}
+    assert any("too few independent rows" in note for note in predicted.notes)
+    assert saved(folder, kind, "multiclass").predict(given).notes == ()
+
+
+def test_rows_of_one_group_are_one_row_to_the_threshold(folder):
+    parts = parts_for("classical", "multiclass")
+    grouped = dataclasses.replace(parts.training, groups=np.array([f"g{row % 12}" for row in range(ROWS)], object))
+    assert len(np.unique(independent(parts.training))) >= 19
+    assert len(np.unique(independent(grouped))) <= 12
+    write_bundle(folder / "grouped", dataclasses.replace(parts, training=grouped))
+    assert load_bundle(folder / "grouped").reference.threshold is None
+
+
+@pytest.mark.parametrize("keep_rows", [True, False])
+def test_a_reference_of_an_older_version_flags_as_it_did(folder, keep_rows):
+    place = folder / f"older-{keep_rows}"
+    write_bundle(place, parts_for("frozen", "multiclass"), keep_rows=keep_rows)
+    facts = json.loads((place / "reference.json").read_text())
+    old = {name: value for name, value in facts.items() if name != "rate"} | {"threshold": 0.3}
+    (place / "reference.json").write_text(json.dumps(old))
+    vectors = load_file(place / "reference.safetensors")["vectors"]
+    save_file({"vectors": vectors}, place / "reference.safetensors")
+    write_manifest(place)
+    reference = load_bundle(place).reference
+    similar = np.float32([0.69, 0.71])
+    first = vectors[0].astype(np.float32) / np.linalg.norm(vectors[0].astype(np.float32))
+    away = np.linalg.svd(vectors.astype(np.float32))[2][-1]
+    queries = similar[:, None] * first + np.sqrt(1 - similar**2)[:, None] * away
+    nearest = (queries @ vectors.astype(np.float32).T).max(axis=1)
+    assert [why is not None for why in reference.far(queries)] == (1 - nearest > 0.3).tolist()
+    assert reference.nearest(queries)
 
 
 def test_the_nearest_of_a_bundle_without_rows_are_classes(folder):

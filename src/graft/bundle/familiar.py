@@ -1,0 +1,91 @@
+"""What a familiar row looks like: the scores that training rows get when each is left out with its whole unit.
+
+Decisions: leaving out is exact, not approximate: neither the row's unit nor what is usual around others because of it
+takes part, and a term that only its unit uses is unknown to it, as such a term of a new row would be; otherwise the
+threshold is fooled by what a row knows of itself. Nothing is fitted twice: what changes is subtracted.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from graft.bundle.decision import blockwise
+from graft.bundle.nearness import NEAREST, SHARE, UnitColumns, cosines, count, mean_of_largest, unit
+from graft.bundle.scoring import Matrix
+
+_NOTHING = -2.0  # below any similarity less half of another
+
+
+def of_rows(vectors: Matrix, units: np.ndarray, *, widths: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """What is usual around each row, and the score it gets when its unit is left out; both (rows,).
+
+    vectors: of unit length, (rows, dimension). units: 0.. without gaps, (rows,), at least seven. widths: columns of the
+    blocks of a sparse matrix that were each scaled to one length, () for a dense one.
+    """
+    columns, own = UnitColumns(units), np.asarray(units)
+
+    def nearest_units(rows: np.ndarray) -> np.ndarray:
+        near = columns.largest(cosines(vectors[rows], vectors))
+        near[np.arange(len(rows)), own[rows]] = -np.inf
+        places = np.argpartition(-near, NEAREST, axis=1)[:, : NEAREST + 1]
+        similar = np.take_along_axis(near, places, axis=1)
+        order = np.argsort(-similar, axis=1, kind="stable")
+        return np.stack([np.take_along_axis(one, order, axis=1) for one in (similar, places)], axis=2)
+
+    found = blockwise(nearest_units, count(vectors))
+    similar, places = found[:, :, 0], found[:, :NEAREST, 1].astype(np.int64)
+    usual = SHARE * similar[:, :NEAREST].mean(axis=1)
+    # Without one of the five nearest units the sixth takes its place.
+    changes = SHARE * (similar[:, NEAREST:] - similar[:, :NEAREST]) / NEAREST
+    rows_of = np.repeat(np.arange(len(own)), NEAREST)
+    shape = (int(own.max()) + 1, len(own))
+    change = sparse.csr_matrix((changes.ravel(), (places.ravel(), rows_of)), shape=shape)
+    queries = vectors if isinstance(vectors, np.ndarray) else _without_private_terms(vectors, units, widths)
+
+    def left_out(rows: np.ndarray) -> np.ndarray:
+        adjusted = cosines(queries[rows], vectors) - usual - change[own[rows]].toarray()
+        near = columns.largest(adjusted)
+        near[np.arange(len(rows)), own[rows]] = -np.inf
+        return mean_of_largest(near, NEAREST)
+
+    return usual, blockwise(left_out, count(vectors))
+
+
+def _without_private_terms(vectors: sparse.csr_matrix, units: np.ndarray, widths: tuple[int, ...]) -> Matrix:
+    """The rows without the terms that one unit alone uses, each block scaled to its old length again."""
+    members = sparse.csr_matrix((np.ones(len(units)), (units, np.arange(len(units)))))
+    users = np.asarray((members @ vectors.astype(bool)).astype(bool).sum(axis=0)).ravel()
+    shared = sparse.csr_matrix(vectors @ sparse.diags((users > 1).astype(np.float32)))
+    ends = np.cumsum(widths).tolist()
+    blocks = [unit(shared[:, end - width : end]) for end, width in zip(ends, widths, strict=True)]
+    return sparse.csr_matrix(sparse.hstack(blocks, format="csr", dtype=np.float32))
+
+
+def of_centroids(vectors: np.ndarray, members: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is usual in each class, (classes,), and the score each row gets when its unit is left out, (rows,).
+
+    vectors: of unit length, (rows, dimension). members: which rows are of which class, bool (rows, classes). units:
+    (rows,). A class whose rows are all of one unit is unknown to that unit.
+    """
+    weights = members.astype(np.float32)
+    sums = weights.T @ vectors
+    similar = vectors @ unit(sums).T
+    gone = np.zeros(members.shape, bool)
+    order = np.argsort(units, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
+    for rows in groups:
+        touched = np.flatnonzero(members[rows].any(axis=0))
+        if not len(touched):
+            continue  # rows without any label
+        rest = sums[touched] - weights[np.ix_(rows, touched)].T @ vectors[rows]
+        left = members[:, touched].sum(axis=0) - members[np.ix_(rows, touched)].sum(axis=0)
+        similar[np.ix_(rows, touched)] = vectors[rows] @ unit(rest).T
+        gone[np.ix_(rows, touched)] = left == 0
+    counted = members & ~gone
+    numbers, totals = counted.sum(axis=0), np.where(counted, similar, 0).sum(axis=0)
+    usual = SHARE * totals / np.maximum(numbers, 1)
+    scores = np.empty(len(vectors))
+    for rows in groups:
+        fewer = numbers - counted[rows].sum(axis=0)
+        rest = SHARE * (totals - np.where(counted[rows], similar[rows], 0).sum(axis=0)) / np.maximum(fewer, 1)
+        scores[rows] = np.where(gone[rows], _NOTHING, similar[rows] - rest).max(axis=1)
+    return usual, scores
