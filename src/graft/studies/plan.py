@@ -40,8 +40,8 @@ class EffortLevel:
 
 EFFORTS = {
     "quick": EffortLevel(2, 16, 24, 1, ("partial:1",), 1, False, False),
-    "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "lora", "full"), 1, True),
-    "thorough": EffortLevel(10, 150, 2000, 3, ("partial:1", "partial:2", "lora", "full"), 2, True),
+    "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "contrastive:3", "lora", "full"), 1, True),
+    "thorough": EffortLevel(10, 150, 2000, 3, ("partial:1", "partial:2", "contrastive:3", "lora", "full"), 2, True),
 }
 
 
