@@ -28,8 +28,6 @@ def cautions(record: StudyRecord) -> tuple[Caution, ...]:
 
 
 def _result(record: StudyRecord) -> Iterator[Caution]:
-    if record.holdout.warning:
-        yield Caution(sentence(record.holdout.warning), "tested")
     harmed = [one for one in record.slices if one.hidden_harm]
     if harmed:
         names = ", ".join(f"{one.column} = {excerpt(one.value, 40)}" for one in harmed[:3])

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from graft.report.formats import known, number
-from graft.report.words import choice_name
+from graft.report.words import best_control, choice_name, is_choice
 from graft.studies.record import ClassFacts, ConfusionFact, PlannedCandidate, StudyRecord
 
 GRID = 20  # up to so many classes the confusions are a table
@@ -116,7 +116,7 @@ def shipping_words(record: StudyRecord) -> str:
     verdict = record.verdict
     shipped = choice_name(verdict.shipped)
     saved = f"The saved model is {shipped}"
-    if record.holdout.warning and "ships instead" in record.holdout.warning:
+    if _replaced(record):
         return f"{saved}: the final model that was to ship did not hold what its folds promised."
     if verdict.undecided:
         return f"{saved}. {undecided_words(record)}"
@@ -127,17 +127,29 @@ def shipping_words(record: StudyRecord) -> str:
     return f"{saved}: it is practically as good, and cheaper."
 
 
+def _replaced(record: StudyRecord) -> bool:
+    """Whether another model ships because the final one fell."""
+    return "ships instead" in record.holdout.warning
+
+
 def undecided_words(record: StudyRecord) -> str:
     """What an undecided study saves, and by how much it is expected to lead; empty when something is shown."""
     verdict = record.verdict
-    if not verdict.undecided:
+    if not verdict.undecided or _replaced(record):
         return ""
-    what = "Unless --cautious was asked for, which ships the control, what ships is what is expected to score best"
-    if verdict.expected_lead is None or not known(verdict.expected_lead):
-        return f"{what}."
-    if verdict.expected_lead >= 5e-4:
-        return f"{what}: by {number(verdict.expected_lead, 3)}, after shrinking for luck."
-    return f"{what}: the cheapest of equals."
+    lead = verdict.expected_lead
+    if lead is None or not known(lead):
+        by = ""
+    elif lead >= 5e-4:
+        by = f"by {number(lead, 3)} after shrinking for luck"
+    else:
+        by = "as the cheapest of equals"
+    control = best_control(record)
+    if control is not None and is_choice(control, verdict.shipped):
+        brackets = f" ({by})" if by else ""
+        return f"The control ships: as what is expected to score best{brackets}, or because --cautious asks for it."
+    comma = f", {by}" if by else ""
+    return f"What ships is what is expected to score best{comma}; --cautious ships the control."
 
 
 def refit_words(record: StudyRecord) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from graft.core.errors import OutputError
 from graft.report import render_page, write_page
-from graft.studies.record import Span, StudyRecord
+from graft.studies.record import Choice, Span, StudyRecord
 from unit.report.records import ALL, HOSTILE, TICKETS, changed, many_classes, multiclass_helps
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -211,8 +211,7 @@ def test_an_undecided_study_says_plainly_that_nothing_is_shown() -> None:
     top = page.text[: page.text.index("On this page")]
     for fact in (
         "Undecided: nothing is shown.",
-        "what ships is what is expected to score best: by 0.007, after shrinking for luck",
-        "--cautious",
+        "The saved model is minilm full: the final model that was to ship did not hold what its folds promised.",
         "Look at this first.",
         "scored 0.330 on the holdout where its folds had 0.860",
         "Saved model saved minilm full macro-F1 0.871 (0.841 to 0.901)",
@@ -235,6 +234,18 @@ def test_an_undecided_study_says_plainly_that_nothing_is_shown() -> None:
     assert "flattering a random split is here" not in page.text
     assert "sure of the outcome" not in page.text
     assert not re.search(r"\bp (=|below)", page.text)
+
+
+def test_an_undecided_study_says_what_ships_and_how_to_be_cautious() -> None:
+    record = ALL["undecided"]()
+    sound = changed(record, holdout=record.holdout.model_copy(update={"warning": ""}))
+    text = Page(render_page(sound)).text
+    assert "What ships is what is expected to score best, by 0.007 after shrinking for luck; --cautious ships" in text
+    assert "Look at this first" not in text
+    control = changed(
+        sound, verdict=sound.verdict.model_copy(update={"shipped": Choice(source="", strategy="classical")})
+    )
+    assert "The control ships: as what is expected to score best" in Page(render_page(control)).text
 
 
 def test_a_probability_stands_for_a_claim_alone() -> None:
