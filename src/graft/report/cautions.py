@@ -6,8 +6,9 @@ Decision: the page and the terminal say the same cautions, each with the section
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graft.report.claims import held_words, suspect_words
 from graft.report.formats import count, excerpt, percent, plural, sentence
-from graft.report.words import choice_name, cue_words, facts_of, held_words, suspect_words
+from graft.report.words import choice_name, cue_words, facts_of
 from graft.studies.record import StudyRecord
 
 OPENINGS = 3  # from how many looks on a holdout is no longer fresh

@@ -12,7 +12,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from graft.core.files import write_text
-from graft.report import formats, views, words
+from graft.report import claims, formats, views, words
 from graft.report.cautions import cautions
 from graft.report.contents import TITLES, sections
 from graft.report.glossary import GLOSSARY
@@ -35,7 +35,7 @@ def render_page(record: StudyRecord) -> str:
         record=record,
         style=Markup(file_as_it_is("style.css")),
         holdout=words.holdout_spans(record),
-        held=words.held_words(record),
+        held=claims.held_words(record),
         metric=words.metric_words(record.metric),
         badge=views.BADGES[record.verdict.outcome],
         chosen=words.facts_of(record, record.verdict.chosen),
@@ -95,15 +95,15 @@ def _environment() -> Environment:
             "planned": views.planned,
             "reasons_aside": views.reasons_aside,
             "shipping_words": views.shipping_words,
-            "undecided_words": views.undecided_words,
-            "refit_words": views.refit_words,
-            "openings_words": views.openings_words,
+            "undecided_words": claims.undecided_words,
+            "refit_words": claims.refit_words,
+            "openings_words": claims.openings_words,
             "is_third": words.is_third,
-            "doubt_words": words.doubt_words,
-            "labels_words": words.labels_words,
-            "suspect_words": words.suspect_words,
-            "calibration_words": words.calibration_words,
-            "flattering": words.flattering,
+            "doubt_words": claims.doubt_words,
+            "labels_words": claims.labels_words,
+            "suspect_words": claims.suspect_words,
+            "calibration_words": claims.calibration_words,
+            "flattering": claims.flattering,
             "tied_words": views.tied_words,
         },
     )

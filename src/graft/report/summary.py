@@ -13,21 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from graft.report.cautions import cautions
+from graft.report.claims import calibration_words, doubt_words, held_words, openings_words, refit_words
 from graft.report.formats import clean, duration, known, percent, plural, with_interval
 from graft.report.plots.extent import ranked
-from graft.report.views import openings_words, refit_words, shipping_words, tied_words
-from graft.report.words import (
-    calibration_words,
-    choice_name,
-    doubt_words,
-    gain_words,
-    held_words,
-    holdout_spans,
-    is_choice,
-    is_third,
-    metric_words,
-    roles,
-)
+from graft.report.views import shipping_words, tied_words
+from graft.report.words import choice_name, gain_words, holdout_spans, is_choice, is_third, metric_words, roles
 from graft.studies.record import CandidateFacts, StudyRecord
 
 _COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}

@@ -6,8 +6,9 @@ Decision: templates only print; whatever is computed for the page is computed he
 from collections import Counter
 from dataclasses import dataclass
 
-from graft.report.formats import known, number
-from graft.report.words import best_control, choice_name, is_choice
+from graft.report.claims import replaced, undecided_words
+from graft.report.formats import known
+from graft.report.words import choice_name
 from graft.studies.record import ClassFacts, ConfusionFact, PlannedCandidate, StudyRecord
 
 GRID = 20  # up to so many classes the confusions are a table
@@ -116,7 +117,7 @@ def shipping_words(record: StudyRecord) -> str:
     verdict = record.verdict
     shipped = choice_name(verdict.shipped)
     saved = f"The saved model is {shipped}"
-    if _replaced(record):
+    if replaced(record):
         return f"{saved}: the final model that was to ship did not hold what its folds promised."
     if verdict.undecided:
         return f"{saved}. {undecided_words(record)}"
@@ -125,52 +126,6 @@ def shipping_words(record: StudyRecord) -> str:
     if verdict.shipped.source == "" or verdict.shipped.strategy == "scratch":
         return f"The saved model is the control {shipped}: no reused model was shown to be better by enough to matter."
     return f"{saved}: it is practically as good, and cheaper."
-
-
-def _replaced(record: StudyRecord) -> bool:
-    """Whether another model ships because the final one fell."""
-    return "ships instead" in record.holdout.warning
-
-
-def undecided_words(record: StudyRecord) -> str:
-    """What an undecided study saves, and by how much it is expected to lead; empty when something is shown."""
-    verdict = record.verdict
-    if not verdict.undecided or _replaced(record):
-        return ""
-    lead = verdict.expected_lead
-    if lead is None or not known(lead):
-        by = ""
-    elif lead >= 5e-4:
-        by = f"by {number(lead, 3)} after shrinking for luck"
-    else:
-        by = "as the cheapest of equals"
-    control = best_control(record)
-    if control is not None and is_choice(control, verdict.shipped):
-        brackets = f" ({by})" if by else ""
-        return f"The control ships: as what is expected to score best{brackets}, or because --cautious asks for it."
-    comma = f", {by}" if by else ""
-    return f"What ships is what is expected to score best{comma}; --cautious ships the control."
-
-
-def refit_words(record: StudyRecord) -> str:
-    """What the last refit means for the scores on the page; empty when the record is silent."""
-    refit = record.refit
-    if refit is None:
-        return ""
-    if refit.done:
-        return (
-            "Every score here was measured before the last refit, in which the saved model learnt once more from all "
-            f"{refit.rows:,} rows."
-        )
-    return f"The saved model is the very one that was measured; it learnt from {refit.rows:,} rows."
-
-
-def openings_words(record: StudyRecord) -> str:
-    """How fresh the holdout is."""
-    openings = record.holdout.openings
-    if openings <= 1:
-        return "never scored before"
-    return f"scored {openings} times so far"
 
 
 def tied_words(record: StudyRecord) -> str:

@@ -7,7 +7,7 @@ reader needs to know which way a metric runs.
 
 from dataclasses import dataclass
 
-from graft.report.formats import between, between_alone, count, decimals, estimate, known, number, percent
+from graft.report.formats import between, between_alone, decimals, estimate, known, number, percent
 from graft.studies.record import (
     CandidateFacts,
     Choice,
@@ -242,11 +242,6 @@ def is_third(record: StudyRecord) -> bool:
     return verdict.shipped != verdict.chosen and (control is None or not is_choice(control, verdict.shipped))
 
 
-def held_words(record: StudyRecord) -> str:
-    """What the rows that were locked away are called: the holdout, or a file of the user's own."""
-    return "the test file" if record.holdout.test_file else "the holdout"
-
-
 def cue_words(cue: CueFact) -> str:
     """The value of a cue; shares in per cent.
 
@@ -261,86 +256,6 @@ def best_control(record: StudyRecord) -> CandidateFacts | None:
     controls = [one for one in record.candidates if one.kind == "control"]
     named = [one for one in controls if record.verdict.control in (one.strategy, choice_name(one))]
     return max(named or controls, key=lambda one: one.score.mean, default=None)
-
-
-def claimed(record: StudyRecord) -> bool:
-    """Whether the verdict claims anything."""
-    return record.verdict.outcome != "inconclusive"
-
-
-def doubt_words(record: StudyRecord) -> str:
-    """How much doubt is left in what the verdict claims, in words; empty when it claims nothing.
-
-    The doubt is the p-value of the claim, not the chance that it is false.
-    """
-    probability = record.verdict.probability
-    if not claimed(record) or probability is None or not known(probability):
-        return ""
-    doubt = max(0.0, 1 - probability)
-    often = f"in at most {percent(doubt)} of studies" if doubt >= 1e-3 else "in fewer than 1 of 1,000 studies"
-    shown = f"p = {doubt:.2g}" if doubt >= 1e-4 else "p below 0.0001"
-    return (
-        f"{_OTHERWISE[record.verdict.outcome]}, rows would speak for it this clearly {often} ({shown}; having chosen "
-        "among the candidates is paid for)."
-    )
-
-
-_OTHERWISE = {
-    "helps": "If it did not help",
-    "harms": "If it did not harm",
-    "no practical difference": "If there were a difference that matters",
-}
-
-
-def labels_words(record: StudyRecord) -> str:
-    """At how many labels the verdict holds, and what carrying it on to them added; empty when the record is silent."""
-    verdict, words = record.verdict, metric_words(record.metric)
-    if verdict.labels is None:
-        return ""
-    at = f"It holds at {verdict.labels:,} labels"
-    if verdict.grown is None or not known(verdict.grown) or abs(verdict.grown) < 5e-4:
-        return f"{at}."
-    return (
-        f"{at}: models that were tested learnt from fewer, and carrying the difference on to all of them along the "
-        f"learning curves moved it by {verdict.grown:+.3f} {words.title}"
-        f"{', where + is better' if words.lower else ''}."
-    )
-
-
-def suspect_words(record: StudyRecord) -> str:
-    """How many labels the rule lists, and how many it would list were none wrong; empty when the record is silent."""
-    data = record.data
-    if data.suspects_if_clean is None or not known(data.suspects_if_clean):
-        return ""
-    listed = max(data.suspects_listed, len(data.suspects))
-    return f"the model disagrees with {count(listed)}; with about {count(data.suspects_if_clean)} if none were wrong"
-
-
-def calibration_words(record: StudyRecord) -> str:
-    """How far probabilities are off, beside what a perfect model would show on so few rows."""
-    facts, rows = record.decision.calibration, record.holdout.rows
-    if facts.ece is None or not known(facts.ece.mean):
-        return ""
-    if facts.ece_if_perfect is None or not known(facts.ece_if_perfect):
-        return (
-            f"On these {count(rows)} rows they seem off by {percent(facts.ece.mean)} on average; on few rows even a "
-            "perfect model seems to be off."
-        )
-    text = (
-        f"On these {count(rows)} rows they seem off by {percent(facts.ece.mean)} on average; a perfect model would "
-        f"show about {percent(facts.ece_if_perfect)} on so few rows."
-    )
-    low = facts.ece.low
-    if low is not None and known(low) and low < 5e-4:
-        return f"{text} So nothing here speaks against them."
-    if facts.ece_debiased is not None and known(facts.ece_debiased) and facts.ece_debiased >= 5e-4:
-        text += f" With what few rows add taken off, about {percent(facts.ece_debiased)} is left."
-    return text
-
-
-def flattering(optimism: Span | None) -> bool:
-    """Whether a random split is shown to flatter: the whole interval of the optimism lies above 0."""
-    return optimism is not None and optimism.low is not None and known(optimism.low) and optimism.low > 0
 
 
 def remarks_of(one: CandidateFacts) -> tuple[tuple[str, str, int], ...]:
