@@ -1,11 +1,16 @@
 """Two candidates on the same rows: how far apart, and how surely.
 
-Decisions: the difference of two pooled scores, its variance from leaving out clusters of rows (``pooled``), and
+Decisions: the difference of two pooled scores, its variance from taking clusters of rows out (``pooled``), and
 Student's t with as many degrees of freedom as the rows carry: 2 V^2 / Var(V), from the fourth powers of what each block
-does. With ten disagreeing rows that is about twenty, whatever the number of agreeing ones, and with a rare class of
-five rows about five; for many rows it is the normal. Rows that all agree are not certainty: two more rows, one going
-either way, are added to mean and variance, as Bonett & Price (2012) do for paired shares (they give the intervals for
-paired proportions with the best coverage at small n), in rows of the metric's own (see ``effective_rows``).
+does. Rows that all agree are not certainty: two more rows, one going either way, are added to mean and variance, as
+Bonett & Price (2012) do for paired shares (they give the intervals for paired proportions with the best coverage at
+small n), in rows of the metric's own (see ``effective_rows``). That is for intervals, and for the claim that there is
+no difference.
+
+The claim that there is one (``apart``) needs disagreeing rows to be made at all, and with two rows added it was made
+too rarely: 40 rows, accuracies .70 and .85, false in 1 % and found in 65 % of the studies in which an oracle finds it.
+A quarter of a row and as many degrees of freedom as clusters, less one, are enough: false in 3.7 % at most of all
+paired shares from 20 rows on (enumerated), found in 84 % and more of the oracle's.
 
 What the training sets vary. Rows that were out of fold are judged by models that share most of their training rows, and
 the model that ships is one more. ``drift`` is the variance that other training rows of the same number would add, in
@@ -15,26 +20,26 @@ Bonett & Price (2012), Adjusted Wald confidence interval for a difference of bin
 Nadeau & Bengio (2003); Bates, Hastie & Tibshirani (2021), Cross-validation: what does it estimate; Bayle et al. (2020).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
 
 from graft.core.errors import InputError
 from graft.evidence.intervals import Interval
-from graft.evidence.pooled import Jackknife
+from graft.evidence.pooled import BLOCKS, ONE_EACH, Jackknife
 
 DRIFT = 0.2
-TWO_ROWS, ONE_ROW = 2.0, 1.0
+TWO_ROWS, QUARTER = 2.0, 0.25
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Candidate minus control, higher is better, in the unit of the score.
 
-    estimate: the difference. centre: shrunk by the two rows that are added; tests and intervals are around it.
+    estimate: the difference. centre: shrunk by the rows that are added; tests and intervals are around it.
     error: its standard error. freedom: degrees of freedom of the t. rows: effective rows (clusters, where the metric
-    has no steps).
+    has no steps). withheld: why nothing is claimed and the interval has no ends; empty when there is none.
     """
 
     estimate: float
@@ -43,6 +48,7 @@ class Comparison:
     freedom: float
     rows: float
     bounds: tuple[float, float] = (-np.inf, np.inf)
+    withheld: str = ""
 
     def distance(self, bound: float) -> float:
         """How many standard errors the difference lies above ``bound``."""
@@ -52,11 +58,15 @@ class Comparison:
         return gap / self.error
 
     def doubt(self, bound: float) -> float:
-        """One-sided p-value of "not above ``bound``", 0 to 1."""
+        """One-sided p-value of "not above ``bound``", 0 to 1; 1 when withheld."""
+        if self.withheld:
+            return 1.0
         return float(special.stdtr(self.freedom, -self.distance(bound)))
 
     def interval(self, level: float = 0.95) -> Interval:
-        """The difference with its interval, cut at the largest difference there can be."""
+        """The difference with its interval, cut at the largest difference there can be; without ends when withheld."""
+        if self.withheld:
+            return Interval(self.estimate, -np.inf, np.inf)
         reach = float(special.stdtrit(self.freedom, (1 + level) / 2)) * self.error
         low, high = self.bounds
         widest = high - low
@@ -69,16 +79,14 @@ class Comparison:
     @property
     def reversed(self) -> "Comparison":
         """The same seen from the control."""
-        return Comparison(-self.estimate, -self.centre, self.error, self.freedom, self.rows, self.bounds)
+        return replace(self, estimate=-self.estimate, centre=-self.centre)
 
 
-def compare(
-    found: Jackknife, candidate: str, control: str, *, drift: float = DRIFT, added: float = TWO_ROWS
-) -> Comparison:
+def compare(found: Jackknife, candidate: str, control: str, *, drift: float = DRIFT, apart: bool = False) -> Comparison:
     """Candidate minus control.
 
-    drift: variance that other training rows would add, in parts of the rows' own; 0 for two fixed models. added: rows
-    added to mean and variance, half of them either way.
+    drift: variance that other training rows would add, in parts of the rows' own; 0 for two fixed models. apart: for
+    the claim that they differ (see above).
 
     >>> from graft.evidence.pooled import Pooled, jackknife
     >>> from graft.evidence.predictions import Scored
@@ -87,18 +95,20 @@ def compare(
     ...     return [(1.0, Pooled(Scored("binary", truth, np.eye(2)[np.where(rows < right, 0, 1)]), rows))]
     >>> gap = compare(jackknife({"a": said(90), "b": said(80)}, "accuracy"), "a", "b", drift=0.0)
     >>> round(gap.estimate, 3), round(gap.centre, 3), round(gap.error, 3), round(gap.freedom)
-    (0.1, 0.098, 0.033, 23)
+    (0.1, 0.098, 0.033, 33)
     """
     estimate = found.estimate(candidate) - found.estimate(control)
     moves = found.moves(candidate) - found.moves(control)
-    return _comparison(estimate, moves, found, drift, added=added)
+    return _comparison(estimate, moves, found, drift, QUARTER if apart else TWO_ROWS, apart)
 
 
 def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, drift: float = 0.0) -> Interval:
     """A candidate's own score with its interval, which never leaves the range of the score; oriented.
 
     Shares get Wilson's interval with as many rows as their variance is worth, at most the effective ones, so that 20 of
-    20 is not certain; other scores are put on a scale without an end (the logarithm of what is missing, or Fisher's z).
+    20 is not certain; Student's t with as many degrees of freedom as effective rows or clusters, less one, where the
+    variance is estimated (clusters, macro-F1), the normal where it is the binomial one. Other scores are put on a scale
+    without an end (the logarithm of what is missing, or Fisher's z). Without ends when withheld.
 
     >>> from graft.evidence.pooled import Pooled, jackknife
     >>> from graft.evidence.predictions import Scored
@@ -109,20 +119,15 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
 
     Wilson (1927); Korn & Graubard (1998) for effective rows and t quantiles in clustered shares.
     """
-    own = _comparison(found.estimate(candidate), found.moves(candidate), found, drift, shrink=False)
-    value, (low, high) = own.estimate, found.bounds
-    reach = float(special.stdtrit(own.freedom, (1 + level) / 2))
-    if own.error == 0.0 and np.isinf(found.effective):
-        return Interval(value, value, value)
+    value, (low, high) = found.estimate(candidate), found.bounds
+    if found.withheld:
+        return Interval(value, -np.inf, np.inf)
     if (low, high) == (0.0, 1.0):
-        share = float(np.clip(value, 0, 1))
-        plain = float(np.square(found.moves(candidate)).sum()) * (1 + drift)
-        rows = min(found.effective, float(found.blocks)) if np.isinf(found.effective) else found.effective
-        if plain > 0:
-            rows = min(rows, share * (1 - share) / plain) if 0 < share < 1 else rows
-        middle = (share + reach**2 / (2 * rows)) / (1 + reach**2 / rows)
-        wide = reach / (1 + reach**2 / rows) * float(np.sqrt(share * (1 - share) / rows + reach**2 / (4 * rows**2)))
-        return Interval(value, max(0.0, min(value, middle - wide)), min(1.0, max(value, middle + wide)))
+        return _share_interval(found, candidate, level, drift)
+    own = _comparison(value, found.moves(candidate), found, drift)
+    reach = float(special.stdtrit(own.freedom, (1 + level) / 2))
+    if own.error == 0.0:
+        return Interval(value, value, value)
     if (low, high) == (-1.0, 1.0):
         inside = float(np.clip(value, -1 + 1e-9, 1 - 1e-9))
         wide = reach * own.error / (1 - inside**2)
@@ -132,19 +137,41 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
     return Interval(value, max(low, high - missing * factor), high - missing / factor)
 
 
+def _share_interval(found: Jackknife, candidate: str, level: float, drift: float) -> Interval:
+    blocks, moves = found.blocks, found.moves(candidate)
+    rows = float(blocks) if np.isinf(found.effective) else found.effective
+    binomial = found.metric in ONE_EACH and blocks >= min(rows, BLOCKS) - 1e-9
+    freedom = np.inf if binomial else max(1.0, min(rows, float(blocks)) - 1)
+    reach = float(special.stdtrit(freedom, (1 + level) / 2))
+    value = found.estimate(candidate)
+    share = float(np.clip(value, 0, 1))
+    variance = float(np.square(moves).sum()) * (1 + drift) * (blocks - 1) / blocks
+    if variance > 0 and 0 < share < 1:
+        rows = min(rows, share * (1 - share) / variance)
+    middle = (share + reach**2 / (2 * rows)) / (1 + reach**2 / rows)
+    wide = reach / (1 + reach**2 / rows) * float(np.sqrt(share * (1 - share) / rows + reach**2 / (4 * rows**2)))
+    return Interval(value, max(0.0, min(value, middle - wide)), min(1.0, max(value, middle + wide)))
+
+
 def _comparison(
-    estimate: float, moves: np.ndarray, found: Jackknife, drift: float, *, added: float = TWO_ROWS, shrink: bool = True
+    estimate: float,
+    moves: np.ndarray,
+    found: Jackknife,
+    drift: float,
+    added: float = TWO_ROWS,
+    apart: bool = False,
 ) -> Comparison:
     if not drift >= 0:
         raise InputError(f"a drift of {drift}", needed="0 or more, in parts of the rows' variance")
     blocks, grain = len(moves), found.grain
     squares = float(np.square(moves).sum()) + added * grain**2
     fourths = float((moves**4).sum()) + added * grain**4
-    if squares <= 1e-24:
-        return Comparison(estimate, estimate, 0.0, max(1.0, blocks - 1.0), float(blocks), found.bounds)
-    spare = fourths - squares**2 / (blocks + 2)
-    freedom = 2 * squares**2 / spare if spare > 0 else np.inf
-    freedom = float(np.clip(freedom, 1.0, max(1.0, blocks - 1.0)))
     rows = min(found.effective, float(blocks)) if np.isinf(found.effective) else found.effective
-    centre = estimate * (1 - added * grain) if shrink else estimate
-    return Comparison(estimate, centre, float(np.sqrt(squares * (1 + drift))), freedom, rows, found.bounds)
+    most = max(1.0, blocks - 1.0)
+    if squares <= 1e-24:
+        return Comparison(estimate, estimate, 0.0, most, rows, found.bounds, found.withheld)
+    spare = fourths - squares**2 / (blocks + 2)
+    freedom = float(np.clip(2 * squares**2 / spare, 1.0, most)) if spare > 0 and not apart else most
+    centre = estimate * (1 - added * grain)
+    error = float(np.sqrt(squares * (1 + drift)))
+    return Comparison(estimate, centre, error, freedom, rows, found.bounds, found.withheld)

@@ -18,7 +18,7 @@ from graft.evidence.comparison import Comparison
 from graft.evidence.verdict import one_sided
 
 CAP = 20.0
-EVEN, SETTLED, LIKELY = 0.5, 0.75, 0.9
+EVEN, SETTLED, LIKELY = 0.5, 2 / 3, 0.9
 _NODES = 81
 
 
@@ -46,8 +46,8 @@ def more_labels(
 
     >>> unsure = Comparison(estimate=0.05, centre=0.05, error=0.025, freedom=200, rows=500)
     >>> more_labels(unsure, 500, margin=0.01).statement
-    'about 800 more labels (1,300 in all) would settle it with a chance of three in four (even at 240 more, nine in ten
-    at 2,900 more)'
+    'about 770 more labels (1,300 in all) would settle it with a chance of two in three (even at 130 more, nine in ten
+    beyond reach)'
     """
     if rows < 1 or not margin >= 0 or not 0.5 < level < 1:
         raise InputError(
@@ -71,7 +71,7 @@ def more_labels(
         advised,
         low,
         high,
-        f"about {advised:,} more labels ({total:,} in all) would settle it with a chance of three in four "
+        f"about {advised:,} more labels ({total:,} in all) would settle it with a chance of two in three "
         f"(even at {low:,} more, {nine})",
     )
 

@@ -2,13 +2,17 @@
 
 Decisions: a verdict is drawn from rows, not from five fold means. Every row that was out of fold counts, in all repeats
 (with weight 1/R in each of R), and so does the holdout; rows that belong together (a customer, near-duplicates, a
-document) are one cluster and are always left out together. The delete-a-cluster jackknife serves every metric in the
-same way, linear in its rows or not, through the weighted form that also gives the plain value; for means it is the
-usual standard error to the last digit. Beyond 500 clusters they are left out in 500 random blocks, which changes
-nothing that could be seen. A candidate's estimate may be a sum of several such scores (``terms``): that is how the
-score at the full number of labels is estimated from folds that saw fewer.
+document) are one cluster and always go together. A jackknife serves every metric in the same way, linear in its rows
+or not: half the weight of a cluster is taken out in turn. For means that is the usual standard error to the last digit.
+Taking out the whole, as is usual, overstates the variance of macro-F1 by 25 % when a class has five rows (the score of
+a class of n rows moves by 1/(n - 1), not by 1/sqrt(n (n - 1)); with halves it moves by 1/(n - 1/2)), and by far more
+when the last row of a class goes. Beyond 500 clusters they go in 500 random blocks, which changes nothing that could be
+seen. A candidate's estimate may be a sum of several such scores (``terms``): that is how the score at the full number
+of labels is estimated from folds that saw fewer.
 
-What few disagreeing rows cannot say is added: see ``grain``.
+What few disagreeing rows cannot say is added: see ``grain``. And a class-averaged metric that rests on fewer than LEAST
+rows says nothing of its uncertainty (``withheld``): with two classes, one of them rare, that is two of the rare or
+fewer. Of 20, 50 and 100 rows at 20:1 that withholds 78, 30 and 4 % of intervals, and those given cover .95, .98, .98.
 
 Tukey (1958); Efron & Stein (1981); Shao & Wu (1989) for metrics that are not smooth.
 """
@@ -26,8 +30,10 @@ from graft.evidence.predictions import Scored
 from graft.evidence.sums import summed
 
 BLOCKS = 500
+HALF = 0.5
 CELLS = 4_000_000
 ONE_EACH = ("accuracy", "micro_f1")
+LEAST, ABSENT = 7.0, 0.5
 BY_CLASS = ("macro_f1", "balanced_accuracy")
 
 
@@ -59,9 +65,11 @@ Terms = Sequence[tuple[float, Pooled]]
 class Jackknife:
     """The estimates of several candidates, and each without one block of rows; oriented: higher is better.
 
-    names: of the candidates. estimates: shape (candidates,). left_out: shape (blocks, candidates). grain: what one more
+    names: of the candidates. estimates: shape (candidates,). left_out: with half of a block taken out, shape (blocks,
+    candidates). grain: what one more
     row could do to a score, in its unit; 0 for metrics that change smoothly. effective: rows in the unit of that grain
     (for macro-F1 of few and many rows a class, far fewer than rows), inf where grain is 0. bounds: of a single score.
+    withheld: why there can be no interval and no claim; empty when there can.
     """
 
     metric: str
@@ -71,6 +79,7 @@ class Jackknife:
     grain: float
     effective: float
     bounds: tuple[float, float]
+    withheld: str = ""
 
     @property
     def blocks(self) -> int:
@@ -83,7 +92,8 @@ class Jackknife:
 
     @cached_property
     def _moved(self) -> np.ndarray:
-        return (self.left_out - self.left_out.mean(axis=0)) * float(np.sqrt((self.blocks - 1) / self.blocks))
+        unbiased = (self.blocks - HALF) / np.sqrt(self.blocks * (self.blocks - 1))
+        return np.asarray((self.left_out - self.left_out.mean(axis=0)) / HALF * unbiased)
 
     def estimate(self, name: str) -> float:
         """A candidate's estimate."""
@@ -93,7 +103,8 @@ class Jackknife:
 def effective_rows(scored: Scored, name: str, weights: np.ndarray | None = None) -> float:
     """Rows in the sense of the metric: n for accuracy, K^2 / sum(1/n_k) for metrics that average over K classes.
 
-    inf for metrics without steps. With 95 rows of one class and 5 of another macro-F1 rests on 19 rows.
+    inf for metrics without steps. With 95 rows of one class and 5 of another macro-F1 rests on 19 rows. A class without
+    rows counts as half a row.
 
     >>> targets = np.repeat([0, 1], [95, 5])
     >>> round(effective_rows(Scored("binary", targets, np.eye(2)[targets]), "macro_f1"))
@@ -104,12 +115,15 @@ def effective_rows(scored: Scored, name: str, weights: np.ndarray | None = None)
         return float(share.sum())
     if name not in BY_CLASS:
         return float("inf")
+    counts = np.maximum(ABSENT, _class_rows(scored, share))
+    return float(len(counts) ** 2 / (1 / counts).sum())
+
+
+def _class_rows(scored: Scored, share: np.ndarray) -> np.ndarray:
+    """Weight of each class or label, shape (classes,)."""
     if scored.task == "multilabel":
-        counts = share @ scored.targets
-    else:
-        counts = np.bincount(scored.targets, weights=share, minlength=scored.classes)
-    counts = counts[counts > 0]
-    return float(len(counts) ** 2 / (1 / counts).sum()) if len(counts) else 0.0
+        return np.asarray(share @ scored.targets)
+    return np.bincount(scored.targets, weights=share, minlength=scored.classes)
 
 
 def jackknife(candidates: Mapping[str, Terms], name: str) -> Jackknife:
@@ -154,7 +168,12 @@ def jackknife(candidates: Mapping[str, Terms], name: str) -> Jackknife:
     effective = effective_rows(first.scored, name, first.weights)
     low, high = record.bounds if record.higher_is_better else (-record.bounds[1], -record.bounds[0])
     grain = 0.0 if np.isinf(effective) else 1 / (effective + 2)
-    return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, (low, high))
+    withheld = ""
+    if name in BY_CLASS and effective < LEAST:
+        share = np.ones(first.scored.rows) if first.weights is None else first.weights
+        fewest = float(_class_rows(first.scored, share).min())
+        withheld = f"the rarest class has {fewest:.3g} {'row' if fewest == 1 else 'rows'}"
+    return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, (low, high), withheld)
 
 
 def _without(term: Pooled, name: str, block: np.ndarray, blocks: int) -> tuple[float, np.ndarray]:
@@ -163,13 +182,13 @@ def _without(term: Pooled, name: str, block: np.ndarray, blocks: int) -> tuple[f
     record = metric(name, scored.task)
     whole = float(record.per_draw(scored, base[None, :])[0])
     if (by_sums := summed(scored, name)) is not None:
-        without = by_sums.without(block, base, blocks)
+        without = by_sums.without(block, base, blocks, share=HALF)
         return whole, np.where(np.isnan(without), whole, without)
     found = np.full(blocks, whole)
     size = max(1, CELLS // scored.rows)
     present = np.unique(block)
     for start in range(0, len(present), size):
         out = present[start : start + size]
-        weights = np.where(block[None, :] == out[:, None], 0.0, base[None, :])
+        weights = np.where(block[None, :] == out[:, None], 1 - HALF, 1.0) * base[None, :]
         found[out] = record.per_draw(scored, weights)
     return whole, np.where(np.isnan(found), whole, found)

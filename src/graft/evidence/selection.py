@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special
 
 from graft.core.seeds import generator
-from graft.evidence.comparison import DRIFT, ONE_ROW, TWO_ROWS, Comparison, compare
+from graft.evidence.comparison import DRIFT, QUARTER, TWO_ROWS, Comparison, compare
 from graft.evidence.pooled import Jackknife
 
 CLEARLY = 3.0
@@ -40,15 +40,15 @@ def paid_doubt(
     the standardised leads reaches this one when none is above the bound. enough: when the doubt is larger than this
     before anything is paid, it is returned as it is (paying only adds to it).
     """
-    added = TWO_ROWS if bound < 0 else ONE_ROW
-    lead = compare(found, *claimed, drift=drift, added=added)
+    apart = bound >= 0
+    lead = compare(found, *claimed, drift=drift, apart=apart)
     plain = lead.doubt(bound)
     pairs = list(dict.fromkeys([claimed, *among]))
-    if len(pairs) == 1 or lead.error == 0.0 or plain > enough:
+    if len(pairs) == 1 or lead.error == 0.0 or lead.withheld or plain > enough:
         return plain
-    gaps = [compare(found, *pair, drift=drift, added=added) for pair in pairs]
+    gaps = [compare(found, *pair, drift=drift, apart=apart) for pair in pairs]
     moves = np.stack([found.moves(a) - found.moves(b) for a, b in pairs], axis=1)
-    covariance = moves.T @ moves + added * found.grain**2 * np.eye(len(pairs))
+    covariance = moves.T @ moves + (QUARTER if apart else TWO_ROWS) * found.grain**2 * np.eye(len(pairs))
     scale = np.sqrt(np.diag(covariance))
     kept = scale > 0
     correlation = covariance[np.ix_(kept, kept)] / np.outer(scale[kept], scale[kept])

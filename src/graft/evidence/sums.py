@@ -28,15 +28,16 @@ class Summed:
     parts: sparse.csr_array
     of: Callable[[np.ndarray], np.ndarray]
 
-    def without(self, block: np.ndarray, weights: np.ndarray, blocks: int) -> np.ndarray:
+    def without(self, block: np.ndarray, weights: np.ndarray, blocks: int, *, share: float = 1.0) -> np.ndarray:
         """The metric without each block of rows, shape (blocks,); nan where nothing is left to score.
 
-        block: of each row, 0 to blocks - 1, shape (rows,). weights: of each row, shape (rows,).
+        block: of each row, 0 to blocks - 1, shape (rows,). weights: of each row, shape (rows,). share: of a block that
+        is taken out.
         """
         rows = np.arange(len(block))
         picked = sparse.csr_array((weights, (block, rows)), shape=(blocks, len(block)))
         sums = (picked @ self.parts).toarray()
-        return self.of(sums.sum(axis=0) - sums)
+        return self.of(sums.sum(axis=0) - share * sums)
 
 
 def summed(scored: Scored, name: str) -> Summed | None:

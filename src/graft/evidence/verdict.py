@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
 from scipy import optimize, special
 
 from graft.core.errors import InputError
@@ -57,7 +58,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Doubts:
-    """p-values of the three claims. allowed: the largest that may be claimed; above it the choice is not yet paid for."""
+    """p-values of the three claims. allowed: the largest that may be claimed; beyond it the choice is not paid for."""
 
     helps: float
     harms: float
@@ -71,7 +72,7 @@ def one_sided(margin: float, error: float, level: float) -> float:
     margin, error: in the unit of the score. From (1 - level) / 2 without a margin to 1 - level with a wide one.
 
     >>> round(one_sided(0.0, 0.01, 0.95), 4), round(one_sided(0.01, 0.0172, 0.95), 4), one_sided(1.0, 0.01, 0.95)
-    (0.025, 0.0478, 0.05)
+    (0.025, 0.0477, 0.05)
     """
     doubt = round(1 - level, 12)
     if error <= 0 or 2 * margin / error > 8:
@@ -185,6 +186,8 @@ def _contradicts(holdout: Interval, side: int, margin: float) -> bool:
 
 
 def _span(interval: Interval) -> str:
+    if not np.isfinite([interval.low, interval.high]).all():
+        return f"{interval.mean:+.3f}, no interval"
     return f"{interval.mean:+.3f}, from {interval.low:+.3f} to {interval.high:+.3f}"
 
 
@@ -204,6 +207,8 @@ def _still(outcome: Outcome) -> str:
 
 def _open(gap: Comparison, said: Doubts, margin: float, span: str) -> str:
     """Why nothing can be said yet, and what can."""
+    if gap.withheld:
+        return f"Too few rows to say anything: {gap.withheld} ({span})."
     if gap.doubt(-margin) <= said.allowed:
         ruled = f"Harm beyond the margin of {margin:.3g} is ruled out, a gain is not shown"
     elif gap.reversed.doubt(-margin) <= said.allowed:
