@@ -20,12 +20,12 @@ from graft.scores.classical import RECIPES, encode_ngrams, fit_ngrams, solve_spa
 from graft.scores.columns import ColumnEncoder, fit_columns
 from graft.scores.dynamics import Remark
 from graft.scores.freezing import FreezeRecord
-from graft.scores.linear import LinearHead, class_weights, solve_head
+from graft.scores.linear import LinearHead, class_weights
 from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
 from graft.scores.strategies import Kind, Strategy
 from graft.scores.training import CurvePoint
-from graft.scores.tuning import Job, assemble, gain_over_solved, predict_logits, tune
-from graft.scores.workbench import Workbench, with_middle
+from graft.scores.tuning import Job, assemble, gain_over_solved, predict_logits, solve_views, tune
+from graft.scores.workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -247,24 +247,10 @@ def _classical(problem: _Problem) -> _Outcome:
 def _frozen(problem: _Problem) -> _Outcome:
     bench, source = problem.bench, problem.candidate.source
     assert source is not None
-    best = None
-    # One pass of the encoder gives both, so the choice costs a head.
-    for view in dict.fromkeys((source, with_middle(source))):
-        given = np.concatenate([bench.vectors(view), problem.extra], 1)
-        solved = solve_head(
-            given[problem.rows],
-            problem.targets[problem.rows],
-            task=bench.task,
-            outputs=bench.outputs,
-            weights=problem.head_weights,
-            seed=problem.seed,
-            untilt=problem.untilt,
-        )
-        if best is None or solved.held_loss < best[2].held_loss:
-            best = view, given, solved
-    assert best is not None
-    source, inputs, head = best
-    scores = problem.output.finish(head.logits(inputs[problem.evaluate]))
+    job = _job(problem, source)
+    source, head = solve_views(job, problem.rows)
+    inputs = np.concatenate([bench.vectors(source)[problem.evaluate], problem.extra[problem.evaluate]], 1)
+    scores = problem.output.finish(head.logits(inputs))
     size = head.weight.size + head.bias.size
     freeze = FreezeRecord(source.parameters, size, source.digest)
     beside = "".join(f", layer {layer} beside the last" for layer in source.beside)
@@ -344,7 +330,8 @@ def _tuned(problem: _Problem) -> _Outcome:
     if problem.keep is not None:
         if tuned.network is None:
             assert tuned.head is not None
-            model = _vector_model(problem, source, tuned.head)
+            assert tuned.view is not None
+            model = _vector_model(problem, tuned.view, tuned.head)
         else:
             weight = tuned.network.head.weight.detach().cpu().numpy().copy()
             bias = tuned.network.head.bias.detach().cpu().numpy().copy()

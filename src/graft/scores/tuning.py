@@ -50,7 +50,7 @@ from graft.scores.training import (
     train,
     vectors_of,
 )
-from graft.scores.workbench import Workbench
+from graft.scores.workbench import Workbench, with_middle
 
 START_PENALTY = 0.1
 REFIT_BELOW = 2000
@@ -121,8 +121,8 @@ class Job:
 class Tuned:
     """A tuned network, ready to predict, and what happened.
 
-    network, head: one of them is None; the head is there when tuning did not improve on it. vocabulary: of the
-    network's embeddings.
+    network, head: one of them is None; the head is there when tuning did not improve on it, on vectors of ``view``.
+    vocabulary: of the network's embeddings.
     """
 
     network: Network | None
@@ -134,6 +134,7 @@ class Tuned:
     configuration: str
     notes: tuple[str, ...]
     remarks: tuple[Remark, ...] = ()
+    view: Source | None = None
 
 
 def tune(job: Job, *, configurations: int) -> Tuned:
@@ -153,9 +154,9 @@ def tune(job: Job, *, configurations: int) -> Tuned:
     best = replace(best, remarks=dynamics(best.log, _chance(job, inner, held)))
     notes = [f"{rate}: {best.log.diverged}"] if best.log.diverged else []
     if best.log.best_step == 0 and job.strategy.kind is not Kind.SCRATCH:
-        solved = _solve(job, job.rows)
+        view, solved = solve_views(job, job.rows)
         notes.append("tuning did not improve the held-in loss over the solved head, which was kept")
-        return replace(best, network=None, head=solved, configuration=str(rate), notes=tuple(notes))
+        return replace(best, network=None, head=solved, view=view, configuration=str(rate), notes=tuple(notes))
     if refit and best.log.best_step > 0:
         steps = max(1, round(best.log.best_step * len(job.rows) / len(inner)))
         again = replace(schedule, steps=steps, rate=rate.rate, head_rate=rate.head_rate)
@@ -181,7 +182,7 @@ def gain_over_solved(job: Job, judged: np.ndarray) -> float:
     tuned = _run(job, job.rows, np.zeros(0, np.int64), schedule)
     assert tuned.network is not None
     after = _judged(logits_of(tuned.network, tuned.examples, judged), job, judged)
-    return _judged(_solve(job, job.rows).logits(_head_inputs(job, judged)), job, judged) - after
+    return _judged(_solved_logits(job, job.rows, judged), job, judged) - after
 
 
 def one_step(job: Job) -> Callable[[], None]:
@@ -224,7 +225,8 @@ def predict_logits(tuned: Tuned, job: Job, rows: np.ndarray) -> np.ndarray:
     if tuned.network is not None:
         return logits_of(tuned.network, tuned.examples, rows)
     assert tuned.head is not None
-    return tuned.head.logits(_head_inputs(job, rows))
+    assert tuned.view is not None
+    return tuned.head.logits(_head_inputs(job, tuned.view, rows))
 
 
 def assemble(tuned: Tuned, job: Job) -> Any:
@@ -268,7 +270,7 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
     if job.strategy.kind is Kind.SCRATCH:
         network.draw_head(seed)
     else:
-        head = _solve(job, rows, start=True)
+        head = _solved(job, _head_inputs(job, job.source, rows), rows, START_PENALTY, stays=False)
         network.set_head(head)
     before, frozen = frozen_digest([network.body])
     schedule = replace(schedule, decay=1.0) if job.strategy.kind in (Kind.LORA, Kind.SCRATCH) else schedule
@@ -390,12 +392,27 @@ def _with_lora(body: Any, seed: int) -> Any:
     return adapted
 
 
-def _head_inputs(job: Job, rows: np.ndarray) -> np.ndarray:
-    return np.concatenate([job.bench.vectors(job.source)[rows], job.extra[rows]], 1)
+def solve_views(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:
+    """The solved head with the lowest held-in loss, on the source's vectors or with its middle layer beside them.
+
+    One pass of the encoder gives both, so the choice costs a head. Also the source as that head sees it.
+    """
+    best: tuple[Source, LinearHead] | None = None
+    for view in dict.fromkeys((job.source, with_middle(job.source))):
+        head = _solved(job, _head_inputs(job, view, rows), rows, None, stays=True)
+        if best is None or head.held_loss < best[1].held_loss:
+            best = view, head
+    assert best is not None
+    return best
 
 
-def _solve(job: Job, rows: np.ndarray, *, start: bool = False) -> LinearHead:
-    return _solved(job, _head_inputs(job, rows), rows, START_PENALTY if start else None, stays=not start)
+def _solved_logits(job: Job, rows: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    view, head = solve_views(job, rows)
+    return head.logits(_head_inputs(job, view, judged))
+
+
+def _head_inputs(job: Job, view: Source, rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([job.bench.vectors(view)[rows], job.extra[rows]], 1)
 
 
 def _solved(job: Job, inputs: np.ndarray, rows: np.ndarray, penalty: float | None, *, stays: bool) -> LinearHead:
@@ -421,7 +438,7 @@ def _beats_solved(tuned: Tuned, job: Job, inner: np.ndarray, held: np.ndarray) -
         return True
     assert tuned.network is not None
     tuned_logits = logits_of(tuned.network, tuned.examples, held)
-    solved_logits = _solve(job, inner).logits(_head_inputs(job, held))
+    solved_logits = _solved_logits(job, inner, held)
     return _judged(tuned_logits, job, held) < _judged(solved_logits, job, held)
 
 

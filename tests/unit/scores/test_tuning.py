@@ -163,7 +163,7 @@ def test_an_absurd_rate_falls_back_to_the_solved_head(monkeypatch, strategy):
     tuned = tune(job, configurations=1)
     assert tuned.network is None
     assert "rate 1e+30: the loss became" in tuned.notes[0]
-    solved = tuned.head.logits(job.bench.vectors(job.source))
+    solved = tuned.head.logits(job.bench.vectors(tuned.view))
     np.testing.assert_array_equal(predict_logits(tuned, job, EVERY), solved)
     assert (solved.argmax(1) == job.targets).mean() > 0.9
     assert tuned.head.penalty in PENALTIES
