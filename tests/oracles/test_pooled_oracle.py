@@ -1,0 +1,164 @@
+"""The jackknife over rows against exact formulas, a slow one by scikit-learn, and what the score really varies by."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from graft.core.errors import InputError
+from graft.evidence import METRICS, Pooled, Scored, jackknife, score_interval
+from graft.evidence.pooled import effective_rows
+from graft.evidence.sums import summed
+
+
+def answers(right: np.ndarray) -> Scored:
+    return Scored("binary", np.zeros(len(right), int), np.eye(2)[np.where(right, 0, 1)])
+
+
+def spread(scored: Scored, name: str, clusters: np.ndarray, weights: np.ndarray | None = None) -> float:
+    return float(np.square(jackknife({"a": [(1.0, Pooled(scored, clusters, weights))]}, name).moves("a")).sum())
+
+
+def drawn(rng: np.random.Generator, task: str, rows: int) -> Scored:
+    if task == "regression":
+        return Scored(task, 1000 + rng.normal(size=rows), 1000 + rng.normal(size=rows))
+    if task == "multilabel":
+        return Scored(task, rng.integers(2, size=(rows, 3)), rng.random((rows, 3)))
+    classes = 2 if task == "binary" else 5
+    return Scored(task, rng.integers(classes, size=rows) % classes, rng.dirichlet(np.full(classes, 0.7), rows))
+
+
+@pytest.mark.parametrize("rows", [2, 7, 40, 300])
+def test_of_a_mean_it_is_the_textbook_variance(rows: int) -> None:
+    """s^2 / n, to the last digit."""
+    rng = np.random.default_rng(rows)
+    right = rng.random(rows) < 0.8
+    right[:2] = [True, False]
+    assert spread(answers(right), "accuracy", np.arange(rows)) == pytest.approx(right.var(ddof=1) / rows, rel=1e-9)
+    values = Scored("regression", rng.normal(size=rows), rng.normal(size=rows))
+    exact = np.abs(values.targets - values.scores).var(ddof=1) / rows
+    assert spread(values, "mae", np.arange(rows)) == pytest.approx(exact, rel=1e-9)
+
+
+def test_of_a_mean_over_equal_clusters_it_is_that_of_the_cluster_means() -> None:
+    rng = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(25), 8)
+    right = rng.random(200) < rng.beta(4, 1, 25)[clusters]
+    means = right.reshape(25, 8).mean(axis=1)
+    assert spread(answers(right), "accuracy", clusters) == pytest.approx(means.var(ddof=1) / 25, rel=1e-9)
+
+
+def test_of_repeats_it_is_that_of_the_means_of_each_row() -> None:
+    rng = np.random.default_rng(1)
+    right = rng.random((3, 60)) < 0.7
+    found = spread(answers(right.ravel()), "accuracy", np.tile(np.arange(60), 3), np.full(180, 1 / 3))
+    assert found == pytest.approx(right.mean(axis=0).var(ddof=1) / 60, rel=1e-9)
+
+
+def test_macro_f1_by_taking_half_of_each_row_out_with_scikit_learn() -> None:
+    rng = np.random.default_rng(2)
+    targets = rng.choice(4, size=50, p=[0.6, 0.2, 0.15, 0.05])
+    said = np.where(rng.random(50) < 0.7, targets, rng.integers(4, size=50))
+    without = []
+    for row in range(50):
+        weights = np.ones(50)
+        weights[row] = 0.5
+        without.append(f1_score(targets, said, average="macro", sample_weight=weights))
+    moves = (np.array(without) - np.mean(without)) * 2 * 49.5 / np.sqrt(50 * 49)
+    assert spread(Scored("multiclass", targets, np.eye(4)[said]), "macro_f1", np.arange(50)) == pytest.approx(
+        float(moves @ moves)
+    )
+
+
+@pytest.mark.parametrize("record", METRICS, ids=lambda one: one.name)
+def test_sums_and_weights_agree(record) -> None:
+    """Blocks of rows, of uneven weight, with a class that dies with its block."""
+    for seed, task in enumerate(record.tasks * 3):
+        rng = np.random.default_rng(seed)
+        scored = drawn(rng, task, 40)
+        block, weights = rng.integers(8, size=40), rng.choice([1.0, 1 / 3], size=40)
+        by_sums = summed(scored, record.name)
+        if by_sums is None:
+            assert record.name in ("roc_auc", "average_precision", "spearman")
+            continue
+        for share in (0.5, 1.0):
+            taken = np.where(block == np.arange(8)[:, None], 1 - share, 1.0) * weights
+            expected = record.per_draw(scored, taken)
+            np.testing.assert_allclose(by_sums.without(block, weights, 8, share=share), expected, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("macro_f1", 100), ("r2", 60), ("roc_auc", 60), ("balanced_accuracy", 100)])
+def test_on_average_it_is_what_the_score_varies_by(name: str, rows: int) -> None:
+    """Two classes, about 10 : 1 where classes count alike."""
+    rng, scores, variances = np.random.default_rng(3), [], []
+    for _ in range(400):
+        if name == "r2":
+            targets = rng.normal(size=rows)
+            scored = Scored("regression", targets, targets + rng.normal(size=rows) * 0.8)
+        else:
+            targets = (rng.random(rows) < (0.5 if name == "roc_auc" else 0.1)).astype(int)
+            sure = 1 / (1 + np.exp(-rng.normal(3 * targets - 1.5, 1.5)))
+            scored = Scored("binary", targets, np.column_stack([1 - sure, sure]))
+        found = jackknife({"a": [(1.0, Pooled(scored, np.arange(rows)))]}, name)
+        scores.append(found.estimate("a"))
+        variances.append(np.square(found.moves("a")).sum())
+    assert np.mean(variances) / np.var(scores) == pytest.approx(1, abs=0.2)
+
+
+def test_beyond_500_clusters_blocks_say_the_same() -> None:
+    rng = np.random.default_rng(4)
+    right = rng.random(4000) < 0.8
+    found = jackknife({"a": [(1.0, Pooled(answers(right), np.arange(4000)))]}, "accuracy")
+    assert found.blocks == 500
+    assert np.square(found.moves("a")).sum() == pytest.approx(right.var(ddof=1) / 4000, rel=0.15)
+
+
+def test_a_sum_of_terms_is_left_out_together() -> None:
+    """Score plus half of (score - score of the first half of the rows): influence values by hand."""
+    rng = np.random.default_rng(5)
+    right, rows = rng.random(80) < 0.8, np.arange(80)
+    whole, less = Pooled(answers(right), rows), Pooled(answers(right[:40]), rows[:40])
+    found = jackknife({"a": [(1.5, whole), (-0.5, less)]}, "accuracy")
+    assert found.estimate("a") == pytest.approx(1.5 * right.mean() - 0.5 * right[:40].mean())
+    influence = 1.5 * (right - right.mean()) / 80
+    influence[:40] -= 0.5 * (right[:40] - right[:40].mean()) / 40
+    assert np.square(found.moves("a")).sum() == pytest.approx(float(influence @ influence), rel=0.05)
+
+
+def test_effective_rows_are_those_of_the_rarest_class() -> None:
+    targets = np.repeat([0, 1, 2], [80, 15, 5])
+    scored = Scored("multiclass", targets, np.eye(4)[targets])
+    assert effective_rows(scored, "macro_f1") == pytest.approx(16 / (1 / 80 + 1 / 15 + 1 / 5 + 2))
+    assert effective_rows(scored, "accuracy") == 100
+    assert effective_rows(scored, "accuracy", np.full(100, 0.5)) == 50
+    assert np.isinf(effective_rows(scored, "log_loss"))
+
+
+@pytest.mark.parametrize(("rare", "kept"), [(0, False), (1, False), (2, True), (5, True)])
+def test_too_few_rows_of_a_class_withhold_the_interval(rare: int, kept: bool) -> None:
+    targets = np.repeat([0, 1], [60 - rare, rare])
+    scored = Scored("binary", targets, np.eye(2)[np.where(np.arange(60) % 7 == 0, 1 - targets, targets)])
+    found = jackknife({"a": [(1.0, Pooled(scored, np.arange(60)))]}, "macro_f1")
+    interval = score_interval(found, "a")
+    assert (found.withheld == "") is kept
+    assert bool(np.isfinite([interval.low, interval.high]).all()) is kept
+    assert kept or f"the rarest class has {rare} row" in found.withheld
+    assert jackknife({"a": [(1.0, Pooled(scored, np.arange(60)))]}, "accuracy").withheld == ""
+
+
+@pytest.mark.parametrize("classes", [2, 5, 20, 50])
+def test_nothing_is_withheld_from_a_hundred_balanced_rows_on(classes: int) -> None:
+    targets = np.random.default_rng(classes).permutation(100) % classes
+    scored = Scored("multiclass", targets, np.eye(classes)[targets])
+    assert jackknife({"a": [(1.0, Pooled(scored, np.arange(100)))]}, "macro_f1").withheld == ""
+
+
+def test_what_cannot_be_pooled_is_refused() -> None:
+    scored = answers(np.array([True, False, True]))
+    with pytest.raises(InputError, match="no candidate"):
+        jackknife({}, "accuracy")
+    with pytest.raises(InputError, match="one cluster only"):
+        jackknife({"a": [(1.0, Pooled(scored, np.zeros(3, int)))]}, "accuracy")
+    with pytest.raises(InputError, match="undefined"):
+        jackknife({"a": [(1.0, Pooled(scored, np.arange(3)))]}, "roc_auc")
+    with pytest.raises(InputError, match="2 clusters for 3 rows"):
+        Pooled(scored, np.arange(2))
