@@ -100,10 +100,14 @@ def choose(
     if not controls:
         raise InputError("no control", needed="at least one: without it nothing shows what reuse is worth")
     known = Prior() if prior is None else prior
+    leads: dict[tuple[str, str], float] = {}
 
     def lead(first: str, second: str) -> float:
-        gap = compare(found, first, second, drift=drift)
-        return expected_lead(gap, known.difference(first, second), known.spread)
+        if (first, second) not in leads:
+            gap = compare(found, first, second, drift=drift)
+            leads[first, second] = expected_lead(gap, known.difference(first, second), known.spread)
+            leads[second, first] = -leads[first, second]
+        return leads[first, second]
 
     def cheapest(among: Sequence[Entry]) -> str:
         leader = max(among, key=lambda one: (sum(lead(one.name, other.name) for other in among), one.name)).name

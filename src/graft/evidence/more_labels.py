@@ -5,6 +5,11 @@ probability of SETTLED, over what the difference may truly be (its estimate, its
 new rows may say; not the number at which a difference that stayed exactly where it is would just be called. Rows of the
 whole file are counted. When no number up to CAP times the rows reaches it, or the difference is as likely nothing,
 nothing is advised. The interval runs from an even chance to LIKELY.
+
+Simulated (accuracies that disagree on a fifth of the rows, true differences from the prior, margin 0.01; 500 studies of
+300 rows): advice is given in a sixth of the undecided studies, and following it settles 74 % of those. With two chances
+in three asked for it is given in a quarter of them and settles 69 %, but when nothing differs it is then given in 13 %
+instead of 5 %.
 """
 
 from dataclasses import dataclass
@@ -18,7 +23,7 @@ from graft.evidence.comparison import Comparison
 from graft.evidence.verdict import one_sided
 
 CAP = 20.0
-EVEN, SETTLED, LIKELY = 0.5, 2 / 3, 0.9
+EVEN, SETTLED, LIKELY = 0.5, 0.75, 0.9
 _NODES = 81
 
 
@@ -46,7 +51,7 @@ def more_labels(
 
     >>> unsure = Comparison(estimate=0.05, centre=0.05, error=0.025, freedom=200, rows=500)
     >>> more_labels(unsure, 500, margin=0.01).statement
-    'about 770 more labels (1,300 in all) would settle it with a chance of two in three (even at 130 more, nine in ten
+    'about 2,100 more labels (2,600 in all) would settle it with a chance of three in four (even at 130 more, nine in ten
     beyond reach)'
     """
     if rows < 1 or not margin >= 0 or not 0.5 < level < 1:
@@ -71,7 +76,7 @@ def more_labels(
         advised,
         low,
         high,
-        f"about {advised:,} more labels ({total:,} in all) would settle it with a chance of two in three "
+        f"about {advised:,} more labels ({total:,} in all) would settle it with a chance of three in four "
         f"(even at {low:,} more, {nine})",
     )
 
