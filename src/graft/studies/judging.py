@@ -244,7 +244,8 @@ def sentence(verdict: Verdict, choice: Choice, metric_name: str) -> str:
         way = "lower" if record.higher_is_better else "higher"
         amount = f"{-gap.mean:.3f} {way} {shown} ({-gap.high:.3f} to {-gap.low:.3f})"
         return f"Pretraining harms here: {best} has {amount} than {control}, which needs none."
-    amount = f"the difference is {gap.mean:+.3f} {shown} ({gap.low:+.3f} to {gap.high:+.3f})"
+    ends = f" ({gap.low:+.3f} to {gap.high:+.3f})" if np.isfinite([gap.low, gap.high]).all() else ""
+    amount = f"the difference is {gap.mean:+.3f} {shown}{ends}"
     amount += "" if record.higher_is_better else ", where + is better"
     if verdict.outcome is Outcome.TIED:
         return f"Pretraining makes no practical difference: between {best} and {control} {amount}."
