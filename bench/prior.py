@@ -1,8 +1,9 @@
 """What usually wins, measured on public sets: ``python -m bench prior [draws] [strategy ...]``.
 
-Every strategy learns from the rows of a cell of ``bench.regret`` and is scored on its test rows; its entry is the mean over
-sets of its macro-F1 less that of the frozen head. The result is what ``src/graft/studies/prior.json`` holds. Judged with one
-set left out at a time: how much nearer the prior is to that set's true differences than no prior at all.
+Every strategy learns from the rows of a cell of ``bench.regret`` and is scored on its test rows; its entry is the mean
+over sets of its macro-F1 less that of the frozen head. The result is what ``src/graft/studies/prior.json`` holds.
+Judged with one set left out at a time: how much nearer the prior is to that set's true differences than no prior at
+all.
 """
 
 import json

@@ -72,12 +72,12 @@ def make_splits(
     """The splits of a data set.
 
     targets: as in Dataset, (rows,) or (rows, labels). units: int64 (rows,), rows of one value stay together (the groups
-    of find_duplicates). kind: "stratified"; "group" with groups (rows,), which stay together too; or "time" with
-    times datetime64 (rows,): the holdout is the latest rows, folds expand forward, repeats do not apply.
-    holdout: share of rows, in [0, 1). held: bool (rows,), the rows of an earlier holdout, which is then taken as it is;
-    other rows of its units are left out. grow: beside held, more rows are held out until it is the share asked for; forward
-    in time the latest rows are held out anew instead. label_names: how notes call the classes.
-    Deterministic in seed. Raises InputError when the rows do not allow the folds.
+    of find_duplicates). kind: "stratified"; "group" with groups (rows,), which stay together too; or "time" with times
+    datetime64 (rows,): the holdout is the latest rows, folds expand forward, repeats do not apply. holdout: share of
+    rows, in [0, 1). held: bool (rows,), the rows of an earlier holdout, which is then taken as it is; other rows of its
+    units are left out. grow: beside held, more rows are held out until it is the share asked for; forward in time the
+    latest rows are held out anew instead. label_names: how notes call the classes. Deterministic in seed. Raises
+    InputError when the rows do not allow the folds.
 
     >>> made = make_splits(np.arange(20) % 2, task=Task.BINARY, units=np.arange(20), folds=2)
     >>> len(made.holdout), [len(fold.test) for fold in made.folds]

@@ -226,7 +226,9 @@ def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
     if source is None:
         return trained
     layers = float(source.parameters - source.vocabulary * source.dimension)
-    step = {Kind.FROZEN: 0.0, Kind.PARTIAL: 3 * trained, Kind.LORA: 2 * layers + 3 * trained}.get(kind, 3 * layers)
+    step = {Kind.FROZEN: 0.0, Kind.LORA: 2 * layers + 3 * trained}.get(kind, 3 * layers)
+    if candidate.strategy.layers:
+        step = 3 * trained
     return layers * _ROWS_ASSUMED + trained + steps * step
 
 

@@ -26,6 +26,7 @@ class EffortLevel:
 
     epochs, least, most: passes over the rows, and the bounds of the optimiser steps that makes. tuned: strategies
     besides ``frozen``, on the best ``tuned_sources`` sources. curve: learning curves of tuned candidates too.
+    tried_first: of the tuned ones only the one runs that pays best in a short try on one fold, if any does.
     """
 
     epochs: int
@@ -36,10 +37,11 @@ class EffortLevel:
     tuned_sources: int
     curve: bool
     refit: bool = True
+    tried_first: bool = False
 
 
 EFFORTS = {
-    "quick": EffortLevel(2, 16, 24, 1, ("partial:1",), 1, False, False),
+    "quick": EffortLevel(2, 40, 40, 1, ("partial:2", "full", "contrastive:3"), 1, False, False, True),
     "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "contrastive:3", "lora", "full"), 1, True),
     "thorough": EffortLevel(10, 150, 2000, 3, ("partial:1", "partial:2", "contrastive:3", "lora", "full"), 2, True),
 }
@@ -95,7 +97,7 @@ def plan_candidates(
                 _judged(Candidate(strategy, source), best.index(source) < effort.tuned_sources, targets, task)
             )
     if settings.effort == "quick":
-        for name in ("lora", "full"):
+        for name in ("lora",):
             skipped = Candidate(parse_strategy(name), best[0])
             chosen.append(Planned(skipped, False, "left out at quick effort; use --effort standard"))
     unique = {plan.candidate.name: plan for plan in reversed(chosen)}

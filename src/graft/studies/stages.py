@@ -21,7 +21,7 @@ from graft.evidence.verdict import Outcome, Verdict
 from graft.inputs.roles import Task
 from graft.inputs.splits import Fold
 from graft.representations.cache import ActivationCache
-from graft.scores.fitting import Candidate, Fit, fit
+from graft.scores.fitting import Candidate, Fit, fit, tuning_gain
 from graft.scores.models import Model
 from graft.scores.probe import estimate, seconds_per_step
 from graft.scores.workbench import Workbench
@@ -29,7 +29,7 @@ from graft.studies.cues import cues_of
 from graft.studies.curves import curve_plan, half_trials, learning_curves, with_advice
 from graft.studies.deciding import decision_facts
 from graft.studies.judging import Judged, Judgement, Judges, make_judgement, verdict_of
-from graft.studies.plan import EFFORTS, budget_of, plan_candidates
+from graft.studies.plan import EFFORTS, Planned, budget_of, plan_candidates
 from graft.studies.preparing import Prepared
 from graft.studies.prior import usual
 from graft.studies.record import (
@@ -45,6 +45,7 @@ from graft.studies.trials import TrialRunner
 from graft.studies.unseen import DecisionParts, OutOfFold, Rule, fit_decisions
 
 _RULED_OUT = 3.0
+_PAYS = 0.01
 _BROKEN = 4.0
 
 
@@ -136,6 +137,8 @@ class Stages:
         )
         targets = self.bench.targets[prepared.splits.folds[0].train]
         planned = plan_candidates(settings, prepared.sources, cues, targets, self.bench.task)
+        if EFFORTS[settings.effort].tried_first and settings.strategies == ("auto",):
+            planned = self._that_pays(planned)
         step = seconds_per_step(self.bench, prepared.sources[0], development)
         trials = len(prepared.splits.folds)
 
@@ -166,6 +169,38 @@ class Stages:
             ),
         )
         return facts, [one.candidate for one in planned if one.run]
+
+    def _that_pays(self, planned: tuple[Planned, ...]) -> tuple[Planned, ...]:
+        """Of the candidates that tune, only the one that gains most in a short try on one fold, if one gains at all."""
+        fold, steps = self.prepared.splits.folds[0], max(1, self.runner.budget.steps // 2)
+        tuned = [one for one in planned if one.run and one.candidate.kind == "transfer"]
+        tuned = [one for one in tuned if one.candidate.strategy.trains_backbone]
+        gains: dict[str, float] = {}
+        with self.progress.stage("short tries", len(tuned), "tries") as stage:
+            for one in tuned:
+                stage.advance(0, one.candidate.name)
+                gains[one.candidate.name] = tuning_gain(
+                    self.bench,
+                    one.candidate,
+                    fold.train,
+                    fold.test,
+                    steps=steps,
+                    seed=self.settings.seed,
+                    weights=self.weights,
+                )
+                stage.advance(1)
+        best = max(gains, key=lambda name: (gains[name], name), default="")
+        found = []
+        for one in planned:
+            gain = gains.get(one.candidate.name)
+            if gain is None:
+                found.append(one)
+                continue
+            runs = one.candidate.name == best and gain > _PAYS
+            what = f"{steps} steps on one fold lowered the loss of its other rows by {gain:+.3f} a row"
+            why = what if runs else f"left out at quick effort: {what}" + ("" if gain <= _PAYS else f", {best} by more")
+            found.append(replace(one, run=runs, reason=why))
+        return tuple(found)
 
     def gather(self, candidates: list[Candidate]) -> Gathered:
         """Every candidate on every fold, judged, and the learning curves that belong to it."""

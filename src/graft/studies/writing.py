@@ -112,7 +112,11 @@ class Findings:
             Kind.PARTIAL: f"the {shipped.strategy.layers} upper layers and a head were tuned",
             Kind.LORA: "low-rank updates of every layer and a head were tuned, and merged into the weights",
             Kind.FULL: "all weights and a head were tuned",
-            Kind.CONTRASTIVE: "all weights were tuned on pairs of rows that share a label or do not; a head was solved",
+            Kind.CONTRASTIVE: (
+                f"{f'the {shipped.strategy.layers} upper layers' if shipped.strategy.layers else 'all weights'} were "
+                "tuned "
+                "on pairs of rows that share a label or do not; a head was solved"
+            ),
         }[kind]
 
 
