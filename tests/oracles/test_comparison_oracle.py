@@ -1,80 +1,214 @@
-"""The correlated Bayesian t-test, the corrected interval and Dunnett's correction against published numbers."""
+"""Comparisons, what a choice costs and intervals of scores: published formulas, enumeration, and independent draws."""
 
 import numpy as np
 import pytest
-from scipy import integrate, special, stats
+from scipy import stats
 
-from graft.evidence import compare_folds, fold_interval, paid_probability, wilson
-
-
-@pytest.mark.parametrize(
-    ("candidate", "control", "rho", "variance"),
-    [
-        # the worked cases of baycomp's tests/test_single.py: 3 folds once, 2 folds twice
-        ([5, 7, 3], [4, 2, 6], 1 / 3, (4**2 + 4**2) / 2 * (1 / 3 + 1 / 2)),
-        ([5, 7, 3, 5], [4, 2, 6, 4], 1 / 2, (4**2 + 4**2) / 3 * (1 / 4 + 1)),
-    ],
-)
-def test_scale_of_the_posterior(candidate: list, control: list, rho: float, variance: float) -> None:
-    result = compare_folds(np.array(candidate), np.array(control), margin=0.0, test_fraction=rho)
-    assert result.mean == pytest.approx(1.0)
-    assert result.scale**2 == pytest.approx(variance)
+from graft.evidence import Comparison, Pooled, Scored, compare, jackknife, paid_doubt, score_interval, wilson
+from graft.evidence.pooled import Jackknife
+from graft.evidence.verdict import one_sided
 
 
-def test_probabilities_by_integrating_the_density() -> None:
-    """Gamma functions and quadrature, sharing no line with the implementation."""
-    first = np.array([0.81, 0.84, 0.80, 0.86, 0.83, 0.82, 0.85, 0.79, 0.84, 0.83])
-    second = np.array([0.80, 0.82, 0.81, 0.82, 0.82, 0.80, 0.85, 0.78, 0.81, 0.83])
-    gap, margin, rho, n = first - second, 0.01, 0.2, 10
-    mean = sum(gap) / n
-    variance = sum((g - mean) ** 2 for g in gap) / (n - 1)
-    scale = ((1 / n + rho / (1 - rho)) * variance) ** 0.5
-    norm = special.gamma(n / 2) / (special.gamma((n - 1) / 2) * np.sqrt((n - 1) * np.pi) * scale)
-
-    def density(x: float) -> float:
-        return norm * (1 + ((x - mean) / scale) ** 2 / (n - 1)) ** (-n / 2)
-
-    result = compare_folds(first, second, margin=margin, test_fraction=rho)
-    assert result.tied == pytest.approx(integrate.quad(density, -margin, margin)[0], abs=1e-9)
-    assert result.better == pytest.approx(integrate.quad(density, margin, 2)[0], abs=1e-8)
-    assert result.worse == pytest.approx(integrate.quad(density, -2, -margin)[0], abs=1e-8)
-    assert integrate.quad(density, result.low, result.high)[0] == pytest.approx(0.95, abs=1e-8)
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
-def test_fold_interval_covers_under_the_assumed_correlation() -> None:
-    """Equicorrelated folds with rho = 1/5: 95 % intervals cover 95 %; the naive ones about 66 %."""
-    rng = np.random.default_rng(0)
-    shared, own = rng.normal(size=(4000, 1)), rng.normal(size=(4000, 15))
-    folds = 0.7 + np.sqrt(0.2) * shared + np.sqrt(0.8) * own
-    covered = [(i := fold_interval(row, test_fraction=0.2)).low <= 0.7 <= i.high for row in folds]
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
-    naive = stats.t.ppf(0.975, 14) * folds.std(axis=1, ddof=1) / np.sqrt(15)
-    assert np.mean(np.abs(folds.mean(axis=1) - 0.7) <= naive) < 0.75
+def answers(right: np.ndarray) -> Scored:
+    return Scored("binary", np.zeros(len(right), int), np.eye(2)[np.where(right, 0, 1)])
 
 
-@pytest.mark.parametrize(
-    ("folds", "among", "critical"),
-    # Dunnett (1955), table 1a, one-sided 95 %: degrees of freedom 5, 10 and 20
-    [
-        (6, 1, 2.02),
-        (6, 2, 2.44),
-        (6, 4, 2.85),
-        (6, 8, 3.24),
-        (11, 2, 2.15),
-        (11, 4, 2.47),
-        (21, 3, 2.19),
-        (21, 6, 2.46),
-    ],
-)
-def test_dunnett_table(folds: int, among: int, critical: float) -> None:
-    assert paid_probability(critical, folds=folds, among=among) == pytest.approx(0.95, abs=0.0012)
+def of_rows(metric: str = "accuracy", clusters: np.ndarray | None = None, **right: np.ndarray) -> Jackknife:
+    rows = next(iter(right.values()))
+    place = np.arange(len(rows)) if clusters is None else clusters
+    return jackknife({name: [(1.0, Pooled(answers(one), place))] for name, one in right.items()}, metric)
 
 
-def test_dunnett_against_the_multivariate_t() -> None:
-    correlated = 0.5 * np.eye(4) + 0.5
-    for distance in (0.0, 1.0, 3.0):
-        oracle = stats.multivariate_t(shape=correlated, df=4, seed=0).cdf(np.full(4, distance), maxpts=200_000)
-        assert paid_probability(distance, folds=5, among=4) == pytest.approx(oracle, abs=2e-4)
+def disagreeing(rows: int, ahead: int, behind: int) -> Jackknife:
+    first, second = np.ones(rows, bool), np.ones(rows, bool)
+    second[:ahead], first[ahead : ahead + behind] = False, False
+    return of_rows(a=first, b=second)
+
+
+@pytest.mark.parametrize(("rows", "ahead", "behind"), [(40, 8, 2), (50, 0, 5), (100, 12, 12), (300, 40, 10)])
+def test_of_paired_shares_it_is_the_adjusted_wald_interval(rows: int, ahead: int, behind: int) -> None:
+    """Bonett & Price (2012): (b + 1)/(n + 2) and (c + 1)/(n + 2), up to terms of 1/n; with Student's t."""
+    p, q = (ahead + 1) / (rows + 2), (behind + 1) / (rows + 2)
+    centre, error = p - q, np.sqrt((p + q - (p - q) ** 2) / (rows + 2))
+    found = compare(disagreeing(rows, ahead, behind), "a", "b", drift=0.0)
+    assert found.centre == pytest.approx(centre, rel=1e-9, abs=1e-12)
+    assert found.error == pytest.approx(error, rel=2.5 / rows)
+    assert found.interval().low == pytest.approx(centre - stats.t.ppf(0.975, found.freedom) * found.error)
+
+
+def enumerated(rows: int, ahead: float, behind: float, margin: float) -> tuple[float, float]:
+    """(chance that "beyond the margin" is said, chance that an oracle with the true variance says it at 1.96)."""
+    said = oracle = 0.0
+    deviation = np.sqrt((ahead + behind - (ahead - behind) ** 2) / rows)
+    for b in range(rows + 1):
+        for c in range(rows + 1 - b):
+            chance = stats.multinomial.pmf([b, c, rows - b - c], rows, [ahead, behind, 1 - ahead - behind])
+            if chance > 1e-9:
+                gap = compare(disagreeing(rows, b, c), "a", "b", apart=True)
+                said += chance * (gap.doubt(margin) <= one_sided(margin, gap.error, 0.95))
+                oracle += chance * ((b - c) / rows - margin > 1.96 * deviation)
+    return said, oracle
+
+
+@pytest.mark.parametrize(("rows", "disagree", "margin"), [(20, 0.4, 0.0), (20, 0.1, 0.0), (30, 0.4, 0.05)])
+def test_a_difference_is_claimed_falsely_at_most_as_often_as_promised(
+    rows: int, disagree: float, margin: float
+) -> None:
+    """All outcomes enumerated; the difference is exactly the margin."""
+    said, _ = enumerated(rows, (disagree + margin) / 2, (disagree - margin) / 2, margin)
+    assert said <= (0.025 if margin == 0 else 0.05)
+
+
+def test_with_few_rows_a_difference_is_found_nearly_as_often_as_by_an_oracle() -> None:
+    said, oracle = enumerated(40, 0.20, 0.05, 0.01)
+    print(f"\n40 rows, 0.15 better: found {said:.3f}, by the oracle {oracle:.3f}", end="")
+    assert oracle > 0.4
+    assert said >= 0.8 * oracle
+
+
+def test_drift_widens_and_the_mirror_image_is_the_same() -> None:
+    found = disagreeing(100, 15, 5)
+    plain, wide = (compare(found, "a", "b", drift=drift) for drift in (0.0, 0.21))
+    assert wide.error == pytest.approx(1.1 * plain.error)
+    assert compare(found, "b", "a", drift=0.0) == plain.reversed
+    assert plain.doubt(0.0) == pytest.approx(stats.t.sf(plain.centre / plain.error, plain.freedom))
+
+
+def test_freedom_of_normal_rows_is_that_of_their_variance(rng: np.random.Generator) -> None:
+    """2 V^2 / Var(V) over many studies, rows normal: about n - 1."""
+    found = []
+    for _ in range(200):
+        targets = rng.normal(size=30)
+        scored = [Scored("regression", targets, targets + np.abs(rng.normal(3, 1, 30))) for _ in range(2)]
+        pair = {name: [(1.0, Pooled(one, np.arange(30)))] for name, one in zip("ab", scored, strict=True)}
+        found.append(compare(jackknife(pair, "mae"), "a", "b", drift=0.0).freedom)
+    assert 24 <= np.median(found) <= 29
+
+
+@pytest.mark.parametrize(("right", "rows"), [(20, 20), (18, 20), (40, 50), (3, 50), (333, 400)])
+def test_the_interval_of_independent_rows_is_wilsons(right: int, rows: int) -> None:
+    found, expected = score_interval(of_rows(a=np.arange(rows) < right), "a"), wilson(right, rows)
+    assert (found.low, found.high) == (pytest.approx(expected.low, abs=1e-9), pytest.approx(expected.high, abs=1e-9))
+
+
+def test_the_interval_of_clusters_covers(rng: np.random.Generator) -> None:
+    """12 customers of 10 rows, each of its own accuracy; rows alone would cover 0.7."""
+    covered, alone = [], []
+    for _ in range(400):
+        clusters = np.repeat(np.arange(12), 10)
+        right = rng.random(120) < rng.beta(4, 1, 12)[clusters]
+        found = score_interval(of_rows(a=right, clusters=clusters), "a")
+        rows = score_interval(of_rows(a=right), "a")
+        covered.append(found.low <= 0.8 <= found.high)
+        alone.append(rows.low <= 0.8 <= rows.high)
+    print(f"\n12 customers: clusters cover {np.mean(covered):.3f}, rows {np.mean(alone):.3f}", end="")
+    assert np.mean(covered) >= 0.93 - 3 * np.sqrt(0.05 * 0.95 / 400)
+    assert np.mean(alone) < 0.85
+
+
+@pytest.mark.parametrize(("rows", "withheld"), [(20, 0.9), (50, 0.45), (100, 0.1)])
+def test_macro_f1_with_a_rare_class_is_covered_or_withheld(
+    rng: np.random.Generator, rows: int, withheld: float
+) -> None:
+    """20 : 1. Percentiles of resampled rows cover 0.07, 0.25 and 0.61 of paired differences here."""
+    share, found, given = 1 / 21, 70 / 100, 97 / 100
+    right, wrong = share * found, (1 - share) * (1 - given)
+    rest = (1 - share) - wrong
+    truth = (2 * right / (share + right + wrong) + 2 * rest / (1 - share + rest + share - right)) / 2
+    score, gap = [], []
+    for _ in range(500):
+        targets = (rng.random(rows) < share).astype(int)
+        limit = stats.norm.ppf(np.where(targets == 1, found, given))
+        hard, terms = rng.normal(size=rows), {}
+        for name in "ab":
+            good = np.sqrt(0.6) * hard + np.sqrt(0.4) * rng.normal(size=rows) < limit
+            said = np.where(good, targets, 1 - targets)
+            terms[name] = [(1.0, Pooled(Scored("binary", targets, np.eye(2)[said]), np.arange(rows)))]
+        pair = jackknife(terms, "macro_f1")
+        if not pair.withheld:
+            own, lead = score_interval(pair, "a"), compare(pair, "a", "b").interval()
+            score.append(own.low <= truth <= own.high)
+            gap.append(lead.low <= 0 <= lead.high)
+    print(
+        f"\n{rows} rows: {1 - len(score) / 500:.2f} withheld, score {np.mean(score):.3f}, gap {np.mean(gap):.3f}",
+        end="",
+    )
+    slack = 3 * np.sqrt(0.05 * 0.95 / len(score))
+    assert 1 - len(score) / 500 <= withheld
+    assert np.mean(score) >= 0.93 - slack
+    assert np.mean(gap) >= 0.93 - slack
+
+
+@pytest.mark.parametrize(("metric", "truth"), [("r2", 0.5), ("mae", -np.sqrt(1 / np.pi))])
+def test_intervals_of_values_cover(rng: np.random.Generator, metric: str, truth: float) -> None:
+    covered = []
+    for _ in range(600):
+        targets = rng.normal(size=60)
+        scored = Scored("regression", targets, targets + rng.normal(0, np.sqrt(0.5), 60))
+        found = score_interval(jackknife({"a": [(1.0, Pooled(scored, np.arange(60)))]}, metric), "a")
+        covered.append(found.low <= truth <= found.high)
+    assert np.mean(covered) >= 0.93 - 3 * np.sqrt(0.05 * 0.95 / 600)
+
+
+def leads(columns: np.ndarray) -> Jackknife:
+    """A jackknife whose moves are these (blocks, candidates); no steps, so nothing is added."""
+    blocks = len(columns)
+    moved = columns - columns.mean(axis=0)
+    estimates = np.array([0.30, 0.28, 0.25, 0.27, 0.0])[: columns.shape[1]]
+    taken = estimates + moved * 0.5 * np.sqrt(blocks * (blocks - 1)) / (blocks - 0.5)
+    return Jackknife("mae", tuple("pqrsc")[: columns.shape[1]], estimates, taken, 0.0, np.inf, (-np.inf, 0.0))
+
+
+@pytest.mark.parametrize("blocks", [12, 60])
+def test_what_a_choice_costs_is_the_tail_of_a_multivariate_t(blocks: int) -> None:
+    """Four candidates against one control: SciPy's own integration and draws that share no line with ours."""
+    rng = np.random.default_rng(blocks)
+    columns = rng.normal(size=(blocks, 5)) * 0.1 / np.sqrt(blocks) + rng.normal(size=(blocks, 1)) * 0.05
+    found = leads(columns)
+    pairs = [(name, "c") for name in "pqrs"]
+    moves = np.stack([found.moves(a) - found.moves(b) for a, b in pairs], axis=1)
+    covariance = moves.T @ moves
+    scale = np.sqrt(np.diag(covariance))
+    shape = covariance / np.outer(scale, scale)
+    for bound in (0.1, 0.2, 0.25):
+        paid = paid_doubt(found, ("p", "c"), pairs, bound, drift=0.0)
+        distance = (0.30 - bound) / scale[0]
+        inside = stats.multivariate_t(shape=shape, df=blocks - 1, seed=0).cdf(np.full(4, distance), maxpts=100_000)
+        normal = rng.multivariate_normal(np.zeros(4), shape, size=200_000)
+        drawn = normal / np.sqrt(rng.chisquare(blocks - 1, size=(200_000, 1)) / (blocks - 1))
+        assert paid == pytest.approx(1 - inside, abs=0.011)
+        assert paid == pytest.approx((drawn.max(axis=1) >= distance).mean(), abs=0.011)
+        assert paid >= compare(found, "p", "c", drift=0.0, apart=True).doubt(bound)
+
+
+def test_a_choice_among_one_or_among_copies_costs_nothing() -> None:
+    columns = np.random.default_rng(3).normal(size=(50, 1)) * [1.0, 1.0, 1.0, 1.0, -1.0]
+    found = leads(columns / 50)
+    plain = compare(found, "p", "c", drift=0.0, apart=True).doubt(0.0)
+    assert paid_doubt(found, ("p", "c"), [("p", "c")], 0.0, drift=0.0) == plain
+    paid = paid_doubt(found, ("p", "c"), [(name, "c") for name in "pqrs"], 0.0, drift=0.0)
+    assert paid == pytest.approx(plain, abs=0.005)
+    assert paid_doubt(found, ("p", "c"), [("q", "c")], 0.29, enough=0.2) > 0.2
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 1.0, 3.0, 20.0])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_opposite_claims_together_keep_the_level(ratio: float, level: float) -> None:
+    """A difference exactly at the margin: above it, and below minus it, are said falsely together in 1 - level."""
+    each = one_sided(ratio, 1.0, level)
+    needed = stats.norm.isf(each)
+    assert stats.norm.sf(needed) + stats.norm.cdf(-2 * ratio - needed) == pytest.approx(1 - level, abs=1e-6)
+
+
+def test_withheld_means_no_ends_and_no_claim() -> None:
+    gap = Comparison(0.5, 0.5, 0.01, 30, 5, (0.0, 1.0), "the rarest class has 1 row")
+    assert (gap.interval().low, gap.interval().high, gap.doubt(0.0)) == (-np.inf, np.inf, 1.0)
+    assert gap.reversed.withheld == gap.withheld
 
 
 def test_wilson_of_the_textbook() -> None:
