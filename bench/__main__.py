@@ -1,14 +1,14 @@
 """``python -m bench [name ...]``: run measurements and print one JSON line each.
 
-Names: import, frozen, full, quick, study, out-of-scope, ledger, assets, register, check, embed, query, tables, search,
-exact, crossover, updating, million (a table of a million rows), million-index. The real rows lie beside the project, in
-``../shared/data``.
+Names: import, frozen, full, quick, study, out-of-scope, verdicts (simulated studies, over an hour), verdicts-quick,
+ledger, assets, register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million
+rows), million-index. The real rows lie beside the project, in ``../shared/data``.
 """
 
 import json
 import sys
 
-from bench import embed, governance, ledger, measure, out_of_scope, search, tables
+from bench import embed, governance, ledger, measure, out_of_scope, search, tables, verdicts
 
 ALL = {
     "import": measure.import_time,
@@ -17,6 +17,8 @@ ALL = {
     "quick": measure.quick_study,
     "study": measure.standard_study,
     "out-of-scope": out_of_scope.out_of_scope,
+    "verdicts": verdicts.verdicts,
+    "verdicts-quick": verdicts.quick_verdicts,
     "ledger": ledger.ledger_events,
     "assets": ledger.registry_reading,
     "register": governance.register_source,
