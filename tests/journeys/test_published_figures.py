@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import graft
-from graft.evidence import Scored, compare_folds, decide_verdict, evaluate, paired_bootstrap_metric
+from graft.evidence import Pooled, Scored, decide_verdict, jackknife
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Roles, Task
 from graft.inputs.schema import Contract
@@ -140,15 +140,17 @@ def test_the_same_candidate_under_two_names_rarely_gets_a_verdict(banking):
             exponent = np.exp(logits - logits.max(1, keepdims=True))
             return Scored("multiclass", targets[judge], exponent / exponent.sum(1, keepdims=True))
 
-        folds = np.empty((5, 2))
-        for fold in range(5):
-            learn, judge = np.flatnonzero((part != fold) & (part != 5)), np.flatnonzero(part == fold)
-            folds[fold] = [evaluate(scored(learn, judge), "macro_f1") for _ in range(2)]
-        holdout = [scored(np.flatnonzero(part != 5), np.flatnonzero(part == 5)) for _ in range(2)]
+        unseen = [np.flatnonzero(part == fold) for fold in range(5)]
+        terms = {}
+        for name in ("one", "other"):
+            folds = [scored(np.flatnonzero((part != fold) & (part != 5)), rows) for fold, rows in enumerate(unseen)]
+            folds.append(scored(np.flatnonzero(part != 5), np.flatnonzero(part == 5)))
+            joined = Scored(
+                "multiclass", np.concatenate([x.targets for x in folds]), np.concatenate([x.scores for x in folds])
+            )
+            terms[name] = [(1.0, Pooled(joined, np.arange(joined.rows)))]
         verdict = decide_verdict(
-            compare_folds(folds[:, 0], folds[:, 1], margin=0.01, test_fraction=0.2),
-            paired_bootstrap_metric(*holdout, "macro_f1", rng=rng, draws=500),
-            margin=0.01,
+            jackknife(terms, "macro_f1"), "one", transfers=["one"], controls=["other"], margin=0.01
         )
         said += verdict.outcome.value in ("helps", "harms")
     assert said <= 10, said

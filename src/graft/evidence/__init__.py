@@ -7,7 +7,7 @@ and trusted by itself. Every statistic has an oracle in tests/oracles.
 from graft.evidence.calibration_quality import Bin, brier, coverage, ece, log_loss, reliability_bins
 from graft.evidence.choice import Choice, Entry, Prior, choose
 from graft.evidence.comparison import Comparison, compare, score_interval
-from graft.evidence.intervals import Interval, bootstrap_metric, fold_interval, paired_bootstrap_metric, wilson
+from graft.evidence.intervals import Interval, wilson
 from graft.evidence.label_noise import Suspect, Suspicion, suspects, suspicion
 from graft.evidence.learning_curve import Crossing, Curve, crossing, fit_curve
 from graft.evidence.metrics import METRICS, Metric, default_metric, evaluate, metric, oriented_score
@@ -42,7 +42,6 @@ __all__ = [
     "Suspect",
     "Suspicion",
     "Verdict",
-    "bootstrap_metric",
     "brier",
     "choose",
     "compare",
@@ -53,7 +52,6 @@ __all__ = [
     "ece",
     "evaluate",
     "fit_curve",
-    "fold_interval",
     "jackknife",
     "log_loss",
     "logme",
@@ -63,7 +61,6 @@ __all__ = [
     "optimism_interval",
     "oriented_score",
     "paid_doubt",
-    "paired_bootstrap_metric",
     "per_class",
     "reliability_bins",
     "score_interval",

@@ -51,8 +51,8 @@ def more_labels(
 
     >>> unsure = Comparison(estimate=0.05, centre=0.05, error=0.025, freedom=200, rows=500)
     >>> more_labels(unsure, 500, margin=0.01).statement
-    'about 2,100 more labels (2,600 in all) would settle it with a chance of three in four (even at 130 more, nine in ten
-    beyond reach)'
+    'about 2,100 more labels (2,600 in all) would settle it with a chance of three in four (even at 130 more, nine in
+    ten beyond reach)'
     """
     if rows < 1 or not margin >= 0 or not 0.5 < level < 1:
         raise InputError(
