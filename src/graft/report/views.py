@@ -129,9 +129,9 @@ def shipping_words(record: StudyRecord) -> str:
 
 
 def tied_words(record: StudyRecord) -> str:
-    """The candidates that are practically as good, or nothing."""
+    """The other reused candidates within the margin of the best score, or nothing."""
     names = [choice_name(one) for one in record.verdict.tied if one != record.verdict.chosen]
     if not names:
         return ""
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"Practically as good (the cheapest of equals was chosen): {listed}."
+    return f"Also within the margin of the best score: {listed}."
