@@ -85,7 +85,10 @@ def _chance(gap: Comparison, times: np.ndarray, margin: float, level: float, spr
     """Probability that the study is settled at ``times`` as many rows, shape (times,).
 
     The true difference is drawn from what is known now; the rows at hand stay, and count for 1/times of the new mean.
+    Since they do not settle it, each claim needs more than its present distance (a choice among several is paid for).
     """
+    above, below = gap.distance(margin), gap.reversed.distance(margin)
+    inside = min(gap.distance(-margin), gap.reversed.distance(-margin))
     known = 1 / (gap.error**-2.0 + spread**-2.0)
     middle = gap.centre * known / gap.error**2
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
@@ -95,9 +98,10 @@ def _chance(gap: Comparison, times: np.ndarray, margin: float, level: float, spr
         error = gap.error / np.sqrt(more)
         mean = gap.centre / more + truth * (1 - 1 / more)
         spread_of_new = error * np.sqrt(1 - 1 / more)
-        reach = -float(special.ndtri(one_sided(margin, error, level))) * error
-        helps = special.ndtr((mean - margin - reach) / spread_of_new)
-        harms = special.ndtr((-mean - margin - reach) / spread_of_new)
+        needed = -float(special.ndtri(one_sided(margin, error, level)))
+        helps = special.ndtr((mean - margin - max(needed, above) * error) / spread_of_new)
+        harms = special.ndtr((-mean - margin - max(needed, below) * error) / spread_of_new)
+        reach = max(needed, inside) * error
         within = np.maximum(
             0.0,
             special.ndtr((margin - reach - mean) / spread_of_new)
