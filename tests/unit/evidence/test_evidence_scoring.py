@@ -5,21 +5,22 @@ import pytest
 
 from graft.core.errors import InputError
 from graft.evidence import (
+    Pooled,
     Scored,
-    bootstrap_metric,
+    compare,
     coverage,
     default_metric,
     ece,
     evaluate,
-    fold_interval,
+    jackknife,
     logme,
     metric,
     neighbour_agreement,
     optimism_interval,
     oriented_score,
-    paired_bootstrap_metric,
     per_class,
     reliability_bins,
+    score_interval,
     slice_differences,
     suspects,
     suspicion,
@@ -79,15 +80,16 @@ def test_oriented_scores_rise_with_quality() -> None:
     good, bad = Scored("regression", targets, targets + 0.1), Scored("regression", targets, targets + 1)
     assert evaluate(good, "rmse") == pytest.approx(0.1)
     assert oriented_score(good, "rmse") > oriented_score(bad, "rmse")
-    assert paired_bootstrap_metric(good, bad, "rmse", rng=np.random.default_rng(0)).low > 0
+    pair = {name: [(1.0, Pooled(one, np.arange(3)))] for name, one in (("good", good), ("bad", bad))}
+    assert compare(jackknife(pair, "rmse"), "good", "bad").estimate == pytest.approx(0.9)
 
 
 def test_undefined_is_nan_and_has_no_interval() -> None:
     one_class = Scored("binary", np.ones(4, dtype=int), HALVES)
     assert np.isnan(evaluate(one_class, "roc_auc"))
     assert np.isnan(evaluate(Scored("regression", np.ones(3), np.arange(3.0)), "r2"))
-    with pytest.raises(InputError, match="'roc_auc' is undefined"):
-        bootstrap_metric(one_class, "roc_auc", rng=np.random.default_rng(0))
+    with pytest.raises(InputError, match="'roc_auc' of a is undefined"):
+        jackknife({"a": [(1.0, Pooled(one_class, np.arange(4)))]}, "roc_auc")
 
 
 def test_r2_far_from_zero_does_not_cancel() -> None:
@@ -100,42 +102,34 @@ def test_groups_widen_the_interval() -> None:
     groups = np.repeat(np.arange(20), 30)
     right = np.random.default_rng(0).random(20)[groups] < 0.7
     scored = Scored("binary", np.ones(600, dtype=int), np.where(right[:, None], [[0.1, 0.9]], [[0.9, 0.1]]))
-    rows = bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(1))
-    whole = bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(1), groups=groups)
+    rows, whole = (
+        score_interval(jackknife({"a": [(1.0, Pooled(scored, place))]}, "accuracy"), "a")
+        for place in (np.arange(600), groups)
+    )
     assert 4 < (whole.high - whole.low) / (rows.high - rows.low) < 7  # about the root of 30
-    with pytest.raises(InputError, match="3 groups for 600 rows"):
-        bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(1), groups=groups[:3])
+    with pytest.raises(InputError, match="3 clusters for 600 rows"):
+        Pooled(scored, groups[:3])
 
 
 def test_intervals_stay_within_the_bounds_of_the_metric() -> None:
     rng = np.random.default_rng(2)
     targets = rng.integers(15, size=60)
     scores = np.eye(15)[np.where(rng.random(60) < 0.95, targets, 0)]
-    interval = bootstrap_metric(Scored("multiclass", targets, scores), "macro_f1", rng=rng)
-    assert interval.low <= interval.mean <= interval.high <= 1
+    found = jackknife({"a": [(1.0, Pooled(Scored("multiclass", targets, scores), np.arange(60)))]}, "macro_f1")
+    interval = score_interval(found, "a")
+    assert 0 <= interval.low <= interval.mean <= interval.high <= 1
 
 
-@pytest.mark.parametrize("bad", [{"draws": 0}, {"level": 1.0}])
-def test_bad_draws_and_levels(bad: dict) -> None:
-    scored = Scored("binary", np.array([0, 1, 0, 1]), HALVES)
-    with pytest.raises(InputError):
-        bootstrap_metric(scored, "accuracy", rng=np.random.default_rng(0), **bad)
-
-
-def test_unpaired_rows_are_refused() -> None:
-    one, other = Scored("binary", np.array([0, 1, 0, 1]), HALVES), Scored("binary", np.array([0, 1, 1, 1]), HALVES)
-    with pytest.raises(InputError, match="do not pair up"):
-        paired_bootstrap_metric(one, other, "accuracy", rng=np.random.default_rng(0))
-
-
-def test_fold_interval_edges() -> None:
-    alone = fold_interval(np.array([0.8]), test_fraction=0.2)
-    assert (alone.mean, alone.low, alone.high) == (0.8, -np.inf, np.inf)
-    equal = fold_interval(np.full(5, 0.8), test_fraction=0.2)
-    assert equal.low == equal.high == equal.mean
-    for folds, fraction in ((np.array([]), 0.2), (np.array([0.8, np.nan]), 0.2), (np.array([0.8, 0.9]), 1.0)):
-        with pytest.raises(InputError):
-            fold_interval(folds, test_fraction=fraction)
+@pytest.mark.parametrize("name", ["macro_f1", "log_loss", "roc_auc", "r2", "spearman", "mae"])
+def test_a_perfect_model_is_not_beyond_perfection(name: str) -> None:
+    targets = np.arange(40) % 2
+    scored = Scored("binary", targets, np.eye(2)[targets])
+    if name in ("r2", "spearman", "mae"):
+        scored = Scored("regression", np.arange(40.0), np.arange(40.0))
+    interval = score_interval(jackknife({"a": [(1.0, Pooled(scored, np.arange(40)))]}, name), "a")
+    low, high = metric(name).bounds if metric(name).higher_is_better else (-metric(name).bounds[1], 0.0)
+    assert low <= interval.low <= interval.mean <= interval.high <= high + 1e-12
+    assert name not in ("macro_f1", "roc_auc") or interval.low < 0.95
 
 
 def test_wilson_edges() -> None:

@@ -1,191 +1,203 @@
-"""Comparison, verdict, choice, curves: the rules and the edges."""
+"""Comparison, verdict, choice, advice, curves: the rules and the edges."""
 
 import numpy as np
 import pytest
 
 from graft.core.errors import InputError
 from graft.evidence import (
-    CandidateScore,
     Comparison,
+    Entry,
     Interval,
+    Jackknife,
     Outcome,
+    Pooled,
+    Prior,
+    Scored,
+    Verdict,
     choose,
-    compare_folds,
+    compare,
     crossing,
     decide_verdict,
     fit_curve,
+    jackknife,
     more_labels,
-    paid_probability,
 )
+from graft.evidence.selection import plausible
+from graft.evidence.verdict import doubts
 
 MARGIN = 0.01
-BASE = np.array([0.80, 0.82, 0.79, 0.81, 0.80])
-NOISE = np.array([0.002, -0.003, 0.001, -0.001, 0.001])
 
 
-def compared(gain: float, spread: float = 1.0) -> Comparison:
-    return compare_folds(BASE + gain + spread * NOISE, BASE, margin=MARGIN, test_fraction=0.2)
+def right(wrong: int, rows: int, start: int = 0) -> list[tuple[float, Pooled]]:
+    """A candidate that is wrong on ``wrong`` rows from ``start`` on."""
+    said = (np.arange(rows) - start) % rows < wrong
+    return [(1.0, Pooled(Scored("binary", np.zeros(rows, int), np.eye(2)[said.astype(int)]), np.arange(rows)))]
 
 
-def test_equal_folds_leave_a_point() -> None:
-    same = compare_folds(BASE, BASE, margin=MARGIN, test_fraction=0.2)
-    assert (same.mean, same.low, same.high, same.worse, same.tied, same.better) == (0, 0, 0, 0, 1, 0)
-    ahead = compare_folds(BASE + 0.05, BASE, margin=MARGIN, test_fraction=0.2)
-    assert (ahead.tied, ahead.better, ahead.scale) == (0, 1, 0)
+def found(rows: int = 1000, **wrong: int | tuple[int, int]) -> Jackknife:
+    """Candidates by how many rows they get wrong, and from which row on."""
+    terms = {
+        name: right(one[0], rows, one[1]) if isinstance(one, tuple) else right(one, rows) for name, one in wrong.items()
+    }
+    return jackknife(terms, "accuracy")
 
 
-def test_one_fold_knows_nothing() -> None:
-    one = compare_folds(np.array([0.9]), np.array([0.1]), margin=MARGIN, test_fraction=0.2)
-    assert (one.worse, one.tied, one.better, one.high) == (0.5, 0.0, 0.5, np.inf)
-    verdict = decide_verdict(one, margin=MARGIN)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "at least two folds" in verdict.reason
-    assert more_labels(one, 100, margin=MARGIN).rows is None
-
-
-def test_folds_must_pair_up() -> None:
-    with pytest.raises(InputError, match="on the same folds"):
-        compare_folds(BASE, BASE[:3], margin=MARGIN, test_fraction=0.2)
-    with pytest.raises(InputError, match="margin"):
-        compare_folds(BASE, BASE, margin=-1, test_fraction=0.2)
+def verdict(joint: Jackknife, margin: float = MARGIN, **more: object) -> Verdict:
+    transfers = [name for name in joint.names if name.startswith("t")]
+    controls = [name for name in joint.names if name.startswith("c")]
+    best = max(transfers, key=joint.estimate)
+    return decide_verdict(joint, best, transfers=transfers, controls=controls, margin=margin, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("gain", "holdout", "outcome", "says"),
+    ("candidate", "control", "holdout", "outcome", "says"),
     [
-        (0.05, Interval(0.04, 0.01, 0.07), Outcome.HELPS, "the holdout agrees"),
-        (0.05, None, Outcome.HELPS, "it helps"),
-        (0.05, Interval(0.0, -0.03, 0.03), Outcome.INCONCLUSIVE, "does not agree"),
-        (0.05, Interval(-0.04, -0.07, -0.01), Outcome.INCONCLUSIVE, "does not agree"),
-        (0.05, Interval(0.004, 0.001, 0.008), Outcome.INCONCLUSIVE, "does not agree"),  # excludes the margin
-        (-0.05, Interval(-0.04, -0.07, -0.01), Outcome.HARMS, "it harms"),
-        (-0.05, Interval(0.01, -0.02, 0.04), Outcome.INCONCLUSIVE, "does not agree"),
-        (0.001, Interval(0.0, -0.02, 0.02), Outcome.TIED, "smaller than the margin"),
-        (0.001, Interval(0.04, 0.02, 0.06), Outcome.INCONCLUSIVE, "does not agree"),
-        (0.011, None, Outcome.INCONCLUSIVE, "is ruled out, a gain is not shown"),
-        (-0.011, None, Outcome.INCONCLUSIVE, "is ruled out, harm is not shown"),
+        (100, 160, None, Outcome.HELPS, "that it helps"),
+        (100, 160, Interval(0.04, 0.01, 0.07), Outcome.HELPS, "the holdout alone says +0.040"),
+        (100, 160, Interval(-0.04, -0.07, -0.01), Outcome.INCONCLUSIVE, "the holdout alone rules that out"),
+        (100, 160, Interval(0.004, 0.001, 0.008), Outcome.INCONCLUSIVE, "the holdout alone rules that out"),
+        (100, 160, Interval(0.02, -np.inf, np.inf), Outcome.HELPS, "+0.020, no interval"),
+        (160, 100, None, Outcome.HARMS, "that it harms"),
+        (160, 100, Interval(0.01, 0.0, 0.02), Outcome.INCONCLUSIVE, "rules that out"),
+        (100, 100, None, Outcome.TIED, "smaller than the margin of 0.01"),
+        (100, 100, Interval(0.04, 0.02, 0.06), Outcome.INCONCLUSIVE, "rules that out"),
+        (110, 104, None, Outcome.INCONCLUSIVE, "A gain beyond the margin of 0.01 is ruled out, harm is not shown"),
+        (104, 110, None, Outcome.INCONCLUSIVE, "Harm beyond the margin of 0.01 is ruled out, a gain is not shown"),
+        ((100, 0), (100, 500), None, Outcome.INCONCLUSIVE, "leave both a gain and harm open"),
     ],
 )
-def test_the_rules(gain: float, holdout: Interval | None, outcome: Outcome, says: str) -> None:
-    verdict = decide_verdict(compared(gain), holdout, margin=MARGIN)
-    assert verdict.outcome is outcome
-    assert says in verdict.reason
-    assert verdict.difference.mean == pytest.approx(gain, abs=1e-9)
-
-
-def test_noise_is_inconclusive() -> None:
-    verdict = decide_verdict(compared(0.01, spread=20), margin=MARGIN)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "vary too much" in verdict.reason
+def test_the_rules(candidate, control, holdout: Interval | None, outcome: Outcome, says: str) -> None:
+    answer = verdict(found(t=candidate, c=control), holdout=holdout)
+    assert answer.outcome is outcome
+    assert says in answer.reason
+    assert (answer.doubt is None) is (outcome is Outcome.INCONCLUSIVE)
+    assert answer.control == "c"
+    assert answer.doubt is None or answer.doubt <= 0.05
 
 
 def test_under_trained_is_never_harm() -> None:
-    holdout = Interval(-0.04, -0.07, -0.01)
-    verdict = decide_verdict(compared(-0.05), holdout, margin=MARGIN, under_trained=True)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "under-trained" in verdict.reason
-    helps = decide_verdict(compared(0.05), margin=MARGIN, under_trained=True)
+    harm = verdict(found(t=160, c=100), under_trained=True)
+    assert harm.outcome is Outcome.INCONCLUSIVE
+    assert "under-trained" in harm.reason
+    helps = verdict(found(t=100, c=160), under_trained=True)
     assert helps.outcome is Outcome.HELPS
     assert "the gain may be larger" in helps.reason
 
 
 def test_choosing_among_many_is_paid_for() -> None:
-    folds, holdout = compared(0.0165, spread=1.5), Interval(0.02, 0.0, 0.04)
-    alone = decide_verdict(folds, holdout, margin=MARGIN)
-    among = decide_verdict(folds, holdout, margin=MARGIN, selection=8)
+    """The same lead over the control, alone and as the best of five that are wrong elsewhere."""
+    alone = verdict(found(t=(100, 0), c=(158, 500)))
+    rivals = {f"t{k}": (102, 150 * k) for k in range(1, 5)}
+    among = verdict(found(t=(100, 0), c=(158, 500), **rivals))
     assert alone.outcome is Outcome.HELPS
-    assert among.outcome is Outcome.INCONCLUSIVE
-    assert among.probability < 0.95 <= alone.probability
-    assert "among 4 is paid for" in decide_verdict(compared(0.05), holdout, margin=MARGIN, selection=4).reason
+    assert among.doubt is None or among.doubt > alone.doubt
+    clear = verdict(found(t=(50, 0), c=(200, 500), **rivals))
+    assert clear.outcome is Outcome.HELPS
+    assert "was chosen among 5 is paid for" in clear.reason
 
 
-def test_without_a_holdout_more_is_asked() -> None:
-    folds = compared(0.0165, spread=1.9)
-    assert 0.95 <= folds.better < 0.975
-    assert decide_verdict(folds, Interval(0.02, 0.0, 0.04), margin=MARGIN).outcome is Outcome.HELPS
-    assert decide_verdict(folds, margin=MARGIN).outcome is Outcome.INCONCLUSIVE
+def test_harm_needs_one_control_that_beats_every_candidate() -> None:
+    assert verdict(found(t=160, t2=155, c=100)).outcome is Outcome.HARMS
+    assert verdict(found(t=160, t2=103, c=100)).outcome is not Outcome.HARMS
 
 
-def test_bad_levels_and_selections() -> None:
+def test_who_is_clearly_behind_is_not_a_rival() -> None:
+    joint = found(t=100, t2=105, t3=400, c=300)
+    assert plausible(joint, ["t", "t2", "t3"]) == ("t", "t2")
+
+
+def test_few_rows_of_a_class_claim_nothing() -> None:
+    targets = np.repeat([0, 1], [199, 1])
+    terms = {
+        name: [(1.0, Pooled(Scored("binary", targets, np.eye(2)[said]), np.arange(200)))]
+        for name, said in (("t", targets), ("c", 1 - targets))
+    }
+    answer = verdict(jackknife(terms, "macro_f1"))
+    assert answer.outcome is Outcome.INCONCLUSIVE
+    assert answer.reason == "Too few rows to say anything: the rarest class has 1 row (difference +1.000, no interval)."
+
+
+def test_bad_levels_margins_and_names() -> None:
+    joint = found(t=100, c=160)
     with pytest.raises(InputError, match="level"):
-        decide_verdict(compared(0.05), margin=MARGIN, level=0.4)
-    with pytest.raises(InputError, match="among 0"):
-        decide_verdict(compared(0.05), margin=MARGIN, selection=0)
-    assert paid_probability(np.inf, folds=5, among=3) == 1.0
+        verdict(joint, level=0.4)
+    with pytest.raises(InputError, match="margin of -1"):
+        verdict(joint, margin=-1)
+    with pytest.raises(InputError, match="0 controls"):
+        doubts(joint, "t", transfers=["t"], controls=[], margin=0.0)
+    with pytest.raises(InputError, match="drift of -1"):
+        compare(joint, "t", "c", drift=-1)
 
 
-def score(name: str, gain: float, seconds: float, kind: str = "transfer") -> CandidateScore:
-    return CandidateScore(name, BASE + gain + NOISE * (len(name) % 3), seconds, kind)
+EVERYONE = {"full": 100, "lora": 101, "frozen": 103, "tiny": 190, "classical": 160, "majority": 600}
+COSTS = {"full": 900.0, "lora": 300.0, "frozen": 20.0, "tiny": 1.0, "classical": 2.0, "majority": 0.0}
 
 
-def test_the_cheapest_of_the_tied_wins() -> None:
-    everyone = [
-        score("full", 0.060, 900),
-        score("lora", 0.055, 300),
-        score("frozen", 0.052, 20),
-        score("tiny", 0.020, 1),
-        score("classical", 0.0, 2, "control"),
-        score("majority", -0.5, 0, "control"),
-    ]
-    choice = choose(everyone, margin=MARGIN, test_fraction=0.2)
-    assert (choice.best, choice.chosen, choice.ship) == ("full", "frozen", "frozen")
-    assert choice.tied == ("frozen", "lora")
-    assert (choice.control, choice.transfers, choice.controls) == ("classical", 4, 2)
-    assert choose(everyone[::-1], margin=MARGIN, test_fraction=0.2) == choice
+def entries(names) -> list[Entry]:
+    return [Entry(name, COSTS[name], "control" if name in ("classical", "majority") else "transfer") for name in names]
 
 
-def test_noise_does_not_let_a_cheap_worse_candidate_in() -> None:
-    wild = np.array([0.1, -0.1, 0.08, -0.05, -0.03])
-    worse = CandidateScore("cheap", BASE - 0.03 + wild, 1)
-    choice = choose([score("good", 0.0, 100), worse], margin=MARGIN, test_fraction=0.2)
-    assert (choice.chosen, choice.control, choice.ship) == ("good", None, "good")
+def test_the_cheapest_of_equals_wins() -> None:
+    joint = found(**EVERYONE)
+    choice = choose(joint, entries(EVERYONE), margin=MARGIN)
+    assert (choice.best, choice.chosen, choice.expected) == ("full", "frozen", "frozen")
+    assert choice.tied == ("lora", "full")
+    assert (choice.control, choice.transfers) == ("classical", ("full", "lora", "frozen", "tiny"))
+    assert "costs 2% of it" in choice.reason
+    again = choose(joint, entries(EVERYONE)[::-1], margin=MARGIN)
+    assert (again.chosen, again.expected, again.lead) == (choice.chosen, choice.expected, choice.lead)
 
 
-def test_the_best_control_ships_when_nothing_beats_it() -> None:
-    everyone = [score("full", 0.005, 900), score("classical", 0.0, 2, "control"), score("scratch", -0.1, 90, "control")]
-    choice = choose(everyone, margin=MARGIN, test_fraction=0.2)
-    assert (choice.chosen, choice.ship) == ("full", "classical")
-    assert "does not lead the best control, classical" in choice.reason
+def test_without_a_margin_only_the_score_counts() -> None:
+    assert choose(found(**EVERYONE), entries(EVERYONE), margin=0.0).chosen == "full"
 
 
-def test_cheaper_must_not_cost_the_lead_over_the_control() -> None:
-    everyone = [score("full", 0.015, 900), score("frozen", 0.008, 20), score("classical", 0.0, 2, "control")]
-    choice = choose(everyone, margin=MARGIN, test_fraction=0.2)
-    assert (choice.chosen, choice.ship) == ("full", "full")
+def test_a_control_that_is_expected_to_score_best_is_named() -> None:
+    wrong = {**EVERYONE, "classical": 50}
+    choice = choose(found(**wrong), entries(wrong), margin=MARGIN)
+    assert (choice.expected, choice.chosen) == ("classical", "frozen")
+    assert choice.lead > 0
+    assert "classical is expected to score best" in choice.reason
 
 
-def test_a_lead_of_exactly_the_margin_is_a_tie_and_one_fold_works() -> None:
-    one, two = CandidateScore("a", np.array([0.91]), 9), CandidateScore("b", np.array([0.90]), 1)
-    assert choose([one, two], margin=0.01, test_fraction=0.2).chosen == "b"
-    assert choose([one, two], margin=0.005, test_fraction=0.2).chosen == "a"
+def test_a_prior_speaks_where_rows_do_not() -> None:
+    few = found(40, full=(8, 0), classical=(8, 20))
+    plain = choose(few, entries(("full", "classical")), margin=MARGIN)
+    told = choose(few, entries(("full", "classical")), margin=MARGIN, prior=Prior({"full": 0.1}))
+    assert (plain.expected, told.expected) == ("classical", "full")
 
 
 def test_choices_that_cannot_be_made() -> None:
+    joint = found(t=1, c=2)
     with pytest.raises(InputError, match="one name each"):
-        choose([score("a", 0, 1), score("a", 0, 1)], margin=MARGIN, test_fraction=0.2)
+        choose(joint, [Entry("t", 1), Entry("t", 1)], margin=MARGIN)
     with pytest.raises(InputError, match="no transfer candidate"):
-        choose([score("a", 0, 1, "control")], margin=MARGIN, test_fraction=0.2)
+        choose(joint, [Entry("c", 1, "control")], margin=MARGIN)
+    with pytest.raises(InputError, match="no control"):
+        choose(joint, [Entry("t", 1)], margin=MARGIN)
     with pytest.raises(InputError, match="'magic'"):
-        choose([score("a", 0, 1, "magic")], margin=MARGIN, test_fraction=0.2)
+        choose(joint, [Entry("t", 1, "magic")], margin=MARGIN)
 
 
 def test_more_labels() -> None:
-    unsure = compared(0.03, spread=10)
-    asked = more_labels(unsure, 400, margin=MARGIN)
+    gap = Comparison(0.06, 0.06, 0.025, 200, 500)
+    asked = more_labels(gap, 500, margin=MARGIN)
     assert asked.rows is not None
-    times = 1 + asked.rows / 400
-    settled = Comparison(unsure.mean, 0, 0, 0, 0, 0, unsure.scale / np.sqrt(times), unsure.folds)
-    assert settled.beyond(MARGIN) == pytest.approx(0.95, abs=0.005)
-    assert more_labels(unsure, 400, margin=MARGIN, selection=8).rows > asked.rows
-    assert more_labels(compared(0.05), 400, margin=MARGIN).rows == 0
-    on_the_edge = more_labels(compared(0.01, spread=5), 400, margin=MARGIN)
-    assert on_the_edge.statement == "cannot be settled by more rows: the difference lies on the margin"
-    assert more_labels(compared(0.016, spread=60), 400, margin=MARGIN).statement == "more than 20 times the rows"
-    tied = more_labels(compared(0.0, spread=4), 400, margin=MARGIN)
-    assert tied.rows is not None
-    assert tied.rows > 0
-    with pytest.raises(InputError):
-        more_labels(unsure, 0, margin=MARGIN)
+    assert asked.low is not None
+    assert 0 < asked.low < asked.rows
+    assert more_labels(gap, 5000, margin=MARGIN).rows == pytest.approx(10 * asked.rows, rel=0.1)
+    unpaid = Comparison(0.09, 0.09, 0.025, 200, 500)  # three errors, yet not settled: the choice cost too much
+    assert (more_labels(unpaid, 500, margin=MARGIN).rows or 0) > 50
+    assert more_labels(gap, 500, margin=MARGIN, settled=True).rows == 0
+    nothing = more_labels(Comparison(0.0, 0.0, 0.03, 200, 500), 500, margin=MARGIN)
+    assert (nothing.rows, nothing.high) == (None, None)
+    assert "no number of labels up to 20 times" in nothing.statement
+    tied = more_labels(Comparison(0.0, 0.0, 0.006, 200, 5000), 5000, margin=MARGIN)
+    assert tied.rows is not None  # enough rows would show that there is no practical difference
+    assert more_labels(Comparison(0.1, 0.1, 0.0, 5, 5), 500, margin=MARGIN).rows is None
+    for bad in ({"rows": 0}, {"rows": 5, "margin": -1.0}, {"rows": 5, "level": 95.0}):
+        with pytest.raises(InputError):
+            more_labels(gap, **{"margin": MARGIN, **bad})
 
 
 def test_curves_that_cannot_be_fitted() -> None:
