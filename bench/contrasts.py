@@ -1,7 +1,8 @@
 """Verdicts on real rows, drawn again and again: ``python -m bench contrasts [draws]`` and ``prospective [draws]``.
 
 A study of the frozen source against its cheap controls, with everything a real one does up to the verdict (folds,
-halves, calibration, holdout); nothing is saved. Truth is the difference of models learnt from as many rows, on all rows left.
+halves, calibration, holdout); nothing is saved. Truth is the difference of models learnt from as many rows, on all
+rows left.
 """
 
 import tempfile

@@ -114,7 +114,7 @@ class Logistic:
             if round_:
                 vectors = self._x.astype(np.float64)  # rounding in single precision may have stopped it
         raise NotConverged(
-            f"a head of {len(self._weight)} outputs, {len(self._x)} rows: stopped {self.gap:.2g} nats above its optimum",
+            f"a head of {len(self._weight)} outputs, {len(self._x)} rows: {self.gap:.2g} nats above its optimum",
             needed=f"at most {precision.gap:g}",
             fix="this is a fault of Graft: please report it with the source and the number of rows and classes",
         )

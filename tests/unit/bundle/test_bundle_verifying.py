@@ -27,6 +27,7 @@ EVERY_FILE = {
     "model/model.safetensors",
     "model/source/README.md",
     "model/source/config.json",
+    "model/source/graft_beside.json",
     "model/source/model.safetensors",
     "model/source/tokenizer.json",
     "obligations.json",

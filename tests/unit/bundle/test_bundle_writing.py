@@ -20,7 +20,7 @@ from graft.governance.records import Asset, Use
 from graft.inputs import Roles, build_dataset, infer_contract, read_frame
 from graft.representations.cache import ActivationCache
 from graft.representations.sources import randomised
-from unit.bundle.building import descent, inputs, parts_for, rows_for, source
+from unit.bundle.building import descent, inputs, parts_for, rows_for
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_parts_that_do_not_fit_are_refused(parts, tmp_path, changed):
 
 def test_random_weights_stay_the_same_random_weights(tmp_path):
     parts = parts_for("frozen", "binary")
-    drawn = dataclasses.replace(parts.model, source=randomised(source(), seed=3))
+    drawn = dataclasses.replace(parts.model, source=randomised(parts.model.source, seed=3))
     write_bundle(tmp_path / "bundle", dataclasses.replace(parts, model=drawn))
     loaded = load_bundle(tmp_path / "bundle").model
     np.testing.assert_allclose(loaded.scores(parts.sample), drawn.scores(parts.sample), atol=1e-6)
