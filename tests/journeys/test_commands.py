@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -112,6 +113,8 @@ def test_the_gate_exits_with_3(undisturbed):
         (["--costs", "nowhere.csv"], "nowhere.csv"),
         (["--margin", "-1"], "margin"),
         (["--after", "nowhere"], "nowhere"),
+        (["--test", "nowhere.csv"], "nowhere.csv"),
+        (["--weights", "heavy"], "weights"),
     ],
 )
 def test_options_that_cannot_work_exit_with_2(place, tmp_path, more, told):
@@ -121,6 +124,54 @@ def test_options_that_cannot_work_exit_with_2(place, tmp_path, more, told):
     assert done.exception.exit_code == 2
     assert told in str(done.exception)
     assert not (tmp_path / "out" / "study.json").exists()
+
+
+def test_switches_reach_the_study(place, tmp_path, monkeypatch):
+    folder, reference = place
+    asked: dict[str, object] = {}
+
+    def remember(data, **given):
+        asked.update(given)
+        raise InputError("stop here")
+
+    monkeypatch.setattr("graft.api.study", remember)
+    command = arguments(folder / "tickets.csv", reference, tmp_path / "out")[len(GRAFT) :]
+    CliRunner().invoke(app, command)
+    assert {name: asked["options"][name] for name in ("refit", "cautious", "prior")} == {
+        "refit": True,
+        "cautious": False,
+        "prior": True,
+    }
+    assert asked["test"] is None
+    CliRunner().invoke(app, [*command, "--no-refit", "--cautious", "--no-prior", "--test", "mine.csv"])
+    assert {name: asked["options"][name] for name in ("refit", "cautious", "prior")} == {
+        "refit": False,
+        "cautious": True,
+        "prior": False,
+    }
+    assert str(asked["test"]) == "mine.csv"
+
+
+def test_a_test_file_is_locked_counted_and_never_learnt_from(place, tmp_path):
+    folder, reference = place
+    mine = tmp_path / "mine.csv"
+    rows().tail(40).write_csv(mine)
+    command = arguments(folder / "tickets.csv", reference, tmp_path / "out", "--test", str(mine), "--id", "id")
+    done = run(command, GRAFT_CACHE=str(folder / "cache-a"))
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert document["holdout"]["test_file"] == str(mine)
+    assert document["holdout"]["openings"] == 1
+    assert document["refit"]["done"] is False
+    held = set(json.loads((tmp_path / "out" / "holdout.json").read_text()))
+    learnt = set(json.loads((tmp_path / "out" / "learnt.json").read_text()))
+    assert len(held) == document["holdout"]["rows"] == 40
+    assert not held & learnt
+    said = pl.read_parquet(tmp_path / "out" / "predictions.parquet")
+    tested = said.filter((pl.col("part") == "holdout") & (pl.col("role") == "shipped"))
+    assert sorted(tested["id"]) == sorted(rows().tail(40)["id"].cast(pl.String))
+    assert set(tested["digest"]) == held
+    assert "the test file alone" in " ".join(done.stdout.split())
 
 
 def test_a_missing_column_is_named_with_the_near_ones(place, tmp_path):
