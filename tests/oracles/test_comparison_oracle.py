@@ -90,6 +90,23 @@ def test_freedom_of_normal_rows_is_that_of_their_variance(rng: np.random.Generat
     assert 24 <= np.median(found) <= 29
 
 
+def test_skewness_is_half_corrected(rng: np.random.Generator) -> None:
+    """Hall (1992), T + g T^2 / 3 + g^2 T^3 / 27 + g / 6 with g the skewness of the mean, by SciPy."""
+    errors = rng.exponential(size=50), rng.normal(1.2, 0.1, 50)
+    pair = {
+        name: [(1.0, Pooled(Scored("regression", np.zeros(50), one), np.arange(50)))]
+        for name, one in zip("ab", errors, strict=True)
+    }
+    found = compare(jackknife(pair, "mae"), "a", "b", drift=0.0)
+    lead = np.abs(errors[1]) - np.abs(errors[0])
+    plain = lead.mean() / (lead.std(ddof=1) / np.sqrt(50))
+    skew = stats.skew(lead) / np.sqrt(50)
+    full = plain + skew * plain**2 / 3 + skew**2 * plain**3 / 27 + skew / 6
+    assert skew < -0.1
+    assert found.distance(0.0) == pytest.approx((plain + full) / 2, rel=0.02)
+    assert found.reversed.distance(0.0) == pytest.approx(-found.distance(0.0))
+
+
 @pytest.mark.parametrize(("right", "rows"), [(20, 20), (18, 20), (40, 50), (3, 50), (333, 400)])
 def test_the_interval_of_independent_rows_is_wilsons(right: int, rows: int) -> None:
     found, expected = score_interval(of_rows(a=np.arange(rows) < right), "a"), wilson(right, rows)

@@ -12,12 +12,17 @@ too rarely: 40 rows, accuracies .70 and .85, false in 1 % and found in 65 % of t
 A quarter of a row and as many degrees of freedom as clusters, less one, are enough: false in 3.7 % at most of all
 paired shares from 20 rows on (enumerated), found in 84 % and more of the oracle's.
 
+Metrics without steps, whose rows may be far off, are skewed: a high difference then comes with a high error, and is
+found too rarely. Half of Hall's (1992) correction is made for it; the whole leaves nothing in reserve at 20 and 40
+rows. R2 of 40 rows, .4 against .6: found in 60 % of the studies in which an oracle finds it, with the half in 75 %.
+
 What the training sets vary. Rows that were out of fold are judged by models that share most of their training rows, and
 the model that ships is one more. ``drift`` is the variance that other training rows of the same number would add, in
 parts of the rows' own variance; see DRIFT for how it was measured.
 
 Bonett & Price (2012), Adjusted Wald confidence interval for a difference of binomial proportions based on paired data;
-Nadeau & Bengio (2003); Bates, Hastie & Tibshirani (2021), Cross-validation: what does it estimate; Bayle et al. (2020).
+Hall (1992), On the removal of skewness by transformation; Nadeau & Bengio (2003); Bates, Hastie & Tibshirani (2021),
+Cross-validation: what does it estimate; Bayle et al. (2020).
 """
 
 from dataclasses import dataclass, replace
@@ -29,8 +34,9 @@ from graft.core.errors import InputError
 from graft.evidence.intervals import Interval
 from graft.evidence.pooled import BLOCKS, ONE_EACH, Jackknife
 
-DRIFT = 0.2
+DRIFT = 0.2  # ridge classifiers on 120 rows vary by 1.25 times what their rows show (``bench verdicts``, "learners")
 TWO_ROWS, QUARTER = 2.0, 0.25
+LEAN = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,8 @@ class Comparison:
 
     estimate: the difference. centre: shrunk by the rows that are added; tests and intervals are around it.
     error: its standard error. freedom: degrees of freedom of the t. rows: effective rows (clusters, where the metric
-    has no steps). withheld: why nothing is claimed and the interval has no ends; empty when there is none.
+    has no steps). withheld: why nothing is claimed and the interval has no ends; empty when there is none. skew: of
+    the estimate, third moment over error cubed.
     """
 
     estimate: float
@@ -49,13 +56,15 @@ class Comparison:
     rows: float
     bounds: tuple[float, float] = (-np.inf, np.inf)
     withheld: str = ""
+    skew: float = 0.0
 
     def distance(self, bound: float) -> float:
-        """How many standard errors the difference lies above ``bound``."""
+        """How many standard errors the difference lies above ``bound``, corrected for skewness."""
         gap = self.centre - bound
         if self.error == 0.0:
             return float(np.sign(gap) * np.inf) if gap else 0.0
-        return gap / self.error
+        plain, skew = gap / self.error, self.skew
+        return plain + LEAN * (skew * plain**2 / 3 + skew**2 * plain**3 / 27 + skew / 6)
 
     def doubt(self, bound: float) -> float:
         """One-sided p-value of "not above ``bound``", 0 to 1; 1 when withheld."""
@@ -79,7 +88,7 @@ class Comparison:
     @property
     def reversed(self) -> "Comparison":
         """The same seen from the control."""
-        return replace(self, estimate=-self.estimate, centre=-self.centre)
+        return replace(self, estimate=-self.estimate, centre=-self.centre, skew=-self.skew)
 
 
 def compare(found: Jackknife, candidate: str, control: str, *, drift: float = DRIFT, apart: bool = False) -> Comparison:
@@ -174,4 +183,5 @@ def _comparison(
     freedom = float(np.clip(2 * squares**2 / spare, 1.0, most)) if spare > 0 and not apart else most
     centre = estimate * (1 - added * grain)
     error = float(np.sqrt(squares * (1 + drift)))
-    return Comparison(estimate, centre, error, freedom, rows, found.bounds, found.withheld)
+    skew = -float((moves**3).sum()) / squares**1.5 if grain == 0 else 0.0  # what is taken out moves the other way
+    return Comparison(estimate, centre, error, freedom, rows, found.bounds, found.withheld, skew)
