@@ -16,7 +16,7 @@ DEMO_OUT ?= demo-study
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-all lint bench docs lock clean
+.PHONY: help venv demo picture test test-slow test-all lint bench docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -32,6 +32,9 @@ demo: $(READY) ## study the demo tickets: does the pretrained model help?
 	@echo "demo: $(DEMO_DATA) -> $(DEMO_OUT)/"
 	@$(BIN)/graft study $(DEMO_DATA) --text $(DEMO_TEXT) --label $(DEMO_LABEL) --id $(DEMO_ID) \
 		--out $(DEMO_OUT) --effort $(DEMO_EFFORT)
+
+picture: demo ## make the demo's picture in the README anew (needs Chromium)
+	@scripts/picture $(DEMO_OUT)/report.html
 
 test: $(READY) ## the everyday tests
 	@echo "test: everything not marked slow"

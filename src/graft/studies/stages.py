@@ -44,7 +44,7 @@ from graft.studies.settings import StudySettings
 from graft.studies.trials import TrialRunner
 from graft.studies.unseen import DecisionParts, OutOfFold, Rule, fit_decisions
 
-_RULED_OUT = 3.0
+_RULED_OUT, _RULED_OUT_AT_ONCE = 3.0, 5.0
 _PAYS = 0.01
 _BROKEN = 4.0
 
@@ -340,8 +340,7 @@ class Stages:
         self, candidates: dict[str, Candidate], found: dict[str, list[Fit]], done: Sequence[Fold]
     ) -> dict[str, str]:
         """Candidates that cost a lot and are clearly behind on the folds so far; the best is never among them."""
-        if len(done) < 2:
-            return {}
+        sure = _RULED_OUT if len(done) > 1 else _RULED_OUT_AT_ONCE
         dear = [name for name, one in candidates.items() if one.strategy.trains_backbone]
         if not dear:
             return {}
@@ -351,10 +350,9 @@ class Stages:
         out = {}
         for name in dear:
             lead = compare(seen, best, name)
-            if name != best and lead.distance(self.prepared.margin) > _RULED_OUT:
-                out[name] = (
-                    f"stopped after {len(done)} folds: {lead.estimate:.3f} behind {best}, more than chance can make up"
-                )
+            if name != best and lead.distance(self.prepared.margin) > sure:
+                after = "1 fold" if len(done) == 1 else f"{len(done)} folds"
+                out[name] = f"stopped after {after}: {lead.estimate:.3f} behind {best}, more than chance can make up"
         return out
 
     def _contenders(self, judgement: Judgement) -> set[str]:
