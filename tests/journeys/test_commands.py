@@ -152,6 +152,7 @@ def test_switches_reach_the_study(place, tmp_path, monkeypatch):
     assert str(asked["test"]) == "mine.csv"
 
 
+@pytest.mark.slow
 def test_a_test_file_is_locked_counted_and_never_learnt_from(place, tmp_path):
     folder, reference = place
     mine = tmp_path / "mine.csv"

@@ -34,7 +34,7 @@ def test_the_document_keeps_its_contract(studied):
     assert {"outcome", "control", "difference", "probability", "sentence"} <= set(document["verdict"])
     for candidate in document["candidates"]:
         assert set(candidate["score"]) == {"mean", "low", "high"}
-        assert 2 <= len(candidate["folds"]) <= 3
+        assert 1 <= len(candidate["folds"]) <= 3  # a control that is far behind stops early
         assert candidate["seconds"] > 0
         assert candidate["peak_mb"] > 0
     assert document["holdout"]["rows"] == result.record.splits.holdout_rows
@@ -66,6 +66,7 @@ def test_what_was_learnt_and_what_was_said_of_unseen_rows_is_kept(studied):
     assert 1000 * (1 - right) == pytest.approx(result.record.decision.policies[0].cost.mean)
 
 
+@pytest.mark.slow
 def test_without_a_refit_the_measured_model_ships(tmp_path):
     result = graft.study(
         rows(120), text="message", label="category", id="id", out=tmp_path / "out",

@@ -49,7 +49,7 @@ def reached(problem: Logistic, vectors, targets, penalty, classes) -> float:
 
 
 @pytest.mark.parametrize("per_class", [3, 6])
-@pytest.mark.parametrize("classes", [2, 5, 20, 64, 77, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("classes", [2, 5, 20, *(pytest.param(many, marks=pytest.mark.slow) for many in (64, 77, 150))])
 def test_every_head_reaches_the_least_objective_cold_and_warm(classes, per_class):
     vectors, targets = rows_of(classes, per_class)
     warm = Logistic(vectors, targets, outputs=classes, weights=np.ones(classes))

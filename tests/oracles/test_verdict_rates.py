@@ -55,6 +55,7 @@ def test_enough_rows_settle_that_nothing_differs() -> None:
     assert np.mean([one is Outcome.TIED for one in found]) >= 0.9
 
 
+@pytest.mark.slow
 def test_without_paying_for_the_choice_it_would_fail() -> None:
     """The correction is needed: the lead of the best of eight, taken alone, is called real too often."""
     from graft.evidence import compare

@@ -74,7 +74,12 @@ def study(
     ] = ["auto"],  # noqa: B006
     effort: Annotated[Effort, typer.Option(help="How much is tried.", rich_help_panel=_WHAT)] = Effort.STANDARD,
     metric: Annotated[str, typer.Option(help="auto, or a metric's name.", rich_help_panel=_HOW)] = "auto",
-    margin: Annotated[float, typer.Option(help="The smallest difference that matters.", rich_help_panel=_HOW)] = 0.01,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="The smallest difference that matters; 0.01, or 1 % of the target's deviation.", rich_help_panel=_HOW
+        ),
+    ] = None,
     folds: Annotated[int, typer.Option(help="Folds.", rich_help_panel=_HOW)] = 5,
     repeats: Annotated[int, typer.Option(help="Times the folds are drawn again.", rich_help_panel=_HOW)] = 1,
     holdout: Annotated[float, typer.Option(help="Share of the rows that is locked away.", rich_help_panel=_HOW)] = 0.2,

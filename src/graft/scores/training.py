@@ -293,7 +293,7 @@ def judged_loss(logits: np.ndarray, targets: np.ndarray, task: Task, weights: np
     >>> sure, unsure = np.array([[9.0, 0], [0, 9]], np.float32), np.array([[9.0, 0], [1, 2]], np.float32)
     >>> truth, even = np.array([0, 1]), np.ones(2, np.float32)
     >>> [round(judged_loss(logits, truth, Task.BINARY, even), 2) for logits in (sure, sure / 9, unsure)]
-    [0.45, 0.45, 0.47]
+    [0.45, 0.45, 0.54]
     """
     values, truth, weight = torch.from_numpy(logits), torch.from_numpy(targets), torch.from_numpy(weights)
     if task is Task.REGRESSION:
