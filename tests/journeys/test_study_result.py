@@ -135,6 +135,7 @@ def test_the_same_command_again_returns_the_same_study(studied):
     assert (folder / "out" / "study.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result_without_any_cache(studied, monkeypatch, tmp_path):
     _, folder, reference, _ = studied
     monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
@@ -197,7 +198,7 @@ def test_planted_harm_shuffled_labels_never_help(tmp_path):
     assert result.verdict != "helps"
 
 
-@pytest.mark.parametrize("kind", ["multilabel", "regression", "binary"])
+@pytest.mark.parametrize("kind", ["multilabel", "regression", pytest.param("binary", marks=pytest.mark.slow)])
 def test_other_tasks_end_with_a_bundle(kind, tmp_path):
     frame = rows(120).with_columns(
         (pl.col("category") == "phishing").cast(pl.Int8).alias("bait"),
@@ -222,6 +223,7 @@ def test_an_unknown_option_is_named():
         graft.study(rows(), text="message", label="category", options={"efort": "quick"})
 
 
+@pytest.mark.slow
 def test_grouped_rows_say_how_optimistic_a_random_split_is(tmp_path):
     result = graft.study(
         rows(), text="message", label="category", group="team", out=tmp_path / "out",
