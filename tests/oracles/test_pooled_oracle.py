@@ -152,12 +152,19 @@ def test_nothing_is_withheld_from_a_hundred_balanced_rows_on(classes: int) -> No
     assert jackknife({"a": [(1.0, Pooled(scored, np.arange(100)))]}, "macro_f1").withheld == ""
 
 
+def test_one_cluster_has_a_score_and_no_interval() -> None:
+    """A holdout of a single group must not end a study at its last step."""
+    scored = answers(np.array([True, False, True, True]))
+    found = jackknife({"a": [(1.0, Pooled(scored, np.zeros(4, int)))]}, "accuracy")
+    assert found.estimate("a") == pytest.approx(0.75)
+    assert found.withheld == "all rows belong to one group"
+    assert np.isinf(score_interval(found, "a").low)
+
+
 def test_what_cannot_be_pooled_is_refused() -> None:
     scored = answers(np.array([True, False, True]))
     with pytest.raises(InputError, match="no candidate"):
         jackknife({}, "accuracy")
-    with pytest.raises(InputError, match="one cluster only"):
-        jackknife({"a": [(1.0, Pooled(scored, np.zeros(3, int)))]}, "accuracy")
     with pytest.raises(InputError, match="undefined"):
         jackknife({"a": [(1.0, Pooled(scored, np.arange(3)))]}, "roc_auc")
     with pytest.raises(InputError, match="2 clusters for 3 rows"):

@@ -92,6 +92,8 @@ class Jackknife:
 
     @cached_property
     def _moved(self) -> np.ndarray:
+        if self.blocks < 2:
+            return np.zeros_like(self.left_out)
         unbiased = (self.blocks - HALF) / np.sqrt(self.blocks * (self.blocks - 1))
         return np.asarray((self.left_out - self.left_out.mean(axis=0)) / HALF * unbiased)
 
@@ -130,7 +132,7 @@ def jackknife(candidates: Mapping[str, Terms], name: str) -> Jackknife:
     """Leave out every cluster in turn, for all candidates at once.
 
     candidates: name to terms; an estimate is the sum of coefficient times score. name: the metric.
-    Raises InputError when there are fewer than two clusters, or a score is undefined on the rows themselves.
+    Raises InputError when a score is undefined on the rows themselves. One cluster says nothing of others: no interval.
 
     >>> truth = np.array([0, 1] * 50)
     >>> good = Scored("binary", truth, np.tile([[0.9, 0.1], [0.2, 0.8]], (50, 1)))
@@ -142,8 +144,6 @@ def jackknife(candidates: Mapping[str, Terms], name: str) -> Jackknife:
         raise InputError("no candidate", needed="at least one")
     terms = [term for parts in candidates.values() for _, term in parts]
     clusters = np.unique(np.concatenate([term.clusters for term in terms]))
-    if len(clusters) < 2:
-        raise InputError("rows of one cluster only", needed="two clusters of rows or more: one says nothing of others")
     place = np.arange(len(clusters))
     if len(clusters) > BLOCKS:
         place = generator(0, "blocks").permutation(len(clusters)) % BLOCKS
@@ -168,7 +168,7 @@ def jackknife(candidates: Mapping[str, Terms], name: str) -> Jackknife:
     effective = effective_rows(first.scored, name, first.weights)
     low, high = record.bounds if record.higher_is_better else (-record.bounds[1], -record.bounds[0])
     grain = 0.0 if np.isinf(effective) else 1 / (effective + 2)
-    withheld = ""
+    withheld = "all rows belong to one group" if len(clusters) < 2 else ""
     if name in BY_CLASS and effective < LEAST:
         share = np.ones(first.scored.rows) if first.weights is None else first.weights
         fewest = float(_class_rows(first.scored, share).min())

@@ -112,10 +112,20 @@ class Judges:
             same = (curve.seen.repeats == 0) & np.isin(curve.seen.rows, less.rows)
             more = curve.seen.only(same)
             part = curve.scored.take(np.flatnonzero(same))
-            factor = self.growth()
+            factor = self._within_reach(terms[0][1].scored, part, scored)
             terms.append((factor, pooled([(more.rows, part, np.ones(len(more.rows)))], self.clusters)))
             terms.append((-factor, pooled([(less.rows, scored, less.weights)], self.clusters)))
         return terms
+
+    def _within_reach(self, whole: Scored, more: Scored, less: Scored) -> float:
+        """The factor of growth, so that a score never comes nearer than half way to the best score there is."""
+        record, factor = metric(self.metric), self.growth()
+        best = record.bounds[1] if record.higher_is_better else -record.bounds[0]
+        gained = oriented_score(more, self.metric) - oriented_score(less, self.metric)
+        missing = best - oriented_score(whole, self.metric)
+        if not np.isfinite(gained) or not np.isfinite(missing) or gained * factor <= missing / 2:
+            return factor
+        return float(max(0.0, missing / 2 / gained))
 
     def _frozen_of(self, one: Judged, judged: Mapping[str, Judged]) -> Judged | None:
         if one.candidate.kind == "control":

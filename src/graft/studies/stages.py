@@ -408,7 +408,7 @@ class Stages:
             error = float(
                 np.hypot(*(np.sqrt(np.square(one.moves(shipped)).sum()) + one.grain for one in (promised, alone)))
             )
-            if gap <= max(_BROKEN * error, 5 * self.prepared.margin):
+            if alone.withheld or gap <= max(_BROKEN * error, 5 * self.prepared.margin):
                 break
             others = [
                 name
