@@ -50,7 +50,8 @@ class Choice:
     chosen: the transfer candidate that is expected to score best, cheapest of equals. best: the one with the highest
     score. tied: other transfer candidates within the margin of the best, cheapest first. control: the control with the
     highest score. expected: what is expected to score best of all, controls included. lead: its expected lead over the
-    other of chosen and control. reason: plain English. transfers, controls: everything that was compared.
+    other of chosen and control. reason: why ``chosen``; expectation: what may ship undecided; plain English. transfers,
+    controls: everything that was compared.
     """
 
     chosen: str
@@ -60,6 +61,7 @@ class Choice:
     expected: str
     lead: float
     reason: str
+    expectation: str
     transfers: tuple[str, ...]
     controls: tuple[str, ...]
 
@@ -127,7 +129,7 @@ def choose(
     other = control if expected == chosen else chosen
     ahead = lead(expected, other)
     reason = _why_chosen(found, chosen, best, {one.name: one.cost for one in entries}, margin)
-    reason += f" {expected} is expected to score best: {ahead:+.3f} against {other}, after shrinking for luck."
+    expectation = f"{expected} is expected to score best: {ahead:+.3f} against {other}, after shrinking for luck."
     return Choice(
         chosen,
         best,
@@ -136,6 +138,7 @@ def choose(
         expected,
         ahead,
         reason,
+        expectation,
         tuple(one.name for one in transfers),
         tuple(one.name for one in controls),
     )
@@ -143,7 +146,7 @@ def choose(
 
 def _why_chosen(found: Jackknife, chosen: str, best: str, costs: dict[str, float], margin: float) -> str:
     if chosen == best:
-        return f"{best} scored best."
+        return f"Of what transfers, {best} scored best."
     behind = found.estimate(best) - found.estimate(chosen)
     return (
         f"{chosen} scored {behind:.3f} less than {best}, which is within luck, "

@@ -70,14 +70,16 @@ class Judges:
         any."""
         folds = self.prepared.splits.folds
         seen = out_of_fold(fits, folds[: len(fits)])
-        parts = fit_decisions(self.bench, seen, self.rule)
+        # What says the same of every row has nothing to weigh: it says the most common class.
+        rule = replace(self.rule, balanced=False) if candidate.strategy.kind is Kind.MAJORITY else self.rule
+        parts = fit_decisions(self.bench, seen, rule)
         half = None
         if halves:
             first = [fold for fold in folds if fold.repeat == 0]
             twice = [replace(fold, repeat=half) for half in (0, 1) for fold in first]
             less = out_of_fold(halves, twice)
             half = (less, crossfitted(fit_decisions(self.bench, less, self.rule), self.bench, less, self.rule))
-        return Judged(candidate, seen, parts, crossfitted(parts, self.bench, seen, self.rule), half)
+        return Judged(candidate, seen, parts, crossfitted(parts, self.bench, seen, rule), half)
 
     def holdout(self, judged: Judged, scores: np.ndarray) -> Scored:
         """A final model's scores of the holdout, calibrated and decided as its out-of-fold rows say."""

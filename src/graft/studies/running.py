@@ -82,6 +82,12 @@ def run_study(
     """
     started = time.perf_counter()
     table = read_frame(source) if table is None else table
+    if after is not None and test is not None:
+        raise InputError(
+            "an earlier study and a test file",
+            needed="one of them: each says which rows are tested on",
+            fix="leave out --test to keep the earlier holdout, or --after to test on the file",
+        )
     earlier = None if after is None else read_study(after)
     held = None if after is None else _held_texts(after)
     prepared = prepare(

@@ -346,9 +346,11 @@ class Stages:
             return {}
         judged = {name: self.judges.judge(one, found[name]) for name, one in candidates.items()}
         seen = self.judges.compared(judged, {})
-        best = max(seen.names, key=lambda name: (seen.estimate(name), name))
         out = {}
         for name in dear:
+            # Only another that transfers rules out one that does: even far behind a control, the best reuse counts.
+            rivals = [one for one in seen.names if candidates[name].kind in ("control", candidates[one].kind)]
+            best = max(rivals, key=lambda one: (seen.estimate(one), one))
             lead = compare(seen, best, name)
             if name != best and lead.distance(self.prepared.margin) > sure:
                 after = "1 fold" if len(done) == 1 else f"{len(done)} folds"

@@ -171,8 +171,9 @@ def _reused(found: Findings) -> int:
 
 def _verdict(found: Findings) -> VerdictFacts:
     choice, verdict = found.judgement.choice, found.concluded.verdict
-    labels, grown = found.stages.judges.labels, found.concluded.grown
-    reason = f"{verdict.reason} {choice.reason} {_holds(found)}".strip()
+    undecided = verdict.outcome is Outcome.INCONCLUSIVE
+    told = (verdict.reason, choice.reason, choice.expectation if undecided else "")
+    reason = " ".join(filter(None, told))
     return VerdictFacts(
         outcome=verdict.outcome.value,
         chosen=choice_of(found.candidate(choice.chosen)),
@@ -183,20 +184,11 @@ def _verdict(found: Findings) -> VerdictFacts:
         reason=reason,
         shipped=choice_of(found.candidate(found.concluded.shipped)),
         tied=tuple(choice_of(found.candidate(name)) for name in choice.tied),
-        undecided=verdict.outcome is Outcome.INCONCLUSIVE,
+        undecided=undecided,
         expected_lead=choice.lead,
-        labels=labels,
-        grown=grown,
+        labels=found.stages.judges.labels,
+        grown=found.concluded.grown,
     )
-
-
-def _holds(found: Findings) -> str:
-    """At which number of labels the verdict holds, and what was done for that."""
-    labels, grown = found.stages.judges.labels, found.concluded.grown
-    said = f"It holds at {labels:,} labels"
-    if abs(grown) < 5e-4:
-        return f"{said}."
-    return f"{said}, to which it was carried on from folds that learnt from fewer ({grown:+.3f})."
 
 
 def _candidate(found: Findings, candidate: Candidate) -> CandidateFacts:

@@ -157,7 +157,7 @@ def test_a_control_that_is_expected_to_score_best_is_named() -> None:
     choice = choose(found(**wrong), entries(wrong), margin=MARGIN)
     assert (choice.expected, choice.chosen) == ("classical", "frozen")
     assert choice.lead > 0
-    assert "classical is expected to score best" in choice.reason
+    assert "classical is expected to score best" in choice.expectation
 
 
 def test_a_prior_speaks_where_rows_do_not() -> None:
