@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 from graft.evidence.calibration_error import CalibrationError, calibration_error, claims
-from graft.evidence.calibration_quality import brier, coverage, ece, log_loss, reliability_bins
+from graft.evidence.calibration_quality import brier, coverage, log_loss, reliability_bins
 from graft.evidence.predictions import Scored
 
 Map = Callable[[np.ndarray], np.ndarray]
@@ -117,11 +117,6 @@ class TestCalibrationError:
             alarms.append(calibration_error(scored, rng=rng, bins=4, draws=200).p_value <= 0.05)
         assert np.mean(alarms) <= 0.12
 
-    def test_ece_is_the_shown_one(self) -> None:
-        scored = study(np.linspace(0.05, 0.95, 90), softened, np.random.default_rng(5).random(90))
-        whole = calibration_error(scored, rng=np.random.default_rng(6), bins=6)
-        assert ece(scored, rng=np.random.default_rng(6), bins=6) == whole.shown
-
 
 class TestLosses:
     @pytest.mark.parametrize("rows", [50, 100, 400])
@@ -135,7 +130,7 @@ class TestLosses:
         for _ in range(400):
             positive = np.clip(rng.beta(30, 0.5, rows), 0.001, 0.999)
             scored = study(positive, lambda p: p, rng.random(rows))
-            losses, errors = log_loss(scored, rng=rng), brier(scored, rng=rng)
+            losses, errors = log_loss(scored), brier(scored)
             covered.append((losses.low <= entropy <= losses.high, errors.low <= squares <= errors.high))
         assert np.all(np.mean(covered, axis=0) >= 0.93)
 

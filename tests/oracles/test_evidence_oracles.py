@@ -6,7 +6,7 @@ from scipy import optimize, stats
 
 from graft.evidence import (
     Scored,
-    ece,
+    calibration_error,
     logme,
     neighbour_agreement,
     reliability_bins,
@@ -75,7 +75,9 @@ class TestCalibrationError:
         """Two bins: 4 rows at 0.2 of which 2 are positive (gap 0.3), 6 at 0.9 of which 6 (gap 0.1): 0.12 + 0.06."""
         positive = np.array([0.2] * 4 + [0.9] * 6)
         scored = Scored("binary", np.array([1, 1, 0, 0] + [1] * 6), two_class(positive))
-        assert ece(scored, rng=np.random.default_rng(0), bins=2, by="width").mean == pytest.approx(0.18)
+        assert calibration_error(scored, rng=np.random.default_rng(0), bins=2, by="width").shown.mean == pytest.approx(
+            0.18
+        )
         assert [(one.rows, one.accuracy) for one in reliability_bins(scored, bins=2, by="width")] == [(4, 0.5), (6, 1)]
 
     def test_against_scipy_binned_means(self) -> None:
@@ -87,7 +89,7 @@ class TestCalibrationError:
         seen = stats.binned_statistic(positive, targets, "sum", bins=edges).statistic
         oracle = np.abs(np.nan_to_num(said) - np.nan_to_num(seen)).sum() / 500
         scored = Scored("binary", targets, two_class(positive))
-        assert ece(scored, rng=rng, by="width").mean == pytest.approx(oracle)
+        assert calibration_error(scored, rng=rng, by="width").shown.mean == pytest.approx(oracle)
 
 
 class TestTransferability:

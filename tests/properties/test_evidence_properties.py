@@ -13,9 +13,9 @@ from graft.evidence import (
     Outcome,
     Pooled,
     Scored,
+    calibration_error,
     compare,
     decide_verdict,
-    ece,
     evaluate,
     jackknife,
     logme,
@@ -139,7 +139,9 @@ def test_suspects_and_calibration_follow_the_rows(seed: int, task: str) -> None:
     there = {(s.row, s.given, s.suggested) for s in suspects(one)}
     back = {(int(order[s.row]), s.given, s.suggested) for s in suspects(one.take(order))}
     assert there == back
-    errors = [ece(part, rng=np.random.default_rng(0), draws=10).mean for part in (one, one.take(order))]
+    errors = [
+        calibration_error(part, rng=np.random.default_rng(0), draws=10).shown.mean for part in (one, one.take(order))
+    ]
     assert errors[0] == pytest.approx(errors[1])
     assert 0 <= errors[0] <= 1
 

@@ -71,13 +71,12 @@ def cost_per_thousand(
     level: float = 0.95,
     groups: np.ndarray | None = None,
     possible: tuple[float, float] | None = None,
-    rng: np.random.Generator | None = None,
 ) -> CostEstimate:
     """Cost per 1,000 rows with an interval that allows for one dearest error more.
 
     per_row: cost of each row, shape (rows,). groups: of each row, shape (rows,), when rows share customers or texts.
     possible: the least and the most a row could have cost; when None the range of the rows, and rows that all cost the
-    same then have an interval without ends. rng: no longer needed, nothing is drawn.
+    same then have an interval without ends.
 
     >>> estimate = cost_per_thousand(np.zeros(100), unit="EUR", possible=(0, 50))
     >>> estimate.mean, estimate.low, round(estimate.high)
@@ -117,7 +116,6 @@ def compare_policies(
     probabilities: np.ndarray,
     targets: np.ndarray,
     *,
-    rng: np.random.Generator | None = None,
     reference: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     level: float = 0.95,
@@ -125,7 +123,7 @@ def compare_policies(
     """The tuned policy beside the most probable class and the cheapest single decision, on the same rows.
 
     probabilities, targets: held-out rows. reference: targets of the rows the policy was fitted on, to pick the single
-    decision from (the held-out ones when None). groups: of the held-out rows, shape (rows,). rng: no longer needed.
+    decision from (the held-out ones when None). groups: of the held-out rows, shape (rows,).
 
     >>> table = CostTable(unit="EUR", labels=("ham", "phishing"), cost=((0, 1), (9, 0)))
     >>> p, y = np.array([[0.8, 0.2], [0.99, 0.01]] * 50), np.array([1, 0] * 50)

@@ -4,7 +4,8 @@ Decisions: nothing here knows a model, a file or the ledger; it imports ``graft.
 and trusted by itself. Every statistic has an oracle in tests/oracles.
 """
 
-from graft.evidence.calibration_quality import Bin, brier, coverage, ece, log_loss, reliability_bins
+from graft.evidence.calibration_error import CalibrationError, calibration_error
+from graft.evidence.calibration_quality import Bin, brier, coverage, log_loss, reliability_bins
 from graft.evidence.choice import Choice, Entry, Prior, choose
 from graft.evidence.comparison import Comparison, compare, score_interval
 from graft.evidence.intervals import Interval, wilson
@@ -24,6 +25,7 @@ __all__ = [
     "METRICS",
     "TASKS",
     "Bin",
+    "CalibrationError",
     "Choice",
     "ClassScore",
     "Comparison",
@@ -43,13 +45,13 @@ __all__ = [
     "Suspicion",
     "Verdict",
     "brier",
+    "calibration_error",
     "choose",
     "compare",
     "coverage",
     "crossing",
     "decide_verdict",
     "default_metric",
-    "ece",
     "evaluate",
     "fit_curve",
     "jackknife",

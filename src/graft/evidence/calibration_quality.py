@@ -16,7 +16,7 @@ import numpy as np
 
 from graft.core.errors import InputError
 from graft.core.means import mean_interval
-from graft.evidence.calibration_error import calibration_error, claims
+from graft.evidence.calibration_error import claims
 from graft.evidence.intervals import Interval, wilson
 from graft.evidence.predictions import Scored
 from graft.evidence.weighted import row_brier, row_log_loss
@@ -60,35 +60,13 @@ def reliability_bins(
     return tuple(found)
 
 
-def ece(
-    scored: Scored,
-    *,
-    rng: np.random.Generator,
-    bins: int = 15,
-    by: str = "mass",
-    draws: int = 1000,
-    level: float = 0.95,
-    groups: np.ndarray | None = None,
-) -> Interval:
-    """Expected calibration error, 0 to 1: the error shown, and the interval of the true one.
-
-    As ``calibration_error``, which also says what a perfect model would show: never read one without the other.
-
-    >>> scored = Scored("binary", np.array([0, 0, 0, 1]), np.array([[0.75, 0.25]] * 4))
-    >>> ece(scored, rng=np.random.default_rng(0)).mean
-    0.0
-    """
-    return calibration_error(scored, rng=rng, bins=bins, by=by, draws=draws, level=level, groups=groups).shown
-
-
 def brier(
     scored: Scored,
     *,
-    rng: np.random.Generator | None = None,
     level: float = 0.95,
     groups: np.ndarray | None = None,
 ) -> Interval:
-    """Mean squared error of the probabilities; groups: of each row, shape (rows,). rng: no longer needed.
+    """Mean squared error of the probabilities; groups: of each row, shape (rows,).
 
     >>> scored = Scored("binary", np.array([0, 1] * 50), np.tile([[0.9, 0.1], [0.2, 0.8]], (50, 1)))
     >>> error = brier(scored)
@@ -103,11 +81,10 @@ def brier(
 def log_loss(
     scored: Scored,
     *,
-    rng: np.random.Generator | None = None,
     level: float = 0.95,
     groups: np.ndarray | None = None,
 ) -> Interval:
-    """Mean of -log of the probability of the truth, nats; groups: of each row, shape (rows,). rng: no longer needed.
+    """Mean of -log of the probability of the truth, nats; groups: of each row, shape (rows,).
 
     >>> scored = Scored("binary", np.array([0, 1] * 50), np.tile([[0.9, 0.1], [0.2, 0.8]], (50, 1)))
     >>> round(log_loss(scored).mean, 3)

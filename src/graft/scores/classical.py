@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from graft.core.seeds import generator
 from graft.inputs.roles import Task
-from graft.scores.linear import solve_head
+from graft.scores.linear import plain_loss, solve_head
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _TERMS, _WEIGHTS = 50_000, 2_000_000
@@ -170,7 +170,7 @@ def _solve_path(
     losses = []
     for strength in STRENGTHS:
         weight, bias = _solve(rows[~held], targets[~held], task, outputs, weights, strength)
-        losses.append(_loss(rows[held] @ weight.T + bias, targets[held], task))
+        losses.append(plain_loss(rows[held] @ weight.T + bias, targets[held], task))
         if len(losses) > 1 and losses[-1] > losses[-2]:
             break
     best = int(np.argmin(losses))
@@ -208,13 +208,3 @@ def _solve(
     else:
         weight[present], bias[present] = model.coef_, model.intercept_
     return weight, bias
-
-
-def _loss(logits: np.ndarray, targets: np.ndarray, task: Task) -> float:
-    if task is Task.REGRESSION:
-        return float(np.square(logits[:, 0] - targets).mean())
-    if task is Task.MULTILABEL:
-        return float((np.logaddexp(0, logits) - targets * logits).mean())
-    shifted = logits - logits.max(1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return float(-log_p[np.arange(len(targets)), targets].mean())

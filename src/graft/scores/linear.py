@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import special
+from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
 from graft.core.errors import Diverged, InputError
@@ -90,6 +92,17 @@ def loss_of(logits: torch.Tensor, targets: torch.Tensor, task: Task, weights: to
     return (rows * weights[targets]).mean()
 
 
+def plain_loss(logits: np.ndarray, targets: np.ndarray, task: Task) -> float:
+    """``loss_of`` without weights, in NumPy: cross-entropy, binary cross-entropy over labels, or half the squared
+    error."""
+    if task is Task.REGRESSION:
+        return float(0.5 * np.square(logits[:, 0] - targets).mean())
+    if task is Task.MULTILABEL:
+        return float((np.logaddexp(0, logits) - targets * logits).mean())
+    own = logits[np.arange(len(targets)), targets]
+    return float((special.logsumexp(logits, axis=1) - own).mean())
+
+
 def solve_head(
     vectors: np.ndarray,
     targets: np.ndarray,
@@ -116,9 +129,11 @@ def solve_head(
         # The vectors are all the same: what is left of them is rounding, and must not be blown up.
         scale = 1.0
     scaled = (vectors - mean) / scale
-    solved = (_ridge if task is Task.REGRESSION else _logistic)(
-        scaled, targets, task, outputs, weights, penalties, seed, untilt
-    )
+    with threadpool_limits(1, user_api="blas"):
+        # NumPy's threads beside torch's, which still spin, took fourteen times as long; one is enough.
+        solved = (_ridge if task is Task.REGRESSION else _logistic)(
+            scaled, targets, task, outputs, weights, penalties, seed, untilt
+        )
     weight = np.asarray(solved.weight / scale, np.float32)
     if not np.isfinite(weight).all():
         raise Diverged("solving the head gave infinite weights", needed="finite vectors", fix="check the source")
@@ -138,7 +153,6 @@ def _logistic(
     splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
     inside = [Logistic(vectors[train], targets[train], outputs=outputs, weights=weights) for train, _ in splits]
     starts: dict[float, Logistic] = {}
-    judge = torch.ones(outputs)  # by plain log-loss: weights help the fit, not the judgement
     tilt = np.log(np.maximum(np.asarray(weights, np.float32), 1e-6))
     tilted = untilt and bool(np.ptp(tilt) > 0 if task is not Task.MULTILABEL else np.any(tilt != 0))
     taken = _TAKEN_BACK if tilted and splits else (0.0,)
@@ -150,8 +164,8 @@ def _logistic(
             part.solve(penalty, precision=LOOSE)
             logits = np.asarray(vectors[held] @ part.weight.T + part.bias, np.float32)
             for column, back in enumerate(taken):
-                moved = torch.from_numpy(logits - np.float32(back) * tilt)
-                losses[place, column] = float(loss_of(moved, _labels(targets[held], task), task, judge))
+                # By plain log-loss: weights help the fit, not the judgement.
+                losses[place, column] = plain_loss(logits - np.float32(back) * tilt, targets[held], task)
         starts[penalty] = inside[0].copy()
         means = losses.mean(axis=0)
         best[penalty] = taken[int(means.argmin())]
@@ -213,10 +227,6 @@ def _lowest(
         losses[place] = held_loss(penalties[place])
     best = min(losses, key=losses.__getitem__)
     return penalties[best], losses[best]
-
-
-def _labels(targets: np.ndarray, task: Task) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(targets, np.float32 if task is Task.MULTILABEL else np.int64))
 
 
 def _inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

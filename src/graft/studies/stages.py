@@ -197,7 +197,8 @@ class Stages:
                 found.append(one)
                 continue
             runs = one.candidate.name == best and gain > _PAYS
-            what = f"{steps} steps on one fold lowered the loss of its other rows by {gain:+.3f} a row"
+            way = "lowered" if gain > 0 else "raised"
+            what = f"{steps} steps on one fold {way} the loss of its other rows by {abs(gain):.3f} a row"
             why = what if runs else f"left out at quick effort: {what}" + ("" if gain <= _PAYS else f", {best} by more")
             found.append(replace(one, run=runs, reason=why))
         return tuple(found)

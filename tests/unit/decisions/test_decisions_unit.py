@@ -277,7 +277,7 @@ class TestSpending:
         rng = np.random.default_rng(0)
         probabilities = rng.random((300, 2)) * 0.6
         targets = (rng.random((300, 2)) < probabilities).astype(int)
-        options = compare_policies(policy, probabilities, targets, rng=rng)
+        options = compare_policies(policy, probabilities, targets)
         assert [one.name for one in options] == ["tuned", "most probable", "always the same labels"]
         assert options[0].cost.mean < min(options[1].cost.mean, options[2].cost.mean)
         assert options[1].saved.mean == 0
@@ -346,4 +346,4 @@ class TestSpending:
         with pytest.raises(InputError, match="same shape"):
             realised_cost(Decisions(np.array([0]), np.zeros(1)), np.array([0, 1]), table)
         with pytest.raises(InputError, match="one finite cost"):
-            cost_per_thousand(np.array([]), rng=np.random.default_rng(0))
+            cost_per_thousand(np.array([]))

@@ -7,10 +7,10 @@ from graft.core.errors import InputError
 from graft.evidence import (
     Pooled,
     Scored,
+    calibration_error,
     compare,
     coverage,
     default_metric,
-    ece,
     evaluate,
     jackknife,
     logme,
@@ -252,12 +252,12 @@ def test_calibration_of_labels_and_classes() -> None:
     scores = rng.random((400, 3))
     labels = Scored("multilabel", (rng.random((400, 3)) < scores).astype(int), scores)
     assert sum(one.rows for one in reliability_bins(labels)) == 1200
-    honest = ece(labels, rng=rng)
-    worse = ece(Scored("multilabel", labels.targets, scores**3), rng=rng)
+    honest = calibration_error(labels, rng=rng).shown
+    worse = calibration_error(Scored("multilabel", labels.targets, scores**3), rng=rng).shown
     assert honest.high < worse.low
     assert honest.low <= honest.mean <= honest.high
     with pytest.raises(InputError, match="coverage"):
-        ece(Scored("regression", np.ones(2), np.ones(2)), rng=rng)
+        calibration_error(Scored("regression", np.ones(2), np.ones(2)), rng=rng)
     with pytest.raises(InputError, match="bins"):
         reliability_bins(labels, bins=0)
     with pytest.raises(InputError, match="ends"):
