@@ -41,7 +41,7 @@ class EffortLevel:
 
 
 EFFORTS = {
-    "quick": EffortLevel(2, 40, 40, 1, ("partial:2", "full", "contrastive:3"), 1, False, False, True),
+    "quick": EffortLevel(2, 40, 40, 1, ("full", "contrastive:3"), 1, False, False, True),
     "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "contrastive:3", "lora", "full"), 1, True),
     "thorough": EffortLevel(10, 150, 2000, 3, ("partial:1", "partial:2", "contrastive:3", "lora", "full"), 2, True),
 }
@@ -97,7 +97,7 @@ def plan_candidates(
                 _judged(Candidate(strategy, source), best.index(source) < effort.tuned_sources, targets, task)
             )
     if settings.effort == "quick":
-        for name in ("lora",):
+        for name in ("partial:2", "lora"):
             skipped = Candidate(parse_strategy(name), best[0])
             chosen.append(Planned(skipped, False, "left out at quick effort; use --effort standard"))
     unique = {plan.candidate.name: plan for plan in reversed(chosen)}

@@ -285,9 +285,7 @@ class TestSpending:
     def test_abstaining_may_be_the_single_decision(self) -> None:
         table = costs_from_mapping({"abstain": 0.1}, ("a", "b"))
         probabilities = np.full((10, 2), 0.5)
-        found = compare_policies(
-            Policy(task="binary", table=table), probabilities, np.array([0, 1] * 5), rng=np.random.default_rng(0)
-        )
+        found = compare_policies(Policy(task="binary", table=table), probabilities, np.array([0, 1] * 5))
         assert [(one.name, one.abstained) for one in found][2] == ("always abstain", 1.0)
         assert found[0].saved.mean == pytest.approx(400)
 
