@@ -1,14 +1,27 @@
-"""``python -m bench [name ...]``: run measurements and print one JSON line each.
+"""``python -m bench [name [option=value ...] ...]``: run measurements and print one JSON line each.
 
 Names: import, frozen, full, quick, study, out-of-scope, verdicts (simulated studies, over an hour), verdicts-quick,
-ledger, assets, register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million
-rows), million-index. The real rows lie beside the project, in ``../shared/data``.
+regret, prior, contrasts, prospective (real draws, hours each: ``regret draws=3 names=hwu64,tram``), ledger, assets,
+register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million rows),
+million-index. The real rows lie beside the project, in ``../shared/data``.
 """
 
 import json
 import sys
 
-from bench import embed, governance, ledger, measure, out_of_scope, search, tables, verdicts
+from bench import (
+    contrasts,
+    embed,
+    governance,
+    ledger,
+    measure,
+    out_of_scope,
+    prior,
+    regret,
+    search,
+    tables,
+    verdicts,
+)
 
 ALL = {
     "import": measure.import_time,
@@ -19,6 +32,10 @@ ALL = {
     "out-of-scope": out_of_scope.out_of_scope,
     "verdicts": verdicts.verdicts,
     "verdicts-quick": verdicts.quick_verdicts,
+    "regret": regret.regret,
+    "prior": prior.prior,
+    "contrasts": contrasts.contrasts,
+    "prospective": contrasts.prospective,
     "ledger": ledger.ledger_events,
     "assets": ledger.registry_reading,
     "register": governance.register_source,
@@ -36,8 +53,15 @@ ALL = {
 
 
 def main() -> None:
-    for name in sys.argv[1:] or ALL:
-        print(json.dumps({"bench": name, **ALL[name]()}), flush=True)
+    runs: list[tuple[str, dict[str, object]]] = []
+    for word in sys.argv[1:] or ALL:
+        name, given, value = word.partition("=")
+        if given:
+            runs[-1][1][name] = int(value) if value.isdigit() else tuple(value.split(","))
+        else:
+            runs.append((name, {}))
+    for name, options in runs:
+        print(json.dumps({"bench": name, **ALL[name](**options)}), flush=True)
 
 
 if __name__ == "__main__":

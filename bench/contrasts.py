@@ -1,4 +1,4 @@
-"""Verdicts on real rows, drawn again and again: ``python -m bench contrasts [draws]`` and ``prospective [draws]``.
+"""Verdicts on real rows, drawn again and again: ``python -m bench contrasts`` and ``prospective``.
 
 A study of the frozen source against its cheap controls, with everything a real one does up to the verdict (folds,
 halves, calibration, holdout); nothing is saved. Truth is the difference of models learnt from as many rows, on all

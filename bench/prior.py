@@ -1,4 +1,4 @@
-"""What usually wins, measured on public sets: ``python -m bench prior [draws] [strategy ...]``.
+"""What usually wins, measured on public sets: ``python -m bench prior``.
 
 Every strategy learns from the rows of a cell of ``bench.regret`` and is scored on its test rows; its entry is the mean
 over sets of its macro-F1 less that of the frozen head. The result is what ``src/graft/studies/prior.json`` holds.

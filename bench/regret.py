@@ -1,4 +1,4 @@
-"""How far what ships lies behind the best plain alternative: ``python -m bench regret [draws] [set ...]``.
+"""How far what ships lies behind the best plain alternative: ``python -m bench regret``.
 
 A cell is a public set at 8, 32 or 128 labels a class (at most 20 classes; all 150 of clinc150 at 8). A draw takes
 labels at random, studies them at quick effort, and scores the shipped bundle on the test file (or the latest 30 %, or

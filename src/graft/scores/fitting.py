@@ -105,6 +105,7 @@ class _Problem:
     untilt: bool
     budget: Budget
     seed: int
+    shared_seed: int
     keep: Path | None
     on_step: Callable[[int], None]
 
@@ -197,6 +198,7 @@ def _problem(
         untilt=weights == "auto",
         budget=budget,
         seed=derive(seed, candidate.name),
+        shared_seed=derive(seed, "shared"),
         keep=keep,
         on_step=on_step,
     )
@@ -313,6 +315,7 @@ def _job(problem: _Problem, source: Source) -> Job:
         head_weights=problem.head_weights,
         untilt=problem.untilt,
         seed=problem.seed,
+        shared_seed=problem.shared_seed,
         on_step=problem.on_step,
     )
 

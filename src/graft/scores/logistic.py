@@ -22,7 +22,7 @@ from scipy import optimize, special
 
 from graft.core.errors import Diverged
 
-_CORRECTIONS = 10
+_CORRECTIONS = 5
 _ROUNDS = 4
 
 
@@ -36,7 +36,7 @@ class Precision:
 
 
 EXACT = Precision(gap=2e-6, evaluations=3000)
-LOOSE = Precision(gap=1e-3, evaluations=400)
+LOOSE = Precision(gap=3e-3, evaluations=400)
 
 
 class NotConverged(Diverged):

@@ -87,7 +87,8 @@ class Job:
     rows: positions in the workbench to learn from. targets: as a head sees them, for all rows of the workbench.
     extra: encoded extra columns of all rows. weights: of the classes, in training. steps: optimiser steps of a
     configuration. refit: train the best once more on all rows. head_weights, untilt: how heads are solved that stay;
-    the training weights when None.
+    the training weights when None. shared_seed: of what all candidates share: the rows held in, and how solved heads
+    choose their penalty.
     """
 
     bench: Workbench
@@ -100,6 +101,7 @@ class Job:
     steps: int
     batch: int
     seed: int
+    shared_seed: int
     refit: bool = True
     head_weights: np.ndarray | None = None
     untilt: bool = False
@@ -395,8 +397,15 @@ def _with_lora(body: Any, seed: int) -> Any:
 def solve_views(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:
     """The solved head with the lowest held-in loss, on the source's vectors or with its middle layer beside them.
 
-    One pass of the encoder gives both, so the choice costs a head. Also the source as that head sees it.
+    One pass of the encoder gives both, so the choice costs a head. Also the source as that head sees it. Every
+    candidate that asks about the same rows is given the same head.
     """
+    weights = job.weights if job.head_weights is None else job.head_weights
+    key = ("solved", job.source.digest, rows.tobytes(), weights.tobytes(), job.untilt, job.shared_seed)
+    return job.bench.remembered(key, lambda: _best_view(job, rows))
+
+
+def _best_view(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:
     best: tuple[Source, LinearHead] | None = None
     for view in dict.fromkeys((job.source, with_middle(job.source))):
         head = _solved(job, _head_inputs(job, view, rows), rows, None, stays=True)
@@ -426,7 +435,7 @@ def _solved(job: Job, inputs: np.ndarray, rows: np.ndarray, penalty: float | Non
         task=job.bench.task,
         outputs=job.weights.shape[0],
         weights=job.head_weights if stays and job.head_weights is not None else job.weights,
-        seed=job.seed,
+        seed=job.shared_seed if stays else job.seed,
         penalties=None if penalty is None else (penalty,),
         untilt=stays and job.untilt,
     )
@@ -463,7 +472,7 @@ def _chance(job: Job, rows: np.ndarray, held: np.ndarray) -> float:
 
 def _held_in(job: Job) -> tuple[np.ndarray, np.ndarray]:
     share = HELD_SHARE if job.refit and len(job.rows) < REFIT_BELOW else HELD_SHARE_OF_MANY
-    rng = np.random.default_rng(derive(job.seed, "held in"))
+    rng = np.random.default_rng(derive(job.shared_seed, "held in"))
     order = rng.permutation(job.rows)
     if job.bench.task in (Task.BINARY, Task.MULTICLASS):
         order = order[np.argsort(job.targets[order], kind="stable")]

@@ -4,8 +4,9 @@ Decision: trials ask the workbench, and the workbench asks the cache; a frozen b
 row of the whole study, however many heads, folds and seeds read from it.
 """
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from graft.representations.cache import ActivationCache, Ragged
 from graft.representations.encoding.encoder import Encoder, EncodeReport
 from graft.representations.sources import Source
 from graft.representations.tokens import TokenRows, tokenise
+
+_REMEMBERED = 64
+
+Made = TypeVar("Made")
 
 
 def with_middle(source: Source) -> Source:
@@ -45,6 +50,7 @@ class Workbench:
     _boundaries: dict[tuple[str, int], Ragged] = field(default_factory=dict)
     _tokens: dict[str, TokenRows] = field(default_factory=dict)
     _bodies: dict[str, Any] = field(default_factory=dict)
+    _made: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -102,6 +108,19 @@ class Workbench:
         if source.digest not in self._bodies:
             self._bodies = {source.digest: load_encoder(source)}
         return copy.deepcopy(self._bodies[source.digest])
+
+    def remembered(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What ``make`` gave for ``key`` before, among the last 64 such; made now when there is none.
+
+        For what several candidates ask of the same rows, such as the head that tuning starts from and is held against.
+        """
+        if key not in self._made:
+            made = make()
+            while len(self._made) >= _REMEMBERED:
+                self._made.pop(next(iter(self._made)))
+            self._made[key] = made
+        kept: Made = self._made[key]
+        return kept
 
     def _cache_for(self, source: Source) -> ActivationCache | None:
         # Random weights are drawn anew for every seed; keeping what they say would only push useful rows out.

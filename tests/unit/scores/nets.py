@@ -58,6 +58,7 @@ def job_for(task: str = "multiclass", strategy: str = "full", *, architecture: s
         "steps": 30,
         "batch": 8,
         "seed": 0,
+        "shared_seed": 0,
     }
     return Job(**{**given, **changes})
 
