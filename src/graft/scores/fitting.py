@@ -24,7 +24,7 @@ from graft.scores.linear import LinearHead, class_weights
 from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
 from graft.scores.strategies import Kind, Strategy
 from graft.scores.training import CurvePoint
-from graft.scores.tuning import Job, assemble, gain_over_solved, predict_logits, solve_views, tune
+from graft.scores.tuning import Gain, Job, assemble, gain_over_solved, predict_logits, solve_views, tune
 from graft.scores.workbench import Workbench
 
 
@@ -272,7 +272,7 @@ def tuning_gain(
     steps: int,
     seed: int,
     weights: str = "auto",
-) -> float:
+) -> Gain:
     """How much ``steps`` of tuning on one fold lower the loss of its test rows, against the frozen head.
 
     In the unit of the loss a row (nats for classes and labels), each side at its own best temperature; positive where

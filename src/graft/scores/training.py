@@ -15,6 +15,7 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from graft.core.errors import Diverged
 from graft.core.seeds import generator
@@ -283,32 +284,42 @@ def held_loss(network: Network, examples: Examples, rows: np.ndarray, task: Task
 
 
 def judged_loss(logits: np.ndarray, targets: np.ndarray, task: Task, weights: np.ndarray) -> float:
-    """The mean loss of rows that nothing was learnt from, at the temperature that suits them best.
-
-    Probabilities are calibrated later in any case, so confidence alone must decide nothing here. One row more whose
-    truth is anybody's guess is counted in, shared out over the rows: otherwise two models that order a dozen rows
-    rightly both come to a loss of zero, and nothing is left to tell them apart. logits: (rows, outputs). targets,
-    weights: as ``loss_of`` takes them.
+    """The mean of ``judged_losses``.
 
     >>> sure, unsure = np.array([[9.0, 0], [0, 9]], np.float32), np.array([[9.0, 0], [1, 2]], np.float32)
     >>> truth, even = np.array([0, 1]), np.ones(2, np.float32)
     >>> [round(judged_loss(logits, truth, Task.BINARY, even), 2) for logits in (sure, sure / 9, unsure)]
     [0.45, 0.45, 0.54]
     """
+    return float(judged_losses(logits, targets, task, weights).mean())
+
+
+def judged_losses(logits: np.ndarray, targets: np.ndarray, task: Task, weights: np.ndarray) -> np.ndarray:
+    """The loss of each row that nothing was learnt from, at the temperature that suits all best; shape (rows,).
+
+    Probabilities are calibrated later in any case, so confidence alone must decide nothing here. One row more whose
+    truth is anybody's guess is counted in, shared out over the rows: otherwise two models that order a dozen rows
+    rightly both come to a loss of zero, and nothing is left to tell them apart. logits: (rows, outputs). targets,
+    weights: as ``loss_of`` takes them.
+    """
     values, truth, weight = torch.from_numpy(logits), torch.from_numpy(targets), torch.from_numpy(weights)
     if task is Task.REGRESSION:
-        return float(loss_of(values, truth, task, weight))
+        return np.asarray(0.5 * np.square(logits[:, 0] - targets))
     unknown = 1 / (len(targets) + 1)
     if task is Task.MULTILABEL:
         truth = truth * (1 - unknown) + unknown / 2
-        return min(float(loss_of(values * factor, truth, task, weight)) for factor in _FACTORS)
+        each = [
+            functional.binary_cross_entropy_with_logits(values * factor, truth, pos_weight=weight, reduction="none")
+            for factor in _FACTORS
+        ]
+        return min((one.mean(1) for one in each), key=lambda one: float(one.mean())).numpy()
     share = weight[truth]
     losses = []
     for factor in _FACTORS:
         surprise = -torch.log_softmax(values * factor, 1)
         own = surprise[torch.arange(len(truth)), truth]
-        losses.append(float(((own * (1 - unknown) + surprise.mean(1) * unknown) * share).mean()))
-    return min(losses)
+        losses.append((own * (1 - unknown) + surprise.mean(1) * unknown) * share)
+    return min(losses, key=lambda one: float(one.mean())).numpy()
 
 
 class _Best:

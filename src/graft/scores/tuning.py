@@ -46,6 +46,7 @@ from graft.scores.training import (
     follow,
     held_loss,
     judged_loss,
+    judged_losses,
     logits_of,
     train,
     vectors_of,
@@ -172,7 +173,15 @@ def tune(job: Job, *, configurations: int) -> Tuned:
     return replace(best, head=None, configuration=str(rate), notes=tuple(notes))
 
 
-def gain_over_solved(job: Job, judged: np.ndarray) -> float:
+@dataclass(frozen=True)
+class Gain:
+    """How much lower a loss a row became, and its standard error over the rows."""
+
+    mean: float
+    error: float
+
+
+def gain_over_solved(job: Job, judged: np.ndarray) -> Gain:
     """How much lower the loss of the rows ``judged`` is after the steps of the job than with the solved head.
 
     Each side at its own best temperature; the first rate, nothing held in.
@@ -183,8 +192,12 @@ def gain_over_solved(job: Job, judged: np.ndarray) -> float:
     schedule = Schedule(steps=max(1, job.steps), batch=job.batch, rate=rate.rate, head_rate=rate.head_rate)
     tuned = _run(job, job.rows, np.zeros(0, np.int64), schedule)
     assert tuned.network is not None
-    after = _judged(logits_of(tuned.network, tuned.examples, judged), job, judged)
-    return _judged(_solved_logits(job, job.rows, judged), job, judged) - after
+    before, after = (
+        judged_losses(logits, job.targets[judged], job.bench.task, job.weights)
+        for logits in (_solved_logits(job, job.rows, judged), logits_of(tuned.network, tuned.examples, judged))
+    )
+    less = (before - after).astype(np.float64)
+    return Gain(float(less.mean()), float(less.std(ddof=1) / math.sqrt(len(less))) if len(less) > 1 else math.inf)
 
 
 def one_step(job: Job) -> Callable[[], None]:

@@ -24,6 +24,7 @@ from graft.representations.cache import ActivationCache
 from graft.scores.fitting import Candidate, Fit, fit, tuning_gain
 from graft.scores.models import Model
 from graft.scores.probe import estimate, seconds_per_step
+from graft.scores.tuning import Gain
 from graft.scores.workbench import Workbench
 from graft.studies.cues import cues_of
 from graft.studies.curves import curve_plan, half_trials, learning_curves, with_advice
@@ -175,7 +176,7 @@ class Stages:
         fold, steps = self.prepared.splits.folds[0], max(1, self.runner.budget.steps // 2)
         tuned = [one for one in planned if one.run and one.candidate.kind == "transfer"]
         tuned = [one for one in tuned if one.candidate.strategy.trains_backbone]
-        gains: dict[str, float] = {}
+        gains: dict[str, Gain] = {}
         with self.progress.stage("short tries", len(tuned), "tries") as stage:
             for one in tuned:
                 stage.advance(0, one.candidate.name)
@@ -189,17 +190,20 @@ class Stages:
                     weights=self.weights,
                 )
                 stage.advance(1)
-        best = max(gains, key=lambda name: (gains[name], name), default="")
+        best = max(gains, key=lambda name: (gains[name].mean, name), default="")
         found = []
         for one in planned:
             gain = gains.get(one.candidate.name)
             if gain is None:
                 found.append(one)
                 continue
-            runs = one.candidate.name == best and gain > _PAYS
-            way = "lowered" if gain > 0 else "raised"
-            what = f"{steps} steps on one fold {way} the loss of its other rows by {abs(gain):.3f} a row"
-            why = what if runs else f"left out at quick effort: {what}" + ("" if gain <= _PAYS else f", {best} by more")
+            pays = gain.mean > max(_PAYS, gain.error)
+            runs = one.candidate.name == best and pays
+            way = "lowered" if gain.mean > 0 else "raised"
+            what = f"{steps} steps on one fold {way} the loss of its other rows by {abs(gain.mean):.3f} a row"
+            if 0 < gain.mean <= gain.error:
+                what += f", no more than chance ({gain.error:.3f})"
+            why = what if runs else f"left out at quick effort: {what}" + (f", {best} by more" if pays else "")
             found.append(replace(one, run=runs, reason=why))
         return tuple(found)
 
