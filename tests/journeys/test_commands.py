@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from graft.cli.app import app
 from graft.core.errors import InputError
-from journeys.small_study import GRAFT, arguments, facts, rows, run, source
+from journeys.small_study import GRAFT, TUNING, arguments, facts, rows, run, source
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def undisturbed(place):
     folder, reference = place
     cache = {"GRAFT_CACHE": str(folder / "cache-a")}
     started = time.monotonic()
-    done = run(arguments(folder / "tickets.csv", reference, folder / "whole"), **cache)
+    done = run(arguments(folder / "tickets.csv", reference, folder / "whole", *TUNING), **cache)
     assert done.returncode == 0, done.stderr
     return folder, reference, time.monotonic() - started, done
 
@@ -43,7 +43,7 @@ def test_study_prints_the_verdict_and_where_the_report_is(undisturbed):
 
 def killed_and_resumed(place, seconds: float, name: str) -> object:
     folder, reference = place
-    command = arguments(folder / "tickets.csv", reference, folder / name)
+    command = arguments(folder / "tickets.csv", reference, folder / name, *TUNING)
     environment = {**os.environ, "GRAFT_CACHE": str(folder / f"cache-{name}")}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_with_a_sentence(place):
 def test_the_gate_exits_with_3(undisturbed):
     folder, reference, _, _ = undisturbed
     done = run(
-        arguments(folder / "tickets.csv", reference, folder / "whole", "--require", "helps"),
+        arguments(folder / "tickets.csv", reference, folder / "whole", *TUNING, "--require", "helps"),
         GRAFT_CACHE=str(folder / "cache-a"),
     )
     assert done.returncode == 3
@@ -189,7 +189,8 @@ def test_a_missing_column_is_named_with_the_near_ones(place, tmp_path):
 def test_json_lines_are_for_machines(undisturbed):
     folder, reference, _, _ = undisturbed
     done = run(
-        arguments(folder / "tickets.csv", reference, folder / "whole", "--json"), GRAFT_CACHE=str(folder / "cache-a")
+        arguments(folder / "tickets.csv", reference, folder / "whole", *TUNING, "--json"),
+        GRAFT_CACHE=str(folder / "cache-a"),
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[-1]["event"] == "result"

@@ -11,6 +11,8 @@ from graft.core.errors import GateNotMet, InputError, OutputError
 from graft.studies.place import read_study
 from journeys.small_study import CLASSES, facts, options, rows, source
 
+BOTH = ("frozen", "partial:1")
+
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory):
@@ -18,7 +20,8 @@ def studied(tmp_path_factory):
     reference = source(folder / "tiny")
     plans = []
     result = graft.study(
-        rows(), text="message", label="category", id="id", out=folder / "out", options=options(reference),
+        rows(), text="message", label="category", id="id", out=folder / "out",
+        options=options(reference, strategies=BOTH),
         on_plan=plans.append,
     )  # fmt: skip
     return result, folder, reference, plans
@@ -129,7 +132,12 @@ def test_the_same_command_again_returns_the_same_study(studied):
     result, folder, reference, _ = studied
     before = (folder / "out" / "study.json").stat().st_mtime_ns
     again = graft.study(
-        rows(), text="message", label="category", id="id", out=folder / "out", options=options(reference)
+        rows(),
+        text="message",
+        label="category",
+        id="id",
+        out=folder / "out",
+        options=options(reference, strategies=BOTH),
     )
     assert again.record == result.record
     assert (folder / "out" / "study.json").stat().st_mtime_ns == before
@@ -139,7 +147,14 @@ def test_the_same_command_again_returns_the_same_study(studied):
 def test_the_same_seed_gives_the_same_result_without_any_cache(studied, monkeypatch, tmp_path):
     _, folder, reference, _ = studied
     monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
-    graft.study(rows(), text="message", label="category", id="id", out=tmp_path / "out", options=options(reference))
+    graft.study(
+        rows(),
+        text="message",
+        label="category",
+        id="id",
+        out=tmp_path / "out",
+        options=options(reference, strategies=BOTH),
+    )
     assert facts(tmp_path / "out")["verdict"] == facts(folder / "out")["verdict"]
     assert facts(tmp_path / "out")["candidates"] == facts(folder / "out")["candidates"]
     assert facts(tmp_path / "out")["decision"] == facts(folder / "out")["decision"]

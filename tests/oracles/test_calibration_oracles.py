@@ -55,7 +55,7 @@ def simulate(
 
 
 class TestCalibrationError:
-    @pytest.mark.parametrize("rows", [50, 100, 400])
+    @pytest.mark.parametrize("rows", [50, 100, pytest.param(400, marks=pytest.mark.slow)])
     def test_a_perfect_model_is_not_called_off(self, rows: int) -> None:
         found, _ = simulate(rows, lambda p: p, studies=200, seed=0)
         shown = np.mean([one.shown.mean for one in found])
@@ -80,7 +80,7 @@ class TestCalibrationError:
         assert error.p_value == pytest.approx(chance[counts >= 5].sum(), abs=0.02)
 
     @pytest.mark.parametrize("true", [softened, lower, off_at_the_top])
-    @pytest.mark.parametrize("rows", [50, 100, pytest.param(400, marks=pytest.mark.slow)])
+    @pytest.mark.parametrize("rows", [100, *(pytest.param(many, marks=pytest.mark.slow) for many in (50, 400))])
     def test_the_interval_covers(self, rows: int, true: Map) -> None:
         found, truth = simulate(rows, true, studies=150, seed=1)
         inside = [one.shown.low <= exact <= one.shown.high for one, exact in zip(found, truth, strict=True)]

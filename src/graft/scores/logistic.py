@@ -22,21 +22,24 @@ from scipy import optimize, special
 
 from graft.core.errors import Diverged
 
-_CORRECTIONS = 5
 _ROUNDS = 4
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How far a solution is followed. gap: most it may lie above the least objective, in nats a row. evaluations:
-    most."""
+    """How far a solution is followed.
+
+    gap: most it may lie above the least objective, in nats a row. evaluations: most. corrections: steps the optimiser
+    looks back on; few are quicker and stop a little earlier.
+    """
 
     gap: float
     evaluations: int
+    corrections: int = 10
 
 
 EXACT = Precision(gap=2e-6, evaluations=3000)
-LOOSE = Precision(gap=3e-3, evaluations=400)
+LOOSE = Precision(gap=3e-3, evaluations=400, corrections=5)
 
 
 class NotConverged(Diverged):
@@ -98,7 +101,7 @@ class Logistic:
                 jac=True,
                 method="L-BFGS-B",
                 options={
-                    "maxcor": _CORRECTIONS * (1 + round_),
+                    "maxcor": precision.corrections * (1 + round_),
                     "maxfun": precision.evaluations * (1 + 9 * round_),
                     "maxiter": precision.evaluations * (1 + 9 * round_),
                     # The largest entry of a gradient of length t is at least t / sqrt(entries), usually far above.

@@ -277,7 +277,7 @@ def test_minilm_vectors_are_those_of_sentence_transformers():
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS, ids=str)
+@pytest.mark.parametrize("precision", [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.slow)], ids=str)
 def test_minilm_vectors_do_not_depend_on_the_rows_beside_them(precision):
     encoder = Encoder(resolve_source("minilm"), precision=precision)
     together = encoder.vectors(TEXTS)[0]
