@@ -35,6 +35,8 @@ _ROUNDING = 1e-6
 _ROWS_FOR_ONE_SPLIT = 4000
 _INNER_FOLDS, _MANY_INNER_FOLDS = 3, 5
 _ROWS_FOR_MANY = 400
+_FEW_ROWS = 0.75
+_CELLS_TOGETHER = 80_000
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,18 @@ def solve_head(
     if scale <= _ROUNDING * float(np.abs(mean).max()):
         # The vectors are all the same: what is left of them is rounding, and must not be blown up.
         scale = 1.0
-    scaled = (vectors - mean) / scale
+    scaled, span = (vectors - mean) / scale, None
     with threadpool_limits(1, user_api="blas"):
         # NumPy's threads beside torch's, which still spin, took fourteen times as long; one is enough.
+        if len(vectors) < _FEW_ROWS * vectors.shape[1]:
+            # The best weights lie in the span of the rows (the representer theorem): fewer numbers, the same solution.
+            left, values, span = np.linalg.svd(scaled, full_matrices=False)
+            kept = values > values[0] * _ROUNDING
+            scaled, span = left[:, kept] * values[kept], span[kept]
         solved = (_ridge if task is Task.REGRESSION else _logistic)(
             scaled, targets, task, outputs, weights, penalties, seed, untilt
         )
-    weight = np.asarray(solved.weight / scale, np.float32)
+    weight = np.asarray((solved.weight if span is None else solved.weight @ span) / scale, np.float32)
     if not np.isfinite(weight).all():
         raise Diverged("solving the head gave infinite weights", needed="finite vectors", fix="check the source")
     return replace(solved, weight=weight, bias=np.asarray(solved.bias - weight @ mean, np.float32))
@@ -152,7 +159,7 @@ def _logistic(
     untilt: bool,
 ) -> LinearHead:
     splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
-    inside = [Logistic(vectors[train], targets[train], outputs=outputs, weights=weights) for train, _ in splits]
+    inside = _problems(vectors, targets, splits, outputs, weights)
     starts: dict[float, Logistic] = {}
     tilt = np.log(np.maximum(np.asarray(weights, np.float32), 1e-6))
     tilted = untilt and bool(np.ptp(tilt) > 0 if task is not Task.MULTILABEL else np.any(tilt != 0))
@@ -160,15 +167,15 @@ def _logistic(
     best: dict[float, float] = {}
 
     def held_loss(penalty: float) -> float:
-        losses = np.zeros((len(splits), len(taken)))
-        for place, (part, (_, held)) in enumerate(zip(inside, splits, strict=True)):
-            part.solve(penalty, precision=LOOSE)
-            logits = np.asarray(vectors[held] @ part.weight.T + part.bias, np.float32)
-            for column, back in enumerate(taken):
+        losses = []
+        for problem, helds in inside:
+            problem.solve(penalty, precision=LOOSE)
+            for head, held in enumerate(helds):
+                logits = problem.logits(vectors[held], head)
                 # By plain log-loss: weights help the fit, not the judgement.
-                losses[place, column] = plain_loss(logits - np.float32(back) * tilt, targets[held], task)
-        starts[penalty] = inside[0].copy()
-        means = losses.mean(axis=0)
+                losses.append([plain_loss(logits - np.float32(back) * tilt, targets[held], task) for back in taken])
+        starts[penalty] = inside[0][0].copy()
+        means = np.mean(losses, axis=0)
         best[penalty] = taken[int(means.argmin())]
         return float(means.min())
 
@@ -181,6 +188,25 @@ def _logistic(
     final.solve(penalty)
     bias = final.bias - np.float32(best.get(penalty, 0.0)) * tilt
     return LinearHead(final.weight, bias, penalty, final.evaluations, held)
+
+
+def _problems(
+    vectors: np.ndarray,
+    targets: np.ndarray,
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    outputs: int,
+    weights: np.ndarray,
+) -> list[tuple[Logistic, list[np.ndarray]]]:
+    """The splits' problems, each with the rows its heads are judged on: small ones all in one, large ones apart."""
+    if len(splits) > 1 and len(vectors) * outputs * len(splits) <= _CELLS_TOGETHER:
+        parts = np.zeros((len(splits), len(vectors)), bool)
+        for part, (train, _) in zip(parts, splits, strict=True):
+            part[train] = True
+        together = Logistic(vectors, targets, outputs=outputs, weights=weights, parts=parts)
+        return [(together, [held for _, held in splits])]
+    return [
+        (Logistic(vectors[train], targets[train], outputs=outputs, weights=weights), [held]) for train, held in splits
+    ]
 
 
 def _ridge(

@@ -50,40 +50,56 @@ class Logistic:
     """Multinomial or per-label logistic regression; keeps its solution as the start of the next one.
 
     vectors: (rows, dimension). targets: class numbers int64 (rows,), or a 0/1 matrix (rows, outputs).
-    weights: per class, or per label for its positives; (outputs,).
+    weights: per class, or per label for its positives; (outputs,). parts: which rows each of several heads learns from,
+    bool, (heads, rows); one head of all rows when None. Heads on small parts of the same rows are solved together in a
+    fifth of the time: what takes long is not arithmetic but the way to it.
     """
 
-    def __init__(self, vectors: np.ndarray, targets: np.ndarray, *, outputs: int, weights: np.ndarray) -> None:
+    def __init__(
+        self,
+        vectors: np.ndarray,
+        targets: np.ndarray,
+        *,
+        outputs: int,
+        weights: np.ndarray,
+        parts: np.ndarray | None = None,
+    ) -> None:
         self._x = np.ascontiguousarray(vectors, np.float32)
         self._targets = np.asarray(targets)
+        inside = np.ones((1, len(self._x)), bool) if parts is None else np.asarray(parts)
+        each = (inside / inside.sum(axis=1, keepdims=True)).T  # a row's part of the mean, (rows, heads)
         if self._targets.ndim == 1:
-            self._share = np.asarray(weights, np.float64)[self._targets] / len(self._targets)
+            self._share = np.asarray(weights, np.float64)[self._targets][:, None] * each
         else:
-            cells = self._targets.astype(np.float64)
-            self._share = (1 + (np.asarray(weights, np.float64) - 1) * cells) / cells.size
-        shares = np.bincount(self._targets) if self._targets.ndim == 1 else self._targets.sum(axis=0)
-        self._rarest = float(shares[shares > 0].min(initial=len(self._x)) / len(self._x))
-        self._weight = np.zeros((outputs, self._x.shape[1] + 1))
+            cells = 1 + (np.asarray(weights, np.float64) - 1) * self._targets.astype(np.float64)
+            self._share = cells[:, None, :] * each[:, :, None] / outputs
+        self._rarest = min(_rarest(self._targets[rows]) for rows in inside)
+        self._weight = np.zeros((len(inside), outputs, self._x.shape[1] + 1))
         self.evaluations = 0
         self.gap = float("inf")
 
     @property
     def weight(self) -> np.ndarray:
-        """float32, shape (outputs, dimension)."""
-        return self._weight[:, :-1].astype(np.float32)
+        """float32, shape (outputs, dimension); of the first head."""
+        return self._weight[0, :, :-1].astype(np.float32)
 
     @property
     def bias(self) -> np.ndarray:
-        """float32, shape (outputs,)."""
-        return self._weight[:, -1].astype(np.float32)
+        """float32, shape (outputs,); of the first head."""
+        return self._weight[0, :, -1].astype(np.float32)
+
+    def logits(self, vectors: np.ndarray, head: int) -> np.ndarray:
+        """Raw scores by one of the heads, float32, shape (rows, outputs)."""
+        own = self._weight[head].astype(np.float32)
+        return np.asarray(vectors @ own[:, :-1].T + own[:, -1], np.float32)
 
     def copy(self) -> "Logistic":
         """The same problem and solution; solving one leaves the other."""
         return copy.copy(self)
 
     def start_from(self, other: "Logistic") -> None:
-        """Begin at another problem's solution."""
-        self._weight = other._weight.copy()
+        """Begin at another problem's solution; at that of its first head where this has one."""
+        self._weight = other._weight[: len(self._weight)].copy()
 
     def solve(self, penalty: float, *, precision: Precision = EXACT) -> None:
         """Minimise the mean loss plus half the penalty times the squared weights.
@@ -111,13 +127,14 @@ class Logistic:
             )
             self._weight = found.x.reshape(self._weight.shape)
             slope = np.square(found.jac.reshape(self._weight.shape))
-            self.gap = float(slope[:, :-1].sum() / penalty + slope[:, -1].sum() / min(penalty, self._rarest)) / 2
+            gaps = slope[..., :-1].sum(axis=(1, 2)) / penalty + slope[..., -1].sum(axis=1) / min(penalty, self._rarest)
+            self.gap = float(gaps.max()) / 2
             if np.isfinite(found.fun) and self.gap <= precision.gap:
                 return
             if round_:
                 vectors = self._x.astype(np.float64)  # rounding in single precision may have stopped it
         raise NotConverged(
-            f"a head of {len(self._weight)} outputs, {len(self._x)} rows: {self.gap:.2g} nats above its optimum",
+            f"a head of {self._weight.shape[1]} outputs, {len(self._x)} rows: {self.gap:.2g} nats above its optimum",
             needed=f"at most {precision.gap:g}",
             fix="this is a fault of Graft: please report it with the source and the number of rows and classes",
         )
@@ -126,25 +143,35 @@ class Logistic:
         """The objective and its gradient, float64."""
         self.evaluations += 1
         weight = flat.reshape(self._weight.shape)
-        logits = vectors @ weight[:, :-1].T.astype(vectors.dtype) + weight[:, -1].astype(vectors.dtype)
-        loss, residual = self._loss(logits)
-        gradient = np.empty_like(weight)
+        heads, outputs, width = weight.shape
+        rows = weight.reshape(heads * outputs, width)
+        logits = vectors @ rows[:, :-1].T.astype(vectors.dtype) + rows[:, -1].astype(vectors.dtype)
+        loss, residual = self._loss(logits.reshape(-1, heads, outputs))
+        residual = residual.reshape(len(vectors), -1)
+        gradient = np.empty_like(rows)
         gradient[:, :-1] = residual.T @ vectors
-        gradient[:, :-1] += penalty * weight[:, :-1]
+        gradient[:, :-1] += penalty * rows[:, :-1]
         gradient[:, -1] = residual.sum(axis=0, dtype=np.float64)
-        return loss + 0.5 * penalty * float(np.square(weight[:, :-1]).sum()), gradient.ravel()
+        return loss + 0.5 * penalty * float(np.square(rows[:, :-1]).sum()), gradient.ravel()
 
     def _loss(self, logits: np.ndarray) -> tuple[float, np.ndarray]:
-        """The mean loss, and its derivative along the logits, of the logits' type and shape."""
+        """The sum over heads of the mean loss, and its derivative along the logits, of the logits' type and shape."""
         if self._targets.ndim == 1:
             rows = np.arange(len(logits))
-            logits -= logits.max(axis=1, keepdims=True)
-            own = logits[rows, self._targets].astype(np.float64)
+            logits -= logits.max(axis=2, keepdims=True)
+            own = logits[rows, :, self._targets].astype(np.float64)
             p = np.exp(logits, out=logits)
-            total = p.sum(axis=1, keepdims=True, dtype=np.float64)
-            loss = float(self._share @ (np.log(total[:, 0]) - own))
-            p *= (self._share[:, None] / total).astype(p.dtype)
-            p[rows, self._targets] -= self._share.astype(p.dtype)
+            total = p.sum(axis=2, dtype=np.float64)
+            loss = float((self._share * (np.log(total) - own)).sum())
+            p *= (self._share / total)[:, :, None].astype(p.dtype)
+            p[rows, :, self._targets] -= self._share.astype(p.dtype)
             return loss, p
-        loss = float((self._share * (np.logaddexp(0, logits) - self._targets * logits)).sum(dtype=np.float64))
-        return loss, ((special.expit(logits) - self._targets) * self._share).astype(logits.dtype)
+        targets = self._targets[:, None, :]
+        loss = float((self._share * (np.logaddexp(0, logits) - targets * logits)).sum(dtype=np.float64))
+        return loss, ((special.expit(logits) - targets) * self._share).astype(logits.dtype)
+
+
+def _rarest(targets: np.ndarray) -> float:
+    """The share of the rarest class, or of the rarest label, among those that are there."""
+    counts = np.bincount(targets) if targets.ndim == 1 else targets.sum(axis=0)
+    return float(counts[counts > 0].min(initial=len(targets)) / len(targets))
