@@ -20,7 +20,7 @@ EVERY = [
     pytest.param(
         (strategy, task),
         id=f"{strategy}-{task}",
-        marks=[pytest.mark.slow] if strategy in TUNED[:3] and task in ("binary", "multilabel") else [],
+        marks=[pytest.mark.slow] if strategy in TUNED and task in ("binary", "multilabel") else [],
     )
     for strategy in STRATEGIES
     for task in TASKS

@@ -70,6 +70,7 @@ def test_a_study_is_recorded_with_all_it_was_made_from(tmp_path, ledger):
     assert "tickets.csv" in told
 
 
+@pytest.mark.slow
 def test_a_bundle_brings_its_lineage_to_another_ledger(tmp_path, ledger, monkeypatch):
     reference = licensed(tmp_path / "tiny", "mit")
     graft.study(rows(120), **COLUMNS, out=tmp_path / "out", options=options(reference))

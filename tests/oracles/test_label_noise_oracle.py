@@ -54,6 +54,7 @@ class TestCleanLabels:
         assert abs(np.mean(gaps)) < max(0.05 * np.mean(listed), 3 * np.std(gaps) / np.sqrt(40))
 
     @pytest.mark.parametrize(("rows", "classes", "apart"), [(400, 2, 0.35), (600, 10, 0.6)])
+    @pytest.mark.slow
     def test_behind_a_real_model(self, rows: int, classes: int, apart: float) -> None:
         rng = np.random.default_rng(2)
         found = [studied(rng, rows, classes, apart, 0.0)[0] for _ in range(10)]

@@ -54,7 +54,8 @@ class TestFit:
         wide = stats.t.interval(0.8, 2, table[-1].mean(), moves.std(ddof=1) * np.sqrt(1 / 3 + 0.25))  # Nadeau & Bengio
         assert np.concatenate(shared.band(sizes[-1:], level=0.8)) == pytest.approx(wide, abs=2e-3)
 
-    @pytest.mark.parametrize("folds", [3, *(pytest.param(many, marks=pytest.mark.slow) for many in (5, 10))])
+    @pytest.mark.parametrize("folds", [3, 5, 10])
+    @pytest.mark.slow
     def test_band_covers(self, folds: int) -> None:
         rng, truth, covered = np.random.default_rng(1), 0.85 - 1.5 * LABELS**-0.5, []
         for _ in range(120):

@@ -161,6 +161,7 @@ class TestSlices:
         assert stats.binomtest(sum(flagged), 60, 0.05, alternative="greater").pvalue > 0.05
         assert np.mean(covered) >= 0.93
 
+    @pytest.mark.slow
     def test_ignoring_groups_would_raise_false_alarms(self) -> None:
         rng, flagged = np.random.default_rng(0), np.zeros(2)
         for _ in range(80):
@@ -172,6 +173,7 @@ class TestSlices:
         assert flagged[0] / 80 > 0.12
         assert flagged[1] / 80 <= 0.05
 
+    @pytest.mark.slow
     def test_true_differences_are_covered(self) -> None:
         rng, covered = np.random.default_rng(2), []
         truth = [evaluate(part, "macro_f1") for part in pair(rng, 400_000, 3, 0.9, second=0.7)[:2]]

@@ -49,6 +49,7 @@ def test_once_proven_the_file_is_enough(architecture, own_cache, never):
     assert len(proofs(own_cache)) == 1
 
 
+@pytest.mark.slow
 def test_a_query_then_imports_no_transformers(tmp_path):
     source = f"path:{tiny.write_encoder(tmp_path / 'm')}"
 
