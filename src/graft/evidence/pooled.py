@@ -128,10 +128,11 @@ def _class_rows(scored: Scored, share: np.ndarray) -> np.ndarray:
     return np.bincount(scored.targets, weights=share, minlength=scored.classes)
 
 
-def jackknife(candidates: Mapping[str, Terms], name: str) -> Jackknife:
+def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[str] = ()) -> Jackknife:
     """Leave out every cluster in turn, for all candidates at once.
 
-    candidates: name to terms; an estimate is the sum of coefficient times score. name: the metric.
+    candidates: name to terms; an estimate is the sum of coefficient times score. name: the metric. labels: names of the
+    classes, for what is withheld.
     Raises InputError when a score is undefined on the rows themselves. One cluster says nothing of others: no interval.
 
     >>> truth = np.array([0, 1] * 50)
@@ -171,8 +172,10 @@ def jackknife(candidates: Mapping[str, Terms], name: str) -> Jackknife:
     withheld = "all rows belong to one group" if len(clusters) < 2 else ""
     if name in BY_CLASS and effective < LEAST:
         share = np.ones(first.scored.rows) if first.weights is None else first.weights
-        fewest = float(_class_rows(first.scored, share).min())
-        withheld = f"the rarest class has {fewest:.3g} {'row' if fewest == 1 else 'rows'}"
+        rows = _class_rows(first.scored, share)
+        rarest, fewest = int(rows.argmin()), float(rows.min())
+        which = f", {labels[rarest]!r}," if labels else ""
+        withheld = f"the rarest class{which} has {fewest:.3g} {'row' if fewest == 1 else 'rows'}"
     return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, (low, high), withheld)
 
 

@@ -102,6 +102,7 @@ def slice_facts(
             control=one.control,
             difference=span(one.difference),
             hidden_harm=one.hidden_harm,
+            note=one.note,
         )
         for one in found
     )

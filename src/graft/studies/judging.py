@@ -64,6 +64,7 @@ class Judges:
         self.bench, self.prepared, self.rule = bench, prepared, rule
         self.metric = prepared.metric
         self.clusters = prepared.clusters
+        self._names = prepared.rows.contract.labels
 
     def judge(self, candidate: Candidate, fits: Sequence[Fit], halves: Sequence[Fit] = ()) -> Judged:
         """A candidate from its trials. halves: trials on both halves of the training rows of the first folds, if
@@ -87,7 +88,8 @@ class Judges:
 
     def compared(self, judged: Mapping[str, Judged], held: Mapping[str, Scored]) -> Jackknife:
         """All candidates over all rows they had not seen. held: of those whose final model scored the holdout."""
-        return jackknife({name: self._terms(one, judged, held.get(name)) for name, one in judged.items()}, self.metric)
+        terms = {name: self._terms(one, judged, held.get(name)) for name, one in judged.items()}
+        return jackknife(terms, self.metric, labels=self._names)
 
     def growth(self) -> float:
         """What is still to come beyond the rows a fold learnt from, in parts of what the last doubling brought."""
@@ -141,7 +143,8 @@ class Judges:
 
     def alone(self, scored: Mapping[str, Scored], rows: np.ndarray) -> Jackknife:
         """Some candidates on the same rows, for instance the holdout alone."""
-        return jackknife({name: [(1.0, Pooled(one, self.clusters[rows]))] for name, one in scored.items()}, self.metric)
+        terms = {name: [(1.0, Pooled(one, self.clusters[rows]))] for name, one in scored.items()}
+        return jackknife(terms, self.metric, labels=self._names)
 
     def fold_scores(self, one: Judged) -> np.ndarray:
         """The oriented score of each fold, for show; nan where a fold cannot have one."""

@@ -5,7 +5,7 @@ may be added within a version, never changed or removed; a number that does not 
 scores are always "higher is better" here, so an error such as RMSE is stored with its sign turned.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -233,17 +233,18 @@ class DataFacts(_Fact):
 
 
 class ClassFacts(_Fact):
-    """One class or label on the holdout."""
+    """One class or label on the holdout. note: why a figure or its interval is missing."""
 
     name: str
     rows: int
     precision: Span | None
     recall: Span | None
     f1: Span | None
+    note: str = ""
 
 
 class SliceFacts(_Fact):
-    """The chosen candidate against the control on a part of the rows, out of fold."""
+    """The chosen candidate against the control on a part of the rows, out of fold. note: why there is no interval."""
 
     column: str
     value: str
@@ -252,6 +253,7 @@ class SliceFacts(_Fact):
     control: float
     difference: Span
     hidden_harm: bool
+    note: str = ""
 
 
 class BinFact(_Fact):
@@ -424,7 +426,10 @@ class TermsFacts(_Fact):
 
 
 class StudyRecord(_Fact):
-    """A whole study. ``seconds`` and everything named seconds differ from run to run; nothing else does."""
+    """A whole study. ``seconds`` and everything named seconds differ from run to run; nothing else does.
+
+    settings: all that decided the results, as it was asked for.
+    """
 
     schema_: Literal["graft/study/1"] = Field(default="graft/study/1", alias="schema")
     key: str
@@ -451,4 +456,5 @@ class StudyRecord(_Fact):
     cache: CacheFacts
     terms: TermsFacts = TermsFacts()
     refit: RefitFacts | None = None
+    settings: dict[str, Any] = {}
     seconds: float

@@ -108,9 +108,7 @@ def run_study(
     with governed(prepared, source) as governance:
         governance.gate(settings.uses)
         stages = Stages(prepared, settings, out, costs_table, progress)
-        findings, saved = _conduct(
-            stages, governance, earlier, started, on_plan, str(test) if isinstance(test, str | Path) else ""
-        )
+        findings, saved = _conduct(stages, governance, earlier, started, on_plan, _name_of(test))
         record = compose(findings)
         save_study(out, findings, record, saved, progress=progress)
         governance.finish(out / "bundle", record.verdict.outcome)
@@ -177,3 +175,10 @@ def _finished(out: Path, identity: str) -> StudyResult | None:
         return None
     record = read_study(out)
     return StudyResult(record, out) if record.key == identity else None
+
+
+def _name_of(test: Any) -> str:
+    """What the user's own test rows are called in the record; empty without them."""
+    if test is None:
+        return ""
+    return str(test) if isinstance(test, str | Path) else f"(a {type(test).__name__} of {len(read_frame(test)):,} rows)"

@@ -141,7 +141,7 @@ class Stages:
         if EFFORTS[settings.effort].tried_first and settings.strategies == ("auto",):
             planned = self._that_pays(planned)
         step = seconds_per_step(self.bench, prepared.sources[0], development)
-        trials = len(prepared.splits.folds)
+        trials, tried = len(prepared.splits.folds), self.runner.budget.configurations
 
         def seconds(candidate: Candidate) -> float:
             one = estimate(
@@ -165,7 +165,7 @@ class Stages:
             seconds=sum(seconds(one.candidate) for one in planned if one.run)
             * (1.3 if EFFORTS[settings.effort].curve else 1.1),
             budget=(
-                f"{self.runner.budget.configurations} configuration(s), "
+                f"{tried} configuration{'' if tried == 1 else 's'}, "
                 f"each of {self.runner.budget.steps} optimiser steps at most"
             ),
         )

@@ -140,6 +140,7 @@ def compose(found: Findings) -> StudyRecord:
         rows=len(found.prepared.rows),
         metric=found.prepared.metric,
         margin=found.prepared.margin,
+        settings=found.settings.identity(),
         verdict=verdict,
         candidates=candidates,
         holdout=_holdout(found),
@@ -288,7 +289,12 @@ def _classes(found: Findings) -> tuple[ClassFacts, ...]:
 
     return tuple(
         ClassFacts(
-            name=one.name, rows=one.rows, precision=known(one.precision), recall=known(one.recall), f1=known(one.f1)
+            name=one.name,
+            rows=one.rows,
+            precision=known(one.precision),
+            recall=known(one.recall),
+            f1=known(one.f1),
+            note=one.note,
         )
         for one in per_class(held, found.bench.rows.contract.labels, groups=groups, level=found.settings.level)
     )
