@@ -88,6 +88,32 @@ def test_without_a_refit_the_measured_model_ships(tmp_path):
     assert [found[one] for one in held["id"]] == held["decided"].to_list()
 
 
+@pytest.mark.slow
+def test_the_measured_costs_count_the_rows_that_the_bundle_calls_far(tmp_path):
+    """One row in five is in another language: the bundle abstains on some of them, and the study said so before."""
+    table = tmp_path / "costs.csv"
+    pairs = [f"{one},{other},{0 if one == other else 5}" for one in CLASSES for other in CLASSES]
+    table.write_text("\n".join(["true,decided,cost", *pairs, *(f"{one},abstain,4" for one in CLASSES)]) + "\n")
+    odd = pl.when(pl.int_range(pl.len()) % 5 == 0).then(pl.lit("zxqj vvkq ") + pl.col("message").str.reverse())
+    known = rows(150).with_columns(odd.otherwise(pl.col("message")).alias("message"))
+    result = graft.study(
+        known, text="message", label="category", id="id", out=tmp_path / "out", costs=table,
+        options=options(source(tmp_path / "tiny"), refit=False, cautious=True),
+    )  # fmt: skip
+    held = pl.read_parquet(tmp_path / "out" / "predictions.parquet").filter(
+        (pl.col("part") == "holdout") & (pl.col("role") == "shipped")
+    )
+    again = result.bundle.predict(known.filter(pl.col("id").cast(pl.String).is_in(held["id"].to_list()))).frame
+    assert again["abstained"].mean() == pytest.approx(result.record.decision.abstained)
+    truth = dict(zip(held["id"], held["truth"], strict=True))
+    paid = [
+        4 if one["abstained"] else 5 * (one["prediction"] != truth[str(one["id"])])
+        for one in again.iter_rows(named=True)
+    ]
+    assert 1000 * np.mean(paid) == pytest.approx(result.record.decision.policies[0].cost.mean)
+    assert result.bundle.predict(known).frame["problem"].str.contains("far from the training rows").any()
+
+
 def test_every_candidate_and_every_control_ran_on_the_same_folds(studied):
     result, *_ = studied
     found = {(one.source, one.strategy, one.kind) for one in result.record.candidates}

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from graft.core.errors import BundleError
 from graft.decisions.calibrators import Calibrator
 from graft.decisions.conformal import ConformalInterval
-from graft.decisions.policy import ABSTAINED, Policy
+from graft.decisions.policy import Policy
 from graft.inputs.roles import Task
 from graft.inputs.schema import Contract
 
@@ -82,26 +82,21 @@ class Decision(BaseModel):
     @property
     def abstains(self) -> bool:
         """Whether the policy may say nothing: it decides for one class, and abstaining has a cost."""
-        policy = self.policy
-        return policy is not None and policy.task != "multilabel" and policy.table.abstain is not None
+        return self.policy is not None and self.policy.abstains
 
     def judge(self, scores: np.ndarray, far: np.ndarray | None = None) -> Judgement:
-        """What is said about rows with these raw scores. far: rows unlike the training rows, bool (rows,).
-
-        A policy that may abstain says nothing about far rows: probabilities are of rows like those they were fitted on.
-        """
+        """What is said about rows with these raw scores. far: rows unlike the training rows, bool (rows,)."""
         count, policy = len(scores), self.policy
         probabilities, nothing = self.probabilities(scores), np.full(len(scores), np.nan)
         if policy is None:
             values = probabilities[:, 0]
             low, high = self.interval.apply(values) if self.interval else (nothing, nothing)
             return Judgement(probabilities, values, nothing, np.zeros(count, bool), low, high)
-        decided = blockwise(lambda rows: policy.decide(probabilities[rows]).decided, count)
+        unlike = np.zeros(count, bool) if far is None else far
+        decided = blockwise(lambda rows: policy.decide(probabilities[rows], unlike[rows]).decided, count)
         if decided.ndim == 2:
             certainty = np.where(decided == 1, probabilities, 1 - probabilities).min(axis=1)
             return Judgement(probabilities, decided, certainty, np.zeros(count, bool), nothing, nothing)
-        if far is not None and self.abstains:
-            decided = np.where(far, ABSTAINED, decided)
         abstained = decided < 0
         certainty = np.where(abstained, probabilities.max(axis=1), probabilities[np.arange(count), decided])
         return Judgement(probabilities, decided, certainty, abstained, nothing, nothing)

@@ -18,9 +18,8 @@ from graft.bundle.lineage import Lineage
 from graft.bundle.manifest import Manifest
 from graft.bundle.nearness import Neighbours
 from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers
-from graft.bundle.reference import Reference
+from graft.bundle.reference import Reference, why_far
 from graft.bundle.scoring import Scored, score, scores_alone
-from graft.bundle.unknown import UnknownTerms
 from graft.core.progress import SILENT, Progress
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.reading import read_frame
@@ -123,11 +122,7 @@ class Bundle:
 
     def _far(self, data: Dataset, scored: Scored) -> list[str | None]:
         """For each row why it is far from the training rows, or None."""
-        if isinstance(self.reference, UnknownTerms):
-            return self.reference.far(data.texts)
-        if self.reference is not None and scored.vectors is not None:
-            return self.reference.far(scored.vectors)
-        return [None] * len(data)
+        return why_far(self.reference, data.texts, scored.vectors)
 
     def _note_doubts(self, data: Dataset, far: list[str | None], problems: Problems) -> None:
         if not len(data):

@@ -9,6 +9,7 @@ flags as it did then.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -164,6 +165,15 @@ def _targets(rows: Dataset) -> np.ndarray:
     if rows.targets is None:
         raise BundleError("training rows without targets", needed="the labelled rows the model learnt from")
     return rows.targets
+
+
+def why_far(reference: Reference, texts: Sequence[str], vectors: Matrix | None) -> list[str | None]:
+    """For each row why it is far from the training rows, in words, or None. vectors: of the model, None without any."""
+    if isinstance(reference, UnknownTerms):
+        return reference.far(texts)
+    if reference is not None and vectors is not None:
+        return reference.far(vectors)
+    return [None] * len(texts)
 
 
 def read_reference(folder: Path, model: Model) -> Reference:

@@ -77,8 +77,17 @@ class Policy(BaseModel):
     fitted_by: Literal["bayes", "cost", "f1", "balance"] = "bayes"
     balance: tuple[float, ...] | None = None
 
-    def decide(self, probabilities: np.ndarray) -> Decisions:
-        """Decisions for calibrated probabilities, shape (rows, classes) or (rows, labels)."""
+    @property
+    def abstains(self) -> bool:
+        """Whether it may say nothing: it decides for one class, and abstaining has a cost."""
+        return self.task != "multilabel" and self.table.abstain is not None
+
+    def decide(self, probabilities: np.ndarray, far: np.ndarray | None = None) -> Decisions:
+        """Decisions for calibrated probabilities, shape (rows, classes) or (rows, labels).
+
+        far: rows unlike those that were learnt from, bool (rows,). A policy that may abstain says nothing about them:
+        probabilities are of rows like those they were fitted on.
+        """
         given = np.asarray(probabilities, dtype=np.float64)
         columns = len(self.table.labels) - (self.task == "multilabel")
         if given.ndim != 2 or given.shape[1] != columns:
@@ -90,6 +99,8 @@ class Policy(BaseModel):
             return Decisions(chosen, (given @ self.table.matrix)[np.arange(len(given)), chosen])
         expected = given @ self.table.actions
         decided = expected.argmin(axis=1)
+        if far is not None and self.abstains:
+            decided = np.where(far, columns, decided)
         cost = expected[np.arange(len(given)), decided]
         return Decisions(np.where(decided == columns, ABSTAINED, decided), cost)
 

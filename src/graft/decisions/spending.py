@@ -119,11 +119,13 @@ def compare_policies(
     reference: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     level: float = 0.95,
+    far: np.ndarray | None = None,
 ) -> tuple[PolicyCost, ...]:
     """The tuned policy beside the most probable class and the cheapest single decision, on the same rows.
 
     probabilities, targets: held-out rows. reference: targets of the rows the policy was fitted on, to pick the single
-    decision from (the held-out ones when None). groups: of the held-out rows, shape (rows,).
+    decision from (the held-out ones when None). groups: of the held-out rows, shape (rows,). far: held-out rows unlike
+    the training rows, about which a policy that may abstain says nothing, bool (rows,).
 
     >>> table = CostTable(unit="EUR", labels=("ham", "phishing"), cost=((0, 1), (9, 0)))
     >>> p, y = np.array([[0.8, 0.2], [0.99, 0.01]] * 50), np.array([1, 0] * 50)
@@ -136,7 +138,7 @@ def compare_policies(
     name, fixed = _fixed(past, policy, len(truth))
     baseline = realised_cost(plain, truth, table)
     found = []
-    for kind, decisions in (("tuned", policy.decide(probabilities)), ("most probable", plain), (name, fixed)):
+    for kind, decisions in (("tuned", policy.decide(probabilities, far)), ("most probable", plain), (name, fixed)):
         spent = realised_cost(decisions, truth, table)
         ranges = _label_ranges if policy.task == "multilabel" else _class_ranges
         cost, saved = ranges(policy, kind, decisions)

@@ -47,11 +47,13 @@ def decision_facts(
     clusters: np.ndarray,
     seed: int,
     level: float,
+    far: np.ndarray | None = None,
 ) -> tuple[DecisionFacts, tuple[ErrorFact, ...]]:
     """What the decisions are worth on the holdout.
 
     held: the holdout rows. raw: scores of the shipped model. reference: targets the policy was fitted on. clusters: of
-    the holdout rows, shape (rows,).
+    the holdout rows, shape (rows,). far: which of them the shipped model would call unlike its training rows, bool
+    (rows,).
     """
     assert held.targets is not None
     rng = generator(seed, "decisions")
@@ -61,7 +63,7 @@ def decision_facts(
     calibrated = parts.calibration.calibrator.apply(raw)
     before, after = Scored(task, held.targets, raw), Scored(task, held.targets, calibrated)
     bins = max(2, min(15, len(held) // 15))
-    decided = parts.policy.decide(calibrated)
+    decided = parts.policy.decide(calibrated, far)
     groups = clusters if len(np.unique(clusters)) < len(clusters) else None
     error_before = calibration_error(before, rng=rng, bins=bins, level=level, groups=groups)
     error = calibration_error(after, rng=rng, bins=bins, level=level, groups=groups)
@@ -90,7 +92,9 @@ def decision_facts(
         interval_half_width=None,
         interval_coverage=None,
     )
-    policies = compare_policies(parts.policy, calibrated, held.targets, reference=reference, groups=groups, level=level)
+    policies = compare_policies(
+        parts.policy, calibrated, held.targets, reference=reference, groups=groups, level=level, far=far
+    )
     facts = DecisionFacts(
         unit=parts.policy.table.unit,
         calibration=calibration,

@@ -5,9 +5,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from graft.bundle.reference import read_reference, why_far, write_reference
+from graft.bundle.scoring import vectors_of
 from graft.core.progress import Progress
 from graft.core.seeds import derive
 from graft.decisions.costs import CostTable
@@ -18,6 +21,7 @@ from graft.evidence.pooled import Jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.selection import plausible
 from graft.evidence.verdict import Outcome, Verdict
+from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
 from graft.inputs.splits import Fold
 from graft.representations.cache import ActivationCache
@@ -274,8 +278,26 @@ class Stages:
             clusters=self.prepared.clusters[rows],
             seed=self.settings.seed,
             level=self.settings.level,
+            far=self._far(model, judged.parts, holdout),
         )
         return Decided(judged.parts, raw, facts, errors, speed)
+
+    def _far(self, model: Model, parts: DecisionParts, holdout: Dataset) -> np.ndarray | None:
+        """Rows of the holdout that the measured model would abstain on as unlike what it learnt; None if it never does.
+
+        The reference is made as a bundle makes it, so that costs are measured of what ships.
+        """
+        if parts.policy is None or not parts.policy.abstains:
+            return None
+        learnt = self.prepared.rows.take(self.prepared.splits.development)
+        with TemporaryDirectory() as place:
+            folder = Path(place)
+            write_reference(
+                folder, model, learnt, keep_rows=self.settings.keep_rows, cache=self.bench.cache, progress=self.progress
+            )
+            reference = read_reference(folder, model)
+        vectors = vectors_of(model, holdout, cache=self.bench.cache)
+        return np.array([why is not None for why in why_far(reference, holdout.texts, vectors)], bool)
 
     def ship(self, candidates: list[Candidate], gathered: Gathered, concluded: Concluded) -> Shipped:
         """The model of the bundle: the measured one, learnt once more from all rows unless something forbids it."""
