@@ -16,7 +16,7 @@ DEMO_OUT ?= demo-study
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo picture test test-slow test-all lint bench docs lock clean
+.PHONY: help venv demo demo-questions picture test test-slow test-all lint bench docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -32,6 +32,10 @@ demo: $(READY) ## study the demo tickets: does the pretrained model help?
 	@echo "demo: $(DEMO_DATA) -> $(DEMO_OUT)/"
 	@$(BIN)/graft study $(DEMO_DATA) --text $(DEMO_TEXT) --label $(DEMO_LABEL) --id $(DEMO_ID) \
 		--out $(DEMO_OUT) --effort $(DEMO_EFFORT)
+
+demo-questions: ## study the demo questions, where meaning counts and words do not
+	@$(MAKE) --no-print-directory demo DEMO_DATA=src/graft/demo/questions.csv DEMO_TEXT=question DEMO_LABEL=topic \
+		DEMO_OUT=demo-questions
 
 picture: demo ## make the demo's picture in the README anew (needs Chromium)
 	@scripts/picture $(DEMO_OUT)/report.html

@@ -1,4 +1,4 @@
-"""The demo data: synthetic security tickets, written for this project."""
+"""The demo data: synthetic security tickets and synthetic questions, written for this project."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -10,5 +10,18 @@ def tickets() -> Path:
     >>> tickets().name
     'tickets.csv'
     """
-    with as_file(files("graft.demo") / "tickets.csv") as path:
+    return _file("tickets.csv")
+
+
+def questions() -> Path:
+    """The file of the demo questions.
+
+    >>> questions().name
+    'questions.csv'
+    """
+    return _file("questions.csv")
+
+
+def _file(name: str) -> Path:
+    with as_file(files("graft.demo") / name) as path:
         return path
