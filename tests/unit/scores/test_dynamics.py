@@ -1,4 +1,4 @@
-"""Remarks on curves; those marked real were recorded from trainings on public sets."""
+"""Remarks on curves: what is said of each kind of training, and what is not."""
 
 import math
 
