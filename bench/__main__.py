@@ -57,7 +57,7 @@ def main() -> None:
     for word in sys.argv[1:] or ALL:
         name, given, value = word.partition("=")
         if given:
-            runs[-1][1][name] = int(value) if value.isdigit() else tuple(value.split(","))
+            runs[-1][1][name] = int(value) if value.isdigit() else tuple(filter(None, value.split(",")))
         else:
             runs.append((name, {}))
     for name, options in runs:

@@ -99,18 +99,23 @@ def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
     return Seen(concluded.verdict.outcome.value, gap.estimate, gap.error, float(truth))
 
 
-def contrasts(draws: int = 200) -> dict[str, object]:
-    """Settled shares on real contrasts, beside an unbiased oracle's that knows how much the draws vary."""
+def contrasts(draws: int = 200, only: tuple[str, ...] = ()) -> dict[str, object]:
+    """Settled shares on real contrasts, beside an unbiased oracle's that knows how much the draws vary.
+
+    only: of these sizes, ``contrasts draws=20 only=20x8,``.
+    """
     from scipy import stats
 
     found = {}
     for name, classes, per_class in (*CONTRASTS, FIRST):
+        if only and f"{classes}x{per_class}" not in only:
+            continue
         rows = pool(name)
         names = classes_of(rows, classes, 2 * per_class)
         seen = []
         for seed in range(draws if (name, classes, per_class) != FIRST else min(draws, 40)):
             drawn, left = pick(rows, names, per_class, seed)
-            seen.append(study(rows.take(drawn), rows.take(left) if seed < 20 else None))
+            seen.append(study(rows.take(drawn), rows.take(left) if seed < 10 else None))
         truth = float(np.nanmean([one.truth for one in seen]))
         spread = float(np.std([one.difference for one in seen], ddof=1))
         reach = (abs(truth) - 0.01) / spread - stats.norm.ppf(0.975)
@@ -128,10 +133,15 @@ def contrasts(draws: int = 200) -> dict[str, object]:
     return {**found, "wanted": "0.8 of the oracle's power; 20 classes x 8 settled in nine of ten"}
 
 
-def prospective(draws: int = 30) -> dict[str, object]:
-    """Verdicts at n and at 4n of the same draw: how many are settled, how many at n are contradicted at 4n."""
+def prospective(draws: int = 30, only: tuple[str, ...] = ()) -> dict[str, object]:
+    """Verdicts at n and at 4n of the same draw: how many are settled, how many at n are contradicted at 4n.
+
+    only: of these sets.
+    """
     found, contradicted, claimed = {}, 0, 0
     for name, classes, per_class in PROSPECTIVE:
+        if only and name not in only:
+            continue
         rows = pool(name)
         names = classes_of(rows, classes, 4 * per_class)
         pairs = []
