@@ -16,7 +16,7 @@ import numpy as np
 from scipy import optimize, special
 from sklearn.isotonic import IsotonicRegression
 
-from graft.decisions.calibrators import Isotonic, Platt, Task, Temperature, logits, spread_evenly, squash
+from graft.decisions.calibrators import Isotonic, Platt, Task, Temperature, apart, logits, spread_evenly, squash
 
 PRIOR = 0.5  # deviation of log temperature before rows are seen
 FEW = 10  # positives or negatives below which a column is left out of isotonic
@@ -51,7 +51,13 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray
         return float(weights @ row_loss(told, targets, task)) * cells + log_temperature**2 / (2 * PRIOR**2)
 
     found = optimize.minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded", options={"xatol": 1e-6})
-    return Temperature(task=task, columns=scores.shape[1], temperature=float(np.exp(found.x)), spread=share)
+    return Temperature(
+        task=task,
+        columns=scores.shape[1],
+        temperature=float(np.exp(found.x)),
+        spread=share,
+        least=float(apart(values, task)[weights > 0].min()),
+    )
 
 
 def fit_platt(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray, task: Task) -> Platt:

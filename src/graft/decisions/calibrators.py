@@ -42,6 +42,19 @@ def spread_evenly(probabilities: np.ndarray, share: float, task: str) -> np.ndar
     return np.asarray((1 - share) * probabilities + share / ways)
 
 
+def apart(values: np.ndarray, task: str) -> np.ndarray:
+    """How far apart the two most probable classes lie, (rows, 1), or a label's yes and no, (rows, labels), in nats.
+
+    values: as of ``logits``.
+    """
+    if task == "multilabel":
+        return np.asarray(np.abs(values))
+    if values.shape[1] < 2:
+        return np.zeros((len(values), 1))
+    two = np.sort(values, axis=1)[:, -2:]
+    return np.asarray(two[:, 1:] - two[:, :1])
+
+
 class _Calibrator(BaseModel, ABC):
     """What every calibrator shares."""
 
@@ -81,7 +94,9 @@ class Identity(_Calibrator):
 class Temperature(_Calibrator):
     """Divides log-probabilities (log-odds of labels) by one temperature; above 1 softens.
 
-    spread: the share then given away evenly, because no number of rows supports certainty.
+    spread: the share then given away evenly, because no number of rows supports certainty. least: how far apart the two
+    most probable classes (yes and no, for a label) lay at least in the rows it was fitted on, in nats. A temperature
+    below 1 sharpens rows that lie closer the less the closer they lie, since nothing was seen of such rows.
 
     >>> Temperature(task="binary", columns=2, temperature=2.0).apply(np.array([[0.2, 0.8]])).round(3).tolist()
     [[0.333, 0.667]]
@@ -92,9 +107,15 @@ class Temperature(_Calibrator):
     method: Literal["temperature"] = "temperature"
     temperature: float = Field(gt=0)
     spread: float = Field(default=0.0, ge=0, lt=1)
+    least: float = Field(default=0.0, ge=0)
 
     def _map(self, scores: np.ndarray) -> np.ndarray:
-        return spread_evenly(squash(logits(scores, self.task) / self.temperature, self.task), self.spread, self.task)
+        values = logits(scores, self.task)
+        factor = np.full(values.shape if self.task == "multilabel" else (len(values), 1), 1 / self.temperature)
+        if self.temperature < 1 and self.least > 0:
+            known = np.minimum(1.0, apart(values, self.task) / self.least)
+            factor = 1 + (factor - 1) * known
+        return spread_evenly(squash(values * factor, self.task), self.spread, self.task)
 
 
 class Platt(_Calibrator):

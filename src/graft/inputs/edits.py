@@ -24,8 +24,8 @@ of Banking77, CLINC150, HWU64 and SMS spam, 1,000 for each number); in brackets,
     60 to 79     0.997 (1.000)  0.998 (1.000)  0.999 (1.000)  0.998 (0.991)
     80 to 199    1.000 (1.000)  1.000 (1.000)  1.000 (1.000)  1.000 (1.000)
 
-False links, among the different texts of the training and test rows together; of the pairs that were read, nearly all, about
-one in forty means something else (``eight am`` and ``eight pm``, ``cats`` and ``rats``):
+False links, among the different texts of the training and test rows together; of the pairs that were read
+one by one, nearly all, about one in forty means something else (``eight am`` and ``eight pm``, ``cats`` and ``rats``):
 
                  texts    one slip apart   with different labels   for comparison, by n-grams
     Banking77    13,025   84               5                       20 of 329

@@ -112,6 +112,30 @@ class TestCalibrators:
         with pytest.raises(InputError, match="2 residuals"):
             fit_conformal(np.ones(20), np.zeros(20), level=0.9, units=np.arange(20) % 2)
 
+    @pytest.mark.parametrize("classes", [2, 4])
+    def test_rows_less_sure_than_any_that_were_seen_are_hardly_sharpened(self, classes: int) -> None:
+        """60 rows, all right, each at 0.7: they support much for such rows, and nothing for rows at 0.55."""
+        targets = np.arange(60) % classes
+
+        def at(sure: float, places: np.ndarray) -> np.ndarray:
+            found = np.full((len(places), classes), (1 - sure) / (classes - 1))
+            found[np.arange(len(places)), places] = sure
+            return found
+
+        choice = fit_calibrator(
+            at(0.7, targets), targets, task="binary" if classes == 2 else "multiclass", rng=np.random.default_rng(1)
+        )
+        assert choice.method == "temperature"
+        tops = [float(choice.calibrator.apply(at(sure, np.array([1])))[0, 1]) for sure in (0.7, 0.55, 0.5)]
+        assert 0.93 < tops[0] < 61 / 62
+        if classes == 2:
+            assert 0.55 < tops[1] < 0.6
+            assert tops[2] == pytest.approx(0.5)
+        ladder = np.linspace(1 / classes + 0.01, 0.99, 50)
+        said = np.array([choice.calibrator.apply(at(sure, np.array([1])))[0, 1] for sure in ladder])
+        assert (np.diff(said) > 0).all()
+        assert calibrator_from_json(choice.calibrator.to_json()) == choice.calibrator
+
 
 class TestConformal:
     def test_too_few_residuals(self) -> None:
