@@ -27,6 +27,7 @@ from scipy import special, stats
 from graft.core.seeds import generator
 from graft.evidence.choice import Entry, choose
 from graft.evidence.comparison import compare, score_interval
+from graft.evidence.metrics import metric
 from graft.evidence.pooled import Jackknife, Pooled, Terms, jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.verdict import Outcome, decide_verdict
@@ -121,7 +122,8 @@ class Cell:
     """A named world. base: quality of the controls. gain: added to that of the candidates. margin: for power.
 
     behind: how much less some candidates (first) and controls (second) have. clusters: (how many, rows in each).
-    within: share of a row's latent variance that its cluster shares, for each candidate by itself.
+    within: share of a row's latent variance that its cluster shares, for each candidate by itself. tried: so many
+    candidates start, and those with the best score on the first fifth of the rows go on; 0: all that there are.
     """
 
     name: str
@@ -138,6 +140,12 @@ class Cell:
     within: float = 0.2
     balanced: bool = True  # False: few rows of a class, or few that disagree, so an oracle's width is not to be had
     learners: bool = False
+    tried: int = 0
+
+    @property
+    def outrun(self) -> int:
+        """Candidates left behind after a fifth of the rows."""
+        return max(0, self.tried - self.candidates)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -190,6 +198,9 @@ def _cells() -> tuple[Cell, ...]:
         Cell("sure, 40", accuracy, 40, 0.97, 0.02, balanced=False),
         Cell("sure, 60", accuracy, 60, 0.97, 0.02, balanced=False),
         Cell("sure, 100", accuracy, 100, 0.97, 0.02, balanced=False),
+        Cell("accuracy, 100, 4 to 2 v3", accuracy, 100, 0.8, 0.12, candidates=2, controls=3, tried=4),
+        Cell("accuracy, 500, 4 to 2 v1", accuracy, 500, 0.8, 0.05, candidates=2, tried=4),
+        Cell("macro-F1, 500, 8 to 2 v1", four, 500, 0.7, 0.07, candidates=2, tried=8),
         Cell("learners, 120", accuracy, 120, 0.0, 0.0, learners=True),
         Cell("learners, 120, 3 repeats, 4v3", accuracy, 120, 0.0, 0.0, learners=True, repeats=3, **few),
     )
@@ -208,7 +219,7 @@ class Latent:
 
 
 def _latent(cell: Cell, rng: np.random.Generator) -> Latent:
-    rows, everyone = cell.rows, cell.candidates + cell.controls
+    rows, everyone = cell.rows, cell.candidates + cell.controls + cell.outrun
     clusters, own = np.arange(rows), OWN
     table = np.sqrt(SHARED) * rng.standard_normal((1, 1, rows))
     if cell.clusters is not None:
@@ -231,10 +242,26 @@ def draw(cell: Cell, rng: np.random.Generator, gains: tuple[float, ...]) -> list
     found = []
     for gain in gains:
         terms: dict[str, Terms] = {}
-        for name, quality, latent in zip(cell.names, cell.qualities(gain), seen.table, strict=True):
+        going = _going_on(cell, seen, gain)
+        for name, quality, latent in zip(cell.names, cell.qualities(gain), seen.table[going], strict=True):
             terms[name] = [(1.0, Pooled(cell.kind.scored(targets, latent.ravel(), float(quality)), clusters, weights))]
         found.append(jackknife(terms, cell.kind.metric))
     return found
+
+
+def _going_on(cell: Cell, seen: Latent, gain: float) -> np.ndarray:
+    """Places in the table: the candidates that do best on the first fifth of the rows, and all controls."""
+    places = np.arange(len(seen.table))
+    if not cell.outrun:
+        return places
+    first = np.arange(cell.rows // 5)
+    quality, tried = float(cell.qualities(gain)[0]), len(places) - cell.controls
+    scores = []
+    for latent in seen.table[:tried]:
+        one = cell.kind.scored(seen.targets[first], latent[0, first], quality)
+        scores.append(float(metric(cell.kind.metric).per_draw(one, np.ones((1, len(first))))[0]))
+    best = np.sort(np.argsort(-np.array(scores), kind="stable")[: cell.candidates])
+    return np.concatenate([best, places[tried:]])
 
 
 def _learned(cell: Cell, rng: np.random.Generator) -> Jackknife:
@@ -329,10 +356,11 @@ def _gain(cell: Cell, found: Jackknife, counts: Counts) -> None:
     counts.add("edge helps", outcome is Outcome.HELPS)
     counts.add("edge harms", outcome is Outcome.HARMS)
     counts.add("edge tied", outcome is Outcome.TIED and beyond)
-    _, turned = said(cell, found, margin, swapped=True)
-    counts.add("turned harms", turned is Outcome.HARMS)
-    counts.add("turned helps", turned is Outcome.HELPS)
-    counts.add("turned tied", turned is Outcome.TIED)
+    if not cell.outrun:  # controls are never left behind for one another
+        _, turned = said(cell, found, margin, swapped=True)
+        counts.add("turned harms", turned is Outcome.HARMS)
+        counts.add("turned helps", turned is Outcome.HELPS)
+        counts.add("turned tied", turned is Outcome.TIED)
     chosen, outcome = said(cell, found, cell.margin)
     counts.settled += outcome is Outcome.HELPS
     counts.add("small harms", outcome in (Outcome.HARMS, Outcome.TIED))

@@ -26,7 +26,8 @@ class EffortLevel:
 
     epochs, least, most: passes over the rows, and the bounds of the optimiser steps that makes. tuned: strategies
     besides ``frozen``, on the best ``tuned_sources`` sources. curve: learning curves of tuned candidates too.
-    tried_first: of the tuned ones only the one runs that pays best in a short try on one fold, if any does.
+    tried_first: of the tuned ones only the one runs that pays best in a short try on one fold, if any does. kept: how
+    many of the tuned ones go on after the first fold, those with the lowest loss there.
     """
 
     epochs: int
@@ -38,12 +39,15 @@ class EffortLevel:
     curve: bool
     refit: bool = True
     tried_first: bool = False
+    kept: int = 2
 
 
 EFFORTS = {
     "quick": EffortLevel(2, 40, 40, 1, ("full", "contrastive:3"), 1, False, False, True),
     "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "contrastive:3", "lora", "full"), 1, True),
-    "thorough": EffortLevel(10, 150, 2000, 3, ("partial:1", "partial:2", "contrastive:3", "lora", "full"), 2, True),
+    "thorough": EffortLevel(
+        10, 150, 2000, 3, ("partial:1", "partial:2", "contrastive:3", "lora", "full"), 2, True, kept=4
+    ),
 }
 
 

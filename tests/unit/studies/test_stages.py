@@ -11,7 +11,7 @@ from graft.core.progress import SILENT
 from graft.inputs.reading import read_frame
 from graft.inputs.roles import Roles
 from graft.scores.fitting import Candidate
-from graft.scores.strategies import Kind, Strategy
+from graft.scores.strategies import Kind, Strategy, parse_strategy
 from graft.studies.preparing import prepare
 from graft.studies.settings import StudySettings
 from graft.studies.stages import Stages
@@ -135,3 +135,28 @@ def test_the_margin_of_an_error_has_the_unit_of_the_target(reference):
     assert prepared.margin == pytest.approx(0.01 * np.std(np.arange(120) * 10.0))
     assert prepare(read_frame(frame), asked.model_copy(update={"metric": "r2"})).margin == 0.01
     assert prepare(read_frame(frame), asked.model_copy(update={"margin": 5.0})).margin == 5.0
+
+
+def test_only_the_two_most_promising_of_those_that_tune_go_on(reference, tmp_path, study):
+    """By their loss on the first fold, each at its own best temperature; whatever else there is stays."""
+    _, _, gathered = study
+    settings = settings_of(reference).model_copy(update={"effort": "standard"})
+    prepared = prepare(read_frame(rows(120)), settings)
+    stages = Stages(prepared, settings, tmp_path, None, SILENT)
+    fold = prepared.splits.folds[0]
+    truth = np.eye(3)[stages.bench.targets[fold.test]]
+    some = gathered.trials["classical"][0]
+    errors = {"full": 0.1, "lora": 0.4, "partial:1": 0.2, "contrastive": 0.3, "scratch": 0.6, "frozen": 0.1}
+    luck = np.random.default_rng(0).random(len(truth))
+    candidates, found = {}, {}
+    for name, share in errors.items():
+        one = Candidate(parse_strategy(name), prepared.sources[0])
+        said = np.where(luck[:, None] < share, np.roll(truth, 1, axis=1), truth)
+        candidates[one.name] = one
+        found[one.name] = [replace(some, scores=0.8 * said + 0.2 / 3)]
+    outrun = stages._outrun(candidates, found, [fold])
+    assert {name.split()[-1] for name in outrun} == {"lora", "contrastive"}
+    assert all("stopped after 1 fold: its loss there was higher than that of" in why for why in outrun.values())
+    assert stages._outrun(candidates, found, prepared.splits.folds[:2]) == {}
+    few = {name: one for name, one in candidates.items() if name not in outrun}
+    assert stages._outrun(few, found, [fold]) == {}
