@@ -57,8 +57,8 @@ def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
     from sklearn.metrics import f1_score
 
     from graft.core.progress import SILENT
-    from graft.inputs.reading import read_frame
     from graft.inputs.roles import Roles
+    from graft.rows.table import read_frame
     from graft.scores.fitting import Candidate
     from graft.scores.strategies import Kind, Strategy
     from graft.studies.preparing import prepare

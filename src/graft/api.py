@@ -58,8 +58,8 @@ def study(
     trained.
     """
     from graft.inputs.contract import require_columns
-    from graft.inputs.reading import read_frame
     from graft.inputs.roles import Roles
+    from graft.rows.table import read_frame
 
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = Roles(
@@ -133,7 +133,7 @@ def embed_table(
     """
     from graft.core.seeds import generator
     from graft.inputs.contract import require_columns
-    from graft.inputs.reading import read_frame, read_rows
+    from graft.rows.table import read_frame, read_rows
 
     file = Path(data) if isinstance(data, str | Path) else None
     rows = read_rows(file) if file is not None and not strict else read_frame(data)

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graft.core.errors import InputError
-from graft.inputs import Roles, Task, build_dataset, find_duplicates, infer_contract, make_splits, read_frame
+from graft.inputs import Roles, Task, build_dataset, find_duplicates, infer_contract, make_splits
 from graft.inputs.sameness import normalise, strict_form
+from graft.rows import read_frame
 
 WORDS = ["card", "late", "where", "is", "my", "new", "pin", "lost", "refund", "again"]
 TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)

@@ -22,14 +22,14 @@ from graft.bundle.reference import Reference, why_far
 from graft.bundle.scoring import Scored, score, scores_alone
 from graft.core.progress import SILENT, Progress
 from graft.inputs.dataset import Dataset, build_dataset
-from graft.inputs.reading import read_frame
 from graft.inputs.roles import Task
 from graft.inputs.schema import Contract
 from graft.representations.tokens import tokenise
+from graft.rows.table import read_frame
 from graft.scores.models import MajorityModel, Model, VectorModel
 
 if TYPE_CHECKING:
-    from graft.inputs.reading import Source
+    from graft.rows.table import Source
 
 _UNTOLD = (
     "no row is flagged as far from the training rows: the model learnt from too few independent rows to tell familiar "

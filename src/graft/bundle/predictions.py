@@ -14,9 +14,9 @@ import polars as pl
 
 from graft.bundle.decision import Judgement
 from graft.core.files import whole_file
-from graft.inputs.reading import Table
 from graft.inputs.roles import Task
 from graft.inputs.schema import Contract
+from graft.rows.table import Table
 
 EXPLANATIONS = ("words", "nearest")
 _OWN = ("prediction", "probability", "abstained", "problem", *EXPLANATIONS)

@@ -74,7 +74,7 @@ def _bare(  # type: ignore[no-untyped-def]
 
     from graft.core.files import whole_file
     from graft.inputs.contract import require_columns
-    from graft.inputs.reading import read_frame
+    from graft.rows.table import read_frame
 
     rows = read_frame(data)
     require_columns(rows, text)

@@ -3,7 +3,6 @@
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, RowProblem, build_dataset
 from graft.inputs.duplicates import Contradiction, Duplicates, find_duplicates
-from graft.inputs.reading import Table, read_frame
 from graft.inputs.roles import Roles, Task
 from graft.inputs.schema import CategoryCount, ColumnFacts, Contract, LengthFacts, NumberFacts
 from graft.inputs.splits import Fold, Splits, make_splits
@@ -21,11 +20,9 @@ __all__ = [
     "Roles",
     "RowProblem",
     "Splits",
-    "Table",
     "Task",
     "build_dataset",
     "find_duplicates",
     "infer_contract",
     "make_splits",
-    "read_frame",
 ]

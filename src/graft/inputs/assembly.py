@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.inputs.reading import Table
 from graft.inputs.schema import CATEGORY_CAP, Contract
-from graft.inputs.values import numbers, texts, times, words
+from graft.rows.table import Table
+from graft.rows.values import numbers, texts, times, words
 
 LONG_TEXT = 100_000
 _EXCERPT = 60

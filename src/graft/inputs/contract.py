@@ -12,11 +12,11 @@ import polars as pl
 from graft.core.errors import ContractError, InputError
 from graft.inputs.classes import count_classes, refuse_bad_numbers, refuse_few_rows, used_classes
 from graft.inputs.facts import category_facts, key_facts, number_facts, number_summary, text_facts
-from graft.inputs.reading import Table
 from graft.inputs.roles import Roles, Task
 from graft.inputs.schema import ColumnFacts, Contract
-from graft.inputs.targets import Labels, read_labels
-from graft.inputs.values import flags, numbers, separator_of, times, words
+from graft.inputs.targets import Labels, read_labels, separator_of
+from graft.rows.table import Table
+from graft.rows.values import flags, numbers, times, words
 
 __all__ = ["Contract", "infer_contract", "require_columns"]
 
@@ -29,7 +29,7 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     task: "auto" or one of binary, multiclass, multilabel, regression. folds: how many the rows must be enough for.
     Raises ContractError or InputError with what was given, what was needed and how to fix it.
 
-    >>> from graft.inputs.reading import read_frame
+    >>> from graft.rows.table import read_frame
     >>> rows = read_frame({"text": [f"message {i}" for i in range(12)], "kind": ["a", "b"] * 6})
     >>> infer_contract(rows, Roles(text=("text",), label=("kind",))).task
     <Task.BINARY: 'binary'>

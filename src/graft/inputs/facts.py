@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
-from graft.inputs.reading import Table
 from graft.inputs.schema import CATEGORY_CAP, CategoryCount, ColumnFacts, Kind, LengthFacts, NumberFacts
-from graft.inputs.values import numbers, texts, times, words
+from graft.rows.table import Table
+from graft.rows.values import numbers, texts, times, words
 
 _IMAGE = r"(?i)^\S*\.(png|jpe?g|gif|bmp|tiff?|webp|heic|svg)(\?\S*)?$|^data:image/"
 _AUDIO = r"(?i)^\S*\.(wav|mp3|flac|ogg|oga|opus|m4a|aac)(\?\S*)?$|^data:audio/"

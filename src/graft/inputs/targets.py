@@ -1,10 +1,13 @@
 """Label columns to targets, the same way for the contract and for every later table.
 
-Decisions: a class is what is written, so ``1.1`` and ``1.10`` in a file are two; a number to predict is what is meant.
+Decisions: a class is what is written, so ``1.1`` and ``1.10`` in a file are two, and it finds the whole number it means
+where only one class does; a number to predict is what is meant.
 Classes are sorted names, so a class has the same index whatever the order of rows; a row that lacks the flag
 of one of several label columns has no label, since absent and unknown are different things.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,9 +15,13 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
-from graft.inputs.reading import Table
 from graft.inputs.roles import Roles, Task
-from graft.inputs.values import flags, label_sets, lookup, numbers, words
+from graft.rows.table import Table
+from graft.rows.values import flags, numbers, words
+
+_WHOLE_FLOAT = re.compile(r"^-?\d{1,15}(\.0*)?$")
+_WHOLE_ENDINGS = ("", ".", ".0", ".00", ".000")
+_SEPARATORS = ("|", ";", ",")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,3 +124,59 @@ def _flag_columns(table: Table, names: tuple[str, ...], classes: tuple[str, ...]
         given |= {int(row): f"{name}={table.frame[name][int(row)]}" for row in np.flatnonzero(wrong)}
     missing = np.logical_or.reduce(list(lacking.values())) & ~bad
     return Labels(values, missing, bad, known, given, lacking)
+
+
+def lookup(word: str, index: Mapping[str, int]) -> int | None:
+    """Position of a class name, forgiving how a boolean or a whole number was written where that leaves one class.
+
+    >>> lookup("1.0", {"0": 0, "1": 1}), lookup("1", {"0.0": 0, "1.0": 1}), lookup("True", {"false": 0, "true": 1})
+    (1, 1, 1)
+    >>> lookup("1.10", {"1.1": 0}), lookup("2.00", {"2": 0, "2.0": 1})
+    (None, None)
+    """
+    if word in index:
+        return index[word]
+    if word.lower() in ("true", "false"):
+        return index.get(word.lower())
+    if not _WHOLE_FLOAT.match(word):
+        return None
+    found = [index[name] for name in (word.partition(".")[0] + ending for ending in _WHOLE_ENDINGS) if name in index]
+    return found[0] if len(found) == 1 else None
+
+
+def separator_of(column: pl.Series) -> str:
+    """The character that separates labels in a column of text: ``|``, ``;`` or ``,``, the first that occurs."""
+    if column.dtype != pl.String:
+        return ""
+    plain = [cell for cell in column.drop_nulls().to_list() if not cell.lstrip().startswith("[")]
+    return next((mark for mark in _SEPARATORS if any(mark in cell for cell in plain)), _SEPARATORS[0])
+
+
+def label_sets(column: pl.Series, separator: str) -> list[tuple[str, ...] | None]:
+    """The labels of every row, sorted and without repeats; None where nothing was given, () where none apply.
+
+    column: a List column, or text that is a JSON list or has labels between separators.
+
+    >>> label_sets(pl.Series(["b|a", '["c"]', "[]", None]), "|")
+    [('a', 'b'), ('c',), (), None]
+    """
+    if isinstance(column.dtype, pl.List | pl.Array):
+        return [
+            None if cell is None else _label_set([str(item) for item in cell if item is not None]) for cell in column
+        ]
+    return [None if cell is None else _label_set(_split(cell, separator or "|")) for cell in words(column).to_list()]
+
+
+def _split(cell: str, separator: str) -> list[str]:
+    if cell.startswith("["):
+        try:
+            items = json.loads(cell)
+        except ValueError:
+            items = None
+        if isinstance(items, list):
+            return [str(item) for item in items if item is not None]
+    return cell.split(separator)
+
+
+def _label_set(names: list[str]) -> tuple[str, ...]:
+    return tuple(sorted({name.strip() for name in names} - {""}))

@@ -15,10 +15,10 @@ from graft.inputs.blocks import group_blocks, unit_blocks
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.duplicates import Duplicates, find_duplicates
-from graft.inputs.reading import Table
 from graft.inputs.roles import Task
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.sources import Source, resolve_source
+from graft.rows.table import Table
 from graft.studies.settings import StudySettings
 
 MARGIN = 0.01

@@ -17,7 +17,7 @@ from graft.core.digests import file_sha256
 from graft.core.errors import GateNotMet, InputError
 from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
-from graft.inputs.reading import Table, read_frame
+from graft.rows.table import Table, read_frame
 from graft.studies.deciding import read_costs
 from graft.studies.findings import optimism
 from graft.studies.governing import Governed, gate_again, governed, terms_facts

@@ -20,7 +20,7 @@ from graft.core.digests import content_digest
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.inputs.contract import require_columns
-from graft.inputs.reading import Table
+from graft.rows.table import Table
 from graft.tables.columns import OURS
 from graft.tables.encoders import pinned
 from graft.tables.pointer import POINTER, Precision

@@ -19,8 +19,9 @@ from graft.decisions import (
 )
 from graft.governance.descent_file import Descent
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation
-from graft.inputs import Dataset, Roles, Task, build_dataset, infer_contract, read_frame
+from graft.inputs import Dataset, Roles, Task, build_dataset, infer_contract
 from graft.representations.sources import Source, read_directory
+from graft.rows import read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.models import Model
 from graft.scores.strategies import parse_strategy

@@ -15,7 +15,8 @@ from graft.bundle.predictions import class_columns
 from graft.bundle.reference import independent
 from graft.core.errors import ContractError
 from graft.decisions import Identity, fit_policy
-from graft.inputs import Roles, build_dataset, infer_contract, read_frame
+from graft.inputs import Roles, build_dataset, infer_contract
+from graft.rows import read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench

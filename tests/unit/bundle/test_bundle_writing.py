@@ -17,9 +17,10 @@ from graft.core.errors import BundleError, OutputError
 from graft.governance.answering import answer
 from graft.governance.lineage import lineage_of
 from graft.governance.records import Asset, Use
-from graft.inputs import Roles, build_dataset, infer_contract, read_frame
+from graft.inputs import Roles, build_dataset, infer_contract
 from graft.representations.cache import ActivationCache
 from graft.representations.sources import randomised
+from graft.rows import read_frame
 from unit.bundle.building import descent, inputs, parts_for, rows_for
 
 

@@ -10,7 +10,8 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from graft.demo import questions
-from graft.inputs import find_duplicates, read_frame
+from graft.inputs import find_duplicates
+from graft.rows import read_frame
 
 
 @pytest.fixture(scope="module")

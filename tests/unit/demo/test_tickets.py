@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from graft.demo import tickets
-from graft.inputs import find_duplicates, read_frame
+from graft.inputs import find_duplicates
+from graft.rows import read_frame
 
 CLASSES = {
     "phishing",

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from graft.core.errors import ContractError, InputError
-from graft.inputs import Contract, Roles, Task, infer_contract, read_frame
+from graft.inputs import Contract, Roles, Task, infer_contract
+from graft.rows import read_frame
 
 WORDS = ["first", "second", "third", "fourth", "fifth", "sixth"]
 

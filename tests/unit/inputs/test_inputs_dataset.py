@@ -9,7 +9,8 @@ import pytest
 
 from graft.core.digests import content_digest
 from graft.core.errors import ContractError
-from graft.inputs import Roles, Task, build_dataset, infer_contract, read_frame
+from graft.inputs import Roles, Task, build_dataset, infer_contract
+from graft.rows import read_frame
 
 COLUMNS = {
     "key": [f"k{i}" for i in range(12)],

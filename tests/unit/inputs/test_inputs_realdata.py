@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from graft.inputs import Roles, Task, build_dataset, find_duplicates, infer_contract, make_splits, read_frame
+from graft.inputs import Roles, Task, build_dataset, find_duplicates, infer_contract, make_splits
+from graft.rows import read_frame
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 pytestmark = [pytest.mark.realdata, pytest.mark.skipif(not DATA.is_dir(), reason="no data beside the project")]

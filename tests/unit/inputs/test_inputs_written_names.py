@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from graft.core.errors import ContractError
-from graft.inputs import Roles, Task, build_dataset, infer_contract, make_splits, read_frame
+from graft.inputs import Roles, Task, build_dataset, infer_contract, make_splits
+from graft.rows import read_frame
 
 ROLES = Roles(("text",), ("label",))
 TWINS = [

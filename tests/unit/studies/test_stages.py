@@ -8,8 +8,8 @@ import pytest
 
 from graft.core.errors import InputError
 from graft.core.progress import SILENT
-from graft.inputs.reading import read_frame
 from graft.inputs.roles import Roles
+from graft.rows.table import read_frame
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Kind, Strategy, parse_strategy
 from graft.studies.preparing import prepare

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import InputError
-from graft.inputs.encoding import decode
+from graft.rows.encoding import decode
 
 LARGEST = 1 << 19
 _CARD = re.compile(r"(?i)readme(?:\.(?:md|markdown|txt|rst))?$")

@@ -1,24 +1,16 @@
-"""Columns to the words, numbers, times and label sets they mean, whatever type they arrived in.
+"""Columns to the words, numbers and times they mean, whatever type they arrived in.
 
-Decisions: a value of a frame has one name, ``1`` for 1 and 1.0; what is written in a file is its name, and finds the
-whole number it means where only one class does; spaces around a word do not make another word; a blank word is missing.
-What cannot be understood is marked, never guessed.
+Decisions: a value of a frame has one name, ``1`` for 1 and 1.0; what is written in a file is its name; spaces around a
+word do not make another word; a blank word is missing. What cannot be understood is marked, never guessed.
 """
-
-import json
-import re
-from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
-from graft.inputs.columns import instant
+from graft.rows.columns import instant
 
 _MISSING_NUMBER = r"(?i)^(na|n/a|nan|null|none)?$"
-_WHOLE_FLOAT = re.compile(r"^-?\d{1,15}(\.0*)?$")
-_WHOLE_ENDINGS = ("", ".", ".0", ".00", ".000")
-_SEPARATORS = ("|", ";", ",")
 
 
 def words(column: pl.Series) -> pl.Series:
@@ -50,24 +42,6 @@ def texts(column: pl.Series) -> list[str | None]:
     exact = column if column.dtype == pl.String else words(column)
     found: list[str | None] = exact.to_list()
     return found
-
-
-def lookup(word: str, index: Mapping[str, int]) -> int | None:
-    """Position of a class name, forgiving how a boolean or a whole number was written where that leaves one class.
-
-    >>> lookup("1.0", {"0": 0, "1": 1}), lookup("1", {"0.0": 0, "1.0": 1}), lookup("True", {"false": 0, "true": 1})
-    (1, 1, 1)
-    >>> lookup("1.10", {"1.1": 0}), lookup("2.00", {"2": 0, "2.0": 1})
-    (None, None)
-    """
-    if word in index:
-        return index[word]
-    if word.lower() in ("true", "false"):
-        return index.get(word.lower())
-    if not _WHOLE_FLOAT.match(word):
-        return None
-    found = [index[name] for name in (word.partition(".")[0] + ending for ending in _WHOLE_ENDINGS) if name in index]
-    return found[0] if len(found) == 1 else None
 
 
 def numbers(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -132,41 +106,3 @@ def _numeric_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     inside = present & (np.abs(found * scale) < 9e18)
     result[inside] = (found[inside] * scale).astype(np.int64).astype("datetime64[us]")
     return result, bad | (present & ~inside)
-
-
-def separator_of(column: pl.Series) -> str:
-    """The character that separates labels in a column of text: ``|``, ``;`` or ``,``, the first that occurs."""
-    if column.dtype != pl.String:
-        return ""
-    plain = [cell for cell in column.drop_nulls().to_list() if not cell.lstrip().startswith("[")]
-    return next((mark for mark in _SEPARATORS if any(mark in cell for cell in plain)), _SEPARATORS[0])
-
-
-def label_sets(column: pl.Series, separator: str) -> list[tuple[str, ...] | None]:
-    """The labels of every row, sorted and without repeats; None where nothing was given, () where none apply.
-
-    column: a List column, or text that is a JSON list or has labels between separators.
-
-    >>> label_sets(pl.Series(["b|a", '["c"]', "[]", None]), "|")
-    [('a', 'b'), ('c',), (), None]
-    """
-    if isinstance(column.dtype, pl.List | pl.Array):
-        return [
-            None if cell is None else _label_set([str(item) for item in cell if item is not None]) for cell in column
-        ]
-    return [None if cell is None else _label_set(_split(cell, separator or "|")) for cell in words(column).to_list()]
-
-
-def _split(cell: str, separator: str) -> list[str]:
-    if cell.startswith("["):
-        try:
-            items = json.loads(cell)
-        except ValueError:
-            items = None
-        if isinstance(items, list):
-            return [str(item) for item in items if item is not None]
-    return cell.split(separator)
-
-
-def _label_set(names: list[str]) -> tuple[str, ...]:
-    return tuple(sorted({name.strip() for name in names} - {""}))

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.inputs.columns import from_values
-from graft.inputs.skipping import Skipped
+from graft.rows.columns import from_values
+from graft.rows.skipped import Skipped
 
 Columns = tuple[pl.DataFrame, tuple[str, ...]]
 _LINE = 'one object per line, such as {"text": "...", "label": "..."}'

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from graft.core.errors import InputError
-from graft.inputs import read_frame
-from graft.inputs.columns import typed
+from graft.rows import read_frame
+from graft.rows.columns import typed
 
 ROWS = {
     "id": ["a1", "a2", "a3"],

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.inputs.columns import typed
-from graft.inputs.delimited import parse_delimited, too_long
-from graft.inputs.encoding import decode
-from graft.inputs.records import (
+from graft.rows.columns import typed
+from graft.rows.delimited import parse_delimited, too_long
+from graft.rows.encoding import decode
+from graft.rows.records import (
     from_columns,
     from_json_lines,
     from_pandas,
     from_readable_json_lines,
     from_records,
 )
-from graft.inputs.skipping import UNDECODABLE, Skipped, decode_what_can_be, is_decoded, without_long
+from graft.rows.skipped import UNDECODABLE, Skipped, decode_what_can_be, is_decoded, without_long
 
 if TYPE_CHECKING:
     import pandas as pd

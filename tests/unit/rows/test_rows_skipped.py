@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from graft.core.errors import InputError
-from graft.inputs.reading import read_frame, read_rows
+from graft.rows.table import read_frame, read_rows
 
 ROWS = 100_000
 

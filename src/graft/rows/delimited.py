@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.inputs.skipping import UNDECODABLE, Skipped, is_decoded
+from graft.rows.skipped import UNDECODABLE, Skipped, is_decoded
 
 _DELIMITERS = (",", "\t", ";", "|")
 _NAMES = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
