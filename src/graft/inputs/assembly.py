@@ -10,7 +10,7 @@ import numpy as np
 
 from graft.inputs.schema import CATEGORY_CAP, Contract
 from graft.rows.table import Table
-from graft.rows.values import numbers, texts, times, words
+from graft.rows.values import joined, numbers, times, words
 
 LONG_TEXT = 100_000
 _EXCERPT = 60
@@ -55,7 +55,7 @@ class Keys:
 def read_inputs(table: Table, contract: Contract) -> Inputs:
     """The input columns of every row; all of them must exist."""
     problems: list[RowProblem] = []
-    joined = _texts(table, contract, problems)
+    written = _texts(table, contract, problems)
     numeric = np.full((len(table), len(contract.roles.numeric)), np.nan, dtype=np.float32)
     for place, name in enumerate(contract.roles.numeric):
         column = table.frame[name]
@@ -69,25 +69,24 @@ def read_inputs(table: Table, contract: Contract) -> Inputs:
     categorical = np.full((len(table), len(contract.roles.categorical)), "", dtype=object)
     for place, name in enumerate(contract.roles.categorical):
         categorical[:, place] = _categories(table, contract, name, problems)
-    return Inputs(tuple(joined), numeric, categorical, tuple(problems))
+    return Inputs(tuple(written), numeric, categorical, tuple(problems))
 
 
 def _texts(table: Table, contract: Contract, problems: list[RowProblem]) -> list[str]:
     names = contract.roles.text
-    columns = [texts(table.as_written(name)) for name in names]
     where = ", ".join(names)
-    joined: list[str] = []
-    for row, cells in enumerate(zip(*columns, strict=True)):
-        text = "\n".join(cell or "" for cell in cells)
-        joined.append(text)
-        if all(cell is None for cell in cells):
+    found: list[str] = []
+    for row, given in enumerate(joined([table.as_written(name) for name in names])):
+        text = given or ""
+        found.append(text)
+        if given is None:
             problems.append(RowProblem(row, where, "missing-text", "the row has no text", fatal=True))
         elif not text.strip():
             problems.append(RowProblem(row, where, "empty-text", "the text is blank", fatal=True))
         elif len(text) > LONG_TEXT:
             message = f"the text has {len(text):,} characters: most sources read only its beginning"
             problems.append(RowProblem(row, where, "too-long", message, fatal=False))
-    return joined
+    return found
 
 
 def _categories(table: Table, contract: Contract, name: str, problems: list[RowProblem]) -> list[str]:
@@ -130,7 +129,7 @@ def _ids(table: Table, name: str | None, problems: list[RowProblem]) -> tuple[st
         return tuple(map(str, range(len(table))))
     seen: set[str] = set()
     ids: list[str] = []
-    for row, cell in enumerate(words(table.as_written(name)).to_list()):
+    for row, cell in enumerate(table.as_ids(name).to_list()):
         if cell is None:
             problems.append(
                 RowProblem(row, name, "missing-id", f"the row has no id and is called 'row {row}'", fatal=False)

@@ -83,6 +83,10 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     """
     plain = [value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value for value in values]
     kinds = {type(value) for value in plain if value is not None}
+    if float in kinds and not kinds <= {int, float, bool}:
+        # Not a number, among words, is how a table says that nothing is there.
+        plain = [None if isinstance(value, float) and value != value else value for value in plain]
+        kinds = {type(value) for value in plain if value is not None}
     if not kinds:
         return pl.Series(name, [None] * len(plain), dtype=pl.String), ()
     if kinds == {bool}:
@@ -123,6 +127,8 @@ def _written(value: Any) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

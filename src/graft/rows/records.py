@@ -128,6 +128,28 @@ def from_pandas(frame: Any) -> Columns:
     return pl.DataFrame(series), tuple(notes)
 
 
+def from_arrow(table: Any) -> pl.DataFrame:
+    """The columns of an Arrow table or record batch."""
+    names = list(table.schema.names)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(
+            f"the Arrow table names {', '.join(map(repr, repeated))} more than once",
+            needed="every column name once",
+            fix="rename or drop the repeated columns",
+        )
+    try:
+        found = pl.from_arrow(table)
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the Arrow table cannot be read ({str(error).splitlines()[0][:200]})",
+            needed="columns of text, numbers, booleans, times or lists of words",
+            fix="cast the column to one of these, or drop it",
+        ) from error
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
 def _missing(value: object) -> bool:
     return (
         value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)

@@ -20,6 +20,7 @@ from graft.rows.columns import typed
 from graft.rows.delimited import parse_delimited, too_long
 from graft.rows.encoding import decode
 from graft.rows.records import (
+    from_arrow,
     from_columns,
     from_json_lines,
     from_pandas,
@@ -27,6 +28,7 @@ from graft.rows.records import (
     from_records,
 )
 from graft.rows.skipped import UNDECODABLE, Skipped, decode_what_can_be, is_decoded, without_long
+from graft.rows.values import ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,12 +73,17 @@ class Table:
             return column
         return self.written[name].set(column.is_null(), None)
 
+    def as_ids(self, name: str) -> pl.Series:
+        """A column of ids, String: as written, except that ``1.0`` and ``1`` name one thing."""
+        return ids(self.as_names(name))
 
-def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS) -> Table:
+
+def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS, empty: bool = False) -> Table:
     """Rows from a file or a frame.
 
-    source: path of a .csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet file; a Polars or pandas frame; a mapping
-    of columns; or a sequence of mappings, one per row. max_cell_chars: longest text accepted in a cell, in characters.
+    source: path of a .csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet file; a Polars or pandas frame; an Arrow
+    table; a mapping of columns; or a sequence of mappings, one per row. max_cell_chars: longest text accepted in a
+    cell, in characters. empty: a table without rows is an answer.
     Raises InputError with what was found, where, and how to fix it.
 
     >>> read_frame({"text": ["hi", "bye"], "label": [1, 0]}).frame.shape
@@ -90,6 +97,8 @@ def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS) -> Tab
         table = Table(source)
     elif type(source).__module__.partition(".")[0] == "pandas":
         table = Table(*from_pandas(source), "the pandas frame")
+    elif type(source).__module__.partition(".")[0] == "pyarrow":
+        table = Table(from_arrow(source), (), "the Arrow table")
     elif isinstance(source, Mapping):
         table = Table(*from_columns(source, name="the table"))
     elif isinstance(source, list | tuple):
@@ -97,10 +106,10 @@ def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS) -> Tab
     else:
         raise InputError(
             f"rows given as {type(source).__name__}",
-            needed="a path, a Polars or pandas frame, a mapping of columns or a list of mappings",
+            needed="a path, a Polars or pandas frame, an Arrow table, a mapping of columns or a list of mappings",
             fix="convert it to one of these",
         )
-    return _checked(table, max_cell_chars)
+    return _checked(table, max_cell_chars, empty=empty)
 
 
 def read_rows(path: Path, *, max_cell_chars: int = MAX_CELL_CHARS) -> Table:
@@ -181,10 +190,10 @@ def _read_parquet(path: Path) -> Table:
         ) from error
 
 
-def _checked(table: Table, max_cell_chars: int) -> Table:
+def _checked(table: Table, max_cell_chars: int, *, empty: bool = False) -> Table:
     """The same table with categories and decimals as plain text and numbers, if it has rows and no cell is too long."""
     frame = table.frame
-    if frame.height == 0 or frame.width == 0:
+    if (frame.height == 0 and not empty) or frame.width == 0:
         raise InputError(f"{table.name} has no rows", needed="at least one row", fix="check the export or the filter")
     columns: list[pl.Series] = []
     for column in frame:

@@ -4,12 +4,15 @@ Decisions: a value of a frame has one name, ``1`` for 1 and 1.0; what is written
 word do not make another word; a blank word is missing. What cannot be understood is marked, never guessed.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
 from graft.rows.columns import instant
 
+_WHOLE = r"^(-?\d{1,15})\.0+$"
 _MISSING_NUMBER = r"(?i)^(na|n/a|nan|null|none)?$"
 
 
@@ -42,6 +45,27 @@ def texts(column: pl.Series) -> list[str | None]:
     exact = column if column.dtype == pl.String else words(column)
     found: list[str | None] = exact.to_list()
     return found
+
+
+def ids(column: pl.Series) -> pl.Series:
+    """Each value as the name of a thing: as ``words``, and 1, ``1.0`` and ``1`` are one thing.
+
+    >>> ids(pl.Series(["1.0", " 2", "2.50", "a.0", None])).to_list()
+    ['1', '2', '2.50', 'a.0', None]
+    """
+    return words(column).str.replace(_WHOLE, "$1")
+
+
+def joined(columns: Sequence[pl.Series]) -> list[str | None]:
+    """The cells of each row that say something as one text, joined by line ends; None where no cell is there.
+
+    >>> joined([pl.Series(["a", "", None, None]), pl.Series(["b", "c", " ", None])])
+    ['a\\nb', 'c', '', None]
+    """
+    return [
+        None if all(cell is None for cell in cells) else "\n".join(cell for cell in cells if cell and cell.strip())
+        for cells in zip(*(texts(column) for column in columns), strict=True)
+    ]
 
 
 def numbers(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:

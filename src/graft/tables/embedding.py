@@ -21,6 +21,7 @@ from graft.core.errors import SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.inputs.contract import require_columns
 from graft.rows.table import Table
+from graft.rows.values import joined
 from graft.tables.columns import OURS
 from graft.tables.encoders import pinned
 from graft.tables.pointer import POINTER, Precision
@@ -106,9 +107,8 @@ def embed_into(
 
 
 def _sorted_out(rows: Table, id_column: str, text: tuple[str, ...]) -> tuple[_Kept, list[LeftOut]]:
-    ids = rows.as_written(id_column).cast(pl.String).to_list()
-    cells = [rows.as_written(name).cast(pl.String).to_list() for name in text]
-    texts = ["\n".join(cell or "" for cell in row) for row in zip(*cells, strict=True)]
+    ids = rows.as_ids(id_column).to_list()
+    texts = [one or "" for one in joined([rows.as_written(name) for name in text])]
     counts = Counter(ids)
     left_out = [LeftOut(f"line {one.line}", one.why) for one in rows.skipped]
     numbers: list[int] = []

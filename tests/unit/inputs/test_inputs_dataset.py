@@ -42,7 +42,7 @@ def test_a_whole_table_becomes_arrays():
     assert len(data) == 12
     assert data.ids[:2] == ("k0", "k1")
     assert data.texts[0] == "hello\ntext number 0"
-    assert data.texts[2] == "\ntext number 2"
+    assert data.texts[2] == "text number 2"
     assert data.rows.dtype == np.int64
     assert data.numeric.dtype == np.float32
     assert data.numeric.shape == (12, 1)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from graft.representations.entities.columns import days_of, ids_of, read_columns, require_once, weights_of, words_of
+from graft.rows.named import days_of, ids_of, read_columns, require_once, weights_of, words_of
 
 
 @dataclass(frozen=True, eq=False)

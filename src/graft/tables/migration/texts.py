@@ -1,15 +1,17 @@
 """The texts of a table's rows, as they were embedded.
 
-Decision: several text columns are joined by a line break, a missing cell is empty: the rule of the inputs.
+Decision: several text columns are joined as everywhere (``rows.values.joined``).
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from graft.core.errors import TableError
 from graft.representations.spaces import Space
+from graft.rows.values import joined
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 """Texts to vectors of one space, shape (texts, dimension)."""
@@ -19,10 +21,9 @@ def row_texts(rows: pa.Table, columns: Sequence[str]) -> list[str]:
     """The text of each row.
 
     >>> row_texts(pa.table({"subject": ["a", None], "body": ["b", "c"]}), ["subject", "body"])
-    ['a\\nb', '\\nc']
+    ['a\\nb', 'c']
     """
-    cells = [rows[name].to_pylist() for name in columns]
-    return ["\n".join(cell or "" for cell in row) for row in zip(*cells, strict=True)]
+    return [one or "" for one in joined([pl.Series(name, rows[name].to_pylist(), pl.String) for name in columns])]
 
 
 def require_texts(schema: pa.Schema, columns: Sequence[str]) -> tuple[str, ...]:

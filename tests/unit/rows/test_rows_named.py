@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from graft.core.errors import InputError
-from graft.representations.entities.columns import (
+from graft.rows.named import (
     days_of,
     entity_ids,
     ids_of,
@@ -61,11 +61,11 @@ def test_only_the_columns_named_are_read():
     ("table", "words"),
     [
         ({"id": [1, 2], "x": [1]}, "cannot be read"),
-        ({"id": "abc", "x": [1]}, "'id' is str"),
+        ({"id": "abc", "x": [1]}, "'id' given as str"),
         ({"id": [[1], [2]], "x": [1, 2]}, "List"),
         ({"x": [1]}, "there are 'x'"),
         (pl.LazyFrame({"x": [1]}), "there are 'x'"),
-        (["a", "b"], "given as list"),
+        (["a", "b"], "item 0 is a str"),
         (None, "given as NoneType"),
     ],
     ids=["lengths", "scalar", "nested", "absent", "lazy", "list", "nothing"],

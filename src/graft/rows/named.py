@@ -1,0 +1,171 @@
+"""Named columns of whatever table is at hand, as the ids, words, texts, times and weights they mean.
+
+Decisions: read by the one reader (``table``) and understood as everywhere (``values``), but only the columns named;
+what cannot be understood is refused with the row it stands in and with what the rows are ("baskets").
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from graft.core.errors import InputError
+from graft.rows import values
+from graft.rows.table import read_frame
+
+_DAY = np.timedelta64(86_400_000_000, "us")
+
+
+def read_columns(rows: Any, names: Sequence[str], *, what: str, optional: Sequence[str] = ()) -> pl.DataFrame:
+    """The columns ``names`` of a table, and those of ``optional`` that it has; a table without rows is one too.
+
+    rows: whatever ``read_frame`` takes. what: what the rows are, for messages ("baskets"). Raises InputError when it is
+    no table or lacks a column.
+    """
+    wanted = list(dict.fromkeys([*names, *optional]))
+    narrow = _narrowed(rows, wanted, what)
+    given = list(map(str, narrow)) if isinstance(narrow, Mapping) else None
+    frame = pl.DataFrame() if given == [] else _read(narrow, what)
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        there = _names_of(rows) or frame.columns
+        raise InputError(
+            f"the {what} have no column {', '.join(map(repr, missing))}",
+            needed=f"the columns {', '.join(map(repr, names))}; there are {', '.join(map(repr, there[:20]))}",
+            fix="rename the columns, or name yours in the settings of the embedder",
+        )
+    return frame.select([name for name in wanted if name in frame.columns])
+
+
+def _read(rows: Any, what: str) -> pl.DataFrame:
+    try:
+        return read_frame(rows, empty=True).frame
+    except InputError as error:
+        raise InputError(
+            f"the {what} cannot be read: {error.given}", needed=error.needed or "", fix=error.fix or ""
+        ) from error
+
+
+def _names_of(rows: Any) -> list[str]:
+    """The columns that are there, where they can be asked without reading."""
+    if isinstance(rows, pl.LazyFrame):
+        return rows.collect_schema().names()
+    names = list(rows) if isinstance(rows, Mapping) else getattr(rows, "column_names", getattr(rows, "columns", []))
+    return [str(name) for name in names]
+
+
+def _narrowed(rows: Any, wanted: Sequence[str], what: str) -> Any:
+    """The rows with the wanted columns alone, where others can be left out before anything is read."""
+    kept = [name for name in wanted if name in _names_of(rows)]
+    if isinstance(rows, Mapping):
+        return {name: rows[name] for name in kept}
+    if isinstance(rows, pl.LazyFrame | pl.DataFrame) or hasattr(rows, "column_names"):
+        return rows.select(kept) if kept else {}
+    if type(rows).__module__.partition(".")[0] == "pandas":
+        return rows[kept] if kept else {}
+    if isinstance(rows, list | tuple) and not rows:
+        raise InputError(f"the {what} cannot be read: no rows and no columns", needed="a table", fix="name the columns")
+    return rows
+
+
+def ids_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
+    """A column of ids as text, without nulls. Raises InputError for a missing id or a type that names nothing."""
+    named = _named(frame, name, what).str.replace(r"^(-?\d{1,15})\.0+$", "$1")
+    if named.null_count():
+        row = int(named.is_null().arg_true()[0])
+        raise InputError(
+            f"row {row} of the {what} has no {name!r} ({named.null_count():,} rows are so)",
+            needed="an id in every row",
+            fix="drop those rows, or fill them in",
+        )
+    return named
+
+
+def words_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
+    """A column of words as text, spaces around them removed; null where there is none.
+
+    >>> words_of(pl.DataFrame({"id": [1.0, 2.5, None]}), "id", what="rows").to_list()
+    ['1', '2.5', None]
+    """
+    return _named(frame, name, what)
+
+
+def _named(frame: pl.DataFrame, name: str, what: str) -> pl.Series:
+    kind = frame[name].dtype
+    if not (kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Categorical, pl.Enum, pl.Null)):
+        raise InputError(f"column {name!r} of the {what} holds {kind}", needed="text or numbers", fix="make it text")
+    return values.words(frame[name])
+
+
+def texts_of(frame: pl.DataFrame, names: Sequence[str], *, what: str) -> list[str]:
+    """The columns ``names`` of each row as one text, as ``joined`` does it; "" where nothing is written."""
+    columns = [frame[name] if frame[name].dtype == pl.String else _named(frame, name, what) for name in names]
+    return [text or "" for text in values.joined(columns)]
+
+
+def days_of(frame: pl.DataFrame, name: str, *, what: str) -> np.ndarray:
+    """A column of times as days since 1970 (UTC), float64. Raises InputError for a row that has none."""
+    column = frame[name]
+    if not (column.dtype.is_numeric() or isinstance(column.dtype, pl.String | pl.Date | pl.Datetime)):
+        raise InputError(
+            f"column {name!r} of the {what} holds {column.dtype}",
+            needed="times",
+            fix="dates, ISO 8601, or numbers since 1970",
+        )
+    found, _ = values.times(column)
+    bad = np.flatnonzero(np.isnat(found))
+    if len(bad):
+        raise InputError(
+            f"row {bad[0]} of the {what} has no time in {name!r}: {column[int(bad[0])]!r} ({len(bad):,} rows are so)",
+            needed="a time in every row: a date, an ISO 8601 text, or a number of seconds, milliseconds or years",
+            fix="drop those rows, or fill them in",
+        )
+    return np.asarray((found - np.datetime64(0, "us")) / _DAY, np.float64)
+
+
+def weights_of(frame: pl.DataFrame, name: str, *, what: str) -> np.ndarray:
+    """A column of weights, float64, finite and not negative; all 1 when ``name`` is empty."""
+    if not name:
+        return np.ones(frame.height)
+    column = frame[name]
+    if not column.dtype.is_numeric():
+        raise InputError(f"column {name!r} of the {what} holds {column.dtype}", needed="numbers", fix="make it numbers")
+    found = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if len(bad):
+        raise InputError(
+            f"row {bad[0]} of the {what} weighs {found[bad[0]]} in {name!r}",
+            needed="finite weights of 0 or more",
+            fix="drop or correct those rows; a dislike is no interaction with a negative weight",
+        )
+    return np.asarray(found, np.float64)
+
+
+def require_rows(frame: pl.DataFrame, *, what: str) -> None:
+    """Raise InputError for a table without rows."""
+    if not frame.height:
+        raise InputError(f"the {what} have 0 rows", needed="at least one row", fix="check the export or the filter")
+
+
+def require_once(ids: pl.Series, *, what: str) -> None:
+    """Raise InputError when an id stands in two rows."""
+    if ids.n_unique() == len(ids):
+        return
+    twice = ids.filter(ids.is_duplicated()).unique(maintain_order=True)
+    raise InputError(
+        f"{ids.name or 'id'} {twice[0]!r} stands in {int((ids == twice[0]).sum())} rows of the {what}"
+        f" ({len(twice):,} ids are so)",
+        needed="every id once",
+        fix="keep the newest row of each",
+    )
+
+
+def entity_ids(entities: Any, name: str, *, what: str) -> pl.Series:
+    """Ids from a sequence of them, or from the column ``name`` of a table; each may occur once."""
+    listed = isinstance(entities, list | tuple) and not any(isinstance(one, Mapping) for one in entities[:1])
+    plain = listed or isinstance(entities, np.ndarray | pl.Series) or type(entities).__name__ == "Series"
+    frame = read_columns({name: entities} if plain else entities, [name], what=what)
+    ids = ids_of(frame, name, what=what)
+    require_once(ids, what=what)
+    return ids
