@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from graft.core.digests import content_digest
 from graft.core.errors import SpaceMismatch, TableError
 from graft.representations.spaces import Space
+from graft.rows import values
 from graft.tables.columns import is_digest, user_columns
 
 _AT_ONCE = 1 << 14
@@ -121,6 +122,9 @@ def _ids(rows: pa.Table, id_column: str) -> pa.Array:
     kind = rows.schema.field(name).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    if pa.types.is_floating(kind) and bool(pc.all(pc.equal(pc.floor(rows[name]), rows[name])).as_py() in (True, None)):
+        # Whole numbers that a column with a gap has made floats of.
+        return values.ids(pl.Series(name, rows[name].to_pylist(), pl.Float64)).to_arrow().cast(pa.string())
     if not (text or pa.types.is_integer(kind) or pa.types.is_null(kind)):
         raise TableError(f"ids of type {kind}", needed="text or whole numbers", fix=f"convert column {name!r}")
     return pa.concat_arrays([pa.array([], pa.string()), *rows[name].cast(pa.string()).chunks])

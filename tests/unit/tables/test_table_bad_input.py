@@ -182,3 +182,12 @@ def test_a_damaged_data_file_is_named(table):
     file.path.write_bytes(file.path.read_bytes()[:-100])
     with pytest.raises(TableError, match="gone or damaged"):
         table.vectors()
+
+
+def test_whole_numbers_that_a_gap_made_floats_of_are_the_same_ids(table):
+    assert table.upsert(rows(["1", "2"])).inserted == 2
+    given = rows(["1", "2", "3"])
+    place = given.schema.get_field_index("id")
+    found = table.upsert(given.set_column(place, "id", pa.array([1.0, 2.0, None])))
+    assert (found.inserted, found.unchanged) == (0, 2)
+    assert [one.why for one in found.refused] == ["it has no id"]
