@@ -14,16 +14,16 @@ import pytest
 
 import tiny
 from graft.core.errors import BundleError, InputError, OutputError
+from graft.entities.both import FittedBoth, ItemsFromBoth
+from graft.entities.categories import Categories, FittedCategories
+from graft.entities.content import FittedContent, ItemsFromContent
+from graft.entities.cooccurrence import FittedCooccurrence, ItemsFromCooccurrence
+from graft.entities.embedded import MEANING, UNKNOWN
+from graft.entities.fitted import ARRAYS, RECORD, FittedEmbedder
+from graft.entities.loading import FITTED, load_embedder
+from graft.entities.text import FittedText, TextEntities
+from graft.entities.users import FittedUsers, UsersFromHistories
 from graft.representations import entities
-from graft.representations.entities.both import FittedBoth, ItemsFromBoth
-from graft.representations.entities.categories import Categories, FittedCategories
-from graft.representations.entities.content import FittedContent, ItemsFromContent
-from graft.representations.entities.cooccurrence import FittedCooccurrence, ItemsFromCooccurrence
-from graft.representations.entities.embedded import MEANING, UNKNOWN
-from graft.representations.entities.fitted import ARRAYS, RECORD, FittedEmbedder
-from graft.representations.entities.loading import FITTED, load_embedder
-from graft.representations.entities.text import FittedText, TextEntities
-from graft.representations.entities.users import FittedUsers, UsersFromHistories
 
 ITEMS = [f"item-{number:02}" for number in range(30)]
 COMPANY = ItemsFromCooccurrence(dimension=6, least=1)

@@ -260,7 +260,7 @@ def test_python_embeds_a_frame(here):
 
 
 def test_a_suggestion_says_how_to_call_it():
-    told = graft_says("sources", "suggest", "--entity", "product", "--has", "text,baskets")[1]
+    told = graft_says("entities", "suggest", "--entity", "product", "--has", "text,baskets")[1]
     assert "ItemsFromCooccurrence" in told
     with pytest.raises(InputError):
-        graft_says("sources", "suggest", "--entity", "spaceship", "--has", "text")
+        graft_says("entities", "suggest", "--entity", "spaceship", "--has", "text")

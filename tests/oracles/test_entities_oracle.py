@@ -10,10 +10,10 @@ import pytest
 from scipy import sparse
 
 from graft.core.seeds import generator
-from graft.representations.entities.cooccurrence import ItemsFromCooccurrence
-from graft.representations.entities.embedded import Embedded
-from graft.representations.entities.factors import shifted_ppmi, truncated_svd
-from graft.representations.entities.users import UsersFromHistories
+from graft.entities.cooccurrence import ItemsFromCooccurrence
+from graft.entities.embedded import Embedded
+from graft.entities.factors import shifted_ppmi, truncated_svd
+from graft.entities.users import UsersFromHistories
 from graft.representations.spaces import given_space
 
 FILMS = Path(__file__).resolve().parents[3] / "shared" / "data" / "movielens_small"

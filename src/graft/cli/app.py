@@ -3,6 +3,7 @@
 import typer
 
 from graft.cli import embedding, governance, models, sources, studies
+from graft.cli.entities import entities
 from graft.cli.tables import tables
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command("search")(embedding.search)
 app.add_typer(tables, name="tables")
 app.command("source")(sources.source)
 app.add_typer(sources.sources, name="sources")
+app.add_typer(entities, name="entities")
 app.command("cache")(sources.cache)
 app.command("convert")(governance.convert)
 app.add_typer(governance.assets, name="assets")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-sources = typer.Typer(no_args_is_help=True, help="Which signals and sources fit which entity and task.")
+sources = typer.Typer(no_args_is_help=True, help="Pretrained sources: find and verify them.")
 
 
 def source(reference: Annotated[str, typer.Argument(help="minilm, path:DIR or hf:org/name@revision.")]) -> None:
@@ -29,19 +29,6 @@ def cache(clear: Annotated[bool, typer.Option("--clear", help="Remove everything
         typer.echo(f"freed {kept.clear() / 1e6:,.1f} MB in {kept.root}")
     else:
         typer.echo(f"{kept.size() / 1e6:,.1f} MB in {kept.root}")
-
-
-@sources.command()
-def suggest(
-    entity: Annotated[str, typer.Option(help="What is to be embedded: product, user, category, document, …")],
-    has: Annotated[str, typer.Option(help="What is known of them, with commas: text, baskets, histories, …")],
-) -> None:
-    """Say which signal fits which task, what it needs, its traps, and how it is called here."""
-    from graft.representations.entities import render
-    from graft.representations.entities import suggest as suggested
-
-    for line in render(suggested(entity, [word.strip() for word in has.split(",") if word.strip()])):
-        typer.echo(line)
 
 
 @sources.command("show")

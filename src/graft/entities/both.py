@@ -13,10 +13,10 @@ from typing import ClassVar, Self
 import numpy as np
 
 from graft.core.errors import InputError
-from graft.representations.entities.content import FittedContent, ItemsFromContent
-from graft.representations.entities.cooccurrence import FittedCooccurrence, ItemsFromCooccurrence
-from graft.representations.entities.embedded import SEEN, Embedded, normalised
-from graft.representations.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.content import FittedContent, ItemsFromContent
+from graft.entities.cooccurrence import FittedCooccurrence, ItemsFromCooccurrence
+from graft.entities.embedded import SEEN, Embedded, normalised
+from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
 from graft.representations.spaces import Space
 
 _PENALTIES = tuple(float(penalty) for penalty in np.geomspace(1e-3, 1e3, 13))

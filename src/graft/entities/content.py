@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from graft.core.errors import InputError
-from graft.representations.entities.embedded import CONTENT, PARENT, UNKNOWN, Embedded, normalised
-from graft.representations.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
-from graft.representations.entities.text import FittedText, TextEntities
-from graft.representations.entities.tree import Tree, borrow
+from graft.entities.embedded import CONTENT, PARENT, UNKNOWN, Embedded, normalised
+from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.text import FittedText, TextEntities
+from graft.entities.tree import Tree, borrow
 from graft.representations.spaces import Space
 from graft.rows.named import ids_of, read_columns, require_once, require_rows, texts_of, words_of
 

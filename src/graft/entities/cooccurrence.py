@@ -14,10 +14,10 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.core.seeds import generator
-from graft.representations.entities.counting import Together, count_baskets, count_sessions
-from graft.representations.entities.embedded import SEEN, UNKNOWN, Embedded, normalised
-from graft.representations.entities.factors import shifted_ppmi, truncated_svd
-from graft.representations.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.counting import Together, count_baskets, count_sessions
+from graft.entities.embedded import SEEN, UNKNOWN, Embedded, normalised
+from graft.entities.factors import shifted_ppmi, truncated_svd
+from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
 from graft.representations.spaces import Space
 from graft.rows.named import days_of, entity_ids, ids_of, read_columns, require_rows
 

@@ -12,12 +12,12 @@ import pytest
 
 import tiny
 from graft.core.errors import InputError, WeightsMismatch
+from graft.entities.both import ItemsFromBoth, fit_bridge
+from graft.entities.content import ItemsFromContent
+from graft.entities.cooccurrence import ItemsFromCooccurrence
+from graft.entities.loading import load_embedder
+from graft.entities.text import TextEntities
 from graft.representations.encoding.encoder import Encoder
-from graft.representations.entities.both import ItemsFromBoth, fit_bridge
-from graft.representations.entities.content import ItemsFromContent
-from graft.representations.entities.cooccurrence import ItemsFromCooccurrence
-from graft.representations.entities.loading import load_embedder
-from graft.representations.entities.text import TextEntities
 
 WORDS = tiny.texts(3, 3, 3, 3)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from graft.core.errors import InputError
-from graft.representations.entities.signals import (
+from graft.entities.signals import (
     COMPANY,
     KINDS,
     RECIPES,

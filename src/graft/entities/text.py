@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from graft.core.errors import InputError, WeightsMismatch
-from graft.representations.entities.embedded import CONTENT, UNKNOWN, Embedded
-from graft.representations.entities.fitted import FittedEmbedder, State
+from graft.entities.embedded import CONTENT, UNKNOWN, Embedded
+from graft.entities.fitted import FittedEmbedder, State
 from graft.representations.sources import Source, resolve_source
 from graft.representations.spaces import Space
 from graft.rows.named import ids_of, read_columns, require_once, texts_of

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from graft.core.errors import InputError
-from graft.representations.entities.tree import Tree, borrow
+from graft.entities.tree import Tree, borrow
 
 
 def grown(*edges: tuple[str, str | None], separator: str = ">") -> Tree:

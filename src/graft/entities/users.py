@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.representations.entities.embedded import PRIOR, SEEN, SEGMENT, Embedded, normalised
-from graft.representations.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
-from graft.representations.entities.histories import Histories, day_of, rarity, read_histories, read_segments
-from graft.representations.entities.shrinkage import Strength, fit_strength, usual
+from graft.entities.embedded import PRIOR, SEEN, SEGMENT, Embedded, normalised
+from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.histories import Histories, day_of, rarity, read_histories, read_segments
+from graft.entities.shrinkage import Strength, fit_strength, usual
 from graft.representations.spaces import Space, read_space
 from graft.rows.named import entity_ids
 

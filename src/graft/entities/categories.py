@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import polars as pl
 
-from graft.representations.entities.cooccurrence import ItemsFromCooccurrence
-from graft.representations.entities.embedded import CHILDREN, PARENT, SEEN, UNKNOWN, Embedded, normalised
-from graft.representations.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
-from graft.representations.entities.tree import Tree, borrow
+from graft.entities.cooccurrence import ItemsFromCooccurrence
+from graft.entities.embedded import CHILDREN, PARENT, SEEN, UNKNOWN, Embedded, normalised
+from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.tree import Tree, borrow
 from graft.representations.spaces import Space
 from graft.rows.named import entity_ids, ids_of, read_columns, require_once, words_of
 

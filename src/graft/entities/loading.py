@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from graft.core.errors import BundleError, GraftError
-from graft.representations.entities.both import FittedBoth
-from graft.representations.entities.categories import FittedCategories
-from graft.representations.entities.content import FittedContent
-from graft.representations.entities.cooccurrence import FittedCooccurrence
-from graft.representations.entities.fitted import FittedEmbedder, damaged, read_saved
-from graft.representations.entities.text import FittedText
-from graft.representations.entities.users import FittedUsers
+from graft.entities.both import FittedBoth
+from graft.entities.categories import FittedCategories
+from graft.entities.content import FittedContent
+from graft.entities.cooccurrence import FittedCooccurrence
+from graft.entities.fitted import FittedEmbedder, damaged, read_saved
+from graft.entities.text import FittedText
+from graft.entities.users import FittedUsers
 
 FITTED: tuple[type[FittedEmbedder], ...] = (
     FittedText,

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from graft.core.errors import InputError, SpaceMismatch
-from graft.representations.entities.cooccurrence import ItemsFromCooccurrence
-from graft.representations.entities.embedded import Embedded, normalised
-from graft.representations.entities.shrinkage import MOST, fit_strength
-from graft.representations.entities.users import UsersFromHistories
+from graft.entities.cooccurrence import ItemsFromCooccurrence
+from graft.entities.embedded import Embedded, normalised
+from graft.entities.shrinkage import MOST, fit_strength
+from graft.entities.users import UsersFromHistories
 from graft.representations.spaces import given_space
 
 DAY = 86_400

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 from graft.core.digests import array_digest, file_sha256, key
 from graft.core.errors import BundleError, GraftError, InputError
 from graft.core.files import write_json
-from graft.representations.entities.embedded import Embedded
+from graft.entities.embedded import Embedded
 from graft.representations.new_folder import publish, require_free, workplace
 from graft.representations.spaces import Space, fitted_space
 from graft.representations.weights.safetensors_file import check_safetensors

@@ -1,0 +1,27 @@
+"""``graft entities``."""
+
+from typing import Annotated
+
+import typer
+
+entities = typer.Typer(
+    no_args_is_help=True, help="Items, users and categories as vectors: which signal fits which task."
+)
+
+
+@entities.callback()
+def _verbs() -> None:
+    """Keeps ``suggest`` a verb of its own while it is the only one."""
+
+
+@entities.command()
+def suggest(
+    entity: Annotated[str, typer.Option(help="What is to be embedded: product, user, category, document, …")],
+    has: Annotated[str, typer.Option(help="What is known of them, with commas: text, baskets, histories, …")],
+) -> None:
+    """Say which signal fits which task, what it needs, its traps, and how it is called here."""
+    from graft.entities import render
+    from graft.entities import suggest as suggested
+
+    for line in render(suggested(entity, [word.strip() for word in has.split(",") if word.strip()])):
+        typer.echo(line)
