@@ -50,7 +50,7 @@ def test_the_contracts_are_there():
         ("evidence/new.py", "import torch", "What is pure"),
         ("inputs/new.py", "import graft.core.new", "What is pure"),
         ("evidence/new.py", "import graft.engine", "Evidence and decisions"),
-        ("representations/new.py", "import graft.inputs", "Representations never see"),
+        ("representations/new.py", "import graft.inputs", "Representations and entities never see"),
         ("report/new.py", "import transformers", "What only tells"),
         ("core/seeds.py", "import graft.core.digests", "in a circle"),
         ("unheard_of/__init__.py", "", "Data travels up"),

@@ -23,7 +23,7 @@ from graft.entities.fitted import ARRAYS, RECORD, FittedEmbedder
 from graft.entities.loading import FITTED, load_embedder
 from graft.entities.text import FittedText, TextEntities
 from graft.entities.users import FittedUsers, UsersFromHistories
-from graft.representations import entities
+from graft import entities
 
 ITEMS = [f"item-{number:02}" for number in range(30)]
 COMPANY = ItemsFromCooccurrence(dimension=6, least=1)

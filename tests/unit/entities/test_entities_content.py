@@ -160,7 +160,7 @@ def test_items_and_baskets_that_do_not_meet_are_refused(source):
 
 def test_nothing_heavy_is_loaded_before_it_is_needed():
     code = (
-        "import sys, json; from graft.representations import entities; entities.suggest('product', ['text']);"
+        "import sys, json; from graft import entities; entities.suggest('product', ['text']);"
         "light = sorted({'torch', 'numpy', 'polars', 'scipy'} & set(sys.modules));"
         "entities.ItemsFromContent; entities.load_embedder; entities.UsersFromHistories;"
         "print(json.dumps([light, 'torch' in sys.modules]))"

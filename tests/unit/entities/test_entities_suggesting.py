@@ -10,7 +10,7 @@ import tiny
 from graft.core.errors import InputError
 from graft.entities.signals import COMPANY, KINDS, RECIPES, SIGNALS, TASKS, TRAPS
 from graft.entities.suggesting import render, suggest
-from graft.representations import entities
+from graft import entities
 
 NAMES = [signal.name for signal in SIGNALS]
 SUBSETS = [frozenset(each) for size in range(len(NAMES) + 1) for each in combinations(NAMES, size)]
