@@ -151,7 +151,8 @@ def shipped(
             text="text",
             label="label",
             out=Path(folder) / "study",
-            options={"effort": effort, "strategies": strategies},
+            effort=effort,
+            strategy=strategies,
         )
         said = result.bundle.predict(pl.DataFrame({"text": list(test.texts)})).frame["prediction"].to_list()
         verdict = result.record.verdict

@@ -7,9 +7,10 @@ was given: a misspelt path or column is told at once.
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from graft.core.progress import SILENT, Progress
+from graft.core.settings import parse_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from graft.tables.table import EmbeddingTable
 
 Names = str | Sequence[str]
+TaskName = Literal["auto", "binary", "multiclass", "multilabel", "regression"]
+Effort = Literal["quick", "standard", "thorough"]
+Weights = Literal["auto", "balanced", "none"]
 
 
 def study(
-    source: Any,
+    data: Any,
     *,
     text: Names,
     label: Names,
@@ -35,23 +39,52 @@ def study(
     id: str | None = None,  # noqa: A002 - the field's own word, and the command line's
     group: str | None = None,
     time: str | None = None,
-    costs: str | Path | None = None,
-    after: str | Path | None = None,
+    task: TaskName = "auto",
+    source: Names = "minilm",
+    strategy: Names = "auto",
+    effort: Effort = "standard",
+    metric: str = "auto",
+    margin: float | None = None,
+    level: float = 0.95,
+    folds: int = 5,
+    repeats: int = 1,
+    holdout: float = 0.2,
     test: Any = None,
-    options: dict[str, Any] | None = None,
+    after: str | Path | None = None,
+    costs: str | Path | None = None,
+    weights: Weights = "auto",
+    prior: bool = True,
+    seed: int = 0,
+    use: Names = (),
+    refit: bool = True,
+    cautious: bool = False,
+    keep_rows: bool = True,
+    cache_limit: int | str = "4G",
     progress: Progress = SILENT,
     on_plan: "Callable[[PlanFacts], None]" = lambda plan: None,
 ) -> "StudyResult":
     """Find out whether reusing pretrained models helps on labelled rows, and save the best honest model.
 
-    source: a path (CSV, TSV, JSON lines, Parquet), a pandas or polars frame, or a mapping of columns. text, label:
-    column names, one or several. group, time: rows of one group stay on one side of every split; splits go forward in
-    time.
-    out: a folder for the report, the bundle and ``study.json``; a temporary one when None. costs: a cost table (CSV or
-    YAML). after: the folder of an earlier study on fewer labels. test: rows of your own to test on (as ``source``, with
-    the same columns): locked away until the end instead of a share of the rows, and never learnt from. options: any
-    other setting of ``StudySettings``: sources, strategies, effort, folds, repeats, holdout, metric, margin, level,
-    weights, seed, task, cache_limit, keep_rows, refit, cautious, prior.
+    Every option has the name it has on the command line.
+
+    The rows. data: a path (CSV, TSV, JSON lines, Parquet), a pandas or Polars frame, an Arrow table, a mapping of
+    columns or a list of mappings. text, label, numeric, categorical: column names, one or several. id: names the rows.
+    group, time: rows of one group stay on one side of every split; splits go forward in time. task: what is predicted.
+
+    What is tried. source: references of pretrained models. strategy: ``auto``, or names such as ``frozen`` and
+    ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``.
+
+    How it is judged. metric: its name, or ``auto``. margin: the smallest difference that matters, in its unit; 0.01, or
+    1 % of the target's deviation, when None. level: how sure a verdict must be. folds, repeats, holdout: how often the
+    rows are cut, and the share that is locked away. test: rows of your own to test on (as ``data``, with the same
+    columns) instead of that share, never learnt from. after: the folder of an earlier study on fewer labels. costs: a
+    cost table (CSV or YAML). weights: how class imbalance is handled. prior: what usually wins on public sets informs
+    what an undecided study ships. seed: of everything random. use: what the model is for; a source whose terms block
+    one is refused before training.
+
+    What comes out. out: a folder for the report, the bundle and ``study.json``; a temporary one when None. refit: what
+    ships is learnt once more from all rows. cautious: an undecided study ships the best control. keep_rows: the bundle
+    keeps training rows. cache_limit: bytes, or a size such as ``4G``, of the activation cache.
 
     Returns the result: ``.verdict``, ``.bundle``, ``.record``, ``.folder``. Run again with the same arguments to
     continue a study that was interrupted. Raises InputError for anything that cannot work, before anything is
@@ -71,7 +104,7 @@ def study(
         group=group,
         time=time,
     )
-    table = read_frame(source)
+    table = read_frame(data)
     require_columns(table, [name for name, _ in roles.columns])
     if test is not None:
         require_columns(read_frame(test), [name for name, _ in roles.columns])
@@ -80,10 +113,33 @@ def study(
     from graft.studies.running import run_study
     from graft.studies.settings import make_settings
 
-    settings = make_settings({"split": split, **(options or {}), "roles": roles})
+    settings = make_settings(
+        {
+            "roles": roles,
+            "split": split,
+            "task": task,
+            "sources": _names(source),
+            "strategies": _names(strategy),
+            "effort": effort,
+            "metric": metric,
+            "margin": margin,
+            "level": level,
+            "folds": folds,
+            "repeats": repeats,
+            "holdout": holdout,
+            "weights": weights,
+            "prior": prior,
+            "seed": seed,
+            "uses": _names(use),
+            "refit": refit,
+            "cautious": cautious,
+            "keep_rows": keep_rows,
+            "cache_limit": cache_limit if isinstance(cache_limit, int) else parse_size(cache_limit),
+        }
+    )
     folder = Path(tempfile.mkdtemp(prefix="graft-study-")) if out is None else Path(out)
     result = run_study(
-        source,
+        data,
         settings,
         table=table,
         out=folder,

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import tiny
+from graft import entities
 from graft.core.errors import BundleError, InputError, OutputError
 from graft.entities.both import FittedBoth, ItemsFromBoth
 from graft.entities.categories import Categories, FittedCategories
@@ -23,7 +24,6 @@ from graft.entities.fitted import ARRAYS, RECORD, FittedEmbedder
 from graft.entities.loading import FITTED, load_embedder
 from graft.entities.text import FittedText, TextEntities
 from graft.entities.users import FittedUsers, UsersFromHistories
-from graft import entities
 
 ITEMS = [f"item-{number:02}" for number in range(30)]
 COMPANY = ItemsFromCooccurrence(dimension=6, least=1)

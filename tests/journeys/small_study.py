@@ -28,7 +28,7 @@ def source(folder: Path) -> str:
 
 
 def options(reference: str, **changed: object) -> dict[str, object]:
-    return {"sources": (reference,), "strategies": ("frozen",), "effort": "quick", "folds": 3, **changed}
+    return {"source": reference, "strategy": "frozen", "effort": "quick", "folds": 3, **changed}
 
 
 def arguments(data: Path, reference: str, out: Path, *more: str) -> list[str]:

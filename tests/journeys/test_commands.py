@@ -137,14 +137,14 @@ def test_switches_reach_the_study(place, tmp_path, monkeypatch):
     monkeypatch.setattr("graft.api.study", remember)
     command = arguments(folder / "tickets.csv", reference, tmp_path / "out")[len(GRAFT) :]
     CliRunner().invoke(app, command)
-    assert {name: asked["options"][name] for name in ("refit", "cautious", "prior")} == {
+    assert {name: asked[name] for name in ("refit", "cautious", "prior")} == {
         "refit": True,
         "cautious": False,
         "prior": True,
     }
     assert asked["test"] is None
     CliRunner().invoke(app, [*command, "--no-refit", "--cautious", "--no-prior", "--test", "mine.csv"])
-    assert {name: asked["options"][name] for name in ("refit", "cautious", "prior")} == {
+    assert {name: asked[name] for name in ("refit", "cautious", "prior")} == {
         "refit": False,
         "cautious": True,
         "prior": False,

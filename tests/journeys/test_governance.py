@@ -39,7 +39,7 @@ def graft_says(*words: str) -> tuple[int, str]:
 def test_a_study_is_recorded_with_all_it_was_made_from(tmp_path, ledger):
     rows(120).write_csv(tmp_path / "tickets.csv")
     reference = licensed(tmp_path / "tiny", "apache-2.0")
-    result = graft.study(tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", options=options(reference))
+    result = graft.study(tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", **options(reference))
     bundle, parents = read_bundle(tmp_path / "out" / "bundle")
     with Registry(ledger) as registry:
         assert registry.find(bundle.digest) == bundle.model_copy(update={"added": registry.find(bundle.digest).added})
@@ -73,7 +73,7 @@ def test_a_study_is_recorded_with_all_it_was_made_from(tmp_path, ledger):
 @pytest.mark.slow
 def test_a_bundle_brings_its_lineage_to_another_ledger(tmp_path, ledger, monkeypatch):
     reference = licensed(tmp_path / "tiny", "mit")
-    graft.study(rows(120), **COLUMNS, out=tmp_path / "out", options=options(reference))
+    graft.study(rows(120), **COLUMNS, out=tmp_path / "out", **options(reference))
     here = graft_says("assets", "lineage", str(tmp_path / "out" / "bundle"))[1]
     monkeypatch.setenv("GRAFT_LEDGER", str(tmp_path / "elsewhere.sqlite"))
     assert graft_says("assets", "lineage", str(tmp_path / "out" / "bundle"))[1] == here
@@ -86,7 +86,7 @@ def test_a_blocked_source_is_refused_before_training_and_a_decision_unblocks_it(
     reference = licensed(tmp_path / "tiny", "cc-by-nc-4.0")
     with pytest.raises(GateNotMet, match="may not be used as asked"):
         graft.study(
-            tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", options=options(reference, uses=("commercial",))
+            tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", **options(reference, use=("commercial",))
         )
     assert not (tmp_path / "out" / "trials").exists()
     done = run(arguments(tmp_path / "tickets.csv", reference, tmp_path / "out", "--use", "commercial"))
@@ -98,7 +98,7 @@ def test_a_blocked_source_is_refused_before_training_and_a_decision_unblocks_it(
     )
     assert (code, told) == (0, "tiny: MIT, decided by Ann\n")
     result = graft.study(
-        tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", options=options(reference, uses=("commercial",))
+        tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", **options(reference, use=("commercial",))
     )
     assert (
         any("Ann decided 'MIT'" in one for one in result.record.terms.findings)
@@ -111,7 +111,7 @@ def test_a_finished_study_is_asked_again_and_nothing_is_recorded(tmp_path, ledge
     reference = licensed(tmp_path / "tiny", "cc-by-nc-4.0")
     card = "---\nbase:\n  license: mit\nlicense: cc-by-nc-4.0\n---\n"
     (tmp_path / "tiny" / "README.md").write_text(card)
-    result = graft.study(tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", options=options(reference))
+    result = graft.study(tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", **options(reference))
     command = arguments(tmp_path / "tickets.csv", reference, tmp_path / "out")
     again = command[command.index("study") :]
     with Registry(ledger) as registry:
@@ -146,8 +146,8 @@ def test_each_study_that_scores_a_holdout_is_counted_once(tmp_path, ledger):
     found = []
     for margin in (0.01, 0.02, 0.03):
         out = tmp_path / str(margin)
-        found.append(graft.study(rows(120), **COLUMNS, out=out, options=options(reference, margin=margin)).record)
-    again = graft.study(rows(120), **COLUMNS, out=tmp_path / "again", options=options(reference, margin=0.03)).record
+        found.append(graft.study(rows(120), **COLUMNS, out=out, **options(reference, margin=margin)).record)
+    again = graft.study(rows(120), **COLUMNS, out=tmp_path / "again", **options(reference, margin=0.03)).record
     assert [one.holdout.openings for one in (*found, again)] == [1, 2, 3, 3]
     assert again.holdout.opened_by == tuple(one.key for one in found)
 

@@ -20,7 +20,7 @@ def studied(tmp_path_factory):
         patch.setenv("GRAFT_LEDGER", str(folder / "ledger.sqlite"))
         rows(120).write_csv(folder / "tickets.csv")
         reference = licensed(folder / "tiny", "apache-2.0")
-        graft.study(folder / "tickets.csv", **COLUMNS, out=folder / "out", options=options(reference))
+        graft.study(folder / "tickets.csv", **COLUMNS, out=folder / "out", **options(reference))
     return folder
 
 

@@ -113,7 +113,7 @@ def test_a_random_split_of_grouped_reports_is_optimistic(tmp_path):
     common = frame.group_by("technique").len().sort("len", descending=True).head(5)["technique"]
     result = graft.study(
         frame.filter(pl.col("technique").is_in(common.to_list())), text="text", label="technique", group="document",
-        out=tmp_path / "out", options={"strategies": ("frozen",), "effort": "quick"},
+        out=tmp_path / "out", strategy="frozen", effort="quick",
     )  # fmt: skip
     assert result.verdict in ("helps", "no practical difference", "harms", "inconclusive")
     assert result.record.splits.kind == "group"

@@ -21,7 +21,7 @@ def studied(tmp_path_factory):
     plans = []
     result = graft.study(
         rows(), text="message", label="category", id="id", out=folder / "out",
-        options=options(reference, strategies=BOTH),
+        **options(reference, strategy=BOTH),
         on_plan=plans.append,
     )  # fmt: skip
     return result, folder, reference, plans
@@ -73,7 +73,7 @@ def test_what_was_learnt_and_what_was_said_of_unseen_rows_is_kept(studied):
 def test_without_a_refit_the_measured_model_ships(tmp_path):
     result = graft.study(
         rows(120), text="message", label="category", id="id", out=tmp_path / "out",
-        options=options(source(tmp_path / "tiny"), strategies=("frozen",), refit=False, cautious=True, prior=False),
+        **options(source(tmp_path / "tiny"), strategy=("frozen",), refit=False, cautious=True, prior=False),
     )  # fmt: skip
     assert not result.record.refit.done
     assert result.record.refit.rows == result.record.splits.development_rows
@@ -98,7 +98,7 @@ def test_the_measured_costs_count_the_rows_that_the_bundle_calls_far(tmp_path):
     known = rows(150).with_columns(odd.otherwise(pl.col("message")).alias("message"))
     result = graft.study(
         known, text="message", label="category", id="id", out=tmp_path / "out", costs=table,
-        options=options(source(tmp_path / "tiny"), refit=False, cautious=True),
+        **options(source(tmp_path / "tiny"), refit=False, cautious=True),
     )  # fmt: skip
     held = pl.read_parquet(tmp_path / "out" / "predictions.parquet").filter(
         (pl.col("part") == "holdout") & (pl.col("role") == "shipped")
@@ -163,7 +163,7 @@ def test_the_same_command_again_returns_the_same_study(studied):
         label="category",
         id="id",
         out=folder / "out",
-        options=options(reference, strategies=BOTH),
+        **options(reference, strategy=BOTH),
     )
     assert again.record == result.record
     assert (folder / "out" / "study.json").stat().st_mtime_ns == before
@@ -179,7 +179,7 @@ def test_the_same_seed_gives_the_same_result_without_any_cache(studied, monkeypa
         label="category",
         id="id",
         out=tmp_path / "out",
-        options=options(reference, strategies=BOTH),
+        **options(reference, strategy=BOTH),
     )
     assert facts(tmp_path / "out")["verdict"] == facts(folder / "out")["verdict"]
     assert facts(tmp_path / "out")["candidates"] == facts(folder / "out")["candidates"]
@@ -190,7 +190,7 @@ def test_a_folder_of_another_study_is_left_alone(studied):
     _, folder, reference, _ = studied
     before = (folder / "out" / "study.json").read_bytes()
     with pytest.raises(OutputError, match="already holds another study"):
-        graft.study(rows(), text="message", label="category", out=folder / "out", options=options(reference, seed=1))
+        graft.study(rows(), text="message", label="category", out=folder / "out", **options(reference, seed=1))
     assert (folder / "out" / "study.json").read_bytes() == before
 
 
@@ -215,7 +215,7 @@ def test_after_keeps_the_holdout_out_and_says_what_changed(studied, tmp_path):
     )
     more = pl.concat([rows(), fresh])
     again = graft.study(
-        more, text="message", label="category", out=tmp_path / "again", after=folder / "out", options=options(reference)
+        more, text="message", label="category", out=tmp_path / "again", after=folder / "out", **options(reference)
     )
     held = json.loads((folder / "out" / "holdout.json").read_text())
     assert json.loads((tmp_path / "again" / "holdout.json").read_text()) == held
@@ -234,7 +234,7 @@ def test_planted_harm_shuffled_labels_never_help(tmp_path):
     )
     result = graft.study(
         shuffled, text="message", label="category", out=tmp_path / "out",
-        options={"sources": ("minilm",), "strategies": ("frozen",), "effort": "quick", "folds": 3},
+        strategy="frozen", effort="quick", folds=3,
     )  # fmt: skip
     assert result.verdict != "helps"
 
@@ -250,7 +250,7 @@ def test_other_tasks_end_with_a_bundle(kind, tmp_path):
     reference = source(tmp_path / "tiny")
     result = graft.study(
         frame, text="message", label=label, categorical="region", out=tmp_path / "out",
-        options=options(reference, strategies=("frozen",), task=kind),
+        **options(reference, strategy=("frozen",), task=kind),
     )  # fmt: skip
     assert result.record.task == kind
     predicted = result.bundle.predict(frame.head(5)).frame
@@ -259,16 +259,16 @@ def test_other_tasks_end_with_a_bundle(kind, tmp_path):
     assert read_study(tmp_path / "out") == result.record
 
 
-def test_an_unknown_option_is_named():
-    with pytest.raises(InputError, match="efort"):
-        graft.study(rows(), text="message", label="category", options={"efort": "quick"})
+def test_a_wrong_value_is_named_with_its_option():
+    with pytest.raises(InputError, match=r"effort: .*'quick', 'standard' or 'thorough'"):
+        graft.study(rows(), text="message", label="category", effort="qick")
 
 
 @pytest.mark.slow
 def test_grouped_rows_say_how_optimistic_a_random_split_is(tmp_path):
     result = graft.study(
         rows(), text="message", label="category", group="team", out=tmp_path / "out",
-        options=options(source(tmp_path / "tiny"), strategies=("frozen",)),
+        **options(source(tmp_path / "tiny"), strategy=("frozen",)),
     )  # fmt: skip
     assert result.record.splits.kind == "group"
     assert result.record.splits.optimism is not None

@@ -47,9 +47,6 @@ def study(
         list[str],
         typer.Option(help="Column to predict; several 0/1 columns make it multi-label.", rich_help_panel=_DATA),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.", rich_help_panel=_OUT)] = Path(
-        "study"
-    ),
     numeric: Annotated[list[str], typer.Option(help="Numeric column beside the text.", rich_help_panel=_DATA)] = [],  # noqa: B006
     categorical: Annotated[
         list[str], typer.Option(help="Categorical column beside the text.", rich_help_panel=_DATA)
@@ -80,6 +77,7 @@ def study(
             help="The smallest difference that matters; 0.01, or 1 % of the target's deviation.", rich_help_panel=_HOW
         ),
     ] = None,
+    level: Annotated[float, typer.Option(help="How sure a verdict must be.", rich_help_panel=_HOW)] = 0.95,
     folds: Annotated[int, typer.Option(help="Folds.", rich_help_panel=_HOW)] = 5,
     repeats: Annotated[int, typer.Option(help="Times the folds are drawn again.", rich_help_panel=_HOW)] = 1,
     holdout: Annotated[float, typer.Option(help="Share of the rows that is locked away.", rich_help_panel=_HOW)] = 0.2,
@@ -108,14 +106,16 @@ def study(
         list[Use],
         typer.Option(help="What the model is for; a source whose terms block it is refused.", rich_help_panel=_HOW),
     ] = [],  # noqa: B006
-    no_refit: Annotated[
+    out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.", rich_help_panel=_OUT)] = Path(
+        "study"
+    ),
+    refit: Annotated[
         bool,
         typer.Option(
-            "--no-refit",
-            help="Save the very model that was measured, instead of one that learnt once more from all rows.",
+            help="Save a model that learnt once more from all rows, or the very one that was measured.",
             rich_help_panel=_OUT,
         ),
-    ] = False,
+    ] = True,
     cautious: Annotated[
         bool,
         typer.Option(
@@ -124,20 +124,19 @@ def study(
             rich_help_panel=_OUT,
         ),
     ] = False,
-    no_prior: Annotated[
+    prior: Annotated[
         bool,
         typer.Option(
-            "--no-prior",
-            help="Choose without knowing what usually wins on public data sets; the verdict never knows it.",
+            help="What usually wins on public sets informs what an undecided study saves, and never the verdict.",
             rich_help_panel=_HOW,
         ),
-    ] = False,
+    ] = True,
     require: Annotated[
         Outcome | None, typer.Option(help="Exit with 3 unless this is the verdict.", rich_help_panel=_OUT)
     ] = None,
-    no_rows: Annotated[
-        bool, typer.Option("--no-rows", help="Keep training text out of the bundle.", rich_help_panel=_OUT)
-    ] = False,
+    keep_rows: Annotated[
+        bool, typer.Option("--keep-rows/--no-rows", help="Training text in the bundle.", rich_help_panel=_OUT)
+    ] = True,
     cache_limit: Annotated[str, typer.Option(help="Size of the activation cache.", rich_help_panel=_OUT)] = "4G",
     json_lines: Annotated[bool, typer.Option("--json", help="JSON lines for machines.", rich_help_panel=_OUT)] = False,
 ) -> None:
@@ -145,26 +144,28 @@ def study(
 
     Example: graft study tickets.csv --text message --label category --out study/
     """
-    from graft.core.settings import parse_size
-
     options = {
         "task": task.value,
-        "sources": tuple(source),
-        "strategies": tuple(strategy),
+        "source": tuple(source),
+        "strategy": tuple(strategy),
         "effort": effort.value,
         "metric": metric,
         "margin": margin,
+        "level": level,
         "folds": folds,
         "repeats": repeats,
         "holdout": holdout,
+        "test": test,
+        "after": after,
+        "costs": costs,
         "weights": weights,
+        "prior": prior,
         "seed": seed,
-        "cache_limit": parse_size(cache_limit),
-        "keep_rows": not no_rows,
-        "refit": not no_refit,
+        "use": tuple(use),
+        "refit": refit,
         "cautious": cautious,
-        "prior": not no_prior,
-        "uses": tuple(use),
+        "keep_rows": keep_rows,
+        "cache_limit": cache_limit,
     }
     columns = {
         "text": tuple(text),
@@ -175,7 +176,7 @@ def study(
         "group": group,
         "time": time,
     }
-    result = _run(data, columns, options, out=out, costs=costs, after=after, test=test, json_lines=json_lines)
+    result = _run(data, columns, options, out=out, json_lines=json_lines)
     if require is not None:
         result.require(require.value)
 
@@ -215,9 +216,6 @@ def _run(
     options: dict[str, Any],
     *,
     out: Path,
-    costs: Path | None = None,
-    after: Path | None = None,
-    test: Path | None = None,
     json_lines: bool = False,
 ) -> "StudyResult":
     from rich.console import Console
@@ -238,11 +236,8 @@ def _run(
     result = api.study(
         data,
         **columns,
+        **options,
         out=out,
-        costs=costs,
-        after=after,
-        test=test,
-        options=options,
         progress=progress,
         on_plan=show,
     )

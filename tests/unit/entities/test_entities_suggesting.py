@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 import tiny
+from graft import entities
 from graft.core.errors import InputError
 from graft.entities.signals import COMPANY, KINDS, RECIPES, SIGNALS, TASKS, TRAPS
 from graft.entities.suggesting import render, suggest
-from graft import entities
 
 NAMES = [signal.name for signal in SIGNALS]
 SUBSETS = [frozenset(each) for size in range(len(NAMES) + 1) for each in combinations(NAMES, size)]
