@@ -123,9 +123,10 @@ def test_a_killed_erasure_is_finished_by_the_same_call(undisturbed):
         done = run(command, **environment)
         whole = whole or time.monotonic() - started
         assert done.returncode == 0, done.stderr
-        (receipt,) = read_receipts(place / "table")
-        assert receipt.complete
-        assert receipt.concerns(ids[row])
+        receipts = read_receipts(place / "table")
+        # Two where the kill came when everything was done and only the process had not ended.
+        assert 1 <= len(receipts) <= 2
+        assert all(receipt.complete and receipt.concerns(ids[row]) for receipt in receipts)
         left = contents(place / "table")
         np.testing.assert_array_equal(left[0], np.delete(ids, row))
         np.testing.assert_array_equal(left[1], np.delete(vectors, row, axis=0))
