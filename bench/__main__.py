@@ -3,7 +3,8 @@
 Names: import, frozen, full, quick, study, out-of-scope, verdicts (simulated studies, over an hour), verdicts-quick,
 regret, prior, contrasts, prospective (real draws, hours each: ``regret draws=3 names=hwu64,tram``), ledger, assets,
 register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million rows),
-million-index. The real rows lie beside the project, in ``../shared/data``.
+million-index. Without a name all run, but for those that take hours. The real rows lie beside the project, in
+``../shared/data``.
 """
 
 import json
@@ -52,9 +53,12 @@ ALL = {
 }
 
 
+HOURS = ("verdicts", "regret", "prior", "contrasts", "prospective")
+
+
 def main() -> None:
     runs: list[tuple[str, dict[str, object]]] = []
-    for word in sys.argv[1:] or ALL:
+    for word in sys.argv[1:] or [name for name in ALL if name not in HOURS]:
         name, given, value = word.partition("=")
         if given:
             runs[-1][1][name] = int(value) if value.isdigit() else tuple(filter(None, value.split(",")))

@@ -7,7 +7,7 @@ was given: a misspelt path or column is told at once.
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from graft.core.progress import SILENT, Progress
 from graft.core.settings import parse_size
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from graft.representations.encoding.encoder import Encoder
     from graft.studies.record import PlanFacts
     from graft.studies.running import StudyResult
+    from graft.studies.settings import Effort, TaskName, Weights
     from graft.tables.embedding import Embedded
     from graft.tables.table import EmbeddingTable
 
 Names = str | Sequence[str]
-TaskName = Literal["auto", "binary", "multiclass", "multilabel", "regression"]
-Effort = Literal["quick", "standard", "thorough"]
-Weights = Literal["auto", "balanced", "none"]
 
 
 def study(
@@ -39,10 +37,10 @@ def study(
     id: str | None = None,  # noqa: A002 - the field's own word, and the command line's
     group: str | None = None,
     time: str | None = None,
-    task: TaskName = "auto",
+    task: "TaskName" = "auto",
     source: Names = "minilm",
     strategy: Names = "auto",
-    effort: Effort = "standard",
+    effort: "Effort" = "standard",
     metric: str = "auto",
     margin: float | None = None,
     level: float = 0.95,
@@ -52,7 +50,7 @@ def study(
     test: Any = None,
     after: str | Path | None = None,
     costs: str | Path | None = None,
-    weights: Weights = "auto",
+    weights: "Weights" = "auto",
     prior: bool = True,
     seed: int = 0,
     use: Names = (),
@@ -106,8 +104,9 @@ def study(
     )
     table = read_frame(data)
     require_columns(table, [name for name, _ in roles.columns])
-    if test is not None:
-        require_columns(read_frame(test), [name for name, _ in roles.columns])
+    tested = None if test is None else read_frame(test)
+    if tested is not None:
+        require_columns(tested, [name for name, _ in roles.columns])
 
     from graft.report import write_page
     from graft.studies.running import run_study
@@ -146,6 +145,7 @@ def study(
         costs=None if costs is None else Path(costs),
         after=None if after is None else Path(after),
         test=test,
+        tested=tested,
         progress=progress,
         on_plan=on_plan,
     )

@@ -118,6 +118,11 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     return pl.Series(name, texts, dtype=pl.String), tuple(notes)
 
 
+def number_name(value: float) -> str:
+    """A number as the name of something: 1.0 is ``1``."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
 def _ordered(value: Any) -> list[Any]:
     return sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
 
@@ -128,7 +133,7 @@ def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return number_name(value)
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

@@ -71,7 +71,7 @@ def _narrowed(rows: Any, wanted: Sequence[str], what: str) -> Any:
 
 def ids_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     """A column of ids as text, without nulls. Raises InputError for a missing id or a type that names nothing."""
-    named = _named(frame, name, what).str.replace(r"^(-?\d{1,15})\.0+$", "$1")
+    named = values.ids(_named(frame, name, what))
     if named.null_count():
         row = int(named.is_null().arg_true()[0])
         raise InputError(

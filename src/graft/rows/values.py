@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
-from graft.rows.columns import instant
+from graft.rows.columns import instant, number_name
 
 _WHOLE = r"^(-?\d{1,15})\.0+$"
 _MISSING_NUMBER = r"(?i)^(na|n/a|nan|null|none)?$"
@@ -29,15 +29,13 @@ def words(column: pl.Series) -> pl.Series:
             fix="flatten it into plain columns",
         )
     if column.dtype.is_float():
-        named = pl.Series(column.name, [None if v is None or v != v else _name(v) for v in column.to_list()], pl.String)
+        named = pl.Series(
+            column.name, [None if v is None or v != v else number_name(v) for v in column.to_list()], pl.String
+        )
     else:
         named = column.cast(pl.String)
     stripped = named.str.strip_chars()
     return stripped.set(stripped == "", None) if (stripped == "").any() else stripped
-
-
-def _name(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def texts(column: pl.Series) -> list[str | None]:

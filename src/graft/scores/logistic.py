@@ -51,8 +51,8 @@ class Logistic:
 
     vectors: (rows, dimension). targets: class numbers int64 (rows,), or a 0/1 matrix (rows, outputs).
     weights: per class, or per label for its positives; (outputs,). parts: which rows each of several heads learns from,
-    bool, (heads, rows); one head of all rows when None. Heads on small parts of the same rows are solved together in a
-    fifth of the time: what takes long is not arithmetic but the way to it.
+    bool, (heads, rows); one head of all rows when None. Heads on small parts of the same rows are solved together in
+    half of the time or less: what takes long is not arithmetic but the way to it.
     """
 
     def __init__(

@@ -70,6 +70,7 @@ def run_study(
     costs: Path | None = None,
     after: Path | None = None,
     test: Any = None,
+    tested: Table | None = None,
     progress: Progress = SILENT,
     on_plan: Callable[[PlanFacts], None] = lambda plan: None,
 ) -> StudyResult:
@@ -77,11 +78,12 @@ def run_study(
 
     source: whatever ``read_frame`` accepts. table: what it read of it, where that was done already. out: its folder.
     costs: a cost table. after: the folder of an earlier study on fewer labels; its holdout is kept out again, and grows
-    with the labels. test: rows of the user's own to test on, which are never learnt from. on_plan: called with the plan
-    before anything is trained.
+    with the labels. test: rows of the user's own to test on, which are never learnt from; tested: what was read of
+    them, where that was done already. on_plan: called with the plan before anything is trained.
     """
     started = time.perf_counter()
     table = read_frame(source) if table is None else table
+    tested = read_frame(test) if tested is None and test is not None else tested
     if after is not None and test is not None:
         raise InputError(
             "an earlier study and a test file",
@@ -95,7 +97,7 @@ def run_study(
         settings,
         held_texts=held,
         costs="" if costs is None else file_sha256(_there(costs)),
-        test=None if test is None else read_frame(test),
+        test=tested,
     )
     claim(out, prepared.identity)
     done = _finished(out, prepared.identity)
@@ -108,7 +110,7 @@ def run_study(
     with governed(prepared, source) as governance:
         governance.gate(settings.uses)
         stages = Stages(prepared, settings, out, costs_table, progress)
-        findings, saved = _conduct(stages, governance, earlier, started, on_plan, _name_of(test))
+        findings, saved = _conduct(stages, governance, earlier, started, on_plan, _name_of(test, tested))
         record = compose(findings)
         save_study(out, findings, record, saved, progress=progress)
         governance.finish(out / "bundle", record.verdict.outcome)
@@ -177,8 +179,8 @@ def _finished(out: Path, identity: str) -> StudyResult | None:
     return StudyResult(record, out) if record.key == identity else None
 
 
-def _name_of(test: Any) -> str:
+def _name_of(test: Any, tested: Table | None) -> str:
     """What the user's own test rows are called in the record; empty without them."""
-    if test is None:
+    if tested is None:
         return ""
-    return str(test) if isinstance(test, str | Path) else f"(a {type(test).__name__} of {len(read_frame(test)):,} rows)"
+    return str(test) if isinstance(test, str | Path) else f"(a {type(test).__name__} of {len(tested):,} rows)"

@@ -12,6 +12,8 @@ from graft.inputs.roles import Roles
 from graft.scores.strategies import parse_strategy
 
 Effort = Literal["quick", "standard", "thorough"]
+TaskName = Literal["auto", "binary", "multiclass", "multilabel", "regression"]
+Weights = Literal["auto", "balanced", "none"]
 
 
 class StudySettings(BaseModel):
@@ -28,7 +30,7 @@ class StudySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     roles: Roles
-    task: Literal["auto", "binary", "multiclass", "multilabel", "regression"] = "auto"
+    task: TaskName = "auto"
     sources: tuple[str, ...] = ("minilm",)
     strategies: tuple[str, ...] = ("auto",)
     effort: Effort = "standard"
@@ -39,7 +41,7 @@ class StudySettings(BaseModel):
     metric: str = "auto"
     margin: float | None = Field(default=None, ge=0)
     level: float = Field(default=0.95, gt=0.5, lt=1)
-    weights: Literal["auto", "balanced", "none"] = "auto"
+    weights: Weights = "auto"
     seed: int = Field(default=0, ge=0)
     cache_limit: int = Field(default=DEFAULT_CACHE_LIMIT, ge=0)
     keep_rows: bool = True

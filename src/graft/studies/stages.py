@@ -399,7 +399,8 @@ class Stages:
         """
         kept = EFFORTS[self.settings.effort].kept
         tuned = [name for name, one in candidates.items() if one.kind == "transfer" and one.strategy.trains_backbone]
-        if len(done) != 1 or len(tuned) <= kept:
+        # Whoever names strategies wants each of them measured.
+        if self.settings.strategies != ("auto",) or len(done) != 1 or len(tuned) <= kept:
             return {}
         rows, task = done[0].test, self.bench.task
 

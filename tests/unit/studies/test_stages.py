@@ -158,5 +158,7 @@ def test_only_the_two_most_promising_of_those_that_tune_go_on(reference, tmp_pat
     assert {name.split()[-1] for name in outrun} == {"lora", "contrastive"}
     assert all("stopped after 1 fold: its loss there was higher than that of" in why for why in outrun.values())
     assert stages._outrun(candidates, found, prepared.splits.folds[:2]) == {}
+    named = Stages(prepared, settings.model_copy(update={"strategies": tuple(errors)}), tmp_path, None, SILENT)
+    assert named._outrun(candidates, found, [fold]) == {}, "whoever names strategies wants each of them measured"
     few = {name: one for name, one in candidates.items() if name not in outrun}
     assert stages._outrun(few, found, [fold]) == {}
