@@ -65,15 +65,16 @@ def suspect_words(record: StudyRecord) -> str:
 def calibration_words(record: StudyRecord) -> str:
     """How far probabilities are off, beside what a perfect model would show on so few rows."""
     facts, rows = record.decision.calibration, record.holdout.rows
+    these = "this one row" if rows == 1 else f"these {count(rows)} rows"
     if facts.ece is None or not known(facts.ece.mean):
         return ""
     if facts.ece_if_perfect is None or not known(facts.ece_if_perfect):
         return (
-            f"On these {count(rows)} rows they seem off by {percent(facts.ece.mean)} on average; on few rows even a "
+            f"On {these} they seem off by {percent(facts.ece.mean)} on average; on few rows even a "
             "perfect model seems to be off."
         )
     text = (
-        f"On these {count(rows)} rows they seem off by {percent(facts.ece.mean)} on average; a perfect model would "
+        f"On {these} they seem off by {percent(facts.ece.mean)} on average; a perfect model would "
         f"show about {percent(facts.ece_if_perfect)} on so few rows."
     )
     low = facts.ece.low
