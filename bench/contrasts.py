@@ -61,7 +61,7 @@ def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
     from graft.rows.table import read_frame
     from graft.scores.fitting import Candidate
     from graft.scores.strategies import Kind, Strategy
-    from graft.studies.preparing import prepare
+    from graft.studies.prepared import prepare
     from graft.studies.settings import StudySettings
     from graft.studies.stages import Stages
 

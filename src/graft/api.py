@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from graft.bundle import Bundle
+    from graft.facts.study import PlanFacts
     from graft.representations.encoding.encoder import Encoder
-    from graft.studies.record import PlanFacts
     from graft.studies.running import StudyResult
     from graft.studies.settings import Effort, TaskName, Weights
     from graft.tables.embedding import Embedded
@@ -108,7 +108,7 @@ def study(
     if tested is not None:
         require_columns(tested, [name for name, _ in roles.columns])
 
-    from graft.report import write_page
+    from graft.report.study import write_page
     from graft.studies.running import run_study
     from graft.studies.settings import make_settings
 

@@ -38,7 +38,7 @@ def test_every_contract_is_kept():
 def test_the_contracts_are_there():
     options = read_configuration(str(ROOT / "pyproject.toml"))
     contracts = {contract["id"]: contract for contract in options["contracts_options"]}
-    assert set(contracts) >= {"layers", "pure", "blind", "no-training-below", "no-training-above", "no-cycles"}
+    assert set(contracts) >= {"layers", "pure", "blind", "no-training-below", "no-training-above", "pages", "no-cycles"}
     assert contracts["layers"]["exhaustive"] == "True"
 
 
@@ -52,6 +52,8 @@ def test_the_contracts_are_there():
         ("evidence/new.py", "import graft.engine", "Evidence and decisions"),
         ("representations/new.py", "import graft.inputs", "Representations and entities never see"),
         ("report/new.py", "import transformers", "What only tells"),
+        ("report/new.py", "import graft.tables", "Pages are made"),
+        ("facts/new.py", "import graft.scores", "Data travels up"),
         ("core/seeds.py", "import graft.core.digests", "in a circle"),
         ("unheard_of/__init__.py", "", "Data travels up"),
     ],

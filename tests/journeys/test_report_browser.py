@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.report import render_page
+from graft.report.study import render_page
 from unit.report.records import ALL
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

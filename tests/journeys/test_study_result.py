@@ -8,7 +8,7 @@ import pytest
 
 import graft
 from graft.core.errors import GateNotMet, InputError, OutputError
-from graft.studies.place import read_study
+from graft.facts.study import read_study
 from journeys.small_study import CLASSES, facts, options, rows, source
 
 BOTH = ("frozen", "partial:1")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graft.report.table_page import render_table_page
+from graft.report.table.page import render_table_page
 from journeys.test_report_browser import CHROMIUM, HEAR, TELL, chromium
 from unit.report.tables import FACTS, HOSTILE_FACTS, friendly, hostile
 

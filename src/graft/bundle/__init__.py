@@ -1,7 +1,7 @@
 """A saved model: write, verify, load, predict."""
 
-from graft.bundle.lineage import Lineage
 from graft.bundle.loading import load_bundle
+from graft.bundle.origin import Lineage
 from graft.bundle.predicting import Bundle, BundleInfo
 from graft.bundle.predictions import Predictions
 from graft.bundle.writing import BundleParts, write_bundle

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.bundle.evidence import Outcome
-from graft.bundle.lineage import Lineage
+from graft.bundle.origin import Lineage
 from graft.bundle.telling import considerations_of, metrics_of
 from graft.core.files import write_json, write_text
 from graft.governance.descent_file import Descent

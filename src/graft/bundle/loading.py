@@ -10,11 +10,11 @@ from pathlib import Path
 
 from graft.bundle.decision import Decision
 from graft.bundle.evidence import outcome_of, parse_evidence
-from graft.bundle.lineage import Lineage
+from graft.bundle.folders import settled
 from graft.bundle.manifest import check_files, read_manifest
+from graft.bundle.origin import Lineage
 from graft.bundle.predicting import Bundle
 from graft.bundle.reference import read_reference
-from graft.bundle.replacing import settled
 from graft.bundle.sample import check_sample
 from graft.core.errors import BundleError, GraftError
 from graft.inputs.schema import Contract

@@ -13,10 +13,10 @@ import numpy as np
 
 from graft.bundle.decision import Decision, Judgement
 from graft.bundle.evidence import Outcome
-from graft.bundle.explaining import explain_words
-from graft.bundle.lineage import Lineage
+from graft.bundle.explanations import explain_words
 from graft.bundle.manifest import Manifest
 from graft.bundle.nearness import Neighbours
+from graft.bundle.origin import Lineage
 from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers
 from graft.bundle.reference import Reference, why_far
 from graft.bundle.scoring import Scored, score, scores_alone

@@ -10,11 +10,11 @@ from pathlib import Path
 from graft.bundle.decision import Decision
 from graft.bundle.documents import Told, write_documents
 from graft.bundle.evidence import outcome_of, parse_evidence, without_texts
-from graft.bundle.lineage import Lineage
+from graft.bundle.folders import whole_folder
 from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
+from graft.bundle.origin import Lineage
 from graft.bundle.reference import write_reference
-from graft.bundle.replacing import whole_folder
 from graft.bundle.sample import made_up, write_sample
 from graft.core.errors import BundleError
 from graft.core.files import write_json, write_text

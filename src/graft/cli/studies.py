@@ -201,8 +201,8 @@ def report(
     """Write the report of a finished study again, and print its summary."""
     from rich.console import Console
 
-    from graft.report import print_summary, write_page
-    from graft.studies.place import read_study
+    from graft.facts.study import read_study
+    from graft.report.study import print_summary, write_page
 
     record = read_study(folder)
     page = out or (folder if folder.is_dir() else folder.parent) / "report.html"
@@ -222,7 +222,7 @@ def _run(
 
     from graft import api
     from graft.cli.progress import Bars, JsonLines
-    from graft.report import plan_lines, print_summary
+    from graft.report.study import plan_lines, print_summary
 
     console = Console(stderr=json_lines)
     progress = JsonLines(sys.stdout) if json_lines else Bars(console)

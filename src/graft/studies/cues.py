@@ -8,10 +8,10 @@ import numpy as np
 
 from graft.core.seeds import generator
 from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
+from graft.facts.study import CueFact
 from graft.inputs.roles import Task
 from graft.representations.sources import Source
 from graft.scores.workbench import Workbench
-from graft.studies.record import CueFact
 
 _SAMPLE = 4000
 _FERTILITY, _UNKNOWN, _TRUNCATED = 2.2, 0.02, 0.05

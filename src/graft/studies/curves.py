@@ -17,12 +17,12 @@ from graft.evidence.comparison import Comparison
 from graft.evidence.learning_curve import Curve, crossing, fit_curve
 from graft.evidence.metrics import metric, oriented_score
 from graft.evidence.more_labels import more_labels
+from graft.facts.study import LearningCurveFacts, LearningPoint
 from graft.inputs.roles import Task
 from graft.inputs.splits import Fold, Splits
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
-from graft.studies.judging import Judgement, scored
-from graft.studies.record import LearningCurveFacts, LearningPoint
+from graft.studies.judgement import Judgement, scored
 from graft.studies.settings import StudySettings
 from graft.studies.trials import TrialRunner
 

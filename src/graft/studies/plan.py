@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graft.facts.study import CueFact
 from graft.inputs.roles import Task
 from graft.representations.sources import Source
 from graft.scores.fitting import Budget, Candidate
 from graft.scores.strategies import Kind, Strategy, parse_strategy
-from graft.studies.record import CueFact
 from graft.studies.settings import StudySettings
 
 FEW_PER_CLASS, FEW_ROWS = 4, 60

@@ -16,7 +16,7 @@ from graft.evidence.choice import SPREAD, Prior
 from graft.inputs.roles import Task
 from graft.scores.fitting import Candidate
 from graft.scores.workbench import Workbench
-from graft.studies.preparing import Prepared
+from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings
 
 _BY_CLASS = ("balanced_accuracy", "macro_f1")

@@ -17,17 +17,16 @@ from graft.core.digests import file_sha256
 from graft.core.errors import GateNotMet, InputError
 from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
+from graft.facts.study import PlanFacts, StudyRecord, read_study
 from graft.rows.table import Table, read_frame
-from graft.studies.deciding import read_costs
-from graft.studies.findings import optimism
-from graft.studies.governing import Governed, gate_again, governed, terms_facts
-from graft.studies.place import claim, read_study
-from graft.studies.preparing import prepare
-from graft.studies.record import PlanFacts, StudyRecord
-from graft.studies.saving import ToSave, save_study
+from graft.studies.decision_facts import read_costs
+from graft.studies.folder import ToSave, claim, save_study
+from graft.studies.prepared import prepare
 from graft.studies.settings import StudySettings
+from graft.studies.side_results import optimism
 from graft.studies.stages import Stages
-from graft.studies.writing import Findings, compose
+from graft.studies.study_record import Findings, compose
+from graft.studies.terms import Governed, gate_again, governed, terms_facts
 
 
 @dataclass(frozen=True)

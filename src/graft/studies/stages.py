@@ -22,6 +22,14 @@ from graft.evidence.pooled import Jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.selection import plausible
 from graft.evidence.verdict import Outcome, Verdict
+from graft.facts.study import (
+    DecisionFacts,
+    ErrorFact,
+    LearningCurveFacts,
+    PlanFacts,
+    PlannedCandidate,
+    RefitFacts,
+)
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
 from graft.inputs.splits import Fold
@@ -34,22 +42,14 @@ from graft.scores.tuning import Gain
 from graft.scores.workbench import Workbench
 from graft.studies.cues import cues_of
 from graft.studies.curves import curve_plan, half_trials, learning_curves, with_advice
-from graft.studies.deciding import decision_facts
-from graft.studies.judging import Judged, Judgement, Judges, make_judgement, verdict_of
+from graft.studies.decision_facts import decision_facts
+from graft.studies.judgement import Judged, Judgement, Judges, make_judgement, verdict_of
+from graft.studies.out_of_fold import DecisionParts, OutOfFold, Rule, fit_decisions
 from graft.studies.plan import EFFORTS, Planned, budget_of, plan_candidates
-from graft.studies.preparing import Prepared
+from graft.studies.prepared import Prepared
 from graft.studies.prior import usual
-from graft.studies.record import (
-    DecisionFacts,
-    ErrorFact,
-    LearningCurveFacts,
-    PlanFacts,
-    PlannedCandidate,
-    RefitFacts,
-)
 from graft.studies.settings import StudySettings
 from graft.studies.trials import TrialRunner
-from graft.studies.unseen import DecisionParts, OutOfFold, Rule, fit_decisions
 
 _RULED_OUT, _RULED_OUT_AT_ONCE = 3.0, 5.0
 _PAYS = 0.01

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from graft.bundle import Bundle, BundleParts, Lineage, load_bundle, write_bundle
-from graft.bundle.explaining import parts_of
+from graft.bundle.explanations import parts_of
 from graft.bundle.manifest import write_manifest
 from graft.bundle.predictions import class_columns
 from graft.bundle.reference import independent

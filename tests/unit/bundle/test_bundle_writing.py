@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from graft.bundle import load_bundle, replacing, write_bundle, writing
+from graft.bundle import folders, load_bundle, write_bundle, writing
 from graft.bundle.evidence import without_texts
 from graft.bundle.reference import ROWS_AT_MOST
 from graft.core.errors import BundleError, OutputError
@@ -74,7 +74,7 @@ def test_what_killed_writers_left_is_removed_when_it_is_old(parts, tmp_path):
     old, fresh = tmp_path / ".bundle.abc.partial", tmp_path / ".bundle.def.partial"
     for left in (old, fresh):
         left.mkdir()
-    past = time.time() - 2 * replacing._STALE_SECONDS
+    past = time.time() - 2 * folders._STALE_SECONDS
     os.utime(old, (past, past))
     write_bundle(tmp_path / "bundle", parts)
     assert sorted(path.name for path in tmp_path.iterdir()) == [fresh.name, "bundle"]

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from graft.inputs.roles import Roles, Task
-from graft.inputs.schema import ColumnFacts, Contract, LengthFacts
-from graft.studies.record import (
+from graft.facts.study import (
     BinFact,
     CacheFacts,
     CalibrationFacts,
@@ -38,6 +36,8 @@ from graft.studies.record import (
     SuspectFact,
     VerdictFacts,
 )
+from graft.inputs.roles import Roles, Task
+from graft.inputs.schema import ColumnFacts, Contract, LengthFacts
 
 TICKETS = ("billing", "delivery", "login", "refund", "other")
 HOSTILE = "<script>alert('x')</script>"

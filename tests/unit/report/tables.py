@@ -4,8 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from graft.report.table_facts import IndexFact, TableFacts, VersionFact
-from graft.tables.neighbourhood.facts import TableOverview
+from graft.facts.table import IndexFact, TableFacts, TableOverview, VersionFact
 from graft.tables.neighbourhood.overview import overview
 from unit.tables.clouds import apart
 

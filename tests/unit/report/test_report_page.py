@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import pytest
 
 from graft.core.errors import OutputError
-from graft.report import render_page, write_page
-from graft.studies.record import Choice, Span, StudyRecord
+from graft.facts.study import Choice, Span, StudyRecord
+from graft.report.study import render_page, write_page
 from unit.report.records import ALL, HOSTILE, TICKETS, changed, many_classes, multiclass_helps
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from graft.report.plots.axes import amounts, linear, times
-from graft.report.plots.candidates import candidate_plot
-from graft.report.plots.canvas import HUES, SHAPES, look
-from graft.report.plots.cost import beyond_cost_plot, cost_plot
-from graft.report.plots.extent import nearby, ranked
-from graft.report.plots.learning import training_panels
+from graft.report.study.plots.axes import amounts, linear, times
+from graft.report.study.plots.candidates import candidate_plot
+from graft.report.study.plots.canvas import HUES, SHAPES, look
+from graft.report.study.plots.cost import beyond_cost_plot, cost_plot
+from graft.report.study.plots.extent import nearby, ranked
+from graft.report.study.plots.learning import training_panels
 from unit.report.records import ALL, multiclass_helps
 
 

@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from graft.report import plan_lines, print_summary
-from graft.studies.record import StudyRecord
+from graft.facts.study import StudyRecord
+from graft.report.study import plan_lines, print_summary
 from unit.report.records import ALL, multiclass_helps, plan_facts
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from graft.core.errors import OutputError
-from graft.report.table_facts import TableFacts
-from graft.report.table_page import TITLES, render_table_page, write_table_page
-from graft.report.table_words import map_words, outliers_found, outliers_meaning, separation_words, table_cautions
+from graft.facts.table import TableFacts
+from graft.report.table.page import TITLES, render_table_page, write_table_page
+from graft.report.table.words import map_words, outliers_found, outliers_meaning, separation_words, table_cautions
 from graft.tables.neighbourhood.overview import overview
 from unit.report.tables import FACTS, HOSTILE_FACTS, friendly, hostile
 from unit.report.test_report_page import Page

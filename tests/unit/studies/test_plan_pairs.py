@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from graft.facts.study import CueFact
 from graft.inputs import Roles, Task
 from graft.studies.plan import plan_candidates
-from graft.studies.record import CueFact
 from graft.studies.settings import make_settings
 from unit.scores.nets import encoder_of
 

@@ -12,7 +12,7 @@ from graft.inputs.roles import Roles
 from graft.rows.table import read_frame
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Kind, Strategy, parse_strategy
-from graft.studies.preparing import prepare
+from graft.studies.prepared import prepare
 from graft.studies.settings import StudySettings
 from graft.studies.stages import Stages
 from journeys.small_study import rows, source

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from graft.core.errors import InputError, TableError
-from graft.tables.neighbourhood.facts import TableOverview
+from graft.facts.table import TableOverview
 from graft.tables.neighbourhood.overview import overview
 from unit.tables.clouds import apart, unit
 

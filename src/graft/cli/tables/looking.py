@@ -88,10 +88,16 @@ def draw(
     from rich.console import Console
 
     from graft.cli.progress import Bars
-    from graft.report.table_report import report_table
+    from graft.core.seeds import generator
+    from graft.report.table import write_table_page
+    from graft.tables.facts import facts_of, look_over
+    from graft.tables.table import EmbeddingTable
 
-    seen = report_table(table, out, umap=None if umap else False, progress=Bars(Console(stderr=True)))
+    opened = EmbeddingTable.open(table)
+    rng = generator(0, "table", "overview")
+    seen = look_over(opened, rng=rng, umap=None if umap else False, progress=Bars(Console(stderr=True)))
+    write_table_page(seen, facts_of(opened), out)
     typer.echo(
-        f"{out}: {seen.rows:,} rows, {seen.groups} groups, {seen.outliers:,} rows far from all others, "
-        f"{seen.duplicates:,} groups of near-duplicates"
+        f"{out}: {seen.rows:,} rows, {len(seen.clustering.clusters)} groups, {seen.outliers.found:,} rows far from all "
+        f"others, {seen.duplicates.groups:,} groups of near-duplicates"
     )

@@ -18,7 +18,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_samples
 
-from graft.tables.neighbourhood.facts import Tried
+from graft.facts.table import Tried
 
 GRID = (2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30)
 _CHOOSING_ROWS = 4000

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 
-from graft.tables.neighbourhood.facts import Trait
+from graft.facts.table import Trait
 
 _CHARACTERS_READ = 2000  # of each text; what a row is about stands at its beginning
 _MOST_TERMS = 30_000

@@ -1,0 +1,52 @@
+"""Small bars inside tables, and the costs of ways of deciding."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from graft.facts.study import PolicyFact, Span
+from graft.report.shared.formats import estimate, known, with_interval
+from graft.report.study.plots.axes import linear
+from graft.report.study.plots.canvas import Drawing
+from graft.report.study.words import policy_words
+
+ROW = 44.0
+
+
+def share_bar(span: Span | None) -> Markup:
+    """A share from 0 to 1 as a bar with its interval; decoration, the number stands beside it."""
+    if span is None or not known(span.mean):
+        return Markup("")
+    width = 100 * min(1.0, max(0.0, span.mean))
+    whisker = Markup("")
+    if span.low is not None and span.high is not None and known(span.low) and known(span.high):
+        whisker = Markup('<line class="whisker" x1="{}%" x2="{}%" y1="5" y2="5"/>').format(
+            f"{100 * max(0.0, span.low):.1f}", f"{100 * min(1.0, span.high):.1f}"
+        )
+    return Markup(
+        '<svg class="share" width="100%" height="10" aria-hidden="true"><rect class="rail" width="100%" height="10"/>'
+        '<rect class="bar" width="{}%" height="10"/>{}</svg>'
+    ).format(f"{width:.1f}", whisker)
+
+
+def policy_plot(policies: Sequence[PolicyFact], unit: str, task: str) -> Markup:
+    """Cost of each way of deciding per 1,000 rows, from 0; lower is better."""
+    shown = [one for one in policies if known(one.cost.mean)]
+    if not shown:
+        return Markup("")
+    ends = [x for one in shown for x in (one.cost.mean, one.cost.high) if x is not None and known(x)]
+    axis = linear([0.0, *ends], 0, 98)
+    bottom = 6 + ROW * len(shown)
+    told = "; ".join(f"{policy_words(one.name, task, unit)} {with_interval(one.cost)}" for one in shown)
+    drawing = Drawing("plot-policies", bottom + 24, f"Cost per 1,000 rows in {unit}, lower is better", f"{told}.")
+    drawing.columns(axis, 6, bottom)
+    for index, one in enumerate(shown):
+        top = 6 + ROW * index
+        kind = "chosen" if index == 0 else "control"
+        drawing.text((0, top + 15), policy_words(one.name, task, unit), f"name {kind}")
+        drawing.text((100, top + 15), estimate(one.cost), f"value {kind}", anchor="end")
+        drawing.box((axis.at(0), top + 22), (axis.at(one.cost.mean), top + 36), f"cost {kind}")
+        low, high = one.cost.low, one.cost.high
+        if low is not None and high is not None and known(low) and known(high):
+            drawing.line((axis.at(low), top + 29), (axis.at(high), top + 29), "whisker")
+    return drawing.svg()

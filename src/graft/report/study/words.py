@@ -1,0 +1,269 @@
+"""What things are called, and what the terms mean.
+
+Decisions: a candidate is called by its source and its strategy, as everywhere in Graft; scores are shown in the
+metric's own direction (an RMSE is positive and lower is better), differences as *better* or *worse*, so that no
+reader needs to know which way a metric runs.
+"""
+
+from dataclasses import dataclass
+
+from graft.facts.study import (
+    CandidateFacts,
+    Choice,
+    CueFact,
+    LearningPoint,
+    PlannedCandidate,
+    RemarkFact,
+    Span,
+    StudyRecord,
+)
+from graft.report.shared.formats import between, between_alone, decimals, estimate, known, number, percent
+
+Named = Choice | CandidateFacts | LearningPoint | PlannedCandidate
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """A metric for a reader. lower: whether lower is better, so the record holds it with its sign turned."""
+
+    name: str
+    title: str
+    meaning: str
+    lower: bool = False
+
+    def natural(self, value: float) -> float:
+        """A stored score in the metric's own direction."""
+        return -value if self.lower else value
+
+    def span(self, span: Span) -> Span:
+        """A stored estimate in the metric's own direction."""
+        if not self.lower:
+            return span
+        low, high = span.low, span.high
+        return Span(mean=-span.mean, low=None if high is None else -high, high=None if low is None else -low)
+
+    def show(self, span: Span | None) -> str:
+        """A stored estimate with its interval, for print."""
+        return self.score(span) + (between(self.span(span)) if span is not None and known(span.mean) else "")
+
+    def range(self, span: Span | None) -> str:
+        """The interval of a stored estimate alone, for print."""
+        return "" if span is None or not known(span.mean) else between_alone(self.span(span))
+
+    def score(self, span: Span | None) -> str:
+        """A stored estimate without its interval, for print."""
+        return estimate(None if span is None else self.span(span))
+
+    @property
+    def direction(self) -> str:
+        """Which way is better."""
+        return "lower is better" if self.lower else "higher is better"
+
+
+_METRICS = (
+    MetricWords("accuracy", "accuracy", "the share of rows decided rightly"),
+    MetricWords("balanced_accuracy", "balanced accuracy", "the share of rows decided rightly, averaged over classes"),
+    MetricWords("macro_f1", "macro-F1", "how well classes are found without false alarms; every class counts alike"),
+    MetricWords("micro_f1", "micro-F1", "how well labels are found without false alarms; every decision counts alike"),
+    MetricWords("roc_auc", "ROC AUC", "the chance that a row of a class is ranked above a row that is not"),
+    MetricWords("average_precision", "average precision", "how few false alarms it takes to find the rows of a class"),
+    MetricWords("r2", "R²", "the share of the variation explained; 0 is no better than always saying the mean"),
+    MetricWords("spearman", "rank correlation", "how well the order is predicted; 1 is the same order"),
+    MetricWords("log_loss", "log-loss", "how surprised the probabilities are by the truth", lower=True),
+    MetricWords("brier", "Brier score", "the mean squared error of the probabilities", lower=True),
+    MetricWords("rmse", "RMSE", "the typical size of an error, large errors counting more", lower=True),
+    MetricWords("mae", "mean absolute error", "the average size of an error", lower=True),
+)
+
+
+def metric_words(name: str) -> MetricWords:
+    """The words of a metric; an unknown one keeps its name.
+
+    >>> metric_words("rmse").natural(-2.5), metric_words("macro_f1").title
+    (2.5, 'macro-F1')
+    """
+    return next((one for one in _METRICS if one.name == name), MetricWords(name, name, "the score of this study"))
+
+
+def choice_name(choice: Named) -> str:
+    """What a candidate is called.
+
+    >>> choice_name(Choice(source="minilm", strategy="frozen")), choice_name(Choice(source="", strategy="classical"))
+    ('minilm frozen', 'classical')
+    """
+    return f"{choice.source} {choice.strategy}".strip()
+
+
+def short_name(choice: Named, length: int = 30) -> str:
+    """The name for a plot: the owner and revision of a source left out, shortened in the middle.
+
+    >>> short_name(Choice(source="hf:org/bert-base@abc", strategy="lora"))
+    'bert-base lora'
+    """
+    source = choice.source.removeprefix("hf:").split("@")[0].rstrip("/").rpartition("/")[2]
+    name = f"{source} {choice.strategy}".strip()
+    if len(name) <= length:
+        return name
+    tail = f" {choice.strategy}" if source and len(choice.strategy) < length // 2 else ""
+    return name[: max(4, length - len(tail) - 1)] + "…" + tail
+
+
+def policy_words(name: str, task: str, unit: str = "") -> str:
+    """What a way of deciding does. unit: of the costs; errors where nobody said what they cost.
+
+    >>> policy_words("most probable", "multilabel"), policy_words("always ham", "binary")
+    ('every label of 50% or more', 'always ham')
+    """
+    if name == "most probable":
+        return "every label of 50% or more" if task == "multilabel" else "the most probable answer"
+    if name == "tuned":
+        return "the rule of the saved model" if unit == "errors" else "least expected cost (saved)"
+    return name
+
+
+def strategy_meaning(strategy: str) -> str:
+    """One line on what a strategy does.
+
+    >>> strategy_meaning("partial:2")
+    'the last 2 layers of the pretrained model and a new output layer learn'
+    """
+    kind, _, depth = strategy.partition(":")
+    if kind == "contrastive" and depth:
+        layers = "layer learns" if depth == "1" else f"{depth} layers learn"
+        return (
+            f"the last {layers} from pairs of rows which share a label and which do not; then an output layer is solved"
+        )
+    if kind == "partial":
+        layers = "layer" if depth == "1" else f"{depth or 'few'} layers"
+        return f"the last {layers} of the pretrained model and a new output layer learn"
+    return _STRATEGIES.get(kind, "")
+
+
+_STRATEGIES = {
+    "frozen": "the pretrained model stays as it is, only a new output layer learns",
+    "lora": "small matrices added to the pretrained model learn, its own weights stay",
+    "full": "all weights of the pretrained model learn",
+    "contrastive": "all weights learn from pairs of rows which share a label and which do not; then an output layer is "
+    "solved",
+    "majority": "control: always the same answer, the most common one or the mean",
+    "classical": "control: no neural network (for text: word counts and a linear model)",
+    "scratch": "control: the same architecture, starting from random weights",
+}
+
+
+def gain_words(span: Span | None) -> str:
+    """A difference (candidate minus control, higher is better) in words.
+
+    >>> gain_words(Span(mean=0.056, low=0.031, high=0.081)), gain_words(Span(mean=0.01, low=-0.02, high=0.04))
+    ('0.056 better (0.031 to 0.081 better)', '0.010 better (from 0.020 worse to 0.040 better)')
+    """
+    if span is None or not known(span.mean):
+        return "not known"
+    shown = gain_range(span)
+    return f"{gain_alone(span)} ({shown})" if shown else gain_alone(span)
+
+
+def gain_range(span: Span) -> str:
+    """The interval of a difference in words; empty when there is none.
+
+    >>> gain_range(Span(mean=-0.04, low=-0.06, high=-0.02)), gain_range(Span(mean=0.01, low=-0.02, high=0.04))
+    ('0.020 to 0.060 worse', 'from 0.020 worse to 0.040 better')
+    """
+    low, high = span.low, span.high
+    if low is None or high is None or not (known(low) and known(high)):
+        return ""
+    places = decimals(span.mean, low, high)
+    if low >= 0:
+        return f"{number(low, places)} to {number(high, places)} better"
+    if high <= 0:
+        return f"{number(-high, places)} to {number(-low, places)} worse"
+    return f"from {number(-low, places)} worse to {number(high, places)} better"
+
+
+def gain_alone(span: Span) -> str:
+    """A difference in words without its interval."""
+    places = decimals(span.mean, span.low, span.high)
+    if number(abs(span.mean), places) == number(0.0, places):
+        return "no different"
+    return f"{number(abs(span.mean), places)} {'better' if span.mean > 0 else 'worse'}"
+
+
+def is_choice(one: Named, choice: Choice) -> bool:
+    """Whether they are the same candidate."""
+    return (one.source, one.strategy) == (choice.source, choice.strategy)
+
+
+def roles(record: StudyRecord, one: CandidateFacts) -> tuple[str, ...]:
+    """What a candidate turned out to be: chosen, a control, the saved model, stopped early, under-trained."""
+    verdict = record.verdict
+    saved_elsewhere = verdict.shipped != verdict.chosen
+    better = any(stopped_early(other) and other.score.mean > one.score.mean for other in record.candidates)
+    elsewhere = "compared" if better else "best reused"
+    found = (
+        (elsewhere if saved_elsewhere else "chosen") if is_choice(one, verdict.chosen) else "",
+        "best control" if one is best_control(record) else "control" if one.kind == "control" else "",
+        "saved" if saved_elsewhere and is_choice(one, verdict.shipped) else "",
+        "stopped early" if stopped_early(one) else "",
+        "under-trained" if one.under_trained else "",
+    )
+    return tuple(role for role in found if role)
+
+
+def stopped_early(one: CandidateFacts) -> bool:
+    """Whether its rows ruled it out before it had met every fold."""
+    return any(note.startswith("stopped after") for note in one.notes)
+
+
+def facts_of(record: StudyRecord, choice: Choice) -> CandidateFacts | None:
+    """The facts of a candidate, if it was run."""
+    return next((one for one in record.candidates if is_choice(one, choice)), None)
+
+
+def holdout_spans(record: StudyRecord) -> tuple[Span, Span | None]:
+    """Scores of the chosen candidate and of the control on the holdout.
+
+    A record from before ``chosen_score`` holds the score of the model that ships. When that is the control, the chosen
+    candidate's follows from their difference, without an interval of its own.
+    """
+    holdout, control = record.holdout, best_control(record)
+    if holdout.chosen_score is not None:
+        return holdout.chosen_score, holdout.control_score
+    fell_back = control is not None and is_choice(control, record.verdict.shipped)
+    if not fell_back or holdout.control_score is None or holdout.score != holdout.control_score:
+        return holdout.score, holdout.control_score
+    if holdout.difference is None:
+        return Span(mean=float("nan"), low=None, high=None), holdout.control_score
+    return Span(mean=holdout.control_score.mean + holdout.difference.mean, low=None, high=None), holdout.control_score
+
+
+def is_third(record: StudyRecord) -> bool:
+    """Whether a third candidate ships, neither the chosen one nor the control it was compared with."""
+    verdict, control = record.verdict, best_control(record)
+    return verdict.shipped != verdict.chosen and (control is None or not is_choice(control, verdict.shipped))
+
+
+def cue_words(cue: CueFact) -> str:
+    """The value of a cue; shares in per cent.
+
+    >>> cue_words(CueFact(source="a", name="truncated rows", value=0.074, meaning="share of rows", warning=True))
+    '7.4%'
+    """
+    return percent(cue.value) if cue.meaning.startswith("share ") else number(cue.value)
+
+
+def best_control(record: StudyRecord) -> CandidateFacts | None:
+    """The control the verdict was reached against."""
+    controls = [one for one in record.candidates if one.kind == "control"]
+    named = [one for one in controls if record.verdict.control in (one.strategy, choice_name(one))]
+    return max(named or controls, key=lambda one: one.score.mean, default=None)
+
+
+def remarks_of(one: CandidateFacts) -> tuple[tuple[str, str, int], ...]:
+    """Code, text and number of trials of each kind of remark, told once: as the trials that share it most say it."""
+    kinds: dict[str, list[RemarkFact]] = {}
+    for remark in one.remarks:
+        kinds.setdefault(remark.code, []).append(remark)
+    return tuple(
+        (code, max(found, key=lambda remark: remark.trials).text, sum(remark.trials for remark in found))
+        for code, found in kinds.items()
+    )

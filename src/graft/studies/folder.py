@@ -1,0 +1,158 @@
+"""The folder of a study: whose it is, and what is left in it beside ``study.json``.
+
+Decision: the folder says which study it belongs to, so the same command resumes it and another one is refused before
+anything is lost.
+
+The bundle; ``predictions.parquet``: what the shipped procedure and the best control said of every row they had not
+seen, out of fold and in the holdout; ``learnt.json``: the digest of every row the bundle learnt from; ``holdout.json``:
+of those held out. Whoever measures the bundle later can tell rows it has learnt from, and has scores of them from
+models that had not.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from graft.bundle import BundleParts, Lineage, write_bundle
+from graft.core.errors import OutputError
+from graft.core.files import whole_file, write_json
+from graft.core.progress import Progress
+from graft.core.version import __version__
+from graft.facts.study import StudyRecord
+from graft.governance.descent_file import Descent
+from graft.governance.records import Answer
+from graft.scores.models import Model
+from graft.studies.out_of_fold import DecisionParts
+from graft.studies.study_record import Findings
+
+_SAMPLE_ROWS = 16
+_MARK = "study.key"
+
+
+def claim(folder: Path, identity: str) -> None:
+    """Make ``folder`` this study's, or confirm that it is.
+
+    Raises OutputError when it holds another study or other files.
+    """
+    mark = folder / _MARK
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file", needed="a folder", fix="choose another --out")
+    if mark.is_file():
+        found = json.loads(mark.read_text(encoding="utf-8")).get("key")
+        if found != identity:
+            raise OutputError(
+                f"{folder} already holds another study (other rows, settings or version)",
+                needed="an empty folder, or the one of this very study",
+                fix="choose another --out, or remove that folder; to study more labels, add --after " + str(folder),
+            )
+        return
+    if folder.is_dir() and any(not item.name.startswith(".") for item in folder.iterdir()):
+        raise OutputError(f"{folder} is not empty", needed="an empty folder", fix="choose another --out")
+    write_json(mark, {"key": identity})
+
+
+@dataclass(frozen=True, eq=False)
+class ToSave:
+    """The shipped model, how it decides, and what it was made from."""
+
+    model: Model
+    decisions: DecisionParts
+    descent: Descent
+    answers: tuple[Answer, ...]
+
+
+def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave, *, progress: Progress) -> None:
+    """Write the bundle and the digests of the holdout into ``out``."""
+    parts = saved.decisions
+    prepared = findings.prepared
+    holdout = prepared.rows.take(prepared.splits.holdout)
+    bundle = BundleParts(
+        model=saved.model,
+        contract=prepared.rows.contract,
+        calibrator=None if parts.calibration is None else parts.calibration.calibrator,
+        policy=parts.policy,
+        interval=parts.interval,
+        training=prepared.rows.take(findings.shipped.learnt),
+        sample=holdout.take(np.arange(min(_SAMPLE_ROWS, len(holdout)))),
+        evidence=record.model_dump_json(),
+        lineage=_lineage(findings),
+        descent=saved.descent,
+        answers=saved.answers,
+    )
+    keep_rows = findings.settings.keep_rows
+    write_bundle(out / "bundle", bundle, keep_rows=keep_rows, cache=findings.bench.cache, progress=progress)
+    write_json(out / "holdout.json", sorted(digest.hex() for digest in holdout.text_digests))
+    learnt = prepared.rows.take(findings.shipped.learnt)
+    write_json(out / "learnt.json", sorted({digest.hex() for digest in learnt.text_digests}))
+    with whole_file(out / "predictions.parquet") as temporary:
+        _predictions(findings).write_parquet(temporary)
+    shutil.rmtree(out / "models", ignore_errors=True)
+
+
+def _predictions(findings: Findings) -> pl.DataFrame:
+    """Rows that were unseen, as scored by the shipped procedure and the best control.
+
+    digest: of the text. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
+    decided, truth: class or value; for several labels those given, joined by ``;``.
+    """
+    prepared, concluded = findings.prepared, findings.concluded
+    rows = prepared.rows
+    digests = [digest.hex() for digest in rows.text_digests]
+    frames = []
+    names = {"shipped": concluded.shipped, "control": findings.judgement.choice.control}
+    for role, name in names.items():
+        judged = findings.gathered.judged[name]
+        held = prepared.splits.holdout
+        parts = [("fold", judged.seen.rows, judged.seen.repeats, judged.seen.folds, judged.scored)]
+        if name in concluded.held:
+            parts.append(("holdout", held, np.full(len(held), -1), np.full(len(held), -1), concluded.held[name]))
+        for part, places, repeats, folds, scored in parts:
+            values = scored.scores if scored.scores.ndim == 2 else scored.scores[:, None]
+            frames.append(
+                pl.DataFrame(
+                    {
+                        "digest": [digests[place] for place in places],
+                        "row": rows.rows[places],
+                        "id": [rows.ids[place] for place in places],
+                        "role": role,
+                        "candidate": name,
+                        "part": part,
+                        "repeat": repeats,
+                        "fold": folds,
+                        "truth": _named(scored.targets, rows.contract.labels),
+                        "decided": _named(scored.decided, rows.contract.labels),
+                        "scores": values.tolist(),
+                    },
+                    schema_overrides={"row": pl.Int64, "repeat": pl.Int64, "fold": pl.Int64},
+                )
+            )
+    return pl.concat(frames)
+
+
+def _named(values: np.ndarray, labels: tuple[str, ...]) -> list[str]:
+    """Classes, sets of labels or numbers as they are written; an abstention is empty."""
+    if values.ndim == 2:
+        return ["; ".join(labels[place] for place in np.flatnonzero(row)) for row in values]
+    if values.dtype.kind == "f":
+        return [repr(float(value)) for value in values]
+    return [labels[value] if value >= 0 else "" for value in values]
+
+
+def _lineage(findings: Findings) -> Lineage:
+    shipped = findings.candidate(findings.concluded.shipped)
+    source = shipped.source
+    return Lineage(
+        study=findings.prepared.identity,
+        source=source.reference if source is not None else "",
+        source_digest=source.digest if source is not None else "",
+        revision=source.revision if source is not None else "",
+        strategy=str(shipped.strategy),
+        licence=findings.licences.get(source.reference, "") if source is not None else "",
+        done=findings.done(),
+        data=findings.prepared.rows.fingerprint,
+        graft=__version__,
+    )

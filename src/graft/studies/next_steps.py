@@ -1,0 +1,100 @@
+"""What to do next, and what changed since the last study: words from facts."""
+
+from collections.abc import Sequence
+
+from graft.facts.study import (
+    CandidateFacts,
+    ChangeFacts,
+    Choice,
+    LearningCurveFacts,
+    PlanFacts,
+    SliceFacts,
+    StudyRecord,
+    VerdictFacts,
+)
+from graft.studies.settings import StudySettings
+from graft.studies.side_results import Suspects
+
+
+def named(choice: Choice) -> str:
+    """A candidate as a person says it."""
+    return f"{choice.source} {choice.strategy}".strip()
+
+
+def advice(
+    settings: StudySettings,
+    verdict: VerdictFacts,
+    candidates: Sequence[CandidateFacts],
+    curves: LearningCurveFacts | None,
+    suspects: Suspects,
+    slices: Sequence[SliceFacts],
+    plan: PlanFacts,
+) -> tuple[str, ...]:
+    """What to do next, the most useful first."""
+    steps: list[str] = []
+    if verdict.outcome == "helps":
+        steps.append(
+            f"Ship the bundle ({named(verdict.shipped)}); keep {verdict.control} as the fallback to compare with."
+        )
+    elif verdict.outcome == "harms":
+        steps.append(
+            f"Do not ship the source: the bundle holds {named(verdict.shipped)}. Try a source closer to these rows."
+        )
+    elif verdict.outcome == "no practical difference":
+        steps.append(f"Ship the simpler model: the bundle holds {named(verdict.shipped)}.")
+    else:
+        more = f" ({curves.more_labels})" if curves is not None and curves.more_labels_rows else ""
+        steps.append(
+            f"Label more rows and repeat with --after{more}. Until then the bundle holds {named(verdict.shipped)}, "
+            "which is expected to score best; that is not shown."
+        )
+        if settings.repeats == 1:
+            steps.append("Or repeat the folds (--repeats 3): it narrows the interval without new labels.")
+    under = [named(Choice(source=one.source, strategy=one.strategy)) for one in candidates if one.under_trained]
+    if under:
+        steps.append(
+            f"{', '.join(under)} was still improving when its budget ended: use --effort thorough before ruling it out."
+        )
+    if settings.effort == "quick":
+        steps.append("This was a quick study: run --effort standard before you decide anything that matters.")
+    if suspects.rows:
+        usual = (
+            "" if suspects.if_clean is None else f" (about {suspects.if_clean:.0f} would be listed if none were wrong)"
+        )
+        steps.append(
+            f"Check the {len(suspects.rows)} labels the model disagrees with{usual}: correcting wrong ones is the "
+            "cheapest gain."
+        )
+    harmed = [f"{one.column} = {one.value}" for one in slices if one.hidden_harm]
+    if harmed:
+        steps.append(f"The average hides harm for {', '.join(harmed)}: look at those rows before shipping.")
+    if any(cue.warning for cue in plan.cues):
+        steps.append("The source does not fit these texts well (see the plan): try one trained on text like this.")
+    if curves is not None and curves.crossing_labels:
+        steps.append(f"Fine-tuning: {curves.crossing}.")
+    return tuple(steps)
+
+
+def changed(
+    before: StudyRecord, verdict: VerdictFacts, candidates: Sequence[CandidateFacts], rows: int, reused: int
+) -> ChangeFacts:
+    """What changed since an earlier study on fewer labels, in plain words."""
+    then, now = named(before.verdict.shipped), named(verdict.shipped)
+    grew = f"With {rows:,} rows instead of {before.rows:,}"
+    if then == now:
+        choice = f"{grew}, {now} is still the model to ship"
+    else:
+        choice = f"{grew}, the model to ship is now {now}; it was {then}"
+    statement = f"{choice}. The verdict was {before.verdict.outcome!r} and is {verdict.outcome!r}."
+    old, new = _gap(before.candidates), _gap(candidates)
+    if old is not None and new is not None:
+        statement += f" The best tuned candidate led the best frozen one by {old:+.3f} then, and by {new:+.3f} now."
+    return ChangeFacts(
+        before_rows=before.rows, rows=rows, before=before.verdict, statement=statement, reused_rows=reused
+    )
+
+
+def _gap(candidates: Sequence[CandidateFacts]) -> float | None:
+    frozen = [one.score.mean for one in candidates if one.strategy == "frozen"]
+    tuned = [one.score.mean for one in candidates if one.kind == "transfer" and one.strategy != "frozen"]
+    return max(tuned) - max(frozen) if frozen and tuned else None

@@ -1,0 +1,165 @@
+"""What the trials reveal beside the verdict: optimism of a random split, slices, labels worth checking."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from graft.core.errors import InputError
+from graft.core.seeds import derive, generator
+from graft.evidence.label_noise import suspicion
+from graft.evidence.optimism import optimism_interval
+from graft.evidence.predictions import Scored
+from graft.evidence.slices import slice_differences
+from graft.facts.study import SliceFacts, Span, SuspectFact
+from graft.inputs.roles import Task
+from graft.inputs.splits import make_splits
+from graft.scores.fitting import Candidate
+from graft.scores.strategies import Kind
+from graft.scores.workbench import Workbench
+from graft.studies.decision_facts import span
+from graft.studies.judgement import Judged, Judgement, raw_fold_scores, test_fraction
+from graft.studies.prepared import Prepared
+from graft.studies.settings import StudySettings
+from graft.studies.trials import TrialRunner
+
+_MOST_VALUES, _SUSPECTS, _EXCERPT = 20, 30, 300
+
+
+def optimism(
+    runner: TrialRunner,
+    candidates: Sequence[Candidate],
+    judgement: Judgement,
+    prepared: Prepared,
+    settings: StudySettings,
+) -> Span | None:
+    """By how much a random split flatters, when the study's own is grouped or forward in time; else None.
+
+    The cheapest frozen candidate (or the classical control) is scored again on random folds of the same development
+    rows.
+    """
+    splits = prepared.splits
+    if splits.kind == "stratified":
+        return None
+    frozen = [one for one in candidates if one.strategy.kind is Kind.FROZEN]
+    candidate = (frozen or [one for one in candidates if one.strategy.kind is Kind.CLASSICAL])[0]
+    bench = runner.bench
+    inside = splits.development
+    random = make_splits(
+        bench.targets[inside],
+        task=bench.task,
+        units=np.arange(len(inside)),
+        folds=settings.folds,
+        holdout=0.0,
+        seed=derive(settings.seed, "optimism"),
+    )
+    moved = [
+        type(fold)(repeat=-1, index=fold.index, train=inside[fold.train], test=inside[fold.test])
+        for fold in random.folds
+    ]
+    own = [fold for fold in splits.folds if fold.repeat == 0]
+    return span(
+        optimism_interval(
+            raw_fold_scores(bench, [runner.run(candidate, fold) for fold in moved], moved, judgement.metric),
+            raw_fold_scores(bench, [runner.run(candidate, fold) for fold in own], own, judgement.metric),
+            random_fraction=1 / settings.folds,
+            grouped_fraction=test_fraction(splits),
+            level=settings.level,
+        )
+    )
+
+
+def slice_facts(
+    prepared: Prepared,
+    chosen: Judged,
+    control: Judged,
+    metric_name: str,
+    settings: StudySettings,
+) -> tuple[SliceFacts, ...]:
+    """The chosen candidate against the control, out of fold, by every column with few values and by length of text."""
+    first = [one.seen.repeats == one.seen.repeats.min() for one in (chosen, control)]
+    rows = chosen.seen.rows[first[0]]
+    columns = _columns(prepared, rows)
+    if not columns or not np.array_equal(rows, control.seen.rows[first[1]]):
+        return ()
+    found = slice_differences(
+        chosen.scored.take(np.flatnonzero(first[0])),
+        control.scored.take(np.flatnonzero(first[1])),
+        columns,
+        metric_name,
+        rng=generator(settings.seed, "slices"),
+        groups=prepared.clusters[rows],
+        draws=1000,
+        level=settings.level,
+    )
+    return tuple(
+        SliceFacts(
+            column=one.slice_column,
+            value=one.value,
+            rows=one.rows,
+            candidate=one.candidate,
+            control=one.control,
+            difference=span(one.difference),
+            hidden_harm=one.hidden_harm,
+            note=one.note,
+        )
+        for one in found
+    )
+
+
+def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
+    roles = prepared.rows.contract.roles
+    taken = {*roles.text, *roles.label, roles.id, roles.time}
+    positions = prepared.rows.rows[rows]
+    found: dict[str, np.ndarray] = {}
+    for name in prepared.table.frame.columns:
+        series = prepared.table.frame[name]
+        # A leading underscore marks a column as not for analysis.
+        if name in taken or name.startswith("_") or series.dtype not in (pl.String, pl.Boolean, pl.Categorical):
+            continue
+        values = series.cast(pl.String).fill_null("(missing)").to_numpy()[positions]
+        if 2 <= len(set(values)) <= _MOST_VALUES:
+            found[name] = values.astype(str)
+    lengths = np.array([len(prepared.rows.texts[row]) for row in rows])
+    short, long = np.quantile(lengths, [1 / 3, 2 / 3])
+    if short < long:
+        found["length of text"] = np.where(lengths <= short, "short", np.where(lengths <= long, "middling", "long"))
+    return found
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """Rows whose label is doubted. listed: how many the rule lists; if_clean: how many it would list were none
+    wrong."""
+
+    rows: tuple[SuspectFact, ...] = ()
+    listed: int = 0
+    if_clean: float | None = None
+
+
+def suspects_of(bench: Workbench, judged: Judged) -> Suspects:
+    """Rows whose label the model that ships, which had not seen them, finds implausible."""
+    if bench.task not in (Task.BINARY, Task.MULTICLASS):
+        return Suspects()
+    labels, rows, seen = bench.rows.contract.labels, bench.rows, judged.seen
+    first = np.flatnonzero(seen.repeats == seen.repeats.min())
+    said = judged.scored.take(first)
+    try:
+        asked = suspicion(Scored(said.task, said.targets, said.scores), rng=np.random.default_rng(0), limit=_SUSPECTS)
+    except InputError:
+        return Suspects()
+    # The rule also lists the model's own mistakes: no more rows are accused than may be wrong, none when none is shown.
+    found = asked.rows[: int(np.ceil(asked.likely_wrong.high))] if asked.shown else ()
+    facts = tuple(
+        SuspectFact(
+            row=int(rows.rows[seen.rows[first[one.row]]]),
+            id=rows.ids[seen.rows[first[one.row]]],
+            text=rows.texts[seen.rows[first[one.row]]][:_EXCERPT],
+            given=labels[one.given],
+            suggested=labels[one.suggested],
+            margin=one.margin,
+        )
+        for one in found
+    )
+    return Suspects(facts, asked.listed, asked.expected_if_clean)

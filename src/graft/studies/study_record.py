@@ -1,0 +1,389 @@
+"""The findings of a study as its record: nothing is computed here that decides anything."""
+
+import platform
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from graft.core.version import __version__
+from graft.evidence.comparison import score_interval
+from graft.evidence.intervals import Interval
+from graft.evidence.slices import per_class
+from graft.evidence.verdict import Outcome
+from graft.facts.study import (
+    CacheFacts,
+    CandidateFacts,
+    Choice,
+    ClassFacts,
+    ContradictionFact,
+    CurveFact,
+    DataFacts,
+    EnvironmentFacts,
+    FreezeFacts,
+    HoldoutFacts,
+    PlanFacts,
+    RemarkFact,
+    RowNote,
+    SourceFacts,
+    Span,
+    SplitFacts,
+    StudyRecord,
+    TermsFacts,
+    VerdictFacts,
+)
+from graft.governance.registry import HoldoutOpenings
+from graft.inputs.roles import Task
+from graft.representations.backbone import native_precision
+from graft.representations.encoding.encoder import Encoder
+from graft.scores.fitting import Candidate, Fit
+from graft.scores.models import VectorModel
+from graft.scores.strategies import Kind
+from graft.scores.workbench import Workbench
+from graft.studies.decision_facts import span
+from graft.studies.judgement import Judgement, sentence
+from graft.studies.next_steps import advice, changed
+from graft.studies.plan import EFFORTS
+from graft.studies.prepared import Prepared
+from graft.studies.settings import StudySettings
+from graft.studies.side_results import Suspects, slice_facts, suspects_of
+from graft.studies.stages import Concluded, Decided, Gathered, Shipped, Stages
+
+_NOTES = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Everything a study found. licences: of sources, by reference. shipped: the model of the bundle."""
+
+    prepared: Prepared
+    settings: StudySettings
+    stages: Stages
+    plan: PlanFacts
+    candidates: list[Candidate]
+    gathered: Gathered
+    concluded: Concluded
+    decided: Decided
+    shipped: Shipped
+    openings: HoldoutOpenings
+    licences: Mapping[str, str]
+    terms: TermsFacts
+    optimism: Span | None
+    earlier: StudyRecord | None
+    test_file: str
+    seconds: float
+
+    @property
+    def bench(self) -> Workbench:
+        """The rows and their representations."""
+        return self.stages.bench
+
+    @property
+    def judgement(self) -> Judgement:
+        """What all rows together say."""
+        return self.concluded.judgement
+
+    def candidate(self, name: str) -> Candidate:
+        """A candidate by name."""
+        return next(one for one in self.candidates if one.name == name)
+
+    def done(self) -> str:
+        """What was done to the source that ships, in words."""
+        shipped = self.candidate(self.concluded.shipped)
+        kind, final = shipped.strategy.kind, self.concluded.finals[self.concluded.shipped]
+        if final.freeze.trained and kind in (
+            Kind.PARTIAL,
+            Kind.LORA,
+            Kind.FULL,
+            Kind.CONTRASTIVE,
+        ):
+            kept = any("solved head" in note for note in final.notes)
+            if kept:
+                return "a head was solved on the source's vectors; tuning did not improve on it"
+        return {
+            Kind.MAJORITY: "no source was used",
+            Kind.CLASSICAL: "no source was used",
+            Kind.SCRATCH: "the architecture was trained from random weights",
+            Kind.FROZEN: "a head was solved on the source's vectors; the source was not changed",
+            Kind.PARTIAL: f"the {shipped.strategy.layers} upper layers and a head were tuned",
+            Kind.LORA: "low-rank updates of every layer and a head were tuned, and merged into the weights",
+            Kind.FULL: "all weights and a head were tuned",
+            Kind.CONTRASTIVE: (
+                f"{f'the {shipped.strategy.layers} upper layers' if shipped.strategy.layers else 'all weights'} were "
+                "tuned "
+                "on pairs of rows that share a label or do not; a head was solved"
+            ),
+        }[kind]
+
+
+def choice_of(candidate: Candidate) -> Choice:
+    """A candidate as the record names it."""
+    return Choice(source=candidate.source.reference if candidate.source else "", strategy=str(candidate.strategy))
+
+
+def compose(found: Findings) -> StudyRecord:
+    """The record of a study."""
+    verdict = _verdict(found)
+    choice, judged = found.judgement.choice, found.gathered.judged
+    suspects = suspects_of(found.bench, judged[found.concluded.shipped])
+    slices = slice_facts(
+        found.prepared, judged[choice.chosen], judged[choice.control], found.prepared.metric, found.settings
+    )
+    candidates = tuple(_candidate(found, one) for one in found.candidates)
+    return StudyRecord(
+        key=found.prepared.identity,
+        task=str(found.bench.task),
+        rows=len(found.prepared.rows),
+        metric=found.prepared.metric,
+        margin=found.prepared.margin,
+        settings=found.settings.identity(),
+        verdict=verdict,
+        candidates=candidates,
+        holdout=_holdout(found),
+        learning_curve=found.concluded.curves,
+        decision=found.decided.facts,
+        classes=_classes(found),
+        slices=slices,
+        errors=found.decided.errors,
+        splits=_splits(found),
+        plan=found.plan,
+        data=_data(found.prepared, suspects),
+        sources=tuple(_source(found, number) for number in range(len(found.prepared.sources))),
+        freeze=_freeze(found),
+        next_steps=advice(found.settings, verdict, candidates, found.concluded.curves, suspects, slices, found.plan),
+        after=None
+        if found.earlier is None
+        else changed(found.earlier, verdict, candidates, len(found.prepared.rows), _reused(found)),
+        environment=_environment(found.settings),
+        cache=CacheFacts(requested=found.bench.requested, computed=found.bench.computed),
+        terms=found.terms,
+        refit=found.shipped.facts,
+        seconds=found.seconds,
+    )
+
+
+def _reused(found: Findings) -> int:
+    return found.bench.requested - found.bench.computed
+
+
+def _verdict(found: Findings) -> VerdictFacts:
+    choice, verdict = found.judgement.choice, found.concluded.verdict
+    undecided = verdict.outcome is Outcome.INCONCLUSIVE
+    told = (verdict.reason, choice.reason, choice.expectation if undecided else "")
+    reason = " ".join(filter(None, told))
+    return VerdictFacts(
+        outcome=verdict.outcome.value,
+        chosen=choice_of(found.candidate(choice.chosen)),
+        control=choice.control,
+        difference=span(verdict.difference),
+        probability=None if verdict.doubt is None else 1 - verdict.doubt,
+        sentence=sentence(verdict, choice, found.prepared.metric),
+        reason=reason,
+        shipped=choice_of(found.candidate(found.concluded.shipped)),
+        tied=tuple(choice_of(found.candidate(name)) for name in choice.tied),
+        undecided=undecided,
+        expected_lead=choice.lead,
+        labels=found.stages.judges.labels,
+        grown=found.concluded.grown,
+    )
+
+
+def _candidate(found: Findings, candidate: Candidate) -> CandidateFacts:
+    name = candidate.name
+    trials, judged = found.gathered.trials[name], found.gathered.judged[name]
+    judges, folds = found.stages.judges, judged.seen.repeats == judged.seen.repeats.min()
+    notes = dict.fromkeys(note for one in trials for note in one.notes)
+    if name in found.gathered.dropped:
+        notes[found.gathered.dropped[name]] = None
+    first = trials[: found.settings.folds]
+    remarks = Counter((one.code, one.text) for trial in trials for one in trial.remarks)
+    if name in found.judgement.found.names:
+        score = found.judgement.score(name, found.settings.level)
+    else:
+        seen = judged.scored.take(np.flatnonzero(folds))
+        score = score_interval(judges.alone({name: seen}, judged.seen.rows[folds]), name, level=found.settings.level)
+    final = found.concluded.finals.get(name)
+    return CandidateFacts(
+        source=candidate.source.reference if candidate.source else "",
+        strategy=str(candidate.strategy),
+        kind="control" if candidate.strategy.is_control else "transfer",
+        score=span(score),
+        folds=tuple(float(value) for value in judges.fold_scores(judged) if np.isfinite(value)),
+        seconds=sum(one.seconds for one in trials),
+        peak_mb=max(one.peak_mb for one in trials),
+        trainable_parameters=max(one.trainable for one in trials),
+        under_trained=any(one.under_trained for one in trials),
+        configurations=EFFORTS[found.settings.effort].configurations,
+        chosen_configurations=tuple(dict.fromkeys(one.configuration for one in trials if one.configuration)),
+        steps=sum(one.steps for one in trials),
+        frozen_parameters=max(one.freeze.frozen for one in trials),
+        freeze_verified=all(bool(one.freeze.digest) for one in trials) and trials[0].freeze.frozen > 0,
+        curves=tuple(_curve(one) for one in first if one.curve),
+        notes=tuple(notes),
+        predict_rows_per_second=found.decided.speed if name == found.concluded.shipped else None,
+        remarks=tuple(RemarkFact(code=code, text=text, trials=count) for (code, text), count in remarks.items()),
+        megabytes=None if final is None or final.model is None else _megabytes(final),
+        explained_by=_explained(candidate),
+    )
+
+
+def _megabytes(final: Fit) -> float:
+    """What a model takes on disk."""
+    model = final.model
+    assert model is not None
+    size = sum(array.nbytes for array in model.arrays().values())
+    if isinstance(model, VectorModel):
+        size += sum(path.stat().st_size for path in model.source.directory.glob("*.safetensors"))
+    return size / 1e6
+
+
+def _explained(candidate: Candidate) -> str:
+    """How a prediction of this candidate can be explained."""
+    kind = candidate.strategy.kind
+    if kind is Kind.MAJORITY:
+        return "it says the same of every row"
+    if kind is Kind.CLASSICAL:
+        return "a weight per word and letter sequence"
+    return "words left out, and the nearest training rows"
+
+
+def _curve(fitted: Fit) -> tuple[CurveFact, ...]:
+    def plain(value: float) -> float | None:
+        return value if np.isfinite(value) else None
+
+    return tuple(CurveFact(step=one.step, train=plain(one.train), held=plain(one.held)) for one in fitted.curve)
+
+
+def _holdout(found: Findings) -> HoldoutFacts:
+    concluded, choice, level = found.concluded, found.judgement.choice, found.settings.level
+
+    def score(name: str) -> Span:
+        return span(score_interval(concluded.alone, name, level=level))
+
+    return HoldoutFacts(
+        rows=len(found.prepared.splits.holdout),
+        score=score(concluded.shipped),
+        chosen_score=score(choice.chosen),
+        control_score=score(choice.control),
+        difference=span(concluded.difference),
+        openings=found.openings.count,
+        opened_by=found.openings.studies,
+        test_file=found.test_file,
+        warning=concluded.warning,
+    )
+
+
+def _classes(found: Findings) -> tuple[ClassFacts, ...]:
+    if found.bench.task is Task.REGRESSION:
+        return ()
+    held = found.concluded.held[found.concluded.shipped]
+    groups = found.prepared.clusters[found.prepared.splits.holdout]
+
+    def known(interval: Interval) -> Span | None:
+        facts = span(interval)
+        return facts if np.isfinite(facts.mean) else None
+
+    return tuple(
+        ClassFacts(
+            name=one.name,
+            rows=one.rows,
+            precision=known(one.precision),
+            recall=known(one.recall),
+            f1=known(one.f1),
+            note=one.note,
+        )
+        for one in per_class(held, found.bench.rows.contract.labels, groups=groups, level=found.settings.level)
+    )
+
+
+def _splits(found: Findings) -> SplitFacts:
+    splits = found.prepared.splits
+    return SplitFacts(
+        kind=splits.kind,
+        folds=found.settings.folds,
+        repeats=len({fold.repeat for fold in splits.folds}),
+        holdout_rows=len(splits.holdout),
+        development_rows=len(splits.development),
+        notes=splits.notes,
+        optimism=found.optimism,
+    )
+
+
+def _data(prepared: Prepared, suspects: Suspects) -> DataFacts:
+    rows, duplicates = prepared.rows, prepared.duplicates
+    names = {int(position): name for position, name in zip(rows.rows, rows.ids, strict=True)}
+    notes = [
+        RowNote(row=one.row, id=names.get(one.row, str(one.row)), column=one.column, code=one.code, message=one.message)
+        for one in prepared.problems[:_NOTES]
+    ]
+    return DataFacts(
+        name=prepared.table.name,
+        notes=prepared.table.notes,
+        fingerprint=rows.fingerprint,
+        given_rows=len(prepared.table),
+        used_rows=len(rows),
+        set_aside=tuple(notes),
+        exact_duplicates=duplicates.exact,
+        near_duplicates=duplicates.near,
+        contradictions=tuple(
+            ContradictionFact(rows=tuple(int(rows.rows[row]) for row in one.rows), labels=one.labels, text=one.text)
+            for one in duplicates.contradictions
+        ),
+        suspects=suspects.rows,
+        contract=rows.contract,
+        suspects_listed=suspects.listed,
+        suspects_if_clean=suspects.if_clean,
+    )
+
+
+def _source(found: Findings, number: int) -> SourceFacts:
+    source = found.prepared.sources[number]
+    return SourceFacts(
+        reference=source.reference,
+        digest=source.digest,
+        revision=source.revision,
+        model_type=source.model_type,
+        parameters=source.parameters,
+        dimension=source.dimension,
+        layers=source.layers,
+        licence=found.licences.get(source.reference, ""),
+        space=Encoder(source).space.fingerprint,
+    )
+
+
+def _freeze(found: Findings) -> FreezeFacts:
+    freeze = found.concluded.finals[found.concluded.shipped].freeze
+    return FreezeFacts(
+        frozen_parameters=freeze.frozen,
+        trained_parameters=freeze.trained,
+        digest=freeze.digest,
+        statement=found.done(),
+    )
+
+
+def _environment(settings: StudySettings) -> EnvironmentFacts:
+    return EnvironmentFacts(
+        graft=__version__,
+        python=sys.version.split()[0],
+        torch=torch.__version__,
+        transformers=version("transformers"),
+        platform=platform.platform(),
+        processor=_processor(),
+        threads=torch.get_num_threads(),
+        precision=str(native_precision()).removeprefix("torch."),
+        seed=settings.seed,
+    )
+
+
+def _processor() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name(0)
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:  # noqa: PTH123 - a kernel file, not a path of ours
+            return next(line.partition(":")[2].strip() for line in stream if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()

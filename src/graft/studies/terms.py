@@ -1,0 +1,201 @@
+"""What a study owes to governance: nothing is used or saved unrecorded, and nothing blocked is used at all.
+
+Decisions: sources and rows are in the ledger before anything is trained, so a study that is refused or killed is
+recorded too; a use that is blocked stops the study, one that is unsettled is told and goes on; the gate is asked about
+a finished study as well, because a use may be asked about for the first time, and a decision may have changed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import GateNotMet
+from graft.facts.study import AssetFacts, TermsFacts, UseFacts
+from graft.governance.adding import read_source
+from graft.governance.answering import answer
+from graft.governance.descent_file import Descent, read_bundle
+from graft.governance.ledger.merging import merged
+from graft.governance.licences.statements import stated_licences
+from graft.governance.lineage import Lineage, lineage_of
+from graft.governance.reading import read_data
+from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Outcome, Relation, Use
+from graft.governance.registry import HoldoutOpenings, Registry
+from graft.representations.sources import Source
+from graft.scores.strategies import Kind, Strategy
+from graft.studies.prepared import Prepared
+
+
+class Governed:
+    """The ledger's view of one study. sources: assets by reference. data: the rows."""
+
+    def __init__(self, registry: Registry, prepared: Prepared, given: Any) -> None:
+        self._registry, self._study = registry, prepared.identity
+        registry.start_study(prepared.identity)
+        self.data = registry.add_asset(_rows(prepared, given))
+        self.sources = {reference: registry.add_asset(asset) for reference, asset in _read_sources(prepared).items()}
+
+    def gate(self, uses: Iterable[Use]) -> dict[str, Answer]:
+        """The answers for every source, none when no use is asked about.
+
+        Raises GateNotMet when a use of one is blocked, saying what would unblock it.
+        """
+        return _gate(self.sources, uses, self._lineage(), self._registry.decisions())
+
+    def licences(self) -> dict[str, str]:
+        """What counts as the licence of each source, by its reference."""
+        return {reference: stated_licences(asset) for reference, asset in self.sources.items()}
+
+    def open_holdout(self, holdout: str) -> HoldoutOpenings:
+        """Record that this study scores the holdout; who did so far."""
+        return self._registry.open_holdout(holdout, self._study)
+
+    def descent(self, name: str, source: Source | None, strategy: Strategy, *, keeps_rows: bool) -> Descent:
+        """What the shipped model was made from. keeps_rows: whether it stores vectors of training rows."""
+        edges = [Edge(relation=Relation.TRAINED_ON_DATA, parent=self.data.identity, study=self._study)]
+        used = self.sources.get(source.reference) if source is not None else None
+        if used is not None and strategy.kind is not Kind.SCRATCH:
+            relation = Relation.ADAPTER if strategy.kind is Kind.FROZEN else Relation.FINE_TUNED
+            edges.append(Edge(relation=relation, parent=used.identity, study=self._study))
+            if keeps_rows:
+                edges.append(Edge(relation=Relation.STORED_VECTORS, parent=self.data.identity, study=self._study))
+        assets = _ancestors(self._lineage(), (edge.parent for edge in edges))
+        return Descent(
+            name=name, study=self._study, edges=tuple(edges), assets=assets, ledger=self._registry.ledger.head()
+        )
+
+    def answers(self, descent: Descent) -> tuple[Answer, ...]:
+        """Whether a bundle made from this may be put to each use there is."""
+        bundle, lineage, decisions = *_to_be(descent), self._registry.decisions()
+        return tuple(answer(lineage, bundle.identity, uses=[use], decisions=decisions) for use in Use)
+
+    def finish(self, bundle: Path, verdict: str) -> None:
+        """Record the bundle and what the study found."""
+        saved, _ = read_bundle(bundle)
+        self._registry.add_asset(saved)
+        self._registry.finish_study(self._study, verdict=verdict, bundle=saved.digest)
+
+    def _lineage(self) -> Lineage:
+        return lineage_of(self._registry.assets())
+
+
+def gate_again(prepared: Prepared, uses: Iterable[Use]) -> dict[str, Answer]:
+    """What ``Governed.gate`` answers about a study that is finished already; the ledger is read and nothing is written.
+
+    The sources are read anew, as their files and the ledger's decisions are today. Raises GateNotMet as it does.
+    """
+    asked = tuple(uses)
+    if not asked:
+        return {}
+    with Registry() as registry:
+        known = {asset.identity: asset for asset in registry.assets()}
+        sources = {
+            reference: merged(known[asset.identity], asset) if asset.identity in known else asset
+            for reference, asset in _read_sources(prepared).items()
+        }
+        lineage = lineage_of((known | {asset.identity: asset for asset in sources.values()}).values())
+        return _gate(sources, asked, lineage, registry.decisions())
+
+
+def _gate(
+    sources: Mapping[str, Asset], uses: Iterable[Use], lineage: Lineage, decisions: tuple[Decision, ...]
+) -> dict[str, Answer]:
+    """The answers for assets by reference. Raises GateNotMet when a use of one is blocked."""
+    asked = tuple(uses)
+    if not asked:
+        return {}
+    answers = {
+        reference: answer(lineage, asset.identity, uses=asked, decisions=decisions)
+        for reference, asset in sources.items()
+    }
+    blocked = {name: said for name, said in answers.items() if said.outcome is Outcome.BLOCKED}
+    if blocked:
+        reasons = [one for said in blocked.values() for one in said.reasons if one.outcome is Outcome.BLOCKED]
+        raise GateNotMet(
+            f"{', '.join(blocked)} may not be used as asked ({', '.join(asked)}): "
+            + " ".join(dict.fromkeys(one.text for one in reasons)),
+            needed="sources whose terms allow it",
+            fix=" ".join(dict.fromkeys(filter(None, (one.unblock for one in reasons)))) or "choose another source",
+        )
+    return answers
+
+
+def _read_sources(prepared: Prepared) -> dict[str, Asset]:
+    """The pretrained sources of a study as their files describe them, by reference."""
+    return {
+        source.reference: read_source(source.reference, source.directory, revision=source.revision)
+        for source in prepared.sources
+        if source.pretrained
+    }
+
+
+def terms_facts(descent: Descent, answers: tuple[Answer, ...], asked: Iterable[Use]) -> TermsFacts:
+    """What the terms of everything a bundle was made from ask for, use by use."""
+    wanted, lineage = set(asked), _to_be(descent)[1]
+    return TermsFacts(
+        made_from=tuple(_made_from(edge, lineage) for edge in descent.edges),
+        uses=tuple(_use_facts(use, said, asked=use in wanted) for said in answers for use in said.uses),
+        obligations=_texts(one.text for said in answers for one in said.obligations),
+        findings=_texts(one.message for said in answers for one in said.findings),
+    )
+
+
+def _to_be(descent: Descent) -> tuple[Asset, Lineage]:
+    """The bundle that is about to be written, and the lineage it will be in."""
+    bundle = Asset(kind=AssetKind.BUNDLE, name=descent.name, digest="to be written", edges=descent.edges)
+    return bundle, lineage_of((bundle, *descent.assets))
+
+
+@contextmanager
+def governed(prepared: Prepared, given: Any) -> Iterator[Governed]:
+    """The ledger of this user or team, open for one study. given: what the rows were read from."""
+    with Registry() as registry:
+        yield Governed(registry, prepared, given)
+
+
+def _rows(prepared: Prepared, given: Any) -> Asset:
+    """The rows as an asset: their file when there is one."""
+    if isinstance(given, str | Path) and Path(given).is_file():
+        return read_data(Path(given))
+    digest = prepared.rows.fingerprint
+    return Asset(kind=AssetKind.DATA, name=prepared.table.name, digest=digest, reference="rows given in Python")
+
+
+def _made_from(edge: Edge, lineage: Lineage) -> AssetFacts:
+    asset = lineage.assets[edge.parent]
+    return AssetFacts(
+        kind=asset.kind.value,
+        name=lineage.label(edge.parent),
+        digest=asset.digest,
+        relation=edge.relation.value,
+        licences=tuple(f"{one.stated} ({one.where})" for one in asset.licences),
+    )
+
+
+def _use_facts(use: Use, said: Answer, *, asked: bool) -> UseFacts:
+    return UseFacts(
+        use=use.value,
+        asked=asked,
+        outcome=said.outcome.value,
+        reasons=_texts(one.text for one in said.reasons),
+        unblock=_texts(one.unblock for one in said.reasons if one.unblock),
+    )
+
+
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text once, in order."""
+    return tuple(dict.fromkeys(texts))
+
+
+def _ancestors(lineage: Lineage, identities: Iterable[str]) -> tuple[Asset, ...]:
+    """The known assets among some identities and all they descend from, in the order of their identities."""
+    found: set[str] = set()
+    waiting = list(identities)
+    while waiting:
+        identity = waiting.pop()
+        if identity not in found:
+            found.add(identity)
+            waiting += [edge.parent for edge in lineage.parents(identity)]
+    known = (identity for identity in sorted(found) if identity in lineage.assets)
+    # When an asset came into somebody's ledger says nothing about it.
+    return tuple(lineage.assets[one].model_copy(update={"added": "", "edges": lineage.parents(one)}) for one in known)

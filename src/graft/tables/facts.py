@@ -1,0 +1,67 @@
+"""What the page of a table tells: where it comes from, its versions, its index, and the overview of its rows."""
+
+import numpy as np
+
+from graft.core.errors import SpaceMismatch, TableError
+from graft.core.progress import SILENT, Progress
+from graft.facts.table import IndexFact, TableFacts, TableOverview, VersionFact
+from graft.tables.delta.commits import Version
+from graft.tables.indexing import index_of
+from graft.tables.migration.texts import row_texts
+from graft.tables.neighbourhood.overview import overview
+from graft.tables.table import EmbeddingTable
+
+_VERSIONS = 12
+_OURS = ("id", "vector", "space", "digest", "updated_at")
+
+
+def look_over(
+    table: EmbeddingTable, *, rng: np.random.Generator, umap: bool | None = None, progress: Progress = SILENT
+) -> TableOverview:
+    """Groups, outliers, near-duplicates and a map of a table's rows. umap: that map too; None when it is installed.
+
+    Raises InputError for a table without rows.
+    """
+    still = table.as_of(table.version)
+    names = [name for name in still.schema.names if name not in _OURS]
+    rows = still.read(["id", *names])
+    ids, vectors = still.vectors()
+    text = [name for name in still.generation.text if name in names]
+    texts = row_texts(rows, text) if text else None
+    columns = {name: rows[name].to_pylist() for name in names if name not in text}
+    return overview(ids.tolist(), vectors, texts, columns, rng=rng, umap=umap, progress=progress)
+
+
+def facts_of(table: EmbeddingTable) -> TableFacts:
+    """What the page tells besides the rows."""
+    generation = table.generation
+    return TableFacts(
+        name=table.name,
+        rows=table.count(),
+        dimension=table.space.dimension,
+        space=table.space.fingerprint,
+        source=generation.source,
+        precision=generation.precision,
+        version=table.version,
+        versions=tuple(map(_version, table.history()[:_VERSIONS])),
+        index=_index(table),
+        id_column=generation.id,
+        text=generation.text,
+    )
+
+
+def _version(one: Version) -> VersionFact:
+    known = [count for count in (one.inserted, one.updated, one.deleted) if count is not None]
+    return VersionFact(one.number, f"{one.time:%Y-%m-%d %H:%M}", one.operation, sum(known) if known else None)
+
+
+def _index(table: EmbeddingTable) -> IndexFact:
+    try:
+        index = index_of(table)
+    except (TableError, SpaceMismatch):
+        return IndexFact("exact", "its index is damaged and not used")
+    if index is None:
+        return IndexFact("exact", "no index")
+    recall = index.record.recall
+    state = f"of version {index.record.version}, so search is exact" if index.stale else "of the current version"
+    return IndexFact("usearch", state, recall.mean, recall.queries)
