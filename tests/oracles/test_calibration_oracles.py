@@ -95,14 +95,17 @@ class TestCalibrationError:
     @pytest.mark.slow
     @pytest.mark.parametrize(("groups", "size"), [(5, 40), (20, 20), (100, 5)])
     def test_groups(self, groups: int, size: int) -> None:
-        """Outcomes that correlate by .3 within groups: the interval covers; five groups are not many."""
+        """Outcomes that correlate by .3 within groups: the interval covers; five groups give no p-value."""
         place = np.repeat(np.arange(groups), size)
         for true in (lambda p: p, lower):
             found, truth = simulate(len(place), true, studies=120, seed=3, groups=place, alike=0.3)
             inside = [one.shown.low <= exact <= one.shown.high for one, exact in zip(found, truth, strict=True)]
             assert np.mean(inside) >= 0.93 - 0.04
             if true is not lower:
-                assert np.mean([one.p_value <= 0.05 for one in found]) <= (0.2 if groups == 5 else 0.12)
+                if groups < 20:
+                    assert all(one.p_value is None for one in found)
+                else:
+                    assert np.mean([one.p_value <= 0.05 for one in found]) <= 0.12
                 shown = np.mean([one.shown.mean for one in found])
                 assert np.mean([one.expected_if_perfect for one in found]) == pytest.approx(shown, rel=0.15)
 
