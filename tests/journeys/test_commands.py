@@ -194,7 +194,7 @@ def test_json_lines_are_for_machines(undisturbed):
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[-1]["event"] == "result"
-    assert lines[-1]["study"]["schema"] == "graft/study/1"
+    assert lines[-1]["study"]["schema"] == "graft/study/2"
 
 
 def test_predict_verify_and_report(undisturbed, tmp_path):

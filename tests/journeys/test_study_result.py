@@ -30,11 +30,11 @@ def studied(tmp_path_factory):
 def test_the_document_keeps_its_contract(studied):
     result, folder, _, _ = studied
     document = json.loads((folder / "out" / "study.json").read_text())
-    assert document["schema"] == "graft/study/1"
+    assert document["schema"] == "graft/study/2"
     assert {"task", "rows", "metric", "margin", "verdict", "candidates", "holdout"} <= set(document)
     assert {"learning_curve", "decision", "environment"} <= set(document)
     assert set(document["verdict"]["chosen"]) == {"source", "strategy"}
-    assert {"outcome", "control", "difference", "probability", "sentence"} <= set(document["verdict"])
+    assert {"outcome", "control", "difference", "doubt", "sentence"} <= set(document["verdict"])
     for candidate in document["candidates"]:
         assert set(candidate["score"]) == {"mean", "low", "high"}
         assert 1 <= len(candidate["folds"]) <= 3  # a control that is far behind stops early
@@ -44,9 +44,9 @@ def test_the_document_keeps_its_contract(studied):
     assert document["holdout"]["openings"] >= 1
 
 
-def test_a_claim_has_a_probability_and_an_undecided_study_none(studied):
+def test_a_claim_has_a_doubt_and_an_undecided_study_none(studied):
     verdict = json.loads((studied[1] / "out" / "study.json").read_text())["verdict"]
-    assert (verdict["probability"] is None) == verdict["undecided"] == (verdict["outcome"] == "inconclusive")
+    assert (verdict["doubt"] is None) == verdict["undecided"] == (verdict["outcome"] == "inconclusive")
     assert verdict["labels"] == studied[0].record.rows
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from graft.report.table.page import render_table_page
 from journeys.test_report_browser import CHROMIUM, HEAR, TELL, chromium
-from unit.report.tables import FACTS, HOSTILE_FACTS, friendly, hostile
+from unit.report.tables import friendly, hostile
 
 pytestmark = [
     pytest.mark.browser,
@@ -18,8 +18,8 @@ pytestmark = [
     pytest.mark.slow,
 ]
 PAGES = {
-    "friendly": lambda: render_table_page(friendly(), FACTS),
-    "hostile": lambda: render_table_page(hostile(), HOSTILE_FACTS),
+    "friendly": lambda: render_table_page(friendly()),
+    "hostile": lambda: render_table_page(hostile()),
 }
 
 

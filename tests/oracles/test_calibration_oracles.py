@@ -166,6 +166,6 @@ class TestCoverage:
 
     def test_bins_take_groups(self) -> None:
         scored = study(np.full(40, 0.5), lambda p: p, np.linspace(0, 1, 40))
-        alone = reliability_bins(scored, bins=1)[0].interval
-        together = reliability_bins(scored, bins=1, groups=np.repeat(np.arange(4), 10))[0].interval
+        alone = reliability_bins(scored, bins=1)[0].accuracy
+        together = reliability_bins(scored, bins=1, groups=np.repeat(np.arange(4), 10))[0].accuracy
         assert together.low < alone.low < alone.high < together.high

@@ -9,14 +9,13 @@ from graft.decisions.calibrators import Calibrator, Identity, Isotonic, Platt, T
 from graft.decisions.conformal import ConformalInterval, fit_conformal
 from graft.decisions.costs import CostTable, costs_from_mapping, load_costs
 from graft.decisions.policy import BinaryThreshold, Decisions, Policy, fit_policy
-from graft.decisions.spending import CostEstimate, PolicyCost, compare_policies, cost_per_thousand, realised_cost
+from graft.decisions.spending import PolicyCost, compare_policies, cost_per_thousand, realised_cost
 
 __all__ = [
     "BinaryThreshold",
     "CalibrationChoice",
     "Calibrator",
     "ConformalInterval",
-    "CostEstimate",
     "CostTable",
     "Decisions",
     "Identity",

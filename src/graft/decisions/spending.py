@@ -13,31 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.errors import InputError
+from graft.core.intervals import Interval
 from graft.core.means import mean_interval
 from graft.decisions.costs import ABSTAIN, CostTable
 from graft.decisions.policy import ABSTAINED, Decisions, Policy, bayes_thresholds, label_costs
 
 
 @dataclass(frozen=True)
-class CostEstimate:
-    """Cost per 1,000 rows with its interval, in ``unit``."""
-
-    mean: float
-    low: float
-    high: float
-    unit: str
-
-
-@dataclass(frozen=True)
 class PolicyCost:
     """What a policy costs per 1,000 rows, and what it would save there against the most probable class.
 
-    name: "tuned", "most probable" or "always ...". abstained: share of rows without a decision.
+    name: "tuned", "most probable" or "always ...". cost, saved: in the unit of the cost table; saved is None in a
+    record that did not keep it. abstained: share of rows without a decision.
     """
 
     name: str
-    cost: CostEstimate
-    saved: CostEstimate
+    cost: Interval
+    saved: Interval | None
     abstained: float
 
 
@@ -67,18 +59,17 @@ def realised_cost(decisions: Decisions, targets: np.ndarray, table: CostTable) -
 def cost_per_thousand(
     per_row: np.ndarray,
     *,
-    unit: str = "errors",
     level: float = 0.95,
     groups: np.ndarray | None = None,
     possible: tuple[float, float] | None = None,
-) -> CostEstimate:
-    """Cost per 1,000 rows with an interval that allows for one dearest error more.
+) -> Interval:
+    """Cost per 1,000 rows, in the unit of ``per_row``, with an interval that allows for one dearest error more.
 
     per_row: cost of each row, shape (rows,). groups: of each row, shape (rows,), when rows share customers or texts.
     possible: the least and the most a row could have cost; when None the range of the rows, and rows that all cost the
     same then have an interval without ends.
 
-    >>> estimate = cost_per_thousand(np.zeros(100), unit="EUR", possible=(0, 50))
+    >>> estimate = cost_per_thousand(np.zeros(100), possible=(0, 50))
     >>> estimate.mean, estimate.low, round(estimate.high)
     (0.0, 0.0, 1473)
     """
@@ -86,7 +77,8 @@ def cost_per_thousand(
     if values.ndim != 1 or len(values) == 0 or not np.all(np.isfinite(values)):
         raise InputError(f"costs of shape {values.shape}", needed="one finite cost per row")
     found = mean_interval(values, possible=possible, groups=groups, level=level)
-    return CostEstimate(1000 * found.mean, 1000 * found.low, 1000 * found.high, unit)
+    ends = found.ends
+    return Interval(1000 * found.mean) if ends is None else Interval(1000 * found.mean, *(1000 * end for end in ends))
 
 
 def most_probable(probabilities: np.ndarray, table: CostTable, *, task: str) -> Decisions:
@@ -145,8 +137,8 @@ def compare_policies(
         found.append(
             PolicyCost(
                 kind,
-                cost_per_thousand(spent, unit=table.unit, groups=groups, level=level, possible=cost),
-                cost_per_thousand(baseline - spent, unit=table.unit, groups=groups, level=level, possible=saved),
+                cost_per_thousand(spent, groups=groups, level=level, possible=cost),
+                cost_per_thousand(baseline - spent, groups=groups, level=level, possible=saved),
                 float(decisions.abstained.mean()),
             )
         )

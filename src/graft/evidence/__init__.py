@@ -4,11 +4,11 @@ Decisions: nothing here knows a model, a file or the ledger; it imports ``graft.
 and trusted by itself. Every statistic has an oracle in tests/oracles.
 """
 
+from graft.core.intervals import Interval, wilson
 from graft.evidence.calibration_error import CalibrationError, calibration_error
 from graft.evidence.calibration_quality import Bin, brier, coverage, log_loss, reliability_bins
 from graft.evidence.choice import Choice, Entry, Prior, choose
 from graft.evidence.comparison import Comparison, compare, score_interval
-from graft.evidence.intervals import Interval, wilson
 from graft.evidence.label_noise import Suspect, Suspicion, suspects, suspicion
 from graft.evidence.learning_curve import Crossing, Curve, crossing, fit_curve
 from graft.evidence.metrics import METRICS, Metric, default_metric, evaluate, metric, oriented_score

@@ -33,8 +33,8 @@ import numpy as np
 from scipy import special
 
 from graft.core.errors import InputError
+from graft.core.intervals import Interval
 from graft.core.means import design_effect, group_places
-from graft.evidence.intervals import Interval
 from graft.evidence.predictions import Scored
 from graft.evidence.resampling import chunks
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.errors import InputError
+from graft.core.intervals import Interval, wilson
 from graft.core.means import mean_interval
 from graft.evidence.calibration_error import claims
-from graft.evidence.intervals import Interval, wilson
 from graft.evidence.predictions import Scored
 from graft.evidence.weighted import row_brier, row_log_loss
 
@@ -26,16 +26,15 @@ from graft.evidence.weighted import row_brier, row_log_loss
 class Bin:
     """One bar of a reliability diagram.
 
-    low, high: the probabilities it holds. confidence: their mean. accuracy: how often it was so, with its
-    interval. rows: how many probabilities.
+    low, high: the probabilities it holds. confidence: their mean. accuracy: how often it was so. rows: how many
+    probabilities.
     """
 
     low: float
     high: float
     confidence: float
-    accuracy: float
+    accuracy: Interval
     rows: int
-    interval: Interval
 
 
 def reliability_bins(
@@ -46,7 +45,7 @@ def reliability_bins(
     groups: of each row, shape (rows,); the intervals of the bins are Wilson's without them.
 
     >>> scored = Scored("binary", np.array([0, 0, 0, 1, 1]), np.array([[0.75, 0.25]] * 4 + [[0.0, 1.0]]))
-    >>> [(one.confidence, one.accuracy, one.rows) for one in reliability_bins(scored, bins=2, by="width")]
+    >>> [(one.confidence, one.accuracy.mean, one.rows) for one in reliability_bins(scored, bins=2, by="width")]
     [(0.25, 0.25, 4), (1.0, 1.0, 1)]
     """
     said = claims(scored, bins=bins, by=by)
@@ -56,7 +55,7 @@ def reliability_bins(
         low, high = (0.0, *said.edges)[k], (*said.edges, 1.0)[k]
         share = _share(said.happened[inside], None if groups is None else groups[said.rows[inside]], level)
         confidence = float(said.claimed[inside].mean())
-        found.append(Bin(float(low), float(high), confidence, share.mean, int(inside.sum()), share))
+        found.append(Bin(float(low), float(high), confidence, share, int(inside.sum())))
     return tuple(found)
 
 
@@ -74,8 +73,7 @@ def brier(
     (0.025, 0.022, 0.048)
     """
     worst = float(row_brier(_surprised(scored)).max())
-    found = mean_interval(row_brier(scored), possible=(0.0, worst), groups=groups, level=level)
-    return Interval(found.mean, found.low, found.high)
+    return mean_interval(row_brier(scored), possible=(0.0, worst), groups=groups, level=level)
 
 
 def log_loss(
@@ -91,8 +89,7 @@ def log_loss(
     0.164
     """
     worst = float(row_log_loss(_surprised(scored)).max())
-    found = mean_interval(row_log_loss(scored), possible=(0.0, worst), groups=groups, level=level)
-    return Interval(found.mean, found.low, found.high)
+    return mean_interval(row_log_loss(scored), possible=(0.0, worst), groups=groups, level=level)
 
 
 def _surprised(scored: Scored) -> Scored:
@@ -127,5 +124,4 @@ def _share(hits: np.ndarray, groups: np.ndarray | None, level: float) -> Interva
     """A share of rows with its interval."""
     if groups is None:
         return wilson(float(hits.sum()), len(hits), level=level)
-    found = mean_interval(hits, possible=(0.0, 1.0), groups=groups, level=level)
-    return Interval(found.mean, found.low, found.high)
+    return mean_interval(hits, possible=(0.0, 1.0), groups=groups, level=level)

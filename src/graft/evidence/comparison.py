@@ -31,7 +31,7 @@ import numpy as np
 from scipy import special
 
 from graft.core.errors import InputError
-from graft.evidence.intervals import Interval
+from graft.core.intervals import Interval
 from graft.evidence.pooled import BLOCKS, ONE_EACH, Jackknife
 
 DRIFT = 0.2  # ridge classifiers on 120 rows vary by 1.25 times what their rows show (``bench verdicts``, "learners")
@@ -75,11 +75,11 @@ class Comparison:
     def interval(self, level: float = 0.95) -> Interval:
         """The difference with its interval, cut at the largest difference there can be; without ends when withheld."""
         if self.withheld:
-            return Interval(self.estimate, -np.inf, np.inf)
+            return Interval(self.estimate)
         reach = float(special.stdtrit(self.freedom, (1 + level) / 2)) * self.error
         low, high = self.bounds
         widest = high - low
-        return Interval(
+        return Interval.within(
             self.estimate,
             max(-widest, min(self.estimate, self.centre - reach)),
             min(widest, max(self.estimate, self.centre + reach)),
@@ -130,7 +130,7 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
     """
     value, (low, high) = found.estimate(candidate), found.bounds
     if found.withheld:
-        return Interval(value, -np.inf, np.inf)
+        return Interval(value)
     if (low, high) == (0.0, 1.0):
         return _share_interval(found, candidate, level, drift)
     own = _comparison(value, found.moves(candidate), found, drift)
@@ -143,7 +143,7 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
         return Interval(value, float(np.tanh(np.arctanh(inside) - wide)), float(np.tanh(np.arctanh(inside) + wide)))
     missing = max(high - value, 1e-12)
     factor = float(np.exp(min(50.0, reach * own.error / missing)))
-    return Interval(value, max(low, high - missing * factor), high - missing / factor)
+    return Interval.within(value, max(low, high - missing * factor), high - missing / factor)
 
 
 def _share_interval(found: Jackknife, candidate: str, level: float, drift: float) -> Interval:

@@ -42,7 +42,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.errors import InputError
-from graft.evidence.intervals import Interval
+from graft.core.intervals import Interval
 from graft.evidence.predictions import Scored
 
 TEMPERATURES = np.geomspace(0.15, 6.0, 28)
@@ -80,7 +80,7 @@ class Suspicion:
     @property
     def shown(self) -> bool:
         """Whether at least one wrong label is shown: the lower end is 1 or more."""
-        return self.likely_wrong.low >= 1
+        return self.likely_wrong.low is not None and self.likely_wrong.low >= 1
 
     @property
     def statement(self) -> str:
@@ -89,10 +89,10 @@ class Suspicion:
             return "the model disputes no label"
         disputed = f"the model disputes {_labels(self.listed)}"
         clean = f"about {self.expected_if_clean:.0f} would be if every label were right"
-        if not self.shown:
+        ends = self.likely_wrong.ends
+        if not self.shown or ends is None:
             return f"{disputed}; {clean}: wrong labels are not shown"
-        found = self.likely_wrong
-        return f"{disputed}; {clean}; about {found.mean:.0f} are wrong ({found.low:.0f} to {found.high:.0f})"
+        return f"{disputed}; {clean}; about {self.likely_wrong.mean:.0f} are wrong ({ends[0]:.0f} to {ends[1]:.0f})"
 
 
 def suspects(scored: Scored, *, limit: int | None = None) -> tuple[Suspect, ...]:

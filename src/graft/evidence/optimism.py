@@ -22,7 +22,7 @@ import numpy as np
 from scipy import special
 
 from graft.core.errors import InputError
-from graft.evidence.intervals import Interval
+from graft.core.intervals import Interval
 
 
 def optimism_interval(
@@ -36,8 +36,8 @@ def optimism_interval(
     """Mean score under a random split minus the mean under a grouped one, with its interval.
 
     random_scores, grouped_scores: one score per fold, higher is better, shape (folds,). random_fraction,
-    grouped_fraction: share of the rows tested in one fold, 1/K for K folds. Ends are nan where no interval can be
-    given.
+    grouped_fraction: share of the rows tested in one fold, 1/K for K folds. There are no ends where no interval can
+    be given.
 
     >>> random, grouped = np.array([0.91, 0.93, 0.92, 0.94, 0.90]), np.array([0.80, 0.84, 0.79, 0.85, 0.82])
     >>> gap = optimism_interval(random, grouped, random_fraction=0.2, grouped_fraction=0.2)
@@ -52,7 +52,7 @@ def optimism_interval(
     gap = float(parts[0].mean() - parts[1].mean())
     spreads = [float(part.std(ddof=1)) if len(part) > 1 else 0.0 for part in parts]
     if min(len(part) for part in parts) < 2 or max(spreads) <= 1e-12:
-        return Interval(gap, float("nan"), float("nan"))
+        return Interval(gap)
     spreads = [spread if spread > 1e-12 else max(spreads) for spread in spreads]
     counts = [
         max(2, min(len(part), round(1 / fraction)))

@@ -40,7 +40,7 @@ import numpy as np
 from scipy import special, stats
 
 from graft.core.errors import InputError
-from graft.evidence.intervals import Interval
+from graft.core.intervals import Interval
 from graft.evidence.metrics import evaluate, metric
 from graft.evidence.predictions import Scored
 from graft.evidence.resampling import chunks, row_weights
@@ -54,16 +54,17 @@ _FLIPPED = 50  # rows that are copied, with decisions turned round, as pseudo-ro
 class ClassScore:
     """How well one class or label is found.
 
-    rows: rows that truly carry it. decided: rows on which it was decided. precision, recall, f1: shares with their
-    intervals; mean nan where there is no row to count, ends nan where no interval can be given. note: why not.
+    rows: rows that truly carry it. decided: rows on which it was decided; None in a record that did not keep it.
+    precision, recall, f1: shares with their intervals; None where there is no row to count, no ends where no interval
+    can be given. note: why not.
     """
 
     name: str
     rows: int
-    decided: int
-    precision: Interval
-    recall: Interval
-    f1: Interval
+    decided: int | None
+    precision: Interval | None
+    recall: Interval | None
+    f1: Interval | None
     note: str = ""
 
 
@@ -79,8 +80,8 @@ def per_class(
     groups: the group of each row (a customer, near-duplicates), shape (rows,), where rows of a group go together.
 
     >>> scored = Scored("binary", np.array([0, 0, 1, 1]), np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]]))
-    >>> [(one.name, one.rows, round(one.precision.mean, 2)) for one in per_class(scored, ("no", "yes"))]
-    [('no', 2, 1.0), ('yes', 2, 0.67)]
+    >>> [(one.name, one.rows, one.decided) for one in per_class(scored, ("no", "yes"))]
+    [('no', 2, 1), ('yes', 2, 3)]
     >>> all_right = Scored("binary", np.repeat([0, 1], 20), np.repeat([[0.9, 0.1], [0.1, 0.9]], 20, axis=0))
     >>> f1 = per_class(all_right, ("no", "yes"))[1].f1
     >>> f1.mean, round(f1.low, 3), f1.high
@@ -105,10 +106,17 @@ def per_class(
         precision = _share(hit, said, places, level)
         recall = _share(hit, true, places, level)
         overlap = _share(hit, true | said, places, level)
-        f1 = Interval(*(2 * end / (1 + end) for end in (overlap.mean, overlap.low, overlap.high)))
+        f1 = None if overlap is None else _doubled(overlap)
         note = _note(str(name), true, said, places)
         found.append(ClassScore(str(name), int(true.sum()), int(said.sum()), precision, recall, f1, note))
     return tuple(found)
+
+
+def _doubled(overlap: Interval) -> Interval:
+    """F1 from the share of hits among the rows that are of the class or were decided to be."""
+    mean = 2 * overlap.mean / (1 + overlap.mean)
+    ends = overlap.ends
+    return Interval(mean) if ends is None else Interval(mean, *(2 * end / (1 + end) for end in ends))
 
 
 def _note(name: str, true: np.ndarray, said: np.ndarray, places: np.ndarray | None) -> str:
@@ -133,18 +141,21 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _share(hit: np.ndarray, among: np.ndarray, places: np.ndarray | None, level: float) -> Interval:
-    """The share of hits among some rows (both masks of shape (rows,)), exact, by groups where there are any."""
+def _share(hit: np.ndarray, among: np.ndarray, places: np.ndarray | None, level: float) -> Interval | None:
+    """The share of hits among some rows (both masks of shape (rows,)), exact, by groups where there are any.
+
+    None without rows.
+    """
     rows = int(among.sum())
     if rows == 0:
-        return Interval(NAN, NAN, NAN)
+        return None
     hits = int((hit & among).sum())
     effective = float(rows)
     if places is not None and rows > 1:
         _, inside = np.unique(places[among], return_inverse=True)
         sizes = np.bincount(inside).astype(np.float64)
         if len(sizes) < 2:
-            return Interval(hits / rows, NAN, NAN)
+            return Interval(hits / rows)
         effective = rows / _design_effect(np.bincount(inside, weights=hit[among]), sizes, level)
     share, tail = hits / rows, (1 - level) / 2
     right, wrong = share * effective, (1 - share) * effective
@@ -179,17 +190,18 @@ class SliceScore:
     """The candidate against the control on the rows of one slice.
 
     candidate, control: in the metric's own unit. difference: candidate minus control, positive is better whatever
-    the metric; ends nan where no interval can be given. p_harm: one-sided p-value of harm, adjusted for all slices
-    looked at. hidden_harm: the slice is harmed while the average is not. note: why there is no interval.
+    the metric; without ends where no interval can be given. p_harm: one-sided p-value of harm, adjusted for all slices
+    looked at; None in a record that did not keep it. hidden_harm: the slice is harmed while the average is not. note:
+    why there is no interval.
     """
 
-    slice_column: str
+    column: str
     value: str
     rows: int
     candidate: float
     control: float
     difference: Interval
-    p_harm: float
+    p_harm: float | None
     hidden_harm: bool
     note: str = ""
 
@@ -233,6 +245,7 @@ def slice_differences(
     places = _places(groups, candidate.rows)
     average = _compared(candidate, control, name, places, rng=rng, draws=draws, level=level)[1]
     found: list[SliceScore] = []
+    harms: list[float] = []
     for column, values in slices.items():
         if len(values) != candidate.rows:
             raise InputError(f"{len(values)} values of {column!r} for {candidate.rows} rows", needed="one per row")
@@ -247,14 +260,15 @@ def slice_differences(
             inside = None if places is None else places[rows]
             difference, p_harm, note = _compared(part, other, name, inside, rng=rng, draws=draws, level=level)
             found.append(SliceScore(column, str(value), len(rows), *scores, difference, p_harm, False, note))
+            harms.append(p_harm)
     if not found:
         return ()
-    adjusted = stats.false_discovery_control(np.array([one.p_harm for one in found]), method="bh")
+    adjusted = stats.false_discovery_control(np.array(harms), method="bh")
     flagged = [
         replace(one, p_harm=float(p), hidden_harm=bool(p <= 1 - level < average))
         for one, p in zip(found, adjusted, strict=True)
     ]
-    return tuple(sorted(flagged, key=lambda one: (one.difference.mean, one.slice_column, one.value)))
+    return tuple(sorted(flagged, key=lambda one: (one.difference.mean, one.column, one.value)))
 
 
 def _compared(
@@ -273,12 +287,12 @@ def _compared(
     inside = np.arange(candidate.rows) if places is None else np.unique(places, return_inverse=True)[1]
     sizes = np.bincount(inside).astype(np.float64)
     if len(sizes) < 2:
-        return Interval(gap, NAN, NAN), 1.0, f"{_count(candidate.rows, 'row')}, all of one group: no interval"
+        return Interval(gap), 1.0, f"{_count(candidate.rows, 'row')}, all of one group: no interval"
     padded = _padded(candidate, control, inside, sizes, rng) if name in DECISIONS else (candidate, control, 0.0)
     one, other, weight = padded
     centre, spread = _centre_and_spread(one, other, name, inside, weight, rng=rng, draws=draws)
     if not spread > 1e-12:
-        return Interval(gap, NAN, NAN), 1.0, "no row differs from another: no interval"
+        return Interval(gap), 1.0, "no row differs from another: no interval"
     freedom = _freedom(sizes)
     reach = float(special.stdtrit(freedom, (1 + level) / 2)) * spread
     low, high = record.bounds

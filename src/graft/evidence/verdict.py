@@ -21,12 +21,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
 from scipy import optimize, special
 
 from graft.core.errors import InputError
+from graft.core.intervals import Interval
 from graft.evidence.comparison import DRIFT, Comparison, compare
-from graft.evidence.intervals import Interval
 from graft.evidence.pooled import Jackknife
 from graft.evidence.selection import paid_doubt, plausible
 
@@ -138,6 +137,7 @@ def decide_verdict(
     margin: the smallest difference that matters, in the unit of the score. drift: see ``comparison``. holdout: chosen
     minus best control on the locked holdout alone. under_trained: still improving when its budget ended.
 
+    >>> import numpy as np
     >>> from graft.evidence.pooled import Pooled, jackknife
     >>> from graft.evidence.predictions import Scored
     >>> truth, rows = np.zeros(200, int), np.arange(200)
@@ -180,15 +180,19 @@ def _claim(outcome: Outcome, margin: float, span: str) -> str:
 
 def _contradicts(holdout: Interval, side: int, margin: float) -> bool:
     """Whether the holdout by itself excludes the claim."""
+    if holdout.ends is None:
+        return False
+    low, high = holdout.ends
     if side > 0:
-        return holdout.high < margin
-    return holdout.low > -margin if side < 0 else holdout.low > margin or holdout.high < -margin
+        return high < margin
+    return low > -margin if side < 0 else low > margin or high < -margin
 
 
 def _span(interval: Interval) -> str:
-    if not np.isfinite([interval.low, interval.high]).all():
+    if interval.ends is None:
         return f"{interval.mean:+.3f}, no interval"
-    return f"{interval.mean:+.3f}, from {interval.low:+.3f} to {interval.high:+.3f}"
+    low, high = interval.ends
+    return f"{interval.mean:+.3f}, from {low:+.3f} to {high:+.3f}"
 
 
 def _chosen(transfers: Sequence[str], controls: Sequence[str], outcome: Outcome) -> str:

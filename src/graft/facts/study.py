@@ -1,82 +1,73 @@
 """The study as a document: ``study.json``.
 
-Decisions: one versioned schema of plain facts, from which the report, the summary and other programs all read; a name
-may be added within a version, never changed or removed; a number that does not exist is null, never a made-up zero;
-scores are always "higher is better" here, so an error such as RMSE is stored with its sign turned.
+Decisions: one versioned schema of plain facts, from which the report, the summary, a bundle's documents and other
+programs all read; what evidence found is kept in evidence's own records; scores are always "higher is better" here, so
+an error such as RMSE is stored with its sign turned.
 """
 
-import json
+import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from graft.core.errors import InputError
+from graft.core.intervals import Interval
+from graft.decisions.spending import PolicyCost
+from graft.evidence.calibration_quality import Bin
+from graft.evidence.learning_curve import Crossing
+from graft.evidence.more_labels import MoreLabels
+from graft.evidence.slices import ClassScore, SliceScore
+from graft.evidence.training_curve import CurvePoint, Remark
+from graft.evidence.verdict import Outcome
+from graft.facts.schema import Document, Fact, Step
+from graft.inputs.duplicates import Contradiction
 from graft.inputs.schema import Contract
 
-SCHEMA = "graft/study/1"
 
-
-class _Fact(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+def _losses(point: Any) -> Any:
+    """A loss that is null in JSON is not a number."""
+    return (
+        {name: math.nan if value is None else value for name, value in point.items()}
+        if isinstance(point, dict)
+        else point
     )
 
 
-class Span(_Fact):
-    """An estimate with its interval; null ends mean that no interval exists."""
-
-    mean: float
-    low: float | None
-    high: float | None
+LossPoint = Annotated[CurvePoint, BeforeValidator(_losses)]
 
 
-class Choice(_Fact):
+class CandidateName(Fact):
     """A candidate by source and strategy; ``source`` is empty for controls without a backbone."""
 
     source: str
     strategy: str
 
 
-class VerdictFacts(_Fact):
+class VerdictFacts(Fact):
     """The answer. difference: chosen minus control, over all rows that were unseen, at ``labels`` labels.
 
-    probability: 1 minus the p-value of the claim, the choice paid for; null when nothing is claimed. undecided: nothing
-    is claimed, and what ships is what is expected to score best, by ``expected_lead``.
+    doubt: p-value of the claim, the choice paid for; None when nothing is claimed. undecided: nothing is claimed, and
+    what ships is what is expected to score best, by ``expected_lead``. grown: what carrying the difference on to all
+    labels added to it.
     """
 
-    outcome: Literal["helps", "no practical difference", "harms", "inconclusive"]
-    chosen: Choice
+    outcome: Outcome
+    chosen: CandidateName
     control: str
-    difference: Span
-    probability: float | None
+    difference: Interval
+    doubt: float | None
     sentence: str
     reason: str
-    shipped: Choice
-    tied: tuple[Choice, ...]
+    shipped: CandidateName
+    tied: tuple[CandidateName, ...]
     undecided: bool = False
     expected_lead: float | None = None
     labels: int | None = None
     grown: float | None = None
 
 
-class CurveFact(_Fact):
-    """Losses after a number of optimiser steps; ``train`` is null at the start."""
-
-    step: int
-    train: float | None
-    held: float | None
-
-
-class RemarkFact(_Fact):
-    """Something about how a candidate learnt. code: stable; text: for a reader; trials: in how many it was seen."""
-
-    code: str
-    text: str
-    trials: int
-
-
-class CandidateFacts(_Fact):
+class CandidateFacts(Fact):
     """One candidate over all folds.
 
     folds: its score on each fold. seconds: of all its trials. peak_mb: peak memory of the process while it ran.
@@ -88,7 +79,7 @@ class CandidateFacts(_Fact):
     source: str
     strategy: str
     kind: Literal["transfer", "control"]
-    score: Span
+    score: Interval
     folds: tuple[float, ...]
     seconds: float
     peak_mb: float
@@ -99,15 +90,15 @@ class CandidateFacts(_Fact):
     steps: int
     frozen_parameters: int
     freeze_verified: bool
-    curves: tuple[tuple[CurveFact, ...], ...]
+    curves: tuple[tuple[LossPoint, ...], ...]
     notes: tuple[str, ...]
     predict_rows_per_second: float | None
-    remarks: tuple[RemarkFact, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     megabytes: float | None = None
     explained_by: str = ""
 
 
-class SplitFacts(_Fact):
+class SplitFacts(Fact):
     """How rows were split. optimism: score under a random split minus the score here, when grouped or in time."""
 
     kind: str
@@ -116,10 +107,10 @@ class SplitFacts(_Fact):
     holdout_rows: int
     development_rows: int
     notes: tuple[str, ...]
-    optimism: Span | None
+    optimism: Interval | None
 
 
-class HoldoutFacts(_Fact):
+class HoldoutFacts(Fact):
     """The locked holdout.
 
     score: of the model that ships; chosen_score, control_score: of the two that were compared. openings: how many
@@ -127,17 +118,17 @@ class HoldoutFacts(_Fact):
     """
 
     rows: int
-    score: Span
-    chosen_score: Span | None = None
-    control_score: Span | None
-    difference: Span | None
+    score: Interval
+    chosen_score: Interval | None = None
+    control_score: Interval | None
+    difference: Interval | None
     openings: int
     opened_by: tuple[str, ...] = ()
     test_file: str = ""
     warning: str = ""
 
 
-class LearningPoint(_Fact):
+class LearningPoint(Fact):
     """Score of one candidate on the same test rows, learnt from fewer labels."""
 
     source: str
@@ -146,19 +137,19 @@ class LearningPoint(_Fact):
     scores: tuple[float, ...]
 
 
-class LearningCurveFacts(_Fact):
-    """Learning curves and what they say. crossing: when fine-tuning would overtake freezing."""
+class LearningCurveFacts(Fact):
+    """Learning curves and what they say.
+
+    crossing: when fine-tuning would overtake freezing. more_labels: how many would settle the verdict. Either is None
+    where there was nothing to ask.
+    """
 
     points: tuple[LearningPoint, ...]
-    crossing: str
-    crossing_labels: float | None
-    more_labels: str
-    more_labels_rows: int | None
-    more_labels_low: int | None = None
-    more_labels_high: int | None = None
+    crossing: Crossing | None = None
+    more_labels: MoreLabels | None = None
 
 
-class CueFact(_Fact):
+class CueFact(Fact):
     """One sign that a source suits the rows, or does not."""
 
     source: str
@@ -168,7 +159,7 @@ class CueFact(_Fact):
     warning: bool
 
 
-class PlannedCandidate(_Fact):
+class PlannedCandidate(Fact):
     """A candidate the plan chose, or left out, and why."""
 
     source: str
@@ -178,7 +169,7 @@ class PlannedCandidate(_Fact):
     seconds: float
 
 
-class PlanFacts(_Fact):
+class PlanFacts(Fact):
     """What was decided before anything was trained."""
 
     effort: str
@@ -188,7 +179,7 @@ class PlanFacts(_Fact):
     budget: str
 
 
-class RowNote(_Fact):
+class RowNote(Fact):
     """Something about one row of the given file (0-based)."""
 
     row: int
@@ -198,15 +189,7 @@ class RowNote(_Fact):
     message: str
 
 
-class ContradictionFact(_Fact):
-    """Rows with the same text and different labels."""
-
-    rows: tuple[int, ...]
-    labels: tuple[str, ...]
-    text: str
-
-
-class SuspectFact(_Fact):
+class SuspectFact(Fact):
     """A row whose label the model, which had not seen it, disagrees with."""
 
     row: int
@@ -217,8 +200,11 @@ class SuspectFact(_Fact):
     margin: float
 
 
-class DataFacts(_Fact):
-    """What was found in the rows before anything was trained."""
+class DataFacts(Fact):
+    """What was found in the rows before anything was trained.
+
+    contradictions: their rows are those of the given file, 0-based.
+    """
 
     name: str
     notes: tuple[str, ...]
@@ -228,75 +214,31 @@ class DataFacts(_Fact):
     set_aside: tuple[RowNote, ...]
     exact_duplicates: int
     near_duplicates: int
-    contradictions: tuple[ContradictionFact, ...]
+    contradictions: tuple[Contradiction, ...]
     suspects: tuple[SuspectFact, ...]
     contract: Contract
     suspects_listed: int = 0
     suspects_if_clean: float | None = None
 
 
-class ClassFacts(_Fact):
-    """One class or label on the holdout. note: why a figure or its interval is missing."""
-
-    name: str
-    rows: int
-    precision: Span | None
-    recall: Span | None
-    f1: Span | None
-    note: str = ""
-
-
-class SliceFacts(_Fact):
-    """The chosen candidate against the control on a part of the rows, out of fold. note: why there is no interval."""
-
-    column: str
-    value: str
-    rows: int
-    candidate: float
-    control: float
-    difference: Span
-    hidden_harm: bool
-    note: str = ""
-
-
-class BinFact(_Fact):
-    """One bar of the reliability diagram."""
-
-    low: float
-    high: float
-    confidence: float
-    accuracy: float
-    rows: int
-    accuracy_low: float
-    accuracy_high: float
-
-
-class CalibrationFacts(_Fact):
+class CalibrationFacts(Fact):
     """How honest the probabilities are, on the holdout."""
 
     method: str
     losses: tuple[tuple[str, float], ...]
-    ece_before: Span | None
-    ece: Span | None
-    brier: Span | None
-    log_loss: Span | None
-    bins: tuple[BinFact, ...]
+    ece_before: Interval | None
+    ece: Interval | None
+    brier: Interval | None
+    log_loss: Interval | None
+    bins: tuple[Bin, ...]
     interval_level: float | None
     interval_half_width: float | None
-    interval_coverage: Span | None
+    interval_coverage: Interval | None
     ece_if_perfect: float | None = None
     ece_debiased: float | None = None
 
 
-class PolicyFact(_Fact):
-    """What a way of deciding costs on the holdout, per 1,000 rows."""
-
-    name: str
-    cost: Span
-    abstained: float
-
-
-class ConfusionFact(_Fact):
+class ConfusionFact(Fact):
     """Truth against decision on the holdout. The last column is abstention when the policy may abstain.
 
     counts, costs: rows of true classes, columns of decisions. costs is in the unit, per 1,000 rows.
@@ -307,18 +249,18 @@ class ConfusionFact(_Fact):
     costs: tuple[tuple[float, ...], ...]
 
 
-class DecisionFacts(_Fact):
+class DecisionFacts(Fact):
     """Calibration, costs and thresholds."""
 
     unit: str
     calibration: CalibrationFacts
-    policies: tuple[PolicyFact, ...]
+    policies: tuple[PolicyCost, ...]
     thresholds: tuple[tuple[str, float], ...]
     abstained: float
     confusion: ConfusionFact | None
 
 
-class ErrorFact(_Fact):
+class ErrorFact(Fact):
     """A holdout row that was decided wrongly and is worth a look."""
 
     row: int
@@ -330,7 +272,7 @@ class ErrorFact(_Fact):
     cost: float
 
 
-class ChangeFacts(_Fact):
+class ChangeFacts(Fact):
     """What changed since the study this one comes after."""
 
     before_rows: int
@@ -340,7 +282,7 @@ class ChangeFacts(_Fact):
     reused_rows: int
 
 
-class RefitFacts(_Fact):
+class RefitFacts(Fact):
     """The last refit, after everything was measured. rows: learnt from. agreement: share of rows decided as before."""
 
     done: bool
@@ -349,7 +291,7 @@ class RefitFacts(_Fact):
     statement: str
 
 
-class FreezeFacts(_Fact):
+class FreezeFacts(Fact):
     """What was frozen in the model that ships."""
 
     frozen_parameters: int
@@ -358,7 +300,7 @@ class FreezeFacts(_Fact):
     statement: str
 
 
-class SourceFacts(_Fact):
+class SourceFacts(Fact):
     """A pretrained source that took part."""
 
     reference: str
@@ -372,7 +314,7 @@ class SourceFacts(_Fact):
     space: str
 
 
-class EnvironmentFacts(_Fact):
+class EnvironmentFacts(Fact):
     """Where it ran."""
 
     graft: str
@@ -386,14 +328,14 @@ class EnvironmentFacts(_Fact):
     seed: int
 
 
-class CacheFacts(_Fact):
+class CacheFacts(Fact):
     """What the activation cache saved. computed: rows the backbones ran for, of ``requested``."""
 
     requested: int
     computed: int
 
 
-class UseFacts(_Fact):
+class UseFacts(Fact):
     """May the shipped model be put to a use? outcome: ``allowed``, ``blocked`` or ``unsettled``.
 
     asked: whether the study was asked to make sure. reasons: why not, or why it is open. unblock: what would settle it.
@@ -406,7 +348,7 @@ class UseFacts(_Fact):
     unblock: tuple[str, ...] = ()
 
 
-class AssetFacts(_Fact):
+class AssetFacts(Fact):
     """Something the shipped model was made from. licences: what was stated, and where. relation: how it was used."""
 
     kind: str
@@ -416,7 +358,7 @@ class AssetFacts(_Fact):
     licences: tuple[str, ...] = ()
 
 
-class TermsFacts(_Fact):
+class TermsFacts(Fact):
     """What the terms of everything the shipped model was made from ask for. Not legal advice.
 
     obligations: what has to be done when it is used or passed on. findings: what a person should know.
@@ -428,13 +370,56 @@ class TermsFacts(_Fact):
     findings: tuple[str, ...] = ()
 
 
-class StudyRecord(_Fact):
+def _own_records_of_evidence(old: dict[str, Any]) -> dict[str, Any]:
+    """From number 1 to 2: the records of evidence as they are, with what number 1 did not keep left empty.
+
+    A doubt instead of 1 less it; intervals as such; what curves say in records of their own.
+    """
+    new = dict(old)
+    new["verdict"] = _doubted(old["verdict"])
+    if old.get("after"):
+        new["after"] = old["after"] | {"before": _doubted(old["after"]["before"])}
+    decision, confusion = old["decision"], old["decision"]["confusion"] or {"counts": ()}
+    said = [sum(column) for column in zip(*confusion["counts"], strict=True)]
+    new["classes"] = [
+        one | {"decided": said[place] if place < len(said) else None} for place, one in enumerate(old["classes"])
+    ]
+    new["slices"] = [one | {"p_harm": None} for one in old["slices"]]
+    bins = [
+        {name: one[name] for name in ("low", "high", "confidence", "rows")}
+        | {"accuracy": {"mean": one["accuracy"], "low": one["accuracy_low"], "high": one["accuracy_high"]}}
+        for one in decision["calibration"]["bins"]
+    ]
+    new["decision"] = decision | {
+        "calibration": decision["calibration"] | {"bins": bins},
+        "policies": [one | {"saved": None} for one in decision["policies"]],
+    }
+    if curve := old["learning_curve"]:
+        more = {name: curve.get(f"more_labels_{name}") for name in ("rows", "low", "high")}
+        crossing = {"labels": curve["crossing_labels"], "low": None, "high": None, "statement": curve["crossing"]}
+        new["learning_curve"] = {
+            "points": curve["points"],
+            "crossing": crossing if curve["crossing"] else None,
+            "more_labels": more | {"statement": curve["more_labels"]} if curve["more_labels"] else None,
+        }
+    return new
+
+
+def _doubted(verdict: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in verdict.items() if name != "probability"}
+    probability = verdict["probability"]
+    return kept | {"doubt": None if probability is None else 1 - probability}
+
+
+class StudyRecord(Document):
     """A whole study. ``seconds`` and everything named seconds differ from run to run; nothing else does.
 
     settings: all that decided the results, as it was asked for.
     """
 
-    schema_: Literal["graft/study/1"] = Field(default="graft/study/1", alias="schema")
+    STEPS: ClassVar[tuple[Step, ...]] = (_own_records_of_evidence,)
+
+    schema_: Literal["graft/study/2"] = Field(default="graft/study/2", alias="schema")
     key: str
     task: str
     rows: int
@@ -445,8 +430,8 @@ class StudyRecord(_Fact):
     holdout: HoldoutFacts
     learning_curve: LearningCurveFacts | None
     decision: DecisionFacts
-    classes: tuple[ClassFacts, ...]
-    slices: tuple[SliceFacts, ...]
+    classes: tuple[ClassScore, ...]
+    slices: tuple[SliceScore, ...]
     errors: tuple[ErrorFact, ...]
     splits: SplitFacts
     plan: PlanFacts
@@ -459,22 +444,18 @@ class StudyRecord(_Fact):
     cache: CacheFacts
     terms: TermsFacts = TermsFacts()
     refit: RefitFacts | None = None
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     seconds: float
 
 
 def read_study(path: Path) -> StudyRecord:
-    """The record of a study, from its folder or its ``study.json``. Raises InputError when there is none."""
+    """The record of a study, from its folder or its ``study.json``; one of an earlier version of Graft too.
+
+    Raises InputError when there is none, or one that cannot be read.
+    """
     file = path / "study.json" if path.is_dir() else path
     if not file.is_file():
         raise InputError(
             f"there is no study in {path}", needed="a folder that `graft study` has finished", fix="check the path"
         )
-    document = json.loads(file.read_text(encoding="utf-8"))
-    if document.get("schema") != SCHEMA:
-        raise InputError(
-            f"{file} has the schema {document.get('schema')!r}",
-            needed=SCHEMA,
-            fix="run the study again with this version",
-        )
-    return StudyRecord.model_validate(document)
+    return StudyRecord.from_json(file.read_bytes(), str(file))

@@ -1,9 +1,14 @@
-"""What an overview of a table holds: plain numbers, words and tuples.
+"""A table as a record: what its page shows. Where it comes from, its versions, its index, what its rows look like.
 
-Decision: ``dataclasses.asdict`` makes JSON of every record here, so a page, a file and a program read the same facts.
+Decision: plain numbers, words and tuples, so a page, a file and a program read the same facts.
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from graft.facts.schema import Document
 
 
 @dataclass(frozen=True)
@@ -178,17 +183,17 @@ class IndexFact:
     queries: int = 0
 
 
-@dataclass(frozen=True)
-class TableFacts:
+class TableFacts(Document):
     """A table. space: fingerprint of its embedding space. source: what embedded it. precision: ``native`` or ``int8``.
 
     version: the current one. versions: the newest first, as many as are to be listed. text: columns that were embedded.
+    overview: what was found among its rows.
     """
 
+    schema_: Literal["graft/table/1"] = Field(default="graft/table/1", alias="schema")
     name: str
-    rows: int
-    dimension: int
     space: str
+    overview: TableOverview
     source: str = ""
     precision: str = "native"
     version: int | None = None

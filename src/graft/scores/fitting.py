@@ -14,16 +14,15 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.core.memory import peak_memory
 from graft.core.seeds import derive
+from graft.evidence.training_curve import CurvePoint, Remark
 from graft.inputs.roles import Task
 from graft.representations.sources import Source, randomised
 from graft.scores.classical import RECIPES, encode_ngrams, fit_ngrams, solve_sparse
 from graft.scores.columns import ColumnEncoder, fit_columns
-from graft.scores.dynamics import Remark
 from graft.scores.freezing import FreezeRecord
 from graft.scores.linear import LinearHead, class_weights
 from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
 from graft.scores.strategies import Kind, Strategy
-from graft.scores.training import CurvePoint
 from graft.scores.tuning import Gain, Job, assemble, gain_over_solved, predict_logits, solve_views, tune
 from graft.scores.workbench import Workbench
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from graft.core.errors import Diverged
 from graft.core.seeds import generator
+from graft.evidence.training_curve import CurvePoint, TrainingLog
 from graft.inputs.roles import Task
 from graft.representations.backbone import device, native_precision
 from graft.scores.feed import Feed, reading_batches, training_batches
@@ -48,35 +49,6 @@ class Schedule:
     weight_decay: float = 0.01
     warmup: float = 0.1
     patience: int = 3
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """Losses after a number of steps.
-
-    train: the mean since the point before (NaN at the start). held: the judged loss of the held-in rows.
-    """
-
-    step: int
-    train: float
-    held: float
-
-
-@dataclass(frozen=True)
-class TrainingLog:
-    """What happened.
-
-    best_step: the step whose state was kept. under_trained: still improving when the budget ended. diverged: a plain
-    message when the loss left the numbers, else empty. alike: whether ``train`` and ``held`` of the curve are the same
-    loss (the loss of pairs is not the log-loss of a head).
-    """
-
-    curve: tuple[CurvePoint, ...]
-    steps: int
-    best_step: int
-    under_trained: bool
-    diverged: str
-    alike: bool = True
 
 
 @dataclass(frozen=True)

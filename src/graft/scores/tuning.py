@@ -20,12 +20,12 @@ import torch
 
 from graft.core.errors import InputError
 from graft.core.seeds import derive, generator
+from graft.evidence.training_curve import Remark, TrainingLog, dynamics
 from graft.inputs.roles import Task
 from graft.representations.backbone import quiet_transformers, upper_half
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
 from graft.scores.contrastive import PairStepper, index_labels, pair_batches, require_labels
-from graft.scores.dynamics import Remark, dynamics
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
 from graft.scores.linear import LinearHead, solve_head
@@ -42,7 +42,6 @@ from graft.scores.training import (
     Examples,
     Schedule,
     Stepper,
-    TrainingLog,
     follow,
     held_loss,
     judged_loss,

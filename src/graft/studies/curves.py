@@ -14,7 +14,7 @@ from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.evidence.comparison import Comparison
-from graft.evidence.learning_curve import Curve, crossing, fit_curve
+from graft.evidence.learning_curve import Crossing, Curve, crossing, fit_curve
 from graft.evidence.metrics import metric, oriented_score
 from graft.evidence.more_labels import more_labels
 from graft.facts.study import LearningCurveFacts, LearningPoint
@@ -160,7 +160,7 @@ def _point(candidate: Candidate, labels: int, scores: Sequence[float]) -> Learni
 def _facts(
     points: list[LearningPoint], plan: CurvePlan, judgement: Judgement, settings: StudySettings
 ) -> LearningCurveFacts:
-    statement, labels = "", None
+    found = None
     by_kind = {one.strategy.kind: one for one in plan.candidates}
     frozen = by_kind.get(Kind.FROZEN)
     tuned = next(
@@ -171,12 +171,11 @@ def _facts(
         try:
             fitted = [_curve(points, one, ceiling, plan.test_fraction, settings.seed) for one in (tuned, frozen)]
             found = crossing(fitted[0], fitted[1], level=settings.level)
-            statement, labels = f"{tuned.name}: {found.statement} (against {frozen.name})", found.labels
+            found = replace(found, statement=f"{tuned.name}: {found.statement} (against {frozen.name})")
         except InputError:
-            statement = "the curves do not follow a power law closely enough to say where they cross"
-    return LearningCurveFacts(
-        points=tuple(points), crossing=statement, crossing_labels=labels, more_labels="", more_labels_rows=None
-    )
+            unclear = "the curves do not follow a power law closely enough to say where they cross"
+            found = Crossing(None, None, None, unclear)
+    return LearningCurveFacts(points=tuple(points), crossing=found)
 
 
 def with_advice(
@@ -191,17 +190,7 @@ def with_advice(
     """The curves with how many more labels would settle the verdict. gap: chosen less control. rows: of the whole
     file."""
     more = more_labels(gap, rows, margin=margin, level=settings.level, settled=settled)
-    known = curves or LearningCurveFacts(
-        points=(), crossing="", crossing_labels=None, more_labels="", more_labels_rows=None
-    )
-    return known.model_copy(
-        update={
-            "more_labels": more.statement,
-            "more_labels_rows": more.rows,
-            "more_labels_low": more.low,
-            "more_labels_high": more.high,
-        }
-    )
+    return (curves or LearningCurveFacts(points=())).model_copy(update={"more_labels": more})
 
 
 def _curve(points: list[LearningPoint], candidate: Candidate, ceiling: float, test_fraction: float, seed: int) -> Curve:

@@ -15,16 +15,12 @@ from graft.decisions.policy import Decisions, Policy
 from graft.decisions.spending import compare_policies, realised_cost
 from graft.evidence.calibration_error import calibration_error
 from graft.evidence.calibration_quality import brier, coverage, log_loss, reliability_bins
-from graft.evidence.intervals import Interval
 from graft.evidence.predictions import Scored
 from graft.facts.study import (
-    BinFact,
     CalibrationFacts,
     ConfusionFact,
     DecisionFacts,
     ErrorFact,
-    PolicyFact,
-    Span,
 )
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Task
@@ -70,24 +66,13 @@ def decision_facts(
     calibration = CalibrationFacts(
         method=parts.calibration.method,
         losses=tuple((one.method, one.log_loss) for one in parts.calibration.table),
-        ece_before=span(error_before.shown),
-        ece=span(error.shown),
+        ece_before=error_before.shown,
+        ece=error.shown,
         ece_if_perfect=error.expected_if_perfect,
         ece_debiased=error.debiased,
-        brier=span(brier(after, level=level, groups=groups)),
-        log_loss=span(log_loss(after, level=level, groups=groups)),
-        bins=tuple(
-            BinFact(
-                low=one.low,
-                high=one.high,
-                confidence=one.confidence,
-                accuracy=one.accuracy,
-                rows=one.rows,
-                accuracy_low=one.interval.low,
-                accuracy_high=one.interval.high,
-            )
-            for one in reliability_bins(after, bins=bins, level=level, groups=groups)
-        ),
+        brier=brier(after, level=level, groups=groups),
+        log_loss=log_loss(after, level=level, groups=groups),
+        bins=reliability_bins(after, bins=bins, level=level, groups=groups),
         interval_level=None,
         interval_half_width=None,
         interval_coverage=None,
@@ -98,28 +83,12 @@ def decision_facts(
     facts = DecisionFacts(
         unit=parts.policy.table.unit,
         calibration=calibration,
-        policies=tuple(
-            PolicyFact(
-                name=one.name,
-                cost=Span(mean=one.cost.mean, low=one.cost.low, high=one.cost.high),
-                abstained=one.abstained,
-            )
-            for one in policies
-        ),
+        policies=policies,
         thresholds=_thresholds(parts.policy, held.contract.labels),
         abstained=float(decided.abstained.mean()) if decided.decided.ndim == 1 else 0.0,
         confusion=_confusion(decided, held, parts.policy.table) if decided.decided.ndim == 1 else None,
     )
     return facts, _errors(decided, calibrated, held, parts.policy.table)
-
-
-def span(interval: Interval) -> Span:
-    """An interval as a fact; infinite ends become null."""
-    return Span(
-        mean=interval.mean,
-        low=interval.low if np.isfinite(interval.low) else None,
-        high=interval.high if np.isfinite(interval.high) else None,
-    )
 
 
 def _thresholds(policy: Policy, labels: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
@@ -199,7 +168,7 @@ def _regression(
         bins=(),
         interval_level=parts.interval.level,
         interval_half_width=parts.interval.half_width,
-        interval_coverage=span(coverage(held.targets, low, high, level=level, groups=clusters)),
+        interval_coverage=coverage(held.targets, low, high, level=level, groups=clusters),
     )
     facts = DecisionFacts(unit="", calibration=calibration, policies=(), thresholds=(), abstained=0.0, confusion=None)
     gaps = np.abs(held.targets - raw)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from graft.core.intervals import Interval
 from graft.evidence.choice import Choice, Entry, Prior, choose
 from graft.evidence.comparison import Comparison, compare, score_interval
-from graft.evidence.intervals import Interval
 from graft.evidence.metrics import metric, oriented_score
 from graft.evidence.pooled import Jackknife, Pooled, Terms, jackknife
 from graft.evidence.predictions import Scored
@@ -255,15 +255,18 @@ def sentence(verdict: Verdict, choice: Choice, metric_name: str) -> str:
     best, control = choice.chosen, choice.control
     if verdict.outcome is Outcome.HELPS:
         way = "higher" if record.higher_is_better else "lower"
-        amount = f"{gap.mean:.3f} {way} {shown} ({gap.low:.3f} to {gap.high:.3f})"
+        amount = f"{gap.mean:.3f} {way} {shown}{_ends(gap, '.3f')}"
         return f"Pretraining helps: {best} reaches {amount} than the best model without it, {control}."
     if verdict.outcome is Outcome.HARMS:
         way = "lower" if record.higher_is_better else "higher"
-        amount = f"{-gap.mean:.3f} {way} {shown} ({-gap.high:.3f} to {-gap.low:.3f})"
+        amount = f"{-gap.mean:.3f} {way} {shown}{_ends(gap.reversed, '.3f')}"
         return f"Pretraining harms here: {best} has {amount} than {control}, which needs none."
-    ends = f" ({gap.low:+.3f} to {gap.high:+.3f})" if np.isfinite([gap.low, gap.high]).all() else ""
-    amount = f"the difference is {gap.mean:+.3f} {shown}{ends}"
+    amount = f"the difference is {gap.mean:+.3f} {shown}{_ends(gap, '+.3f')}"
     amount += "" if record.higher_is_better else ", where + is better"
     if verdict.outcome is Outcome.TIED:
         return f"Pretraining makes no practical difference: between {best} and {control} {amount}."
     return f"It is not settled whether pretraining helps: between {best} and {control} {amount}."
+
+
+def _ends(gap: Interval, form: str) -> str:
+    return "" if gap.ends is None else f" ({gap.ends[0]:{form}} to {gap.ends[1]:{form}})"

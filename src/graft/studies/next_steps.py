@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from graft.evidence.slices import SliceScore
 from graft.facts.study import (
     CandidateFacts,
+    CandidateName,
     ChangeFacts,
-    Choice,
     LearningCurveFacts,
     PlanFacts,
-    SliceFacts,
     StudyRecord,
     VerdictFacts,
 )
@@ -16,7 +16,7 @@ from graft.studies.settings import StudySettings
 from graft.studies.side_results import Suspects
 
 
-def named(choice: Choice) -> str:
+def named(choice: CandidateName) -> str:
     """A candidate as a person says it."""
     return f"{choice.source} {choice.strategy}".strip()
 
@@ -27,7 +27,7 @@ def advice(
     candidates: Sequence[CandidateFacts],
     curves: LearningCurveFacts | None,
     suspects: Suspects,
-    slices: Sequence[SliceFacts],
+    slices: Sequence[SliceScore],
     plan: PlanFacts,
 ) -> tuple[str, ...]:
     """What to do next, the most useful first."""
@@ -43,14 +43,15 @@ def advice(
     elif verdict.outcome == "no practical difference":
         steps.append(f"Ship the simpler model: the bundle holds {named(verdict.shipped)}.")
     else:
-        more = f" ({curves.more_labels})" if curves is not None and curves.more_labels_rows else ""
+        asked = None if curves is None else curves.more_labels
+        more = f" ({asked.statement})" if asked is not None and asked.rows else ""
         steps.append(
             f"Label more rows and repeat with --after{more}. Until then the bundle holds {named(verdict.shipped)}, "
             "which is expected to score best; that is not shown."
         )
         if settings.repeats == 1:
             steps.append("Or repeat the folds (--repeats 3): it narrows the interval without new labels.")
-    under = [named(Choice(source=one.source, strategy=one.strategy)) for one in candidates if one.under_trained]
+    under = [named(CandidateName(source=one.source, strategy=one.strategy)) for one in candidates if one.under_trained]
     if under:
         steps.append(
             f"{', '.join(under)} was still improving when its budget ended: use --effort thorough before ruling it out."
@@ -70,8 +71,8 @@ def advice(
         steps.append(f"The average hides harm for {', '.join(harmed)}: look at those rows before shipping.")
     if any(cue.warning for cue in plan.cues):
         steps.append("The source does not fit these texts well (see the plan): try one trained on text like this.")
-    if curves is not None and curves.crossing_labels:
-        steps.append(f"Fine-tuning: {curves.crossing}.")
+    if curves is not None and curves.crossing is not None and curves.crossing.labels:
+        steps.append(f"Fine-tuning: {curves.crossing.statement}.")
     return tuple(steps)
 
 
@@ -85,7 +86,7 @@ def changed(
         choice = f"{grew}, {now} is still the model to ship"
     else:
         choice = f"{grew}, the model to ship is now {now}; it was {then}"
-    statement = f"{choice}. The verdict was {before.verdict.outcome!r} and is {verdict.outcome!r}."
+    statement = f"{choice}. The verdict was {before.verdict.outcome.value!r} and is {verdict.outcome.value!r}."
     old, new = _gap(before.candidates), _gap(candidates)
     if old is not None and new is not None:
         statement += f" The best tuned candidate led the best frozen one by {old:+.3f} then, and by {new:+.3f} now."

@@ -39,7 +39,7 @@ class StudyResult:
     @property
     def verdict(self) -> str:
         """``helps``, ``no practical difference``, ``harms`` or ``inconclusive``."""
-        return self.record.verdict.outcome
+        return self.record.verdict.outcome.value
 
     @property
     def bundle(self) -> Bundle:
@@ -52,9 +52,9 @@ class StudyResult:
 
     def require(self, outcome: str) -> None:
         """Raise GateNotMet unless the verdict is ``outcome``."""
-        if self.record.verdict.outcome != outcome:
+        if self.verdict != outcome:
             raise GateNotMet(
-                f"the verdict is {self.record.verdict.outcome!r}",
+                f"the verdict is {self.verdict!r}",
                 needed=f"{outcome!r}",
                 fix=self.record.next_steps[0] if self.record.next_steps else "",
             )
@@ -113,7 +113,7 @@ def run_study(
         record = compose(findings)
         save_study(out, findings, record, saved, progress=progress)
         governance.finish(out / "bundle", record.verdict.outcome)
-    write_text(out / "study.json", record.model_dump_json(indent=2) + "\n")
+    write_text(out / "study.json", record.to_json())
     return StudyResult(record, out)
 
 

@@ -7,18 +7,18 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
+from graft.core.intervals import Interval
 from graft.core.seeds import derive, generator
 from graft.evidence.label_noise import suspicion
 from graft.evidence.optimism import optimism_interval
 from graft.evidence.predictions import Scored
-from graft.evidence.slices import slice_differences
-from graft.facts.study import SliceFacts, Span, SuspectFact
+from graft.evidence.slices import SliceScore, slice_differences
+from graft.facts.study import SuspectFact
 from graft.inputs.roles import Task
 from graft.inputs.splits import make_splits
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.studies.decision_facts import span
 from graft.studies.judgement import Judged, Judgement, raw_fold_scores, test_fraction
 from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings
@@ -33,7 +33,7 @@ def optimism(
     judgement: Judgement,
     prepared: Prepared,
     settings: StudySettings,
-) -> Span | None:
+) -> Interval | None:
     """By how much a random split flatters, when the study's own is grouped or forward in time; else None.
 
     The cheapest frozen candidate (or the classical control) is scored again on random folds of the same development
@@ -59,31 +59,29 @@ def optimism(
         for fold in random.folds
     ]
     own = [fold for fold in splits.folds if fold.repeat == 0]
-    return span(
-        optimism_interval(
-            raw_fold_scores(bench, [runner.run(candidate, fold) for fold in moved], moved, judgement.metric),
-            raw_fold_scores(bench, [runner.run(candidate, fold) for fold in own], own, judgement.metric),
-            random_fraction=1 / settings.folds,
-            grouped_fraction=test_fraction(splits),
-            level=settings.level,
-        )
+    return optimism_interval(
+        raw_fold_scores(bench, [runner.run(candidate, fold) for fold in moved], moved, judgement.metric),
+        raw_fold_scores(bench, [runner.run(candidate, fold) for fold in own], own, judgement.metric),
+        random_fraction=1 / settings.folds,
+        grouped_fraction=test_fraction(splits),
+        level=settings.level,
     )
 
 
-def slice_facts(
+def slice_scores(
     prepared: Prepared,
     chosen: Judged,
     control: Judged,
     metric_name: str,
     settings: StudySettings,
-) -> tuple[SliceFacts, ...]:
+) -> tuple[SliceScore, ...]:
     """The chosen candidate against the control, out of fold, by every column with few values and by length of text."""
     first = [one.seen.repeats == one.seen.repeats.min() for one in (chosen, control)]
     rows = chosen.seen.rows[first[0]]
     columns = _columns(prepared, rows)
     if not columns or not np.array_equal(rows, control.seen.rows[first[1]]):
         return ()
-    found = slice_differences(
+    return slice_differences(
         chosen.scored.take(np.flatnonzero(first[0])),
         control.scored.take(np.flatnonzero(first[1])),
         columns,
@@ -92,19 +90,6 @@ def slice_facts(
         groups=prepared.clusters[rows],
         draws=1000,
         level=settings.level,
-    )
-    return tuple(
-        SliceFacts(
-            column=one.slice_column,
-            value=one.value,
-            rows=one.rows,
-            candidate=one.candidate,
-            control=one.control,
-            difference=span(one.difference),
-            hidden_harm=one.hidden_harm,
-            note=one.note,
-        )
-        for one in found
     )
 
 
@@ -150,7 +135,8 @@ def suspects_of(bench: Workbench, judged: Judged) -> Suspects:
     except InputError:
         return Suspects()
     # The rule also lists the model's own mistakes: no more rows are accused than may be wrong, none when none is shown.
-    found = asked.rows[: int(np.ceil(asked.likely_wrong.high))] if asked.shown else ()
+    most = asked.likely_wrong.high
+    found = asked.rows[: int(np.ceil(most))] if asked.shown and most is not None else ()
     facts = tuple(
         SuspectFact(
             row=int(rows.rows[seen.rows[first[one.row]]]),

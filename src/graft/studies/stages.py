@@ -11,13 +11,13 @@ import numpy as np
 
 from graft.bundle.reference import read_reference, why_far, write_reference
 from graft.bundle.scoring import vectors_of
+from graft.core.intervals import Interval
 from graft.core.progress import Progress
 from graft.core.seeds import derive
 from graft.decisions.calibrators import logits
 from graft.decisions.costs import CostTable
 from graft.engine.store import ResultStore
 from graft.evidence.comparison import compare
-from graft.evidence.intervals import Interval
 from graft.evidence.pooled import Jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.selection import plausible

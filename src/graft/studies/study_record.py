@@ -4,33 +4,29 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
 import torch
 
+from graft.core.intervals import Interval
 from graft.core.version import __version__
 from graft.evidence.comparison import score_interval
-from graft.evidence.intervals import Interval
-from graft.evidence.slices import per_class
+from graft.evidence.slices import ClassScore, per_class
+from graft.evidence.training_curve import Remark
 from graft.evidence.verdict import Outcome
 from graft.facts.study import (
     CacheFacts,
     CandidateFacts,
-    Choice,
-    ClassFacts,
-    ContradictionFact,
-    CurveFact,
+    CandidateName,
     DataFacts,
     EnvironmentFacts,
     FreezeFacts,
     HoldoutFacts,
     PlanFacts,
-    RemarkFact,
     RowNote,
     SourceFacts,
-    Span,
     SplitFacts,
     StudyRecord,
     TermsFacts,
@@ -44,13 +40,12 @@ from graft.scores.fitting import Candidate, Fit
 from graft.scores.models import VectorModel
 from graft.scores.strategies import Kind
 from graft.scores.workbench import Workbench
-from graft.studies.decision_facts import span
 from graft.studies.judgement import Judgement, sentence
 from graft.studies.next_steps import advice, changed
 from graft.studies.plan import EFFORTS
 from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings
-from graft.studies.side_results import Suspects, slice_facts, suspects_of
+from graft.studies.side_results import Suspects, slice_scores, suspects_of
 from graft.studies.stages import Concluded, Decided, Gathered, Shipped, Stages
 
 _NOTES = 200
@@ -72,7 +67,7 @@ class Findings:
     openings: HoldoutOpenings
     licences: Mapping[str, str]
     terms: TermsFacts
-    optimism: Span | None
+    optimism: Interval | None
     earlier: StudyRecord | None
     test_file: str
     seconds: float
@@ -120,9 +115,11 @@ class Findings:
         }[kind]
 
 
-def choice_of(candidate: Candidate) -> Choice:
+def choice_of(candidate: Candidate) -> CandidateName:
     """A candidate as the record names it."""
-    return Choice(source=candidate.source.reference if candidate.source else "", strategy=str(candidate.strategy))
+    return CandidateName(
+        source=candidate.source.reference if candidate.source else "", strategy=str(candidate.strategy)
+    )
 
 
 def compose(found: Findings) -> StudyRecord:
@@ -130,7 +127,7 @@ def compose(found: Findings) -> StudyRecord:
     verdict = _verdict(found)
     choice, judged = found.judgement.choice, found.gathered.judged
     suspects = suspects_of(found.bench, judged[found.concluded.shipped])
-    slices = slice_facts(
+    slices = slice_scores(
         found.prepared, judged[choice.chosen], judged[choice.control], found.prepared.metric, found.settings
     )
     candidates = tuple(_candidate(found, one) for one in found.candidates)
@@ -176,11 +173,11 @@ def _verdict(found: Findings) -> VerdictFacts:
     told = (verdict.reason, choice.reason, choice.expectation if undecided else "")
     reason = " ".join(filter(None, told))
     return VerdictFacts(
-        outcome=verdict.outcome.value,
+        outcome=verdict.outcome,
         chosen=choice_of(found.candidate(choice.chosen)),
         control=choice.control,
-        difference=span(verdict.difference),
-        probability=None if verdict.doubt is None else 1 - verdict.doubt,
+        difference=verdict.difference,
+        doubt=verdict.doubt,
         sentence=sentence(verdict, choice, found.prepared.metric),
         reason=reason,
         shipped=choice_of(found.candidate(found.concluded.shipped)),
@@ -211,7 +208,7 @@ def _candidate(found: Findings, candidate: Candidate) -> CandidateFacts:
         source=candidate.source.reference if candidate.source else "",
         strategy=str(candidate.strategy),
         kind="control" if candidate.strategy.is_control else "transfer",
-        score=span(score),
+        score=score,
         folds=tuple(float(value) for value in judges.fold_scores(judged) if np.isfinite(value)),
         seconds=sum(one.seconds for one in trials),
         peak_mb=max(one.peak_mb for one in trials),
@@ -222,10 +219,10 @@ def _candidate(found: Findings, candidate: Candidate) -> CandidateFacts:
         steps=sum(one.steps for one in trials),
         frozen_parameters=max(one.freeze.frozen for one in trials),
         freeze_verified=all(bool(one.freeze.digest) for one in trials) and trials[0].freeze.frozen > 0,
-        curves=tuple(_curve(one) for one in first if one.curve),
+        curves=tuple(one.curve for one in first if one.curve),
         notes=tuple(notes),
         predict_rows_per_second=found.decided.speed if name == found.concluded.shipped else None,
-        remarks=tuple(RemarkFact(code=code, text=text, trials=count) for (code, text), count in remarks.items()),
+        remarks=tuple(Remark(code, text, count) for (code, text), count in remarks.items()),
         megabytes=None if final is None or final.model is None else _megabytes(final),
         explained_by=_explained(candidate),
     )
@@ -251,25 +248,18 @@ def _explained(candidate: Candidate) -> str:
     return "words left out, and the nearest training rows"
 
 
-def _curve(fitted: Fit) -> tuple[CurveFact, ...]:
-    def plain(value: float) -> float | None:
-        return value if np.isfinite(value) else None
-
-    return tuple(CurveFact(step=one.step, train=plain(one.train), held=plain(one.held)) for one in fitted.curve)
-
-
 def _holdout(found: Findings) -> HoldoutFacts:
     concluded, choice, level = found.concluded, found.judgement.choice, found.settings.level
 
-    def score(name: str) -> Span:
-        return span(score_interval(concluded.alone, name, level=level))
+    def score(name: str) -> Interval:
+        return score_interval(concluded.alone, name, level=level)
 
     return HoldoutFacts(
         rows=len(found.prepared.splits.holdout),
         score=score(concluded.shipped),
         chosen_score=score(choice.chosen),
         control_score=score(choice.control),
-        difference=span(concluded.difference),
+        difference=concluded.difference,
         openings=found.openings.count,
         opened_by=found.openings.studies,
         test_file=found.test_file,
@@ -277,27 +267,12 @@ def _holdout(found: Findings) -> HoldoutFacts:
     )
 
 
-def _classes(found: Findings) -> tuple[ClassFacts, ...]:
+def _classes(found: Findings) -> tuple[ClassScore, ...]:
     if found.bench.task is Task.REGRESSION:
         return ()
     held = found.concluded.held[found.concluded.shipped]
     groups = found.prepared.clusters[found.prepared.splits.holdout]
-
-    def known(interval: Interval) -> Span | None:
-        facts = span(interval)
-        return facts if np.isfinite(facts.mean) else None
-
-    return tuple(
-        ClassFacts(
-            name=one.name,
-            rows=one.rows,
-            precision=known(one.precision),
-            recall=known(one.recall),
-            f1=known(one.f1),
-            note=one.note,
-        )
-        for one in per_class(held, found.bench.rows.contract.labels, groups=groups, level=found.settings.level)
-    )
+    return per_class(held, found.bench.rows.contract.labels, groups=groups, level=found.settings.level)
 
 
 def _splits(found: Findings) -> SplitFacts:
@@ -330,8 +305,7 @@ def _data(prepared: Prepared, suspects: Suspects) -> DataFacts:
         exact_duplicates=duplicates.exact,
         near_duplicates=duplicates.near,
         contradictions=tuple(
-            ContradictionFact(rows=tuple(int(rows.rows[row]) for row in one.rows), labels=one.labels, text=one.text)
-            for one in duplicates.contradictions
+            replace(one, rows=tuple(int(rows.rows[row]) for row in one.rows)) for one in duplicates.contradictions
         ),
         suspects=suspects.rows,
         contract=rows.contract,

@@ -11,11 +11,10 @@ from graft.core.digests import array_digest
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import derive
 from graft.engine.store import ResultStore
+from graft.evidence.training_curve import CurvePoint, Remark
 from graft.inputs.splits import Fold
-from graft.scores.dynamics import Remark
 from graft.scores.fitting import Budget, Candidate, Fit, fit
 from graft.scores.freezing import FreezeRecord
-from graft.scores.training import CurvePoint
 from graft.scores.workbench import Workbench
 
 

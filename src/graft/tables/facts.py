@@ -1,4 +1,4 @@
-"""What the page of a table tells: where it comes from, its versions, its index, and the overview of its rows."""
+"""A table as the record that its page shows."""
 
 import numpy as np
 
@@ -15,31 +15,18 @@ _VERSIONS = 12
 _OURS = ("id", "vector", "space", "digest", "updated_at")
 
 
-def look_over(
+def table_facts(
     table: EmbeddingTable, *, rng: np.random.Generator, umap: bool | None = None, progress: Progress = SILENT
-) -> TableOverview:
-    """Groups, outliers, near-duplicates and a map of a table's rows. umap: that map too; None when it is installed.
+) -> TableFacts:
+    """What is to be told about a table: where it comes from, and groups, outliers, near-duplicates, a map of its rows.
 
-    Raises InputError for a table without rows.
+    umap: that map too; None when it is installed. Raises InputError for a table without rows.
     """
-    still = table.as_of(table.version)
-    names = [name for name in still.schema.names if name not in _OURS]
-    rows = still.read(["id", *names])
-    ids, vectors = still.vectors()
-    text = [name for name in still.generation.text if name in names]
-    texts = row_texts(rows, text) if text else None
-    columns = {name: rows[name].to_pylist() for name in names if name not in text}
-    return overview(ids.tolist(), vectors, texts, columns, rng=rng, umap=umap, progress=progress)
-
-
-def facts_of(table: EmbeddingTable) -> TableFacts:
-    """What the page tells besides the rows."""
     generation = table.generation
     return TableFacts(
         name=table.name,
-        rows=table.count(),
-        dimension=table.space.dimension,
         space=table.space.fingerprint,
+        overview=_overview(table, rng, umap, progress),
         source=generation.source,
         precision=generation.precision,
         version=table.version,
@@ -48,6 +35,17 @@ def facts_of(table: EmbeddingTable) -> TableFacts:
         id_column=generation.id,
         text=generation.text,
     )
+
+
+def _overview(table: EmbeddingTable, rng: np.random.Generator, umap: bool | None, progress: Progress) -> TableOverview:
+    still = table.as_of(table.version)
+    names = [name for name in still.schema.names if name not in _OURS]
+    rows = still.read(["id", *names])
+    ids, vectors = still.vectors()
+    text = [name for name in still.generation.text if name in names]
+    texts = row_texts(rows, text) if text else None
+    columns = {name: rows[name].to_pylist() for name in names if name not in text}
+    return overview(ids.tolist(), vectors, texts, columns, rng=rng, umap=umap, progress=progress)
 
 
 def _version(one: Version) -> VersionFact:

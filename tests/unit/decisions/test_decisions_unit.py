@@ -355,7 +355,7 @@ class TestSpending:
 
     def test_without_knowing_what_is_possible_there_are_no_ends(self) -> None:
         estimate = cost_per_thousand(np.zeros(10))
-        assert (estimate.mean, estimate.low, estimate.high) == (0, -np.inf, np.inf)
+        assert (estimate.mean, estimate.low, estimate.high) == (0, None, None)
         together = cost_per_thousand(np.arange(4.0), possible=(0, 9), groups=np.zeros(4))
         assert (together.low, together.high) == (0, 9000)  # one customer says nothing about the next
         with pytest.raises(InputError, match="group of every row"):

@@ -56,7 +56,7 @@ def verdict(joint: Jackknife, margin: float = MARGIN, **more: object) -> Verdict
         (100, 160, Interval(0.04, 0.01, 0.07), Outcome.HELPS, "the holdout alone says +0.040"),
         (100, 160, Interval(-0.04, -0.07, -0.01), Outcome.INCONCLUSIVE, "the holdout alone rules that out"),
         (100, 160, Interval(0.004, 0.001, 0.008), Outcome.INCONCLUSIVE, "the holdout alone rules that out"),
-        (100, 160, Interval(0.02, -np.inf, np.inf), Outcome.HELPS, "+0.020, no interval"),
+        (100, 160, Interval(0.02), Outcome.HELPS, "+0.020, no interval"),
         (160, 100, None, Outcome.HARMS, "that it harms"),
         (160, 100, Interval(0.01, 0.0, 0.02), Outcome.INCONCLUSIVE, "rules that out"),
         (100, 100, None, Outcome.TIED, "smaller than the margin of 0.01"),

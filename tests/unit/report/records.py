@@ -1,19 +1,25 @@
 """Realistic study records with known content, built without training anything."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
+from graft.core.intervals import Interval
+from graft.decisions.spending import PolicyCost
+from graft.evidence.calibration_quality import Bin
+from graft.evidence.learning_curve import Crossing
+from graft.evidence.more_labels import MoreLabels
+from graft.evidence.slices import ClassScore, SliceScore
+from graft.evidence.training_curve import CurvePoint, Remark
 from graft.facts.study import (
-    BinFact,
     CacheFacts,
     CalibrationFacts,
     CandidateFacts,
+    CandidateName,
     ChangeFacts,
-    Choice,
-    ClassFacts,
     ConfusionFact,
-    ContradictionFact,
     CueFact,
-    CurveFact,
     DataFacts,
     DecisionFacts,
     EnvironmentFacts,
@@ -24,18 +30,15 @@ from graft.facts.study import (
     LearningPoint,
     PlanFacts,
     PlannedCandidate,
-    PolicyFact,
     RefitFacts,
-    RemarkFact,
     RowNote,
-    SliceFacts,
     SourceFacts,
-    Span,
     SplitFacts,
     StudyRecord,
     SuspectFact,
     VerdictFacts,
 )
+from graft.inputs.duplicates import Contradiction
 from graft.inputs.roles import Roles, Task
 from graft.inputs.schema import ColumnFacts, Contract, LengthFacts
 
@@ -43,15 +46,15 @@ TICKETS = ("billing", "delivery", "login", "refund", "other")
 HOSTILE = "<script>alert('x')</script>"
 
 
-def span(mean: float, half: float) -> Span:
-    return Span(mean=mean, low=mean - half, high=mean + half)
+def span(mean: float, half: float) -> Interval:
+    return Interval(mean, mean - half, mean + half)
 
 
-def curve(rng: np.random.Generator, start: float, end: float) -> tuple[CurveFact, ...]:
+def curve(rng: np.random.Generator, start: float, end: float) -> tuple[CurvePoint, ...]:
     steps = np.arange(0, 201, 20)
     losses = end + (start - end) * np.exp(-steps / 45) + rng.normal(0, 0.008, len(steps))
     return tuple(
-        CurveFact(step=int(step), train=None if step == 0 else float(loss * 0.9), held=float(loss))
+        CurvePoint(step=int(step), train=math.nan if step == 0 else float(loss * 0.9), held=float(loss))
         for step, loss in zip(steps, losses, strict=True)
     )
 
@@ -69,7 +72,7 @@ def candidate(
     seed: int = 0,
     trained: bool = True,
     notes: tuple[str, ...] = (),
-    remarks: tuple[RemarkFact, ...] = (),
+    remarks: tuple[Remark, ...] = (),
 ) -> CandidateFacts:
     rng = np.random.default_rng(seed)
     folds = score + rng.normal(0, spread, 5)
@@ -114,8 +117,8 @@ def candidates() -> tuple[CandidateFacts, ...]:
             kind="control",
             spread=0.02,
             remarks=(
-                RemarkFact(code="overfits", text="After step 90 the held-in loss rose from 0.9 to 1.3.", trials=2),
-                RemarkFact(code="overfits", text="After step 80 the held-in loss rose from 0.9 to 1.2.", trials=3),
+                Remark(code="overfits", text="After step 90 the held-in loss rose from 0.9 to 1.3.", trials=2),
+                Remark(code="overfits", text="After step 80 the held-in loss rose from 0.9 to 1.2.", trials=3),
             ),
         ),
         candidate("", "classical", 0.815, seconds=2.6, trainable=48_000, seed=6, kind="control", trained=False),
@@ -132,7 +135,7 @@ def verdict(outcome: str = "helps") -> VerdictFacts:
             "chosen": {"source": "minilm", "strategy": "frozen"},
             "control": "classical",
             "difference": {"mean": 0.056, "low": 0.031, "high": 0.081},
-            "probability": 0.988,
+            "doubt": 0.012,
             "sentence": "Pretraining helps: minilm frozen beats the best model without it (classical) by macro-f1 "
             "+0.056 (+0.031 to +0.081).",
             "reason": "The folds say that it helps (difference +0.056, from +0.031 to +0.081), and the holdout agrees: "
@@ -148,14 +151,16 @@ def verdict(outcome: str = "helps") -> VerdictFacts:
 
 def calibration() -> CalibrationFacts:
     bins = tuple(
-        BinFact(
+        Bin(
             low=i / 8,
             high=(i + 1) / 8,
             confidence=(i + 0.55) / 8,
-            accuracy=min(0.99, max(0.01, (i + 0.55) / 8 + shift)),
+            accuracy=Interval(
+                min(0.99, max(0.01, (i + 0.55) / 8 + shift)),
+                max(0.0, (i + 0.55) / 8 + shift - 0.16 + i * 0.014),
+                min(1.0, (i + 0.55) / 8 + shift + 0.16 - i * 0.014),
+            ),
             rows=12 + i * 9,
-            accuracy_low=max(0.0, (i + 0.55) / 8 + shift - 0.16 + i * 0.014),
-            accuracy_high=min(1.0, (i + 0.55) / 8 + shift + 0.16 - i * 0.014),
         )
         for i, shift in enumerate((0.02, -0.03, 0.05, -0.04, 0.02, -0.02, 0.01, -0.01))
     )
@@ -195,9 +200,9 @@ def decision(names: tuple[str, ...]) -> DecisionFacts:
         unit="minutes",
         calibration=calibration(),
         policies=(
-            PolicyFact(name="tuned", cost=span(412.0, 60), abstained=0.062),
-            PolicyFact(name="most probable", cost=span(498.0, 71), abstained=0.0),
-            PolicyFact(name="always abstain", cost=Span(mean=3000.0, low=None, high=None), abstained=1.0),
+            PolicyCost(name="tuned", cost=span(412.0, 60), saved=span(86.0, 41), abstained=0.062),
+            PolicyCost(name="most probable", cost=span(498.0, 71), saved=Interval(0.0, 0.0, 0.0), abstained=0.0),
+            PolicyCost(name="always abstain", cost=Interval(3000.0), saved=Interval(-2502.0), abstained=1.0),
         ),
         thresholds=(),
         abstained=0.062,
@@ -205,15 +210,22 @@ def decision(names: tuple[str, ...]) -> DecisionFacts:
     )
 
 
-def class_facts(names: tuple[str, ...], seed: int = 0) -> tuple[ClassFacts, ...]:
+def class_facts(names: tuple[str, ...], seed: int = 0) -> tuple[ClassScore, ...]:
     rng = np.random.default_rng(seed)
 
-    def share() -> Span:
+    def share() -> Interval:
         mean = float(rng.uniform(0.55, 0.98))
-        return Span(mean=mean, low=max(0.0, mean - 0.11), high=min(1.0, mean + 0.07))
+        return Interval(mean, max(0.0, mean - 0.11), min(1.0, mean + 0.07))
 
     return tuple(
-        ClassFacts(name=name, rows=int(rng.integers(8, 60)), precision=share(), recall=share(), f1=share())
+        ClassScore(
+            name=name,
+            rows=int(rng.integers(8, 60)),
+            decided=int(rng.integers(8, 60)),
+            precision=share(),
+            recall=share(),
+            f1=share(),
+        )
         for name in names
     )
 
@@ -232,7 +244,7 @@ def data_facts(names: tuple[str, ...], task: Task = Task.MULTICLASS) -> DataFact
         exact_duplicates=31,
         near_duplicates=58,
         contradictions=(
-            ContradictionFact(rows=(12, 611), labels=("refund", "billing"), text="I was charged twice, please fix it."),
+            Contradiction(rows=(12, 611), labels=("refund", "billing"), text="I was charged twice, please fix it."),
         ),
         suspects=(
             SuspectFact(
@@ -317,10 +329,13 @@ def learning() -> LearningCurveFacts:
     )
     return LearningCurveFacts(
         points=points,
-        crossing="Fine-tuning all layers would overtake freezing at about 2,300 labels (1,500 to 4,100).",
-        crossing_labels=2300.0,
-        more_labels="Doubling the labels would add about 0.015 macro-F1.",
-        more_labels_rows=None,
+        crossing=Crossing(
+            2300.0,
+            1500.0,
+            4100.0,
+            "Fine-tuning all layers would overtake freezing at about 2,300 labels (1,500 to 4,100).",
+        ),
+        more_labels=MoreLabels(None, None, None, "Doubling the labels would add about 0.015 macro-F1."),
     )
 
 
@@ -344,15 +359,16 @@ def errors(names: tuple[str, ...]) -> tuple[ErrorFact, ...]:
     )
 
 
-def slices() -> tuple[SliceFacts, ...]:
-    def one(column: str, value: str, rows: int, gain: float, harm: bool) -> SliceFacts:
-        return SliceFacts(
+def slices() -> tuple[SliceScore, ...]:
+    def one(column: str, value: str, rows: int, gain: float, harm: bool) -> SliceScore:
+        return SliceScore(
             column=column,
             value=value,
             rows=rows,
             candidate=0.815 + gain,
             control=0.815,
             difference=span(gain, 0.04),
+            p_harm=0.0021 if harm else 0.98,
             hidden_harm=harm,
         )
 
@@ -451,7 +467,7 @@ def control_verdict(outcome: str, sentence: str) -> VerdictFacts:
             "difference": span(-0.04, 0.02),
             "sentence": sentence,
             "reason": "The folds say that it harms (difference -0.040, from -0.060 to -0.020).",
-            "shipped": Choice(source="", strategy="classical"),
+            "shipped": CandidateName(source="", strategy="classical"),
             "tied": (),
         }
     )
@@ -496,7 +512,7 @@ def undecided() -> StudyRecord:
     """Nothing is shown, a third candidate ships, a final model fell, one candidate was stopped early."""
     record = multiclass_helps()
     classes = class_facts(TICKETS)
-    rare = ClassFacts(name="refund", rows=3, precision=None, recall=Span(mean=1.0, low=None, high=None), f1=None)
+    rare = ClassScore(name="refund", rows=3, decided=0, precision=None, recall=Interval(1.0), f1=None)
     stopped = candidate(
         "minilm",
         "lora",
@@ -504,20 +520,18 @@ def undecided() -> StudyRecord:
         seconds=60.0,
         seed=3,
         notes=("stopped after 2 folds: 0.130 behind minilm frozen, more than chance can make up",),
-        remarks=(
-            RemarkFact(code="never-left-start", text="After 24 steps it says no more than the shares.", trials=2),
-        ),
+        remarks=(Remark(code="never-left-start", text="After 24 steps it says no more than the shares.", trials=2),),
     )
     return changed(
         record,
         verdict=verdict("inconclusive").model_copy(
             update={
-                "probability": None,
+                "doubt": None,
                 "undecided": True,
                 "difference": span(0.012, 0.031),
                 "sentence": "It is not settled whether pretraining helps.",
                 "reason": "The rows leave both a gain and harm open (difference +0.012, from -0.019 to +0.043).",
-                "shipped": Choice(source="minilm", strategy="full"),
+                "shipped": CandidateName(source="minilm", strategy="full"),
                 "expected_lead": 0.007,
                 "tied": (),
             }
@@ -535,10 +549,12 @@ def undecided() -> StudyRecord:
         classes=(*classes[:3], rare, *classes[4:]),
         learning_curve=learning().model_copy(
             update={
-                "more_labels": "about 800 more labels (2,000 in all) would settle it with a chance of three in four",
-                "more_labels_rows": 800,
-                "more_labels_low": 240,
-                "more_labels_high": None,
+                "more_labels": MoreLabels(
+                    800,
+                    240,
+                    None,
+                    "about 800 more labels (2,000 in all) would settle it with a chance of three in four",
+                ),
             }
         ),
         splits=record.splits.model_copy(update={"optimism": span(0.004, 0.012), "repeats": 3}),
@@ -625,7 +641,7 @@ def many_classes() -> StudyRecord:
 def bare() -> StudyRecord:
     """Everything optional is missing."""
     record = multiclass_helps()
-    lone = Span(mean=0.8, low=None, high=None)
+    lone = Interval(0.8)
     return changed(
         record,
         holdout=HoldoutFacts(rows=250, score=lone, control_score=None, difference=None, openings=1),
@@ -668,7 +684,7 @@ def bare() -> StudyRecord:
             abstained=0.0,
             confusion=None,
         ),
-        classes=(ClassFacts(name="billing", rows=0, precision=None, recall=None, f1=None),),
+        classes=(ClassScore(name="billing", rows=0, decided=None, precision=None, recall=None, f1=None),),
         slices=(),
         errors=(),
         sources=(),
@@ -697,12 +713,12 @@ def hostile() -> StudyRecord:
         classes=class_facts(names),
         decision=decision(names),
         errors=tuple(one.model_copy(update={"text": f"{HOSTILE} {one.text}\x1b[2J"}) for one in errors(names)),
-        slices=tuple(one.model_copy(update={"value": HOSTILE}) for one in slices()),
+        slices=tuple(replace(one, value=HOSTILE) for one in slices()),
         data=record.data.model_copy(
             update={
                 "name": f"{HOSTILE}.csv",
                 "notes": (HOSTILE,),
-                "contradictions": (ContradictionFact(rows=(1, 2), labels=names[:2], text=HOSTILE),),
+                "contradictions": (Contradiction(rows=(1, 2), labels=names[:2], text=HOSTILE),),
             }
         ),
         sources=tuple(one.model_copy(update={"reference": HOSTILE, "licence": HOSTILE}) for one in record.sources),

@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 import pytest
 
 from graft.core.errors import OutputError
-from graft.facts.study import Choice, Span, StudyRecord
+from graft.core.intervals import Interval
+from graft.evidence import Outcome
+from graft.facts.study import CandidateName, StudyRecord
 from graft.report.study import render_page, write_page
 from unit.report.records import ALL, HOSTILE, TICKETS, changed, many_classes, multiclass_helps
 
@@ -75,7 +77,7 @@ def test_links_inside_the_page_lead_somewhere(record: StudyRecord) -> None:
 
 def test_nothing_missing_is_printed_as_a_word_of_the_machine(record: StudyRecord) -> None:
     page = Page(render_page(record))
-    assert not re.search(r"\b(None|nan|NaN|inf|Undefined|Span\()\b", page.text)
+    assert not re.search(r"\b(None|nan|NaN|inf|Undefined|Interval\()\b", page.text)
     for _, attrs in page.elements:
         assert not re.search(r"\b(None|nan|inf)\b", " ".join(value or "" for value in attrs.values()))
 
@@ -87,7 +89,7 @@ def test_the_same_record_gives_the_same_bytes(record: StudyRecord) -> None:
 
 def test_numbers_that_do_not_exist_become_dashes() -> None:
     record = multiclass_helps()
-    lost = Span(mean=float("nan"), low=float("nan"), high=float("inf"))
+    lost = Interval(float("nan"), float("nan"), float("inf"))
     broken = record.candidates[1].model_copy(update={"score": lost, "folds": (float("nan"),)})
     page = Page(render_page(record.model_copy(update={"candidates": (*record.candidates[:1], broken)})))
     assert not re.search(r"\b(nan|inf)\b", page.text)
@@ -201,7 +203,7 @@ def test_the_score_of_the_reused_model_is_not_confused_with_that_of_the_control_
     record = ALL["control_shipped"]()
     control = record.holdout.control_score
     assert control is not None
-    worse = Span(mean=-0.04, low=-0.07, high=-0.01)
+    worse = Interval(-0.04, -0.07, -0.01)
     holdout = record.holdout.model_copy(update={"score": control, "chosen_score": None, "difference": worse})
     assert "macro-F1 0.775 on 250" in Page(render_page(changed(record, holdout=holdout))).text
 
@@ -243,16 +245,16 @@ def test_an_undecided_study_says_what_ships_and_how_to_be_cautious() -> None:
     assert "What ships is what is expected to score best, by 0.007 after shrinking for luck; --cautious ships" in text
     assert "Look at this first" not in text
     control = changed(
-        sound, verdict=sound.verdict.model_copy(update={"shipped": Choice(source="", strategy="classical")})
+        sound, verdict=sound.verdict.model_copy(update={"shipped": CandidateName(source="", strategy="classical")})
     )
     assert "The control ships: as what is expected to score best" in Page(render_page(control)).text
 
 
 def test_a_probability_stands_for_a_claim_alone() -> None:
     record = multiclass_helps()
-    sure = record.verdict.model_copy(update={"probability": 1.0})
+    sure = record.verdict.model_copy(update={"doubt": 0.0})
     assert "p below 0.0001" in Page(render_page(changed(record, verdict=sure))).text
-    open_ = record.verdict.model_copy(update={"outcome": "inconclusive"})
+    open_ = record.verdict.model_copy(update={"outcome": Outcome.INCONCLUSIVE})
     assert "p = 0.012" not in Page(render_page(changed(record, verdict=open_))).text
 
 

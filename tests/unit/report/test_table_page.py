@@ -13,7 +13,7 @@ from graft.facts.table import TableFacts
 from graft.report.table.page import TITLES, render_table_page, write_table_page
 from graft.report.table.words import map_words, outliers_found, outliers_meaning, separation_words, table_cautions
 from graft.tables.neighbourhood.overview import overview
-from unit.report.tables import FACTS, HOSTILE_FACTS, friendly, hostile
+from unit.report.tables import friendly, hostile
 from unit.report.test_report_page import Page
 
 SCRIPTS = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
@@ -22,12 +22,12 @@ SCRIPTS = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 def small(rows: int) -> str:
     vectors = np.eye(12, dtype=np.float32)[:rows]
     seen = overview([str(row) for row in range(rows)], vectors, rng=np.random.default_rng(0), umap=False)
-    return render_table_page(seen, TableFacts("few", rows, 12, "ab" * 16))
+    return render_table_page(TableFacts(name="few", space="ab" * 16, overview=seen))
 
 
 PAGES = {
-    "friendly": lambda: render_table_page(friendly(), FACTS),
-    "hostile": lambda: render_table_page(hostile(), HOSTILE_FACTS),
+    "friendly": lambda: render_table_page(friendly()),
+    "hostile": lambda: render_table_page(hostile()),
     "one row": lambda: small(1),
     "twelve rows": lambda: small(12),
 }
@@ -149,7 +149,7 @@ def test_buttons_lead_to_the_row_they_stand_beside() -> None:
 
 
 def test_words_say_how_much_to_believe() -> None:
-    seen = friendly()
+    seen = friendly().overview
     assert "so the groups are real" in separation_words(seen)
     soft = replace(seen, clustering=replace(seen.clustering, distinct=False))
     assert "no evidence" in separation_words(soft)
@@ -166,8 +166,8 @@ def test_words_say_how_much_to_believe() -> None:
 
 
 def test_it_is_written_whole(tmp_path: Path) -> None:
-    write_table_page(friendly(), FACTS, tmp_path / "new" / "table.html")
+    write_table_page(friendly(), tmp_path / "new" / "table.html")
     assert (tmp_path / "new" / "table.html").read_text(encoding="utf-8") == PAGES["friendly"]()
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        write_table_page(friendly(), FACTS, tmp_path / "file" / "table.html")
+        write_table_page(friendly(), tmp_path / "file" / "table.html")

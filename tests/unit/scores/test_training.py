@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from graft.core.errors import Diverged
+from graft.evidence.training_curve import CurvePoint
 from graft.inputs import Task
-from graft.scores.training import CurvePoint, _factor, _under_trained, held_loss, judged_loss, logits_of, train
+from graft.scores.training import _factor, _under_trained, held_loss, judged_loss, logits_of, train
 from unit.scores.nets import groups_of, job_for, network_of, same, schedule, state_of
 
 EVERY = np.arange(72)

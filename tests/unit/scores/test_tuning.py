@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from graft.core.errors import GraftError, InputError
+from graft.evidence.training_curve import CurvePoint
 from graft.inputs import Task
 from graft.representations.tokens import special_tokens
 from graft.scores import tuning
@@ -15,7 +16,7 @@ from graft.scores.linear import PENALTIES, solve_head
 from graft.scores.network import layer_names
 from graft.scores.probe import Pace, estimate, seconds_per_step
 from graft.scores.strategies import parse_strategy
-from graft.scores.training import CurvePoint, logits_of
+from graft.scores.training import logits_of
 from graft.scores.tuning import (
     CONFIGURATIONS,
     START_PENALTY,

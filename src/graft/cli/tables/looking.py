@@ -90,13 +90,13 @@ def draw(
     from graft.cli.progress import Bars
     from graft.core.seeds import generator
     from graft.report.table import write_table_page
-    from graft.tables.facts import facts_of, look_over
+    from graft.tables.facts import table_facts
     from graft.tables.table import EmbeddingTable
 
-    opened = EmbeddingTable.open(table)
-    rng = generator(0, "table", "overview")
-    seen = look_over(opened, rng=rng, umap=None if umap else False, progress=Bars(Console(stderr=True)))
-    write_table_page(seen, facts_of(opened), out)
+    rng, progress = generator(0, "table", "overview"), Bars(Console(stderr=True))
+    facts = table_facts(EmbeddingTable.open(table), rng=rng, umap=None if umap else False, progress=progress)
+    write_table_page(facts, out)
+    seen = facts.overview
     typer.echo(
         f"{out}: {seen.rows:,} rows, {len(seen.clustering.clusters)} groups, {seen.outliers.found:,} rows far from all "
         f"others, {seen.duplicates.groups:,} groups of near-duplicates"

@@ -7,7 +7,7 @@ texts from data lose control characters here, because neither HTML nor a termina
 import math
 import re
 
-from graft.facts.study import Span
+from graft.core.intervals import Interval
 
 NOTHING = "\u2013"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
@@ -150,10 +150,10 @@ def disk(megabytes: float | None) -> str:
     return f"{megabytes * 1000:.0f} KB" if megabytes >= 0.001 else "<1 KB"
 
 
-def with_interval(span: Span | None) -> str:
+def with_interval(span: Interval | None) -> str:
     """An estimate with its interval.
 
-    >>> with_interval(Span(mean=0.842, low=0.81, high=0.87))
+    >>> with_interval(Interval(0.842, 0.81, 0.87))
     '0.842 (0.810 to 0.870)'
     """
     if span is None or not known(span.mean):
@@ -161,10 +161,10 @@ def with_interval(span: Span | None) -> str:
     return estimate(span) + between(span)
 
 
-def estimate(span: Span | None) -> str:
+def estimate(span: Interval | None) -> str:
     """An estimate without its interval, with the decimals it has beside it.
 
-    >>> estimate(Span(mean=1.0, low=0.9, high=1.0)), estimate(Span(mean=9.7, low=8.1, high=11.2))
+    >>> estimate(Interval(1.0, 0.9, 1.0)), estimate(Interval(9.7, 8.1, 11.2))
     ('1.000', '9.7')
     """
     if span is None or not known(span.mean):
@@ -172,7 +172,7 @@ def estimate(span: Span | None) -> str:
     return number(span.mean, decimals(span.mean, span.low, span.high))
 
 
-def between(span: Span) -> str:
+def between(span: Interval) -> str:
     """The interval alone, in brackets, with a space before it; empty when there is none."""
     if not known(span.low) or not known(span.high):
         return ""
@@ -180,7 +180,7 @@ def between(span: Span) -> str:
     return f" ({number(span.low, places)} to {number(span.high, places)})"
 
 
-def between_alone(span: Span) -> str:
+def between_alone(span: Interval) -> str:
     """The interval alone, without brackets."""
     return between(span).strip(" ()")
 

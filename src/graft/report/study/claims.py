@@ -4,7 +4,8 @@ Decisions: a p-value is told as what it is, how often rows would speak so clearl
 rows inflate is never told without what luck alone would show; nothing is called unseen that was scored before.
 """
 
-from graft.facts.study import Span, StudyRecord
+from graft.core.intervals import Interval
+from graft.facts.study import StudyRecord
 from graft.report.shared.formats import count, known, number, percent
 from graft.report.study.words import best_control, is_choice, metric_words
 
@@ -19,10 +20,9 @@ def doubt_words(record: StudyRecord) -> str:
 
     The doubt is the p-value of the claim, not the chance that it is false.
     """
-    probability = record.verdict.probability
-    if not claimed(record) or probability is None or not known(probability):
+    doubt = record.verdict.doubt
+    if not claimed(record) or doubt is None or not known(doubt):
         return ""
-    doubt = max(0.0, 1 - probability)
     often = f"in at most {percent(doubt)} of studies" if doubt >= 1e-3 else "in fewer than 1 of 1,000 studies"
     shown = f"p = {doubt:.2g}" if doubt >= 1e-4 else "p below 0.0001"
     return (
@@ -85,7 +85,7 @@ def calibration_words(record: StudyRecord) -> str:
     return text
 
 
-def flattering(optimism: Span | None) -> bool:
+def flattering(optimism: Interval | None) -> bool:
     """Whether a random split is shown to flatter: the whole interval of the optimism lies above 0."""
     return optimism is not None and optimism.low is not None and known(optimism.low) and optimism.low > 0
 

@@ -6,7 +6,8 @@ Decision: templates only print; whatever is computed for the page is computed he
 from collections import Counter
 from dataclasses import dataclass
 
-from graft.facts.study import ClassFacts, ConfusionFact, PlannedCandidate, StudyRecord
+from graft.evidence.slices import ClassScore
+from graft.facts.study import ConfusionFact, PlannedCandidate, StudyRecord
 from graft.report.shared.formats import known
 from graft.report.study.claims import replaced, undecided_words
 from graft.report.study.words import choice_name
@@ -94,7 +95,7 @@ def confusion_view(facts: ConfusionFact | None) -> Confusion | None:
     return Confusion(facts.decisions, grid, tuple(mistakes[:COSTLY]), max(0, len(mistakes) - COSTLY), total)
 
 
-def weakest_first(classes: tuple[ClassFacts, ...]) -> tuple[ClassFacts, ...]:
+def weakest_first(classes: tuple[ClassScore, ...]) -> tuple[ClassScore, ...]:
     """Classes from the lowest F1 to the highest, those without one last."""
     return tuple(
         sorted(classes, key=lambda one: (one.f1.mean if one.f1 is not None and known(one.f1.mean) else 2.0, one.name))

@@ -7,19 +7,12 @@ reader needs to know which way a metric runs.
 
 from dataclasses import dataclass
 
-from graft.facts.study import (
-    CandidateFacts,
-    Choice,
-    CueFact,
-    LearningPoint,
-    PlannedCandidate,
-    RemarkFact,
-    Span,
-    StudyRecord,
-)
+from graft.core.intervals import Interval
+from graft.evidence.training_curve import Remark
+from graft.facts.study import CandidateFacts, CandidateName, CueFact, LearningPoint, PlannedCandidate, StudyRecord
 from graft.report.shared.formats import between, between_alone, decimals, estimate, known, number, percent
 
-Named = Choice | CandidateFacts | LearningPoint | PlannedCandidate
+Titled = CandidateName | CandidateFacts | LearningPoint | PlannedCandidate
 
 
 @dataclass(frozen=True)
@@ -35,22 +28,19 @@ class MetricWords:
         """A stored score in the metric's own direction."""
         return -value if self.lower else value
 
-    def span(self, span: Span) -> Span:
+    def span(self, span: Interval) -> Interval:
         """A stored estimate in the metric's own direction."""
-        if not self.lower:
-            return span
-        low, high = span.low, span.high
-        return Span(mean=-span.mean, low=None if high is None else -high, high=None if low is None else -low)
+        return span.reversed if self.lower else span
 
-    def show(self, span: Span | None) -> str:
+    def show(self, span: Interval | None) -> str:
         """A stored estimate with its interval, for print."""
         return self.score(span) + (between(self.span(span)) if span is not None and known(span.mean) else "")
 
-    def range(self, span: Span | None) -> str:
+    def range(self, span: Interval | None) -> str:
         """The interval of a stored estimate alone, for print."""
         return "" if span is None or not known(span.mean) else between_alone(self.span(span))
 
-    def score(self, span: Span | None) -> str:
+    def score(self, span: Interval | None) -> str:
         """A stored estimate without its interval, for print."""
         return estimate(None if span is None else self.span(span))
 
@@ -85,19 +75,19 @@ def metric_words(name: str) -> MetricWords:
     return next((one for one in _METRICS if one.name == name), MetricWords(name, name, "the score of this study"))
 
 
-def choice_name(choice: Named) -> str:
+def choice_name(choice: Titled) -> str:
     """What a candidate is called.
 
-    >>> choice_name(Choice(source="minilm", strategy="frozen")), choice_name(Choice(source="", strategy="classical"))
-    ('minilm frozen', 'classical')
+    >>> [choice_name(CandidateName(source=source, strategy="full")) for source in ("minilm", "")]
+    ['minilm full', 'full']
     """
     return f"{choice.source} {choice.strategy}".strip()
 
 
-def short_name(choice: Named, length: int = 30) -> str:
+def short_name(choice: Titled, length: int = 30) -> str:
     """The name for a plot: the owner and revision of a source left out, shortened in the middle.
 
-    >>> short_name(Choice(source="hf:org/bert-base@abc", strategy="lora"))
+    >>> short_name(CandidateName(source="hf:org/bert-base@abc", strategy="lora"))
     'bert-base lora'
     """
     source = choice.source.removeprefix("hf:").split("@")[0].rstrip("/").rpartition("/")[2]
@@ -151,10 +141,10 @@ _STRATEGIES = {
 }
 
 
-def gain_words(span: Span | None) -> str:
+def gain_words(span: Interval | None) -> str:
     """A difference (candidate minus control, higher is better) in words.
 
-    >>> gain_words(Span(mean=0.056, low=0.031, high=0.081)), gain_words(Span(mean=0.01, low=-0.02, high=0.04))
+    >>> gain_words(Interval(0.056, 0.031, 0.081)), gain_words(Interval(0.01, -0.02, 0.04))
     ('0.056 better (0.031 to 0.081 better)', '0.010 better (from 0.020 worse to 0.040 better)')
     """
     if span is None or not known(span.mean):
@@ -163,10 +153,10 @@ def gain_words(span: Span | None) -> str:
     return f"{gain_alone(span)} ({shown})" if shown else gain_alone(span)
 
 
-def gain_range(span: Span) -> str:
+def gain_range(span: Interval) -> str:
     """The interval of a difference in words; empty when there is none.
 
-    >>> gain_range(Span(mean=-0.04, low=-0.06, high=-0.02)), gain_range(Span(mean=0.01, low=-0.02, high=0.04))
+    >>> gain_range(Interval(-0.04, -0.06, -0.02)), gain_range(Interval(0.01, -0.02, 0.04))
     ('0.020 to 0.060 worse', 'from 0.020 worse to 0.040 better')
     """
     low, high = span.low, span.high
@@ -180,7 +170,7 @@ def gain_range(span: Span) -> str:
     return f"from {number(-low, places)} worse to {number(high, places)} better"
 
 
-def gain_alone(span: Span) -> str:
+def gain_alone(span: Interval) -> str:
     """A difference in words without its interval."""
     places = decimals(span.mean, span.low, span.high)
     if number(abs(span.mean), places) == number(0.0, places):
@@ -188,7 +178,7 @@ def gain_alone(span: Span) -> str:
     return f"{number(abs(span.mean), places)} {'better' if span.mean > 0 else 'worse'}"
 
 
-def is_choice(one: Named, choice: Choice) -> bool:
+def is_choice(one: Titled, choice: CandidateName) -> bool:
     """Whether they are the same candidate."""
     return (one.source, one.strategy) == (choice.source, choice.strategy)
 
@@ -214,12 +204,12 @@ def stopped_early(one: CandidateFacts) -> bool:
     return any(note.startswith("stopped after") for note in one.notes)
 
 
-def facts_of(record: StudyRecord, choice: Choice) -> CandidateFacts | None:
+def facts_of(record: StudyRecord, choice: CandidateName) -> CandidateFacts | None:
     """The facts of a candidate, if it was run."""
     return next((one for one in record.candidates if is_choice(one, choice)), None)
 
 
-def holdout_spans(record: StudyRecord) -> tuple[Span, Span | None]:
+def holdout_spans(record: StudyRecord) -> tuple[Interval, Interval | None]:
     """Scores of the chosen candidate and of the control on the holdout.
 
     A record from before ``chosen_score`` holds the score of the model that ships. When that is the control, the chosen
@@ -232,8 +222,8 @@ def holdout_spans(record: StudyRecord) -> tuple[Span, Span | None]:
     if not fell_back or holdout.control_score is None or holdout.score != holdout.control_score:
         return holdout.score, holdout.control_score
     if holdout.difference is None:
-        return Span(mean=float("nan"), low=None, high=None), holdout.control_score
-    return Span(mean=holdout.control_score.mean + holdout.difference.mean, low=None, high=None), holdout.control_score
+        return Interval(mean=float("nan"), low=None, high=None), holdout.control_score
+    return Interval(holdout.control_score.mean + holdout.difference.mean, None, None), holdout.control_score
 
 
 def is_third(record: StudyRecord) -> bool:
@@ -260,7 +250,7 @@ def best_control(record: StudyRecord) -> CandidateFacts | None:
 
 def remarks_of(one: CandidateFacts) -> tuple[tuple[str, str, int], ...]:
     """Code, text and number of trials of each kind of remark, told once: as the trials that share it most say it."""
-    kinds: dict[str, list[RemarkFact]] = {}
+    kinds: dict[str, list[Remark]] = {}
     for remark in one.remarks:
         kinds.setdefault(remark.code, []).append(remark)
     return tuple(

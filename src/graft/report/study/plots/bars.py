@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from graft.facts.study import PolicyFact, Span
+from graft.core.intervals import Interval
+from graft.decisions.spending import PolicyCost
 from graft.report.shared.formats import estimate, known, with_interval
 from graft.report.study.plots.axes import linear
 from graft.report.study.plots.canvas import Drawing
@@ -13,7 +14,7 @@ from graft.report.study.words import policy_words
 ROW = 44.0
 
 
-def share_bar(span: Span | None) -> Markup:
+def share_bar(span: Interval | None) -> Markup:
     """A share from 0 to 1 as a bar with its interval; decoration, the number stands beside it."""
     if span is None or not known(span.mean):
         return Markup("")
@@ -29,7 +30,7 @@ def share_bar(span: Span | None) -> Markup:
     ).format(f"{width:.1f}", whisker)
 
 
-def policy_plot(policies: Sequence[PolicyFact], unit: str, task: str) -> Markup:
+def policy_plot(policies: Sequence[PolicyCost], unit: str, task: str) -> Markup:
     """Cost of each way of deciding per 1,000 rows, from 0; lower is better."""
     shown = [one for one in policies if known(one.cost.mean)]
     if not shown:

@@ -2,7 +2,8 @@
 
 from markupsafe import Markup
 
-from graft.facts.study import Span, StudyRecord
+from graft.core.intervals import Interval
+from graft.facts.study import StudyRecord
 from graft.report.shared.formats import known
 from graft.report.study.plots.axes import Axis, linear
 from graft.report.study.plots.canvas import Drawing
@@ -37,7 +38,7 @@ def holdout_plot(record: StudyRecord) -> Markup:
     return drawing.svg()
 
 
-def _dot(drawing: Drawing, axis: Axis, span: Span, y: float, kind: str) -> None:
+def _dot(drawing: Drawing, axis: Axis, span: Interval, y: float, kind: str) -> None:
     if span.low is not None and span.high is not None and known(span.low) and known(span.high):
         drawing.line((axis.at(span.low), y), (axis.at(span.high), y), f"interval {kind}")
     drawing.dot((axis.at(span.mean), y), 6, f"dot {kind}")

@@ -50,7 +50,7 @@ def learning_plot(record: StudyRecord, facts: LearningCurveFacts) -> tuple[Marku
     drawing = Drawing("plot-learning", HEIGHT, f"{metric.title} against the number of labels learnt from", f"{listed}.")
     drawing.rows(scores)
     drawing.columns(labels, 20, HEIGHT - 30)
-    crossing = facts.crossing_labels
+    crossing = None if facts.crossing is None else facts.crossing.labels
     if crossing is not None and known(crossing) and labels.low <= crossing <= labels.high:
         drawing.line((labels.at(crossing), 20), (labels.at(crossing), HEIGHT - 30), "reference")
         drawing.text((labels.at(crossing), 14), "curves cross", "note", anchor="middle")
@@ -93,7 +93,7 @@ def training_panels(record: StudyRecord) -> tuple[Panel, ...]:
 
 def _curves(one: CandidateFacts) -> list[list[tuple[int, float]]]:
     """(step, held-in loss) of each trial that has at least two of them."""
-    curves = [[(p.step, p.held) for p in curve if p.held is not None and known(p.held)] for curve in one.curves]
+    curves = [[(p.step, p.held) for p in curve if known(p.held)] for curve in one.curves]
     return [curve for curve in curves if len(curve) > 1]
 
 

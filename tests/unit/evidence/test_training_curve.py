@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from graft.scores.dynamics import dynamics
-from graft.scores.training import CurvePoint, TrainingLog
+from graft.evidence.training_curve import CurvePoint, TrainingLog, dynamics
 
 
 def log_of(*points: tuple[float, float], every: int = 10, **changes: object) -> TrainingLog:

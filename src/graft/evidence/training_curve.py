@@ -8,19 +8,47 @@ that the noise of some twenty held-in rows does not reach them on the curves the
 import math
 from dataclasses import dataclass
 
-from graft.scores.training import CurvePoint, TrainingLog
-
 _MOVED = 0.01
 _RISE, _GAP = 1.1, 2.0
 _SPIKE, _CALM, _FAR = 1.5, 1.2, 0.1
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """Losses after a number of steps.
+
+    train: the mean since the point before (NaN at the start). held: the judged loss of the held-in rows.
+    """
+
+    step: int
+    train: float
+    held: float
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """What happened.
+
+    best_step: the step whose state was kept. under_trained: still improving when the budget ended. diverged: a plain
+    message when the loss left the numbers, else empty. alike: whether ``train`` and ``held`` of the curve are the same
+    loss (the loss of pairs is not the log-loss of a head).
+    """
+
+    curve: tuple[CurvePoint, ...]
+    steps: int
+    best_step: int
+    under_trained: bool
+    diverged: str
+    alike: bool = True
+
+
+@dataclass(frozen=True)
 class Remark:
-    """One remark. code: stable, for machines. text: a plain sentence."""
+    """One remark. code: stable, for machines. text: a plain sentence. trials: in how many it was seen."""
 
     code: str
     text: str
+    trials: int = 1
 
 
 def dynamics(log: TrainingLog, chance_loss: float) -> tuple[Remark, ...]:
