@@ -7,7 +7,6 @@ from sklearn.metrics import f1_score
 from graft.core.errors import InputError
 from graft.evidence import METRICS, Pooled, Scored, jackknife, score_interval
 from graft.evidence.pooled import effective_rows
-from graft.evidence.sums import summed
 
 
 def answers(right: np.ndarray) -> Scored:
@@ -76,7 +75,7 @@ def test_sums_and_weights_agree(record) -> None:
         rng = np.random.default_rng(seed)
         scored = drawn(rng, task, 40)
         block, weights = rng.integers(8, size=40), rng.choice([1.0, 1 / 3], size=40)
-        by_sums = summed(scored, record.name)
+        by_sums = record.summed(scored)
         if by_sums is None:
             assert record.name in ("roc_auc", "average_precision", "spearman")
             continue

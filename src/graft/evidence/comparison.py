@@ -32,7 +32,8 @@ from scipy import special
 
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
-from graft.evidence.pooled import BLOCKS, ONE_EACH, Jackknife
+from graft.evidence.metrics import metric
+from graft.evidence.pooled import BLOCKS, Jackknife
 
 DRIFT = 0.2  # ridge classifiers on 120 rows vary by 1.25 times what their rows show (``bench verdicts``, "learners")
 TWO_ROWS, QUARTER = 2.0, 0.25
@@ -149,7 +150,7 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
 def _share_interval(found: Jackknife, candidate: str, level: float, drift: float) -> Interval:
     blocks, moves = found.blocks, found.moves(candidate)
     rows = float(blocks) if np.isinf(found.effective) else found.effective
-    binomial = found.metric in ONE_EACH and blocks >= min(rows, BLOCKS) - 1e-9
+    binomial = metric(found.metric).steps == "rows" and blocks >= min(rows, BLOCKS) - 1e-9
     freedom = np.inf if binomial else max(1.0, min(rows, float(blocks)) - 1)
     reach = float(special.stdtrit(freedom, (1 + level) / 2))
     value = found.estimate(candidate)

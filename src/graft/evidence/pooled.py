@@ -27,14 +27,11 @@ from graft.core.errors import InputError
 from graft.core.seeds import generator
 from graft.evidence.metrics import metric
 from graft.evidence.predictions import Scored
-from graft.evidence.sums import summed
 
 BLOCKS = 500
 HALF = 0.5
 CELLS = 4_000_000
-ONE_EACH = ("accuracy", "micro_f1")
 LEAST, ABSENT = 7.0, 0.5
-BY_CLASS = ("macro_f1", "balanced_accuracy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +110,10 @@ def effective_rows(scored: Scored, name: str, weights: np.ndarray | None = None)
     19
     """
     share = np.ones(scored.rows) if weights is None else weights
-    if name in ONE_EACH:
+    steps = metric(name).steps
+    if steps == "rows":
         return float(share.sum())
-    if name not in BY_CLASS:
+    if not steps:
         return float("inf")
     counts = np.maximum(ABSENT, _class_rows(scored, share))
     return float(len(counts) ** 2 / (1 / counts).sum())
@@ -164,19 +162,18 @@ def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[st
                     fix="use more rows, or another metric",
                 )
             estimates[column] += coefficient * record.oriented(whole)
-            left_out[:, column] += coefficient * (without if record.higher_is_better else -without)
+            left_out[:, column] += coefficient * record.oriented(without)
     first = next(iter(candidates.values()))[0][1]
     effective = effective_rows(first.scored, name, first.weights)
-    low, high = record.bounds if record.higher_is_better else (-record.bounds[1], -record.bounds[0])
     grain = 0.0 if np.isinf(effective) else 1 / (effective + 2)
     withheld = "all rows belong to one group" if len(clusters) < 2 else ""
-    if name in BY_CLASS and effective < LEAST:
+    if record.steps == "classes" and effective < LEAST:
         share = np.ones(first.scored.rows) if first.weights is None else first.weights
         rows = _class_rows(first.scored, share)
         rarest, fewest = int(rows.argmin()), float(rows.min())
         which = f", {labels[rarest]!r}," if labels else ""
         withheld = f"the rarest class{which} has {fewest:.3g} {'row' if fewest == 1 else 'rows'}"
-    return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, (low, high), withheld)
+    return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, record.oriented_bounds, withheld)
 
 
 def _without(term: Pooled, name: str, block: np.ndarray, blocks: int) -> tuple[float, np.ndarray]:
@@ -184,7 +181,7 @@ def _without(term: Pooled, name: str, block: np.ndarray, blocks: int) -> tuple[f
     scored, base = term.scored, np.ones(term.scored.rows) if term.weights is None else term.weights
     record = metric(name, scored.task)
     whole = float(record.per_draw(scored, base[None, :])[0])
-    if (by_sums := summed(scored, name)) is not None:
+    if (by_sums := record.summed(scored)) is not None:
         without = by_sums.without(block, base, blocks, share=HALF)
         return whole, np.where(np.isnan(without), whole, without)
     found = np.full(blocks, whole)

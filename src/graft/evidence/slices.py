@@ -46,7 +46,6 @@ from graft.evidence.predictions import Scored
 from graft.evidence.resampling import chunks, row_weights
 
 NAN = float("nan")
-DECISIONS = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1")  # metrics that see decisions, not scores
 _FLIPPED = 50  # rows that are copied, with decisions turned round, as pseudo-rows
 
 
@@ -288,7 +287,7 @@ def _compared(
     sizes = np.bincount(inside).astype(np.float64)
     if len(sizes) < 2:
         return Interval(gap), 1.0, f"{_count(candidate.rows, 'row')}, all of one group: no interval"
-    padded = _padded(candidate, control, inside, sizes, rng) if name in DECISIONS else (candidate, control, 0.0)
+    padded = _padded(candidate, control, inside, sizes, rng) if record.steps else (candidate, control, 0.0)
     one, other, weight = padded
     centre, spread = _centre_and_spread(one, other, name, inside, weight, rng=rng, draws=draws)
     if not spread > 1e-12:

@@ -57,21 +57,6 @@ def row_brier(scored: Scored) -> np.ndarray:
     return np.asarray(((scored.scores - np.eye(scored.classes)[scored.targets]) ** 2).sum(axis=1))
 
 
-def accuracy(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    """Share of rows decided rightly (every label of a row)."""
-    return row_mean(weights, right(scored))
-
-
-def log_loss(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    """Mean of -log of the probability given to the truth."""
-    return row_mean(weights, row_log_loss(scored))
-
-
-def brier(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    """Mean squared error of the probabilities."""
-    return row_mean(weights, row_brier(scored))
-
-
 def balanced_accuracy(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Mean over the classes that occur of the share found."""
     hit = _by_class(weights, scored.targets, scored.classes, scored.decided == scored.targets)
@@ -196,9 +181,9 @@ def rmse(scored: Scored, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(row_mean(weights, (scored.targets - scored.scores) ** 2)))
 
 
-def mae(scored: Scored, weights: np.ndarray) -> np.ndarray:
-    """Mean absolute error."""
-    return row_mean(weights, np.abs(scored.targets - scored.scores))
+def row_absolute_error(scored: Scored) -> np.ndarray:
+    """How far the value is off, shape (rows,)."""
+    return np.asarray(np.abs(scored.targets - scored.scores))
 
 
 def _ranks(weights: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -167,7 +167,7 @@ def _facts(
         (one for kind, one in by_kind.items() if kind in (Kind.PARTIAL, Kind.LORA, Kind.FULL, Kind.CONTRASTIVE)), None
     )
     if frozen is not None and tuned is not None:
-        ceiling = 1.0 if metric(judgement.metric).higher_is_better else 0.0
+        ceiling = metric(judgement.metric).oriented_bounds[1]
         try:
             fitted = [_curve(points, one, ceiling, plan.test_fraction, settings.seed) for one in (tuned, frozen)]
             found = crossing(fitted[0], fitted[1], level=settings.level)

@@ -124,9 +124,8 @@ class Judges:
     def _within_reach(self, whole: Scored, more: Scored, less: Scored) -> float:
         """The factor of growth, so that a score never comes nearer than half way to the best score there is."""
         record, factor = metric(self.metric), self.growth()
-        best = record.bounds[1] if record.higher_is_better else -record.bounds[0]
         gained = oriented_score(more, self.metric) - oriented_score(less, self.metric)
-        missing = best - oriented_score(whole, self.metric)
+        missing = record.oriented_bounds[1] - oriented_score(whole, self.metric)
         if not np.isfinite(gained) or not np.isfinite(missing) or gained * factor <= missing / 2:
             return factor
         return float(max(0.0, missing / 2 / gained))
@@ -251,18 +250,15 @@ def sentence(verdict: Verdict, choice: Choice, metric_name: str) -> str:
     """The verdict in one sentence for a manager."""
     gap = verdict.difference
     record = metric(metric_name)
-    shown = record.name.replace("_", "-").replace("-f1", "-F1")
-    best, control = choice.chosen, choice.control
+    shown, best, control = record.title, choice.chosen, choice.control
     if verdict.outcome is Outcome.HELPS:
-        way = "higher" if record.higher_is_better else "lower"
-        amount = f"{gap.mean:.3f} {way} {shown}{_ends(gap, '.3f')}"
+        amount = f"{gap.mean:.3f} {record.better} {shown}{_ends(gap, '.3f')}"
         return f"Pretraining helps: {best} reaches {amount} than the best model without it, {control}."
     if verdict.outcome is Outcome.HARMS:
-        way = "lower" if record.higher_is_better else "higher"
-        amount = f"{-gap.mean:.3f} {way} {shown}{_ends(gap.reversed, '.3f')}"
+        amount = f"{-gap.mean:.3f} {record.worse} {shown}{_ends(gap.reversed, '.3f')}"
         return f"Pretraining harms here: {best} has {amount} than {control}, which needs none."
     amount = f"the difference is {gap.mean:+.3f} {shown}{_ends(gap, '+.3f')}"
-    amount += "" if record.higher_is_better else ", where + is better"
+    amount += "" if record.better == "higher" else ", where + is better"
     if verdict.outcome is Outcome.TIED:
         return f"Pretraining makes no practical difference: between {best} and {control} {amount}."
     return f"It is not settled whether pretraining helps: between {best} and {control} {amount}."

@@ -9,7 +9,7 @@ from graft.core.digests import key
 from graft.core.errors import InputError
 from graft.core.seeds import derive
 from graft.core.version import __version__
-from graft.evidence.metrics import default_metric, metric
+from graft.evidence.metrics import TARGET, default_metric, metric
 from graft.inputs.assembly import RowProblem
 from graft.inputs.blocks import group_blocks, unit_blocks
 from graft.inputs.contract import infer_contract
@@ -138,7 +138,7 @@ def _margin(settings: StudySettings, name: str, targets: np.ndarray) -> float:
     """The smallest difference that matters: as asked; else 0.01 of a share, or of the spread of what is predicted."""
     if settings.margin is not None:
         return settings.margin
-    return MARGIN * (float(np.std(targets)) if metric(name).unit == "target" else 1.0)
+    return MARGIN * (float(np.std(targets)) if metric(name).unit == TARGET else 1.0)
 
 
 def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
@@ -178,11 +178,8 @@ def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str)
                     needed="two classes in every training side",
                     fix="use fewer folds" + (", or rows of both classes early on" if splits.kind == "time" else ""),
                 )
-        needs: tuple[str, ...] = ("roc_auc", "average_precision")
-    else:
-        needs = ("r2", "spearman") if task is Task.REGRESSION else ()
     for where, rows in tested.items():
-        if name in needs and len(np.unique(targets[rows])) < 2:
+        if metric(name).spread and task is not Task.MULTILABEL and len(np.unique(targets[rows])) < 2:
             raise InputError(
                 f"the metric {name!r} is undefined in {where}: all {len(rows)} rows there have the same label",
                 needed="rows of two kinds in both",

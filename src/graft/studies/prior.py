@@ -13,14 +13,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from graft.evidence.choice import SPREAD, Prior
+from graft.evidence.metrics import TARGET, metric
 from graft.inputs.roles import Task
 from graft.scores.fitting import Candidate
 from graft.scores.workbench import Workbench
 from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings
 
-_BY_CLASS = ("balanced_accuracy", "macro_f1")
-_SHARES = (*_BY_CLASS, "accuracy", "micro_f1")
 _SAYS_NOTHING = ("majority", "scratch")
 
 
@@ -43,12 +42,9 @@ def measured() -> Usual:
 
 def usual(candidates: Sequence[Candidate], bench: Workbench, prepared: Prepared, settings: StudySettings) -> Prior:
     """The prior for these candidates; without means for tasks and metrics the public sets say nothing of."""
-    if prepared.metric not in _SHARES or bench.task not in (Task.BINARY, Task.MULTICLASS):
-        scale = (
-            float(np.std(bench.targets))
-            if bench.task is Task.REGRESSION and prepared.metric in ("mae", "rmse")
-            else 1.0
-        )
+    record = metric(prepared.metric)
+    if not record.steps or bench.task not in (Task.BINARY, Task.MULTICLASS):
+        scale = float(np.std(bench.targets)) if record.unit == TARGET else 1.0
         return Prior({}, SPREAD * scale)
     if not settings.prior:
         return Prior()
@@ -60,6 +56,6 @@ def usual(candidates: Sequence[Candidate], bench: Workbench, prepared: Prepared,
         for one in candidates
         if str(one.strategy.kind) in known.means
         # What says the same of every row may well be accurate where one class is common.
-        and (prepared.metric in _BY_CLASS or str(one.strategy.kind) not in _SAYS_NOTHING)
+        and (record.steps == "classes" or str(one.strategy.kind) not in _SAYS_NOTHING)
     }
     return Prior(means, known.spread)

@@ -18,6 +18,7 @@ from graft.decisions.calibrators import logits
 from graft.decisions.costs import CostTable
 from graft.engine.store import ResultStore
 from graft.evidence.comparison import compare
+from graft.evidence.metrics import metric
 from graft.evidence.pooled import Jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.selection import plausible
@@ -510,4 +511,4 @@ def _balanced(settings: StudySettings, prepared: Prepared, costs: CostTable | No
         return False
     if settings.weights == "none":
         return False
-    return settings.weights == "balanced" or prepared.metric in ("macro_f1", "balanced_accuracy")
+    return settings.weights == "balanced" or metric(prepared.metric).steps == "classes"

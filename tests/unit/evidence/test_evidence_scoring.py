@@ -128,7 +128,7 @@ def test_a_perfect_model_is_not_beyond_perfection(name: str) -> None:
     if name in ("r2", "spearman", "mae"):
         scored = Scored("regression", np.arange(40.0), np.arange(40.0))
     interval = score_interval(jackknife({"a": [(1.0, Pooled(scored, np.arange(40)))]}, name), "a")
-    low, high = metric(name).bounds if metric(name).higher_is_better else (-metric(name).bounds[1], 0.0)
+    low, high = metric(name).oriented_bounds
     assert low <= interval.low <= interval.mean <= interval.high <= high + 1e-12
     assert name not in ("macro_f1", "roc_auc") or interval.low < 0.95
 

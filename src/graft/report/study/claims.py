@@ -49,7 +49,7 @@ def labels_words(record: StudyRecord) -> str:
     return (
         f"{at}: models that were tested learnt from fewer, and carrying the difference on to all of them along the "
         f"learning curves moved it by {verdict.grown:+.3f} {words.title}"
-        f"{', where + is better' if words.lower else ''}."
+        f"{', where + is better' if words.better == 'lower' else ''}."
     )
 
 

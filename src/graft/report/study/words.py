@@ -7,7 +7,9 @@ reader needs to know which way a metric runs.
 
 from dataclasses import dataclass
 
+from graft.core.errors import InputError
 from graft.core.intervals import Interval
+from graft.evidence.metrics import Metric, metric
 from graft.evidence.training_curve import Remark
 from graft.facts.study import CandidateFacts, CandidateName, CueFact, LearningPoint, PlannedCandidate, StudyRecord
 from graft.report.shared.formats import between, between_alone, decimals, estimate, known, number, percent
@@ -17,20 +19,38 @@ Titled = CandidateName | CandidateFacts | LearningPoint | PlannedCandidate
 
 @dataclass(frozen=True)
 class MetricWords:
-    """A metric for a reader. lower: whether lower is better, so the record holds it with its sign turned."""
+    """How scores of a metric are told. record: the metric's own; None for one this Graft does not know."""
 
     name: str
-    title: str
-    meaning: str
-    lower: bool = False
+    record: Metric | None
+
+    @property
+    def title(self) -> str:
+        """What the metric is called."""
+        return self.name if self.record is None else self.record.title
+
+    @property
+    def meaning(self) -> str:
+        """What it says, as the rest of a sentence."""
+        return "a metric this version of Graft does not know" if self.record is None else self.record.meaning
+
+    @property
+    def better(self) -> str:
+        """``higher`` or ``lower``. What is stored is oriented, so of an unknown metric higher is better as shown."""
+        return "higher" if self.record is None else self.record.better
+
+    @property
+    def direction(self) -> str:
+        """Which way is better."""
+        return f"{self.better} is better"
 
     def natural(self, value: float) -> float:
         """A stored score in the metric's own direction."""
-        return -value if self.lower else value
+        return value if self.record is None else self.record.oriented(value)
 
     def span(self, span: Interval) -> Interval:
         """A stored estimate in the metric's own direction."""
-        return span.reversed if self.lower else span
+        return span if self.better == "higher" else span.reversed
 
     def show(self, span: Interval | None) -> str:
         """A stored estimate with its interval, for print."""
@@ -44,35 +64,17 @@ class MetricWords:
         """A stored estimate without its interval, for print."""
         return estimate(None if span is None else self.span(span))
 
-    @property
-    def direction(self) -> str:
-        """Which way is better."""
-        return "lower is better" if self.lower else "higher is better"
-
-
-_METRICS = (
-    MetricWords("accuracy", "accuracy", "the share of rows decided rightly"),
-    MetricWords("balanced_accuracy", "balanced accuracy", "the share of rows decided rightly, averaged over classes"),
-    MetricWords("macro_f1", "macro-F1", "how well classes are found without false alarms; every class counts alike"),
-    MetricWords("micro_f1", "micro-F1", "how well labels are found without false alarms; every decision counts alike"),
-    MetricWords("roc_auc", "ROC AUC", "the chance that a row of a class is ranked above a row that is not"),
-    MetricWords("average_precision", "average precision", "how few false alarms it takes to find the rows of a class"),
-    MetricWords("r2", "R²", "the share of the variation explained; 0 is no better than always saying the mean"),
-    MetricWords("spearman", "rank correlation", "how well the order is predicted; 1 is the same order"),
-    MetricWords("log_loss", "log-loss", "how surprised the probabilities are by the truth", lower=True),
-    MetricWords("brier", "Brier score", "the mean squared error of the probabilities", lower=True),
-    MetricWords("rmse", "RMSE", "the typical size of an error, large errors counting more", lower=True),
-    MetricWords("mae", "mean absolute error", "the average size of an error", lower=True),
-)
-
 
 def metric_words(name: str) -> MetricWords:
     """The words of a metric; an unknown one keeps its name.
 
-    >>> metric_words("rmse").natural(-2.5), metric_words("macro_f1").title
-    (2.5, 'macro-F1')
+    >>> metric_words("rmse").natural(-2.5), metric_words("rmse").direction, metric_words("macro_f1").title
+    (2.5, 'lower is better', 'macro-F1')
     """
-    return next((one for one in _METRICS if one.name == name), MetricWords(name, name, "the score of this study"))
+    try:
+        return MetricWords(name, metric(name))
+    except InputError:
+        return MetricWords(name, None)
 
 
 def choice_name(choice: Titled) -> str:
