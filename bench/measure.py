@@ -41,7 +41,7 @@ def frozen_cross_validation() -> dict[str, object]:
     from sklearn.metrics import f1_score
 
     from bench import peers
-    from graft.inputs.roles import Task
+    from graft.core.tasks import Task
     from graft.representations.encoding.encoder import Encoder
     from graft.representations.sources import resolve_source
     from graft.scores.linear import class_weights, solve_head
@@ -83,8 +83,9 @@ def frozen_cross_validation() -> dict[str, object]:
 def full_steps() -> dict[str, object]:
     """Full fine-tuning of 616 rows for five epochs: optimiser steps a second and accuracy, against the trainer."""
     from bench import peers
+    from graft.core.tasks import Task
     from graft.inputs.dataset import Dataset
-    from graft.inputs.roles import Roles, Task
+    from graft.inputs.roles import Roles
     from graft.inputs.schema import Contract
     from graft.representations.sources import resolve_source
     from graft.scores.fitting import Budget, Candidate, fit

@@ -17,7 +17,7 @@ def out_of_scope() -> dict[str, object]:
 
     vectors: the embedded source. classical: TF-IDF; without rows its check is the share of unknown n-grams.
     """
-    from graft.inputs.roles import Task
+    from graft.core.tasks import Task
     from graft.representations.sources import resolve_source
     from graft.scores.classical import RECIPES, fit_ngrams
     from graft.scores.columns import ColumnEncoder
@@ -66,8 +66,9 @@ def whole_study(per_class: int = _PER_CLASS) -> dict[str, object]:
 
 
 def _rows(texts: tuple[str, ...], names: list[str], targets: np.ndarray | None = None):  # type: ignore[no-untyped-def]
+    from graft.core.tasks import Task
     from graft.inputs.dataset import Dataset
-    from graft.inputs.roles import Roles, Task
+    from graft.inputs.roles import Roles
     from graft.inputs.schema import Contract
 
     roles = Roles(text=("text",), label=("label",))

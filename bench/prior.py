@@ -23,8 +23,9 @@ def scores(cell: object, seed: int, strategies: tuple[str, ...]) -> dict[str, fl
     """Macro-F1 of each strategy on the test rows of a draw."""
     from sklearn.metrics import f1_score
 
+    from graft.core.tasks import Task
     from graft.inputs.dataset import Dataset
-    from graft.inputs.roles import Roles, Task
+    from graft.inputs.roles import Roles
     from graft.inputs.schema import Contract
     from graft.representations.cache import ActivationCache
     from graft.representations.sources import resolve_source

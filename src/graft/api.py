@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from graft.bundle import Bundle
+    from graft.core.tasks import TaskName
     from graft.facts.study import PlanFacts
     from graft.representations.encoding.encoder import Encoder
     from graft.studies.running import StudyResult
-    from graft.studies.settings import Effort, TaskName, Weights
+    from graft.studies.settings import Effort, Weights
     from graft.tables.embedding import Embedded
     from graft.tables.table import EmbeddingTable
 

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import graft
+from graft.core.tasks import Task
 from graft.evidence import Pooled, Scored, decide_verdict, jackknife
 from graft.inputs.dataset import Dataset
-from graft.inputs.roles import Roles, Task
+from graft.inputs.roles import Roles
 from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder

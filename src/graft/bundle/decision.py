@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from graft.core.errors import BundleError
+from graft.core.tasks import Task
 from graft.decisions.calibrators import Calibrator
 from graft.decisions.conformal import ConformalInterval
 from graft.decisions.policy import Policy
-from graft.inputs.roles import Task
 from graft.inputs.schema import Contract
 
 _BLOCK = 64

@@ -21,8 +21,8 @@ from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemb
 from graft.bundle.reference import Reference, why_far
 from graft.bundle.scoring import Scored, score, scores_alone
 from graft.core.progress import SILENT, Progress
+from graft.core.tasks import CLASSES, Task
 from graft.inputs.dataset import Dataset, build_dataset
-from graft.inputs.roles import Task
 from graft.inputs.schema import Contract
 from graft.representations.tokens import tokenise
 from graft.rows.table import read_frame
@@ -150,7 +150,7 @@ class Bundle:
     def _words(self, data: Dataset, judgement: Judgement, progress: Progress) -> list[str]:
         """The words behind what was decided; behind the most probable class or label where that is not one class."""
         outputs = judgement.probabilities.argmax(axis=1)
-        if self.contract.task in (Task.BINARY, Task.MULTICLASS):
+        if self.contract.task in CLASSES:
             outputs = np.where(judgement.abstained, outputs, judgement.decided)
         told = explain_words(
             data,

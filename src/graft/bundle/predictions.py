@@ -14,7 +14,7 @@ import polars as pl
 
 from graft.bundle.decision import Judgement
 from graft.core.files import whole_file
-from graft.inputs.roles import Task
+from graft.core.tasks import Task
 from graft.inputs.schema import Contract
 from graft.rows.table import Table
 

@@ -25,11 +25,11 @@ from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json, write_text
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
+from graft.core.tasks import Task
 from graft.decisions.outlying import FALSE_FLAGS, far_below, units_needed
 from graft.inputs.blocks import group_blocks
 from graft.inputs.dataset import Dataset
 from graft.inputs.duplicates import find_duplicates
-from graft.inputs.roles import Task
 from graft.representations.cache import ActivationCache
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.models import ClassicalModel, Model

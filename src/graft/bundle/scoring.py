@@ -12,8 +12,8 @@ from scipy import sparse
 
 from graft.bundle.decision import blockwise
 from graft.core.progress import SILENT, Progress
+from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
-from graft.inputs.roles import Task
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.scores.classical import encode_ngrams

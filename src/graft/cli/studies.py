@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graft.core.tasks import Task
 from graft.governance.records import Use
 
 if TYPE_CHECKING:
@@ -21,16 +22,6 @@ class Effort(StrEnum):
     QUICK = "quick"
     STANDARD = "standard"
     THOROUGH = "thorough"
-
-
-class TaskChoice(StrEnum):
-    """What is predicted."""
-
-    AUTO = "auto"
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    MULTILABEL = "multilabel"
-    REGRESSION = "regression"
 
 
 class Outcome(StrEnum):
@@ -60,7 +51,10 @@ def study(
     time: Annotated[
         str | None, typer.Option(help="Learn from the past, test on the future.", rich_help_panel=_DATA)
     ] = None,
-    task: Annotated[TaskChoice, typer.Option(help="What is predicted.", rich_help_panel=_DATA)] = TaskChoice.AUTO,
+    task: Annotated[
+        str,
+        typer.Option(help=f"What is predicted: auto, or {', '.join(Task)}.", rich_help_panel=_DATA),
+    ] = "auto",
     source: Annotated[
         list[str],
         typer.Option(help="minilm, path:DIR or hf:org/name@revision; repeat for several.", rich_help_panel=_WHAT),
@@ -145,7 +139,7 @@ def study(
     Example: graft study tickets.csv --text message --label category --out study/
     """
     options = {
-        "task": task.value,
+        "task": task,
         "source": tuple(source),
         "strategy": tuple(strategy),
         "effort": effort.value,

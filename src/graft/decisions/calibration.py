@@ -27,8 +27,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.errors import InputError
+from graft.core.tasks import LabelTask
 from graft.decisions.calibration_fits import fit_isotonic, fit_platt, fit_temperature, row_loss
-from graft.decisions.calibrators import Identity, Isotonic, Platt, Task, Temperature
+from graft.decisions.calibrators import Identity, Isotonic, Platt, Temperature
 from graft.decisions.units import Units, as_units
 
 AnyCalibrator = Identity | Temperature | Platt | Isotonic
@@ -128,7 +129,7 @@ def fit_method(
     return _fit(method, given, truth, as_units(len(given), weights, units).weights, kind)
 
 
-def _fit(method: str, given: np.ndarray, truth: np.ndarray, weights: np.ndarray, task: Task) -> AnyCalibrator:
+def _fit(method: str, given: np.ndarray, truth: np.ndarray, weights: np.ndarray, task: LabelTask) -> AnyCalibrator:
     if method == "temperature":
         return fit_temperature(given, truth, weights, task)
     if method == "platt":
@@ -150,7 +151,7 @@ def _places(counted: Units, folds: np.ndarray | None, rng: np.random.Generator) 
     return np.asarray(np.asarray(folds)[first][counted.place])
 
 
-def _allowed(truth: np.ndarray, weights: np.ndarray, task: Task, columns: int) -> tuple[str, ...]:
+def _allowed(truth: np.ndarray, weights: np.ndarray, task: LabelTask, columns: int) -> tuple[str, ...]:
     """The methods that rows enough exist for, from simple to flexible."""
     counts = weights @ truth if task == "multilabel" else np.bincount(truth, weights=weights, minlength=columns)
     if task == "multilabel":
@@ -159,7 +160,7 @@ def _allowed(truth: np.ndarray, weights: np.ndarray, task: Task, columns: int) -
     return tuple(name for name, rows in zip(METHODS, ROWS, strict=True) if least >= rows)
 
 
-def _checked(scores: np.ndarray, targets: np.ndarray, task: str) -> tuple[Task, np.ndarray, np.ndarray]:
+def _checked(scores: np.ndarray, targets: np.ndarray, task: str) -> tuple[LabelTask, np.ndarray, np.ndarray]:
     given, truth = np.asarray(scores, dtype=np.float64), np.asarray(targets).astype(np.int64)
     fits = truth.shape == (given.shape if task == "multilabel" else given.shape[:1])
     if given.ndim != 2 or not fits or len(given) < 2:

@@ -16,14 +16,15 @@ import numpy as np
 from scipy import optimize, special
 from sklearn.isotonic import IsotonicRegression
 
-from graft.decisions.calibrators import Isotonic, Platt, Task, Temperature, apart, logits, spread_evenly, squash
+from graft.core.tasks import LabelTask
+from graft.decisions.calibrators import Isotonic, Platt, Temperature, apart, logits, spread_evenly, squash
 
 PRIOR = 0.5  # deviation of log temperature before rows are seen
 FEW = 10  # positives or negatives below which a column is left out of isotonic
 SLOPES = (1e-3, 1e3)  # bounds: a calibrator never reverses an order
 
 
-def row_loss(probabilities: np.ndarray, targets: np.ndarray, task: Task) -> np.ndarray:
+def row_loss(probabilities: np.ndarray, targets: np.ndarray, task: LabelTask) -> np.ndarray:
     """-log of the probability of the truth per row, nats, shape (rows,); the mean over labels for labels."""
     inside = np.clip(probabilities, 1e-15, 1 - 1e-15)
     if task == "multilabel":
@@ -31,7 +32,7 @@ def row_loss(probabilities: np.ndarray, targets: np.ndarray, task: Task) -> np.n
     return np.asarray(-np.log(inside[np.arange(len(targets)), targets]))
 
 
-def pseudo_share(scores: np.ndarray, weights: np.ndarray, task: Task) -> float:
+def pseudo_share(scores: np.ndarray, weights: np.ndarray, task: LabelTask) -> float:
     """The share of a probability given away evenly so that the surest promise is (n + 1) / (n + 2).
 
     scores: (rows, classes) or (rows, labels). weights: in original rows, shape (rows,).
@@ -41,7 +42,7 @@ def pseudo_share(scores: np.ndarray, weights: np.ndarray, task: Task) -> float:
     return float(ways / (ways - 1) / (rows + 2))
 
 
-def fit_temperature(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray, task: Task) -> Temperature:
+def fit_temperature(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray, task: LabelTask) -> Temperature:
     """The most probable temperature given the rows and the prior."""
     values, share = logits(scores, task), pseudo_share(scores, weights, task)
     cells = scores.shape[1] if task == "multilabel" else 1
@@ -60,7 +61,7 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray
     )
 
 
-def fit_platt(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray, task: Task) -> Platt:
+def fit_platt(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray, task: LabelTask) -> Platt:
     """A sigmoid for two classes or per label; one slope and a bias per class for more classes."""
     share = pseudo_share(scores, weights, task)
     if task == "multiclass":
@@ -115,7 +116,7 @@ def _biased(
     return float(found.x[0]), tuple(map(float, found.x[1:]))
 
 
-def fit_isotonic(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray, task: Task) -> Isotonic:
+def fit_isotonic(scores: np.ndarray, targets: np.ndarray, weights: np.ndarray, task: LabelTask) -> Isotonic:
     """One rising map per column; a column with few positives or negatives keeps its scores."""
     truth = targets if task == "multilabel" else np.eye(scores.shape[1], dtype=np.int64)[targets]
     columns = [_steps(scores[:, k], truth[:, k], weights) for k in range(scores.shape[1])]

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from scipy import special
 
 from graft.core.errors import InputError
+from graft.core.tasks import LabelTask
 
 EPS = 1e-12
-Task = Literal["binary", "multiclass", "multilabel"]
 
 
 def logits(scores: np.ndarray, task: str) -> np.ndarray:
@@ -60,7 +60,7 @@ class _Calibrator(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    task: Task
+    task: LabelTask
     columns: int = Field(ge=1)
 
     def apply(self, scores: np.ndarray) -> np.ndarray:

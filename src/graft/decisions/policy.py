@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from graft.core.errors import InputError
+from graft.core.tasks import CLASSES, LABELS, LabelTask
 from graft.decisions.costs import CostTable
 from graft.decisions.units import as_units
 
@@ -71,7 +72,7 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    task: Literal["binary", "multiclass", "multilabel"]
+    task: LabelTask
     table: CostTable
     thresholds: tuple[float, ...] | None = None
     fitted_by: Literal["bayes", "cost", "f1", "balance"] = "bayes"
@@ -176,14 +177,14 @@ def fit_policy(
     >>> policy.fitted_by, 0.2 < policy.thresholds[0] < 0.3
     ('f1', True)
     """
-    if task not in ("binary", "multiclass", "multilabel"):
+    if task not in LABELS:
         raise InputError(f"a decision policy for a {task} task", needed="classes or labels")
     costs = CostTable.default(labels, task=task) if table is None else table
     expected = ("none", *labels) if task == "multilabel" else tuple(labels)
     if costs.labels != expected:
         raise InputError(f"costs over {', '.join(costs.labels)}", needed=f"costs over {', '.join(expected)}, in order")
-    if task in ("binary", "multiclass"):
-        kind: Literal["binary", "multiclass"] = "binary" if task == "binary" else "multiclass"
+    if task in CLASSES:
+        kind: LabelTask = "binary" if task == "binary" else "multiclass"
         if not balanced or table is not None:
             return Policy(task=kind, table=costs)
         counted = as_units(len(targets), weights, units).weights

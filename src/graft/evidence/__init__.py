@@ -15,7 +15,7 @@ from graft.evidence.metrics import METRICS, Metric, default_metric, evaluate, me
 from graft.evidence.more_labels import MoreLabels, more_labels
 from graft.evidence.optimism import optimism_interval
 from graft.evidence.pooled import Jackknife, Pooled, jackknife
-from graft.evidence.predictions import TASKS, Scored
+from graft.evidence.predictions import Scored
 from graft.evidence.selection import paid_doubt
 from graft.evidence.slices import ClassScore, SliceScore, per_class, slice_differences
 from graft.evidence.transferability import logme, neighbour_agreement
@@ -23,7 +23,6 @@ from graft.evidence.verdict import Outcome, Verdict, decide_verdict
 
 __all__ = [
     "METRICS",
-    "TASKS",
     "Bin",
     "CalibrationError",
     "Choice",

@@ -43,6 +43,7 @@ import numpy as np
 
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
+from graft.core.tasks import CLASSES
 from graft.evidence.predictions import Scored
 
 TEMPERATURES = np.geomspace(0.15, 6.0, 28)
@@ -167,7 +168,7 @@ def suspicion(
 
 
 def _check(scored: Scored, limit: int | None) -> None:
-    if scored.task not in ("binary", "multiclass"):
+    if scored.task not in CLASSES:
         raise InputError(f"label noise for a {scored.task} task", needed="binary or multiclass targets")
     if limit is not None and limit < 0:
         raise InputError(f"a limit of {limit} suspects", needed="0 or more, or None for all")

@@ -16,14 +16,12 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from graft.core.errors import InputError
+from graft.core.tasks import CLASSES, LABELS, VALUES, Task
 from graft.evidence import sums, weighted
-from graft.evidence.predictions import TASKS, Scored
+from graft.evidence.predictions import Scored
 
 Value = TypeVar("Value", float, np.ndarray)
 
-CLASSES = TASKS[:2]
-LABELS = TASKS[:3]
-VALUES = TASKS[3:]
 TARGET = "target"  # the unit of the target: its scale is that of the rows
 
 
@@ -275,7 +273,7 @@ def default_metric(task: str) -> str:
     """
     found = next((record for record in METRICS if task in record.default_for), None)
     if found is None:
-        raise InputError(f"the task {task!r}", needed=f"one of {', '.join(TASKS)}")
+        raise InputError(f"the task {task!r}", needed=f"one of {', '.join(Task)}")
     return found.name
 
 

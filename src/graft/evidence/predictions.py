@@ -10,15 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.errors import InputError
-
-TASKS = ("binary", "multiclass", "multilabel", "regression")
+from graft.core.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
     """What a candidate said about rows whose answer is known.
 
-    task: "binary", "multiclass", "multilabel" or "regression".
+    task: the name of a Task.
     targets: class index of each row, shape (rows,); for multilabel 0/1, shape (rows, labels); for regression
         the value, shape (rows,).
     scores: class probabilities, shape (rows, classes), two columns for binary; for multilabel one independent
@@ -38,8 +37,8 @@ class Scored:
     choices: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise InputError(f"the task {self.task!r}", needed=f"one of {', '.join(TASKS)}")
+        if self.task not in tuple(Task):
+            raise InputError(f"the task {self.task!r}", needed=f"one of {', '.join(Task)}")
         object.__setattr__(self, "targets", _whole(np.asarray(self.targets), self.task))
         object.__setattr__(self, "scores", np.asarray(self.scores, dtype=np.float64))
         if len(self.targets) == 0:

@@ -9,13 +9,14 @@ Features are taken as they are: LogME depends on their scale only weakly, neighb
 import numpy as np
 
 from graft.core.errors import InputError
+from graft.core.tasks import CLASSES, Task
 
 
 def logme(features: np.ndarray, targets: np.ndarray, task: str, *, iterations: int = 100, tol: float = 1e-5) -> float:
     """Logarithm of the maximum evidence per row; higher promises better transfer.
 
     features: shape (rows, dimension). targets: class indices (rows,), 0/1 labels (rows, labels) or values (rows,).
-    task: "binary", "multiclass", "multilabel" or "regression"; classes are scored one against the rest and averaged.
+    task: the name of a Task; classes are scored one against the rest and averaged.
 
     >>> rng = np.random.default_rng(0)
     >>> features = rng.standard_normal((200, 5))
@@ -48,8 +49,8 @@ def _columns(features: np.ndarray, targets: np.ndarray, task: str) -> np.ndarray
         return targets.astype(np.float64)[:, None]
     if task == "multilabel":
         return targets.astype(np.float64)
-    if task not in ("binary", "multiclass"):
-        raise InputError(f"the task {task!r}", needed="binary, multiclass, multilabel or regression")
+    if task not in CLASSES:
+        raise InputError(f"the task {task!r}", needed=f"one of {', '.join(Task)}")
     return np.asarray(targets[:, None] == np.unique(targets)[None, :], dtype=np.float64)
 
 

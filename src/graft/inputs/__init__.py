@@ -1,9 +1,10 @@
 """Bytes to validated, deduplicated, split, fingerprinted rows: the contract."""
 
+from graft.core.tasks import Task
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, RowProblem, build_dataset
 from graft.inputs.duplicates import Contradiction, Duplicates, find_duplicates
-from graft.inputs.roles import Roles, Task
+from graft.inputs.roles import Roles
 from graft.inputs.schema import CategoryCount, ColumnFacts, Contract, LengthFacts, NumberFacts
 from graft.inputs.splits import Fold, Splits, make_splits
 

@@ -7,7 +7,8 @@ rows per fold are the least; an infinite or unreadable number to predict is refu
 import numpy as np
 
 from graft.core.errors import ContractError
-from graft.inputs.roles import Roles, Task
+from graft.core.tasks import Task
+from graft.inputs.roles import Roles
 from graft.inputs.targets import Labels
 
 _ROWS_PER_FOLD = 2

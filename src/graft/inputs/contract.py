@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError, InputError
+from graft.core.tasks import Task
 from graft.inputs.classes import count_classes, refuse_bad_numbers, refuse_few_rows, used_classes
 from graft.inputs.facts import category_facts, key_facts, number_facts, number_summary, text_facts
-from graft.inputs.roles import Roles, Task
+from graft.inputs.roles import Roles
 from graft.inputs.schema import ColumnFacts, Contract
 from graft.inputs.targets import Labels, read_labels, separator_of
 from graft.rows.table import Table

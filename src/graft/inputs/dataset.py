@@ -13,9 +13,9 @@ import numpy as np
 
 from graft.core.digests import array_digest, content_digest, key
 from graft.core.errors import ContractError
+from graft.core.tasks import Task
 from graft.inputs.assembly import RowProblem, read_inputs, read_keys
 from graft.inputs.contract import require_columns
-from graft.inputs.roles import Task
 from graft.inputs.schema import Contract
 from graft.inputs.targets import read_labels
 from graft.rows.table import Table

@@ -1,25 +1,15 @@
-"""What a column is for, and what is to be predicted.
+"""What a column is for.
 
 Decisions: a column that the model reads is read one way only, and never predicts itself; roles are plain names, so
 they travel inside the contract as JSON.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import ConfigDict
 
 from graft.core.errors import InputError
-
-
-class Task(StrEnum):
-    """What is predicted for a row: one of two classes, one of many, any number of them, or a number."""
-
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    MULTILABEL = "multilabel"
-    REGRESSION = "regression"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from graft.inputs.roles import Roles, Task
+from graft.core.tasks import Task
+from graft.inputs.roles import Roles
 
 CATEGORY_CAP = 1000
 Kind = Literal["text", "number", "category", "time", "label", "id", "group"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from graft.core.errors import InputError
 from graft.core.seeds import generator
+from graft.core.tasks import Task
 from graft.inputs.balance import allot, class_counts, spread
 from graft.inputs.blocks import (
     Blocks,
@@ -25,7 +26,6 @@ from graft.inputs.blocks import (
     unit_blocks,
 )
 from graft.inputs.forward import forward_folds, forward_holdout
-from graft.inputs.roles import Task
 
 KINDS = ("stratified", "group", "time")
 _BINS = 10

@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
-from graft.inputs.roles import Roles, Task
+from graft.core.tasks import Task
+from graft.inputs.roles import Roles
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, words
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from graft.core.seeds import generator
-from graft.inputs.roles import Task
+from graft.core.tasks import Task
 from graft.scores.linear import plain_loss, solve_head
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)

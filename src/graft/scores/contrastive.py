@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional
 
 from graft.core.errors import InputError
-from graft.inputs.roles import Task
+from graft.core.tasks import Task
 from graft.scores.training import Stepper
 
 _OF_A_LABEL = 2

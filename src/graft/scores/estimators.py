@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from graft.core.errors import InputError
+from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
-from graft.inputs.roles import Roles, Task
+from graft.inputs.roles import Roles
 from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
 from graft.representations.embedder import as_texts

@@ -14,8 +14,8 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.core.memory import peak_memory
 from graft.core.seeds import derive
+from graft.core.tasks import CLASSES
 from graft.evidence.training_curve import CurvePoint, Remark
-from graft.inputs.roles import Task
 from graft.representations.sources import Source, randomised
 from graft.scores.classical import RECIPES, encode_ngrams, fit_ngrams, solve_sparse
 from graft.scores.columns import ColumnEncoder, fit_columns
@@ -206,7 +206,7 @@ def _problem(
 def _majority(problem: _Problem) -> _Outcome:
     targets = problem.bench.targets[problem.rows]
     task = problem.bench.task
-    if task in (Task.BINARY, Task.MULTICLASS):
+    if task in CLASSES:
         level = np.bincount(targets, minlength=problem.bench.outputs) / len(targets)
     else:
         level = np.atleast_1d(targets.mean(0))

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from graft.core.errors import Diverged, InputError
 from graft.core.seeds import generator
-from graft.inputs.roles import Task
+from graft.core.tasks import Task
 from graft.scores.logistic import LOOSE, Logistic
 from graft.scores.ridge import Ridge
 

@@ -18,8 +18,8 @@ from safetensors.numpy import load_file, save_file
 from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json
 from graft.core.progress import SILENT, Progress
+from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
-from graft.inputs.roles import Task
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import Source, read_directory, write_beside
 from graft.representations.weights.safetensors_file import check_safetensors

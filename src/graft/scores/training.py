@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from graft.core.errors import Diverged
 from graft.core.seeds import generator
+from graft.core.tasks import Task
 from graft.evidence.training_curve import CurvePoint, TrainingLog
-from graft.inputs.roles import Task
 from graft.representations.backbone import device, native_precision
 from graft.scores.feed import Feed, reading_batches, training_batches
 from graft.scores.linear import loss_of

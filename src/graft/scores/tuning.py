@@ -20,8 +20,8 @@ import torch
 
 from graft.core.errors import InputError
 from graft.core.seeds import derive, generator
+from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
-from graft.inputs.roles import Task
 from graft.representations.backbone import quiet_transformers, upper_half
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
@@ -486,7 +486,7 @@ def _held_in(job: Job) -> tuple[np.ndarray, np.ndarray]:
     share = HELD_SHARE if job.refit and len(job.rows) < REFIT_BELOW else HELD_SHARE_OF_MANY
     rng = np.random.default_rng(derive(job.shared_seed, "held in"))
     order = rng.permutation(job.rows)
-    if job.bench.task in (Task.BINARY, Task.MULTICLASS):
+    if job.bench.task in CLASSES:
         order = order[np.argsort(job.targets[order], kind="stable")]
     held = order[share // 2 :: share]
     return np.setdiff1d(job.rows, held), np.sort(held)

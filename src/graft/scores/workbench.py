@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graft.core.progress import SILENT, Progress
+from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
-from graft.inputs.roles import Task
 from graft.representations.backbone import check_split, load_encoder
 from graft.representations.cache import ActivationCache, Ragged
 from graft.representations.encoding.encoder import Encoder, EncodeReport

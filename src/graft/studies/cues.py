@@ -7,9 +7,9 @@ they may keep a source from the expensive strategies when there are many, and no
 import numpy as np
 
 from graft.core.seeds import generator
+from graft.core.tasks import Task
 from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
 from graft.facts.study import CueFact
-from graft.inputs.roles import Task
 from graft.representations.sources import Source
 from graft.scores.workbench import Workbench
 

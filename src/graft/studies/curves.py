@@ -13,12 +13,12 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
+from graft.core.tasks import CLASSES, Task
 from graft.evidence.comparison import Comparison
 from graft.evidence.learning_curve import Crossing, Curve, crossing, fit_curve
 from graft.evidence.metrics import metric, oriented_score
 from graft.evidence.more_labels import more_labels
 from graft.facts.study import LearningCurveFacts, LearningPoint
-from graft.inputs.roles import Task
 from graft.inputs.splits import Fold, Splits
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
@@ -97,7 +97,7 @@ def subset(rows: np.ndarray, targets: np.ndarray, task: Task, share: float, seed
     """A share of rows, nested for growing shares; every class keeps a row of its own as long as it can."""
     rng = generator(seed, "learning curve")
     order = rng.permutation(rows)
-    if task in (Task.BINARY, Task.MULTICLASS):
+    if task in CLASSES:
         # Deal the classes out in turn: the k-th row of each class before the k+1-th of any.
         seen = np.zeros(int(targets.max()) + 1, np.int64)
         rank = np.empty(len(order), np.float64)

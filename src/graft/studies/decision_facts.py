@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.core.seeds import generator
+from graft.core.tasks import Task
 from graft.decisions.costs import CostTable, load_costs
 from graft.decisions.policy import Decisions, Policy
 from graft.decisions.spending import compare_policies, realised_cost
@@ -23,7 +24,6 @@ from graft.facts.study import (
     ErrorFact,
 )
 from graft.inputs.dataset import Dataset
-from graft.inputs.roles import Task
 from graft.studies.out_of_fold import DecisionParts
 
 _ERRORS, _EXCERPT = 30, 600

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.seeds import generator
+from graft.core.tasks import Task
 from graft.decisions.calibration import CalibrationChoice, fit_calibrator, fit_method
 from graft.decisions.conformal import ConformalInterval, fit_conformal
 from graft.decisions.costs import CostTable
 from graft.decisions.policy import Policy, fit_policy
 from graft.evidence.pooled import Pooled
 from graft.evidence.predictions import Scored
-from graft.inputs.roles import Task
 from graft.inputs.splits import Fold
 from graft.scores.fitting import Fit
 from graft.scores.workbench import Workbench

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graft.core.tasks import CLASSES, Task
 from graft.facts.study import CueFact
-from graft.inputs.roles import Task
 from graft.representations.sources import Source
 from graft.scores.fitting import Budget, Candidate
 from graft.scores.strategies import Kind, Strategy, parse_strategy
@@ -142,7 +142,7 @@ def _judged_pairs(candidate: Candidate, shortlisted: bool, targets: np.ndarray, 
 def _few_labels(targets: np.ndarray, task: Task) -> str:
     if len(targets) < FEW_ROWS:
         return f"{len(targets)} rows, and {FEW_ROWS} are needed"
-    if task in (Task.BINARY, Task.MULTICLASS):
+    if task in CLASSES:
         median = float(np.median(np.bincount(targets)))
         if median < FEW_PER_CLASS:
             return f"{median:g} rows in a typical class, and {FEW_PER_CLASS} are needed"

@@ -8,6 +8,7 @@ import polars as pl
 from graft.core.digests import key
 from graft.core.errors import InputError
 from graft.core.seeds import derive
+from graft.core.tasks import CLASSES, Task
 from graft.core.version import __version__
 from graft.evidence.metrics import TARGET, default_metric, metric
 from graft.inputs.assembly import RowProblem
@@ -15,7 +16,6 @@ from graft.inputs.blocks import group_blocks, unit_blocks
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.duplicates import Duplicates, find_duplicates
-from graft.inputs.roles import Task
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.sources import Source, resolve_source
 from graft.rows.table import Table
@@ -170,7 +170,7 @@ def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str)
     """Raise InputError for what would be noticed after hours otherwise: nothing to learn, or a score that is
     undefined."""
     tested = {"the folds": np.concatenate([fold.test for fold in splits.folds]), "the holdout": splits.holdout}
-    if task in (Task.BINARY, Task.MULTICLASS):
+    if task in CLASSES:
         for fold in splits.folds:
             if len(np.unique(targets[fold.train])) < 2:
                 raise InputError(

@@ -12,9 +12,9 @@ from importlib.resources import files
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from graft.core.tasks import CLASSES
 from graft.evidence.choice import SPREAD, Prior
 from graft.evidence.metrics import TARGET, metric
-from graft.inputs.roles import Task
 from graft.scores.fitting import Candidate
 from graft.scores.workbench import Workbench
 from graft.studies.prepared import Prepared
@@ -43,7 +43,7 @@ def measured() -> Usual:
 def usual(candidates: Sequence[Candidate], bench: Workbench, prepared: Prepared, settings: StudySettings) -> Prior:
     """The prior for these candidates; without means for tasks and metrics the public sets say nothing of."""
     record = metric(prepared.metric)
-    if not record.steps or bench.task not in (Task.BINARY, Task.MULTICLASS):
+    if not record.steps or bench.task not in CLASSES:
         scale = float(np.std(bench.targets)) if record.unit == TARGET else 1.0
         return Prior({}, SPREAD * scale)
     if not settings.prior:

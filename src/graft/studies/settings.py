@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graft.core.errors import InputError
 from graft.core.settings import DEFAULT_CACHE_LIMIT
+from graft.core.tasks import TaskName
 from graft.evidence.metrics import metric
 from graft.governance.records import Use
 from graft.inputs.roles import Roles
 from graft.scores.strategies import parse_strategy
 
 Effort = Literal["quick", "standard", "thorough"]
-TaskName = Literal["auto", "binary", "multiclass", "multilabel", "regression"]
 Weights = Literal["auto", "balanced", "none"]
 
 

@@ -9,12 +9,12 @@ import polars as pl
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
 from graft.core.seeds import derive, generator
+from graft.core.tasks import CLASSES
 from graft.evidence.label_noise import suspicion
 from graft.evidence.optimism import optimism_interval
 from graft.evidence.predictions import Scored
 from graft.evidence.slices import SliceScore, slice_differences
 from graft.facts.study import SuspectFact
-from graft.inputs.roles import Task
 from graft.inputs.splits import make_splits
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Kind
@@ -125,7 +125,7 @@ class Suspects:
 
 def suspects_of(bench: Workbench, judged: Judged) -> Suspects:
     """Rows whose label the model that ships, which had not seen them, finds implausible."""
-    if bench.task not in (Task.BINARY, Task.MULTICLASS):
+    if bench.task not in CLASSES:
         return Suspects()
     labels, rows, seen = bench.rows.contract.labels, bench.rows, judged.seen
     first = np.flatnonzero(seen.repeats == seen.repeats.min())

@@ -14,6 +14,7 @@ from graft.bundle.scoring import vectors_of
 from graft.core.intervals import Interval
 from graft.core.progress import Progress
 from graft.core.seeds import derive
+from graft.core.tasks import CLASSES, Task
 from graft.decisions.calibrators import logits
 from graft.decisions.costs import CostTable
 from graft.engine.store import ResultStore
@@ -32,7 +33,6 @@ from graft.facts.study import (
     RefitFacts,
 )
 from graft.inputs.dataset import Dataset
-from graft.inputs.roles import Task
 from graft.inputs.splits import Fold
 from graft.representations.cache import ActivationCache
 from graft.scores.fitting import Candidate, Fit, fit, tuning_gain
@@ -507,7 +507,7 @@ def _said(kept: Shipped, statement: str) -> Shipped:
 
 def _balanced(settings: StudySettings, prepared: Prepared, costs: CostTable | None) -> bool:
     """Whether all classes are to count alike: the metric averages over them and no costs say otherwise."""
-    if prepared.rows.contract.task not in (Task.BINARY, Task.MULTICLASS) or costs is not None:
+    if prepared.rows.contract.task not in CLASSES or costs is not None:
         return False
     if settings.weights == "none":
         return False

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from graft.core.intervals import Interval
+from graft.core.tasks import Task
 from graft.core.version import __version__
 from graft.evidence.comparison import score_interval
 from graft.evidence.slices import ClassScore, per_class
@@ -33,7 +34,6 @@ from graft.facts.study import (
     VerdictFacts,
 )
 from graft.governance.registry import HoldoutOpenings
-from graft.inputs.roles import Task
 from graft.representations.backbone import native_precision
 from graft.representations.encoding.encoder import Encoder
 from graft.scores.fitting import Candidate, Fit

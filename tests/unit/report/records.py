@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from graft.core.intervals import Interval
+from graft.core.tasks import Task
 from graft.decisions.spending import PolicyCost
 from graft.evidence.calibration_quality import Bin
 from graft.evidence.learning_curve import Crossing
@@ -39,7 +40,7 @@ from graft.facts.study import (
     VerdictFacts,
 )
 from graft.inputs.duplicates import Contradiction
-from graft.inputs.roles import Roles, Task
+from graft.inputs.roles import Roles
 from graft.inputs.schema import ColumnFacts, Contract, LengthFacts
 
 TICKETS = ("billing", "delivery", "login", "refund", "other")

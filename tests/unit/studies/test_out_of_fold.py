@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from graft.inputs.roles import Task
+from graft.core.tasks import Task
 from graft.inputs.splits import Fold
 from graft.studies.out_of_fold import Rule, crossfitted, decided, fit_decisions, out_of_fold, pooled
 
