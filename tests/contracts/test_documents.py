@@ -55,7 +55,7 @@ def test_the_hubs_library_reads_back_what_the_card_says(facts: ModelFacts):
         assert data.license_name
         assert data.license_link
     results = data.eval_results or []
-    assert [one.metric_value for one in results] == [metric.value for metric in facts.metrics]
+    assert [one.metric_value for one in results] == [metric.value.mean for metric in facts.metrics]
     assert [one.metric_type for one in results] == [metric.name for metric in facts.metrics]
     if facts.metrics:
         assert data.model_name == facts.name
@@ -66,9 +66,9 @@ def test_the_hubs_library_reads_back_what_the_card_says(facts: ModelFacts):
         assert said.get("slice", "") == metric.slice
         assert said.get("rows", 0) == metric.rows
         interval = said.get("confidence_interval")
-        assert interval == (metric.low if metric.low is None else interval)
-        if metric.low is not None:
-            assert interval == {"low": metric.low, "high": metric.high, "level": metric.level}
+        assert interval == (None if metric.value.ends is None else interval)
+        if metric.value.ends is not None:
+            assert interval == {"low": metric.value.low, "high": metric.value.high, "level": metric.level}
 
 
 @pytest.mark.parametrize("facts", FACTS)

@@ -2,25 +2,34 @@
 
 Decisions: all are functions of one record of facts, so they never disagree; no licence is claimed for the model until
 a person decided one, because what a source states is not what it allows; digests in the documents are of the model's
-own files, those of all files stand in the manifest.
+own files, those of all files stand in the manifest. A document of a bundle that was saved earlier is made anew from
+the same facts and today's decisions; what was sealed stays as it is.
 """
 
+import json
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from graft.bundle.evidence import Outcome
+from graft.bundle.evidence import read_evidence
+from graft.bundle.loading import load_bundle
 from graft.bundle.origin import Lineage
-from graft.bundle.telling import considerations_of, metrics_of
+from graft.core.errors import InputError
 from graft.core.files import write_json, write_text
-from graft.governance.descent_file import Descent
-from graft.governance.emit import ModelFacts, Package, cyclonedx, model_card, spdx
+from graft.facts.study import StudyRecord
+from graft.governance.answering import answer
+from graft.governance.descent_file import Descent, read_bundle, read_descent
+from graft.governance.emit import ModelFacts, Package, considerations_of, cyclonedx, measures_of, model_card, spdx
+from graft.governance.lineage import lineage_of
 from graft.governance.reading import digest_files
-from graft.governance.records import Answer, Obligation
+from graft.governance.records import Answer, Obligation, Use
+from graft.governance.registry import Registry
 from graft.inputs.schema import Contract
+from graft.scores.models import ClassicalModel
 
 CARD, CYCLONEDX, SPDX, OBLIGATIONS = "README.md", "bom.cdx.json", "bom.spdx.json", "obligations.json"
+FORMATS = ("card", "cyclonedx", "spdx")
 _PACKAGES = (
     "torch",
     "transformers",
@@ -42,8 +51,7 @@ class Told:
     """
 
     contract: Contract
-    outcome: Outcome
-    record: Any
+    record: StudyRecord | None
     rows: int
     kept_rows: int
     vocabulary: bool
@@ -86,11 +94,11 @@ def model_facts(
         name=f"{', '.join(contract.roles.label)} from {', '.join(contract.roles.inputs)}",
         task=str(contract.task),
         labels=contract.labels,
-        verdict=told.outcome.verdict,
+        verdict="" if told.record is None else told.record.verdict.sentence,
         strategy=f"{lineage.source} {lineage.strategy}".strip(),
         done=lineage.done,
         files=files,
-        metrics=metrics_of(told.record),
+        metrics=() if told.record is None else measures_of(told.record),
         edges=descent.edges,
         lineage=descent.assets,
         obligations=_every(answers),
@@ -118,3 +126,37 @@ def _packages() -> list[Package]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def export_document(folder: Path, name: str, registry: Registry) -> str:
+    """A document about the bundle in ``folder``: ``card`` (Markdown), ``cyclonedx`` or ``spdx`` (JSON).
+
+    Raises BundleError when the bundle does not verify, InputError for another name.
+    """
+    if name not in FORMATS:
+        raise InputError(f"the document {name!r}", needed=f"one of {', '.join(FORMATS)}")
+    facts = _facts(folder, registry)
+    if name == "card":
+        return model_card(facts)
+    return json.dumps((cyclonedx if name == "cyclonedx" else spdx)(facts), indent=2, ensure_ascii=False) + "\n"
+
+
+def _facts(folder: Path, registry: Registry) -> ModelFacts:
+    bundle = load_bundle(folder)
+    record = read_evidence(folder)
+    asset, parents = read_bundle(folder)
+    decisions = registry.decisions()
+    recorded = {one.identity: one for one in (asset, *parents)} | {one.identity: one for one in registry.assets()}
+    lineage = lineage_of(recorded.values())
+    answers = tuple(answer(lineage, asset.identity, uses=[use], decisions=decisions) for use in Use)
+    info = bundle.info()
+    told = Told(
+        bundle.contract,
+        record,
+        rows=0 if record is None else record.splits.development_rows,
+        kept_rows=info.kept_rows,
+        vocabulary=isinstance(bundle.model, ClassicalModel),
+    )
+    facts = model_facts(folder, bundle.lineage, told, descent=read_descent(folder), answers=answers)
+    decided = [one.licence for one in decisions if one.asset == asset.identity]
+    return facts.model_copy(update={"created": info.created, "licence": decided[-1] if decided else ""})

@@ -1,72 +1,65 @@
-"""The study record inside a bundle, read as plain JSON.
+"""The study's record inside a bundle.
 
-Decisions: a bundle tolerates a record it does not know, so nothing here requires a key; a bundle that keeps no rows
-blanks every ``text`` in the record, and every string that is a training text.
+Decision: a bundle that nobody studied holds an empty table. A bundle that keeps no rows blanks the text of every row in
+the record, and every string that is the text of a training row.
 """
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_origin
 
-from graft.core.errors import BundleError
+from pydantic import BaseModel
+
+from graft.core.errors import InputError
+from graft.core.files import write_text
+from graft.facts.study import ErrorFact, StudyRecord, SuspectFact
+from graft.inputs.duplicates import Contradiction
+
+EVIDENCE = "evidence.json"
+_OF_ROWS = (Contradiction, ErrorFact, SuspectFact)
+_FIRST = '"graft/study/1"'
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a study found. score: of the shipped model on the holdout. Empty or None where the record does not say."""
-
-    verdict: str = ""
-    metric: str = ""
-    score: float | None = None
-    rows: int | None = None
-    data: str = ""
+def write_evidence(folder: Path, record: StudyRecord | None) -> None:
+    """Write the record into a bundle; an empty table without one."""
+    write_text(folder / EVIDENCE, "{}\n" if record is None else record.to_json())
 
 
-def parse_evidence(text: str) -> Any:
-    """The record; an empty table for an empty text. Raises BundleError when it is no JSON."""
-    if not text.strip():
-        return {}
+def read_evidence(folder: Path) -> StudyRecord | None:
+    """The record in a bundle, or None. Raises InputError for one that cannot be read."""
+    text = (folder / EVIDENCE).read_text(encoding="utf-8")
+    if text.strip() in ("", "{}"):
+        return None
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"the evidence is not JSON ({error})", needed="the study record as JSON") from error
+        return StudyRecord.from_json(text, str(folder / EVIDENCE))
+    except InputError:
+        # With the first schema, a bundle without rows blanked words of the record too where a row said just that.
+        if _FIRST in text and '""' in text:
+            return None
+        raise
 
 
-def outcome_of(record: Any) -> Outcome:
-    """What a record says."""
-    score, rows = at(record, "holdout", "score", "mean"), at(record, "holdout", "rows")
-    return Outcome(
-        verdict=str(at(record, "verdict", "sentence") or ""),
-        metric=str(at(record, "metric") or ""),
-        score=float(score) if isinstance(score, int | float) else None,
-        rows=rows if isinstance(rows, int) else None,
-        data=str(at(record, "data", "name") or ""),
-    )
-
-
-def at(record: Any, *path: str) -> Any:
-    """What stands under a path of names; None where the path ends early."""
-    for name in path:
-        record = record.get(name) if isinstance(record, dict) else None
-    return record
-
-
-def without_texts(record: Any, texts: Iterable[str]) -> Any:
-    """The record with every string under the key ``text`` blank, and every string that is one of ``texts``.
-
-    >>> without_texts({"errors": [{"row": 3, "text": "hello"}], "note": "hi"}, ["hi"])
-    {'errors': [{'row': 3, 'text': ''}], 'note': ''}
-    """
-    return _blanked(record, frozenset(text.strip() for text in texts))
+def without_texts(record: StudyRecord, texts: Iterable[str]) -> StudyRecord:
+    """The record with the text of every row blank, and every string that is one of ``texts``."""
+    blank: StudyRecord = _blanked(record, frozenset(text.strip() for text in texts))
+    return blank
 
 
 def _blanked(value: Any, texts: frozenset[str]) -> Any:
+    if isinstance(value, BaseModel):
+        free = [name for name, one in type(value).model_fields.items() if get_origin(one.annotation) is not Literal]
+        return value.model_copy(update=_parts(value, free, texts))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **_parts(value, [one.name for one in fields(value)], texts))
     if isinstance(value, dict):
-        return {
-            name: "" if name == "text" and isinstance(inner, str) else _blanked(inner, texts)
-            for name, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_blanked(inner, texts) for inner in value]
-    return "" if isinstance(value, str) and value.strip() in texts else value
+        return {name: _blanked(inner, texts) for name, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_blanked(inner, texts) for inner in value)
+    # an enumeration is a word of the record, not one of a row
+    return "" if type(value) is str and value.strip() in texts else value
+
+
+def _parts(value: Any, names: list[str], texts: frozenset[str]) -> dict[str, Any]:
+    blank = {"text": ""} if isinstance(value, _OF_ROWS) else {}
+    return {name: _blanked(getattr(value, name), texts) for name in names} | blank

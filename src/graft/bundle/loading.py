@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from graft.bundle.decision import Decision
-from graft.bundle.evidence import outcome_of, parse_evidence
+from graft.bundle.evidence import read_evidence
 from graft.bundle.folders import settled
 from graft.bundle.manifest import check_files, read_manifest
 from graft.bundle.origin import Lineage
@@ -40,7 +40,7 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
             contract=contract,
             decision=Decision.model_validate_json(_text(place, "decision.json")),
             lineage=Lineage.model_validate_json(_text(place, "lineage.json")),
-            outcome=outcome_of(parse_evidence(_text(place, "evidence.json"))),
+            record=read_evidence(place),
             reference=read_reference(place, model),
             manifest=manifest,
         )

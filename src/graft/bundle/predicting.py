@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.bundle.decision import Decision, Judgement
-from graft.bundle.evidence import Outcome
 from graft.bundle.explanations import explain_words
 from graft.bundle.manifest import Manifest
 from graft.bundle.nearness import Neighbours
@@ -22,6 +21,7 @@ from graft.bundle.reference import Reference, why_far
 from graft.bundle.scoring import Scored, score, scores_alone
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import CLASSES, Task
+from graft.facts.study import StudyRecord
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.schema import Contract
 from graft.representations.tokens import tokenise
@@ -61,14 +61,14 @@ class BundleInfo:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A saved model, read by load_bundle."""
+    """A saved model, read by load_bundle. record: of the study that made it, or None."""
 
     folder: Path
     model: Model
     contract: Contract
     decision: Decision
     lineage: Lineage
-    outcome: Outcome
+    record: StudyRecord | None
     reference: Reference
     manifest: Manifest
 
@@ -110,9 +110,9 @@ class Bundle:
             strategy=self.lineage.strategy,
             done=self.lineage.done,
             licence=self.lineage.licence,
-            verdict=self.outcome.verdict,
-            metric=self.outcome.metric,
-            score=self.outcome.score,
+            verdict="" if self.record is None else self.record.verdict.sentence,
+            metric="" if self.record is None else self.record.metric,
+            score=None if self.record is None else self.record.holdout.score.mean,
             kept_rows=len(self.reference.excerpts) if isinstance(self.reference, Neighbours) else 0,
             created=self.manifest.created,
             created_by=self.manifest.created_by,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graft.bundle.decision import Decision
 from graft.bundle.documents import Told, write_documents
-from graft.bundle.evidence import outcome_of, parse_evidence, without_texts
+from graft.bundle.evidence import without_texts, write_evidence
 from graft.bundle.folders import whole_folder
 from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
@@ -17,12 +17,13 @@ from graft.bundle.origin import Lineage
 from graft.bundle.reference import write_reference
 from graft.bundle.sample import made_up, write_sample
 from graft.core.errors import BundleError
-from graft.core.files import write_json, write_text
+from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
 from graft.decisions.calibrators import Calibrator
 from graft.decisions.conformal import ConformalInterval
 from graft.decisions.outlying import FALSE_FLAGS
 from graft.decisions.policy import Policy
+from graft.facts.study import StudyRecord
 from graft.governance.descent_file import NAME as DESCENT
 from graft.governance.descent_file import Descent
 from graft.governance.records import Answer
@@ -38,9 +39,9 @@ class BundleParts:
     """What a bundle is made of.
 
     calibrator, policy: None for regression. interval: None but for regression. training: the rows the model learnt
-    from, with targets. sample: rows for stored predictions, the first 32 are used. evidence: the study record as JSON.
-    descent: what it was made from, asset by asset. far_rate: the share of familiar rows that may be flagged as far from
-    the training rows. answers: whether it may be put to each use; empty when nobody asked.
+    from, with targets. sample: rows for stored predictions, the first 32 are used. record: of the study that made it,
+    or None. descent: what it was made from, asset by asset. far_rate: the share of familiar rows that may be flagged as
+    far from the training rows. answers: whether it may be put to each use; empty when nobody asked.
     """
 
     model: Model
@@ -50,7 +51,7 @@ class BundleParts:
     interval: ConformalInterval | None
     training: Dataset
     sample: Dataset
-    evidence: str
+    record: StudyRecord | None
     lineage: Lineage
     descent: Descent
     far_rate: float = FALSE_FLAGS
@@ -75,22 +76,23 @@ def write_bundle(
     decision.require_fit(parts.contract)
     if parts.training.targets is None or not len(parts.training):
         raise BundleError("no labelled training rows", needed="the rows the model learnt from, with their targets")
-    evidence = parse_evidence(parts.evidence)
     with whole_folder(Path(folder)) as place:
         model = _save_model(parts.model, place / "model")
         write_text(place / "contract.json", parts.contract.model_dump_json(indent=2) + "\n")
         write_text(place / "decision.json", decision.model_dump_json(indent=2) + "\n")
         write_text(place / "lineage.json", parts.lineage.model_dump_json(indent=2) + "\n")
         texts = (*parts.training.texts, *parts.sample.texts)
-        write_json(place / "evidence.json", evidence if keep_rows else without_texts(evidence, texts))
+        record = parts.record
+        if record is not None and not keep_rows:
+            record = without_texts(record, texts)
+        write_evidence(place, record)
         write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
         kept = write_reference(
             place, model, parts.training, keep_rows=keep_rows, rate=parts.far_rate, cache=cache, progress=progress
         )
         told = Told(
             parts.contract,
-            outcome_of(evidence),
-            evidence if keep_rows else without_texts(evidence, texts),
+            record,
             rows=len(parts.training),
             kept_rows=kept,
             vocabulary=isinstance(model, ClassicalModel),

@@ -41,7 +41,7 @@ from scipy import special, stats
 
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
-from graft.evidence.metrics import evaluate, metric
+from graft.evidence.metrics import evaluate, metric, oriented_score
 from graft.evidence.predictions import Scored
 from graft.evidence.resampling import chunks, row_weights
 
@@ -188,10 +188,10 @@ def _freedom(sizes: np.ndarray) -> float:
 class SliceScore:
     """The candidate against the control on the rows of one slice.
 
-    candidate, control: in the metric's own unit. difference: candidate minus control, positive is better whatever
-    the metric; without ends where no interval can be given. p_harm: one-sided p-value of harm, adjusted for all slices
-    looked at; None in a record that did not keep it. hidden_harm: the slice is harmed while the average is not. note:
-    why there is no interval.
+    candidate, control: higher is better, so a loss has its sign turned. difference: candidate minus control; without
+    ends where no interval can be given. p_harm: one-sided p-value of harm, adjusted for all slices looked at; None in a
+    record that did not keep it. hidden_harm: the slice is harmed while the average is not. note: why there is no
+    interval.
     """
 
     column: str
@@ -253,7 +253,7 @@ def slice_differences(
             if len(rows) < minimum_rows:
                 continue
             part, other = candidate.take(rows), control.take(rows)
-            scores = evaluate(part, name), evaluate(other, name)
+            scores = oriented_score(part, name), oriented_score(other, name)
             if np.isnan(scores).any():
                 continue
             inside = None if places is None else places[rows]

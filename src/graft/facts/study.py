@@ -370,6 +370,9 @@ class TermsFacts(Fact):
     findings: tuple[str, ...] = ()
 
 
+_LOSSES = ("log_loss", "brier", "rmse", "mae")  # whose slices number 1 did not turn
+
+
 def _own_records_of_evidence(old: dict[str, Any]) -> dict[str, Any]:
     """From number 1 to 2: the records of evidence as they are, with what number 1 did not keep left empty.
 
@@ -384,7 +387,11 @@ def _own_records_of_evidence(old: dict[str, Any]) -> dict[str, Any]:
     new["classes"] = [
         one | {"decided": said[place] if place < len(said) else None} for place, one in enumerate(old["classes"])
     ]
-    new["slices"] = [one | {"p_harm": None} for one in old["slices"]]
+    turned = -1 if old["metric"] in _LOSSES else 1
+    new["slices"] = [
+        one | {name: turned * one[name] for name in ("candidate", "control")} | {"p_harm": None}
+        for one in old["slices"]
+    ]
     bins = [
         {name: one[name] for name in ("low", "high", "confidence", "rows")}
         | {"accuracy": {"mean": one["accuracy"], "low": one["accuracy_low"], "high": one["accuracy_high"]}}

@@ -78,7 +78,7 @@ def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave
         interval=parts.interval,
         training=prepared.rows.take(findings.shipped.learnt),
         sample=holdout.take(np.arange(min(_SAMPLE_ROWS, len(holdout)))),
-        evidence=record.model_dump_json(),
+        record=record,
         lineage=_lineage(findings),
         descent=saved.descent,
         answers=saved.answers,

@@ -1,6 +1,5 @@
 """Small fitted models of every kind and task, and the parts of bundles, built in a moment."""
 
-import json
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -8,6 +7,7 @@ from tempfile import mkdtemp
 import numpy as np
 
 from graft.bundle import BundleParts, Lineage
+from graft.core.intervals import Interval
 from graft.decisions import (
     Calibrator,
     ConformalInterval,
@@ -17,6 +17,7 @@ from graft.decisions import (
     costs_from_mapping,
     fit_policy,
 )
+from graft.facts.study import ErrorFact, StudyRecord
 from graft.governance.descent_file import Descent
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation
 from graft.inputs import Dataset, Roles, Task, build_dataset, infer_contract
@@ -27,6 +28,7 @@ from graft.scores.models import Model
 from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench
 from tiny import write_encoder
+from unit.report.records import bare, changed
 
 KINDS = ("majority", "classical", "frozen")
 TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -97,16 +99,20 @@ def decisions(task: str, labels: tuple[str, ...]) -> tuple[Calibrator | None, Po
     return calibrator, fit_policy(np.zeros((0, len(labels))), np.zeros(0), task=task, labels=labels, table=table), None
 
 
-def evidence(texts: tuple[str, ...] = ()) -> str:
-    record = {
-        "metric": "macro_f1",
-        "verdict": {"sentence": "The source helps."},
-        "holdout": {"rows": 20, "score": {"mean": 0.875, "low": 0.8, "high": 0.9}},
-        "data": {"name": "tickets.csv", "contract": {"roles": {"text": ["text"]}}},
-        "errors": [{"row": place, "text": text} for place, text in enumerate(texts)],
-        "notes": list(texts[:2]),
-    }
-    return json.dumps(record)
+def study_record(texts: tuple[str, ...] = ()) -> StudyRecord:
+    """The record of a study that shows some texts of rows."""
+    record = bare()
+    return changed(
+        record,
+        verdict=record.verdict.model_copy(update={"sentence": "The source helps."}),
+        holdout=record.holdout.model_copy(update={"rows": 20, "score": Interval(0.875, 0.8, 0.9)}),
+        errors=tuple(
+            ErrorFact(row=place, id="", text=text, given="a", decided="b", probability=0.9, cost=1.0)
+            for place, text in enumerate(texts)
+        ),
+        next_steps=texts[:2],
+        classes=(),
+    )
 
 
 def parts_for(kind: str, task: str, *, model: Model | None = None) -> BundleParts:
@@ -121,7 +127,7 @@ def parts_for(kind: str, task: str, *, model: Model | None = None) -> BundlePart
         interval=interval,
         training=rows,
         sample=rows.take(np.arange(8)),
-        evidence=evidence(rows.texts),
+        record=study_record(rows.texts),
         lineage=Lineage(
             study="0" * 32,
             strategy=kind,

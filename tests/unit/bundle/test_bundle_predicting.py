@@ -53,7 +53,7 @@ def plain(folder, texts: list[str], labels: list[str], *, kind: str = "classical
         interval=None,
         training=rows,
         sample=rows.take(every[:4]),
-        evidence="",
+        record=None,
         lineage=Lineage(study="0", strategy=kind, done="solved a head", data=rows.fingerprint),
         descent=descent(kind, rows),
     )

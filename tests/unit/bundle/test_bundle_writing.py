@@ -12,8 +12,10 @@ import yaml
 
 from graft.bundle import folders, load_bundle, write_bundle, writing
 from graft.bundle.evidence import without_texts
+from graft.bundle.manifest import write_manifest
 from graft.bundle.reference import ROWS_AT_MOST
-from graft.core.errors import BundleError, OutputError
+from graft.core.errors import BundleError, GraftError, OutputError
+from graft.facts.study import StudyRecord
 from graft.governance.answering import answer
 from graft.governance.lineage import lineage_of
 from graft.governance.records import Asset, Use
@@ -22,6 +24,7 @@ from graft.representations.cache import ActivationCache
 from graft.representations.sources import randomised
 from graft.rows import read_frame
 from unit.bundle.building import descent, inputs, parts_for, rows_for
+from unit.report.records import undecided
 
 
 @pytest.fixture
@@ -97,14 +100,13 @@ def test_an_empty_folder_is_taken(parts, tmp_path):
     assert load_bundle(tmp_path).info().kind == "majority"
 
 
-@pytest.mark.parametrize("changed", ["targets", "calibrator", "labels", "evidence"])
+@pytest.mark.parametrize("changed", ["targets", "calibrator", "labels"])
 def test_parts_that_do_not_fit_are_refused(parts, tmp_path, changed):
     other = parts_for("majority", "multiclass")
     wrong = {
         "targets": {"training": dataclasses.replace(parts.training, targets=None)},
         "calibrator": {"calibrator": None},
         "labels": {"policy": other.policy, "calibrator": other.calibrator},
-        "evidence": {"evidence": "not json"},
     }
     with pytest.raises(BundleError):
         write_bundle(tmp_path / "bundle", dataclasses.replace(parts, **wrong[changed]))
@@ -158,11 +160,33 @@ def test_the_model_card_has_the_metric_and_no_licence_promise(tmp_path):
     assert any(one["licence"] == "Apache-2.0" for one in stated["redistribute"]["obligations"])
 
 
-def test_an_unknown_record_is_no_obstacle(parts, tmp_path):
-    for place, record in enumerate(("", "{}", "[1, 2]", '{"holdout": null, "verdict": 3}')):
-        write_bundle(tmp_path / str(place), dataclasses.replace(parts, evidence=record))
-        info = load_bundle(tmp_path / str(place)).info()
-        assert (info.verdict, info.score) == ("", None)
+def test_a_model_that_nobody_studied_is_saved_too(parts, tmp_path):
+    write_bundle(tmp_path / "bundle", dataclasses.replace(parts, record=None))
+    bundle = load_bundle(tmp_path / "bundle")
+    assert (bundle.record, bundle.info().verdict, bundle.info().score) == (None, "", None)
+
+
+def with_evidence(parts, folder, text):
+    """A bundle whose evidence was written by another version."""
+    write_bundle(folder, parts)
+    (folder / "evidence.json").write_text(text)
+    write_manifest(folder)
+    return load_bundle(folder)
+
+
+def test_a_bundle_of_the_first_schema_is_loaded(parts, tmp_path):
+    old = (Path(__file__).parents[1] / "facts" / "study-1.json").read_text()
+    bundle = with_evidence(parts, tmp_path / "bundle", old)
+    assert bundle.info().verdict == "It is not settled whether pretraining helps."
+    blanked = json.loads(old)
+    blanked["verdict"]["outcome"] = ""  # a training text was "inconclusive", and no rows were to be kept
+    assert with_evidence(parts, tmp_path / "blank", json.dumps(blanked)).record is None
+
+
+@pytest.mark.parametrize("text", ['{"schema": "graft/study/99"}', "[1, 2]", "{"])
+def test_evidence_that_cannot_be_read_is_refused(parts, tmp_path, text):
+    with pytest.raises(GraftError, match=r"evidence\.json"):
+        with_evidence(parts, tmp_path / "bundle", text)
 
 
 def test_info_tells_what_is_in_it(tmp_path, monkeypatch):
@@ -192,10 +216,17 @@ def test_the_bill_of_materials_is_the_same_twice(tmp_path):
     assert (held["value"], held["confidenceInterval"]) == ("0.875", {"lowerBound": "0.8", "upperBound": "0.9"})
 
 
-def test_blanking_keeps_the_shape_of_the_record():
-    record = {"roles": {"text": ["message"]}, "errors": [{"text": "a secret", "row": 1}], "why": " a secret "}
-    blank = without_texts(record, ["a secret"])
-    assert blank == {"roles": {"text": ["message"]}, "errors": [{"text": "", "row": 1}], "why": ""}
+def test_blanking_takes_the_texts_of_rows_and_leaves_the_words_of_the_record():
+    record = undecided()
+    secrets = ["I was charged twice, please fix it.", " transfer ", "inconclusive", "tickets.csv"]
+    blank = without_texts(record, secrets)
+    assert {one.text for one in (*blank.errors, *blank.data.suspects, *blank.data.contradictions)} == {""}
+    assert blank.data.name == ""
+    assert blank.verdict == record.verdict
+    assert blank.candidates == record.candidates
+    assert StudyRecord.from_json(blank.to_json(), "blank") == blank
+    for secret in secrets[:1]:
+        assert secret not in blank.to_json()
 
 
 def test_a_class_of_few_rows_has_no_centroid(tmp_path):

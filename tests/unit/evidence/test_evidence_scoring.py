@@ -281,3 +281,10 @@ def test_transferability_edges() -> None:
         logme(features, labels[:, 0], "ranking")
     with pytest.raises(InputError, match="finite"):
         logme(np.full((4, 2), np.inf), labels[:, 0], "binary")
+
+
+def test_slices_of_an_error_are_turned_like_every_score() -> None:
+    truth = np.arange(60.0)
+    near, far = Scored("regression", truth, truth + 1), Scored("regression", truth, truth + 3)
+    (found,) = slice_differences(near, far, {"k": np.array(["x"] * 60)}, "mae", rng=np.random.default_rng(0))
+    assert (found.candidate, found.control, found.difference.mean) == (-1.0, -3.0, 2.0)

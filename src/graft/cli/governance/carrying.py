@@ -23,7 +23,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; printed when left out.")] = None,
 ) -> None:
     """Write a document about a bundle, with what has been decided since it was saved."""
-    from graft.bundle.exporting import export_document
+    from graft.bundle.documents import export_document
     from graft.core.files import write_text
     from graft.governance.registry import Registry
 

@@ -15,7 +15,7 @@ from graft.core.digests import key
 from graft.governance.emit.ancestry import ancestors, parents
 from graft.governance.emit.cyclonedx_components import ancestor_component, library, pedigree
 from graft.governance.emit.entries import described, properties, version
-from graft.governance.emit.facts import Metric, ModelFacts
+from graft.governance.emit.facts import Measure, ModelFacts
 from graft.governance.emit.licence_words import expression
 from graft.governance.records import FileDigest
 
@@ -124,10 +124,11 @@ def _model_card(facts: ModelFacts) -> dict[str, Any]:
     }
 
 
-def _metric(metric: Metric) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": metric.name, "value": repr(metric.value), **described(slice=metric.slice)}
-    if metric.low is not None and metric.high is not None:
-        entry["confidenceInterval"] = {"lowerBound": repr(metric.low), "upperBound": repr(metric.high)}
+def _metric(metric: Measure) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": metric.name, "value": repr(metric.value.mean), **described(slice=metric.slice)}
+    if metric.value.ends is not None:
+        low, high = metric.value.ends
+        entry["confidenceInterval"] = {"lowerBound": repr(low), "upperBound": repr(high)}
     return entry
 
 
@@ -146,7 +147,7 @@ def _model_properties(facts: ModelFacts) -> list[dict[str, str]]:
     told += [
         ("graft:interval-level", f"{name}: {level:g}")
         for name, level in dict.fromkeys(
-            (metric.name, metric.level) for metric in facts.metrics if metric.low is not None
+            (metric.name, metric.level) for metric in facts.metrics if metric.value.ends is not None
         )
     ]
     return properties(told)

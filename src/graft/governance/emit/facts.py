@@ -4,11 +4,13 @@ Decision: the documents are functions of this record alone. A fact that is not k
 nothing, or that it is not known; it never says what somebody hopes.
 """
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, FiniteFloat, NonNegativeInt
 
+from graft.core.intervals import Interval
 from graft.core.version import __version__
 from graft.governance.records import Asset, Edge, FileDigest, Obligation, Record
 
@@ -34,18 +36,23 @@ def utc(time: str) -> str:
 Name = Annotated[str, Field(min_length=1)]
 
 
-class Metric(Record):
+def _finite(interval: Interval) -> Interval:
+    """The interval. Raises ValueError where it is no number, or has one end alone."""
+    if not math.isfinite(interval.mean) or (interval.low is None) != (interval.high is None):
+        raise ValueError("a number, with both ends of its interval or none")
+    return interval
+
+
+class Measure(Record):
     """A score on rows that were not trained on.
 
-    low, high: its interval at ``level``, both or neither. slice: the part of the rows it is about; empty for all of
+    value: with its interval at ``level``, both ends or none. slice: the part of the rows it is about; empty for all of
     them. rows: how many. data: the name of the data set. data_reference: how that is found (``hf:org/name``), if it is
     public.
     """
 
     name: Name
-    value: FiniteFloat
-    low: FiniteFloat | None = None
-    high: FiniteFloat | None = None
+    value: Annotated[Interval, AfterValidator(_finite)]
     level: FiniteFloat = 0.95
     slice: str = ""
     rows: NonNegativeInt = 0
@@ -103,7 +110,7 @@ class ModelFacts(Record):
     created: Annotated[str, AfterValidator(utc)] = ""
     maker: str = ""
     files: tuple[FileDigest, ...] = ()
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[Measure, ...] = ()
     edges: tuple[Edge, ...] = ()
     lineage: tuple[Asset, ...] = ()
     tested_on: tuple[str, ...] = ()

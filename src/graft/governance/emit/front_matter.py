@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from graft.governance.emit.ancestry import DESCENT, ancestors, hub_name, parents
-from graft.governance.emit.facts import Metric, ModelFacts
+from graft.governance.emit.facts import Measure, ModelFacts
 from graft.governance.emit.hub_licences import licence_entries
 from graft.governance.records import Relation
 
@@ -77,14 +77,15 @@ def _results(facts: ModelFacts) -> list[dict[str, Any]]:
     return list(results.values())
 
 
-def _metric(metric: Metric) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": metric.name, "value": metric.value}
+def _metric(metric: Measure) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": metric.name, "value": metric.value.mean}
     arguments: dict[str, Any] = {}
     if metric.slice:
         entry["name"] = f"{metric.name} ({metric.slice})"
         arguments["slice"] = metric.slice
-    if metric.low is not None and metric.high is not None:
-        arguments["confidence_interval"] = {"low": metric.low, "high": metric.high, "level": metric.level}
+    if metric.value.ends is not None:
+        low, high = metric.value.ends
+        arguments["confidence_interval"] = {"low": low, "high": high, "level": metric.level}
     if metric.rows:
         arguments["rows"] = metric.rows
     return entry | ({"args": arguments} if arguments else {})

@@ -7,7 +7,7 @@ is not settled is said to be unsettled.
 from collections.abc import Iterator, Sequence
 
 from graft.governance.emit.ancestry import Ancestor, ancestors, parents
-from graft.governance.emit.facts import Metric, ModelFacts
+from graft.governance.emit.facts import Measure, ModelFacts
 from graft.governance.emit.front_matter import front_matter
 from graft.governance.emit.licence_words import expression, listed
 from graft.governance.emit.markdown_text import code, items, line, paragraphs, table
@@ -59,12 +59,12 @@ def _facts(facts: ModelFacts) -> Iterator[str]:
     yield f"Graft {line(facts.graft)}; the evidence is in evidence.json, the files and their digests in manifest.json"
 
 
-def _scores(metrics: tuple[Metric, ...]) -> str:
+def _scores(metrics: tuple[Measure, ...]) -> str:
     rows: list[tuple[str, ...]] = [
         (
             line(metric.name),
             line(metric.slice) or "all",
-            f"{metric.value:.4g}",
+            f"{metric.value.mean:.4g}",
             interval(metric) or "not known",
             f"{metric.rows:,}" if metric.rows else "not known",
             line(metric.data) or "training table",
@@ -74,15 +74,17 @@ def _scores(metrics: tuple[Metric, ...]) -> str:
     return table(("Metric", "Slice", "Value", "Interval", "Rows", "Data"), rows) if rows else ""
 
 
-def interval(metric: Metric) -> str:
+def interval(metric: Measure) -> str:
     """The interval of a metric in words; empty when none is known.
 
-    >>> interval(Metric(name="accuracy", value=0.9, low=0.88, high=0.92))
+    >>> from graft.core.intervals import Interval
+    >>> interval(Measure(name="accuracy", value=Interval(0.9, 0.88, 0.92)))
     '0.88 to 0.92 (95 %)'
     """
-    if metric.low is None or metric.high is None:
+    if metric.value.ends is None:
         return ""
-    return f"{metric.low:.4g} to {metric.high:.4g} ({metric.level * 100:.4g} %)"
+    low, high = metric.value.ends
+    return f"{low:.4g} to {high:.4g} ({metric.level * 100:.4g} %)"
 
 
 def _considerations(facts: ModelFacts) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from graft.core.digests import key
 from graft.governance.emit.ancestry import DESCENT, Ancestor, ancestors
-from graft.governance.emit.facts import Metric, ModelFacts
+from graft.governance.emit.facts import Measure, ModelFacts
 from graft.governance.emit.licence_words import expression
 from graft.governance.emit.model_card import interval
 from graft.governance.emit.spdx_graph import CREATION, NO_ASSERTION, Graph
@@ -126,7 +126,7 @@ def _descent(graph: Graph, child: str, edges: tuple[Edge, ...], known: dict[str,
         graph.relate(child, how, [known[edge.parent]], comment="; ".join(one for one in told if one))
 
 
-def _metric(metric: Metric) -> dict[str, str]:
+def _metric(metric: Measure) -> dict[str, str]:
     key_ = f"{metric.name} ({metric.slice})" if metric.slice else metric.name
     told = interval(metric)
-    return {"type": "DictionaryEntry", "key": key_, "value": f"{metric.value!r}" + (f", {told}" if told else "")}
+    return {"type": "DictionaryEntry", "key": key_, "value": f"{metric.value.mean!r}" + (f", {told}" if told else "")}

@@ -1,6 +1,7 @@
 """Facts of saved models to make documents of: an ordinary one, a bare one, and ones with hostile content."""
 
-from graft.governance.emit import Considerations, Fairness, Metric, ModelFacts, Package
+from graft.core.intervals import Interval
+from graft.governance.emit import Considerations, Fairness, Measure, ModelFacts, Package
 from graft.governance.records import (
     Asset,
     AssetKind,
@@ -88,10 +89,10 @@ ORDINARY = ModelFacts(
         FileDigest(path="manifest.json", sha256="b" * 64, size=7),
     ),
     metrics=(
-        Metric(name="macro_f1", value=0.923456789012345, low=0.91, high=0.94, rows=3080, data="tickets"),
-        Metric(name="accuracy", value=0.93, low=0.9, high=0.95, level=0.9, rows=3080, data="tickets"),
-        Metric(name="macro_f1", value=0.8, slice="language: de", rows=310, data="tickets"),
-        Metric(name="macro_f1", value=1e-12, rows=5, data="intents", data_reference="hf:acme/intents"),
+        Measure(name="macro_f1", value=Interval(0.923456789012345, 0.91, 0.94), rows=3080, data="tickets"),
+        Measure(name="accuracy", value=Interval(0.93, 0.9, 0.95), level=0.9, rows=3080, data="tickets"),
+        Measure(name="macro_f1", value=Interval(0.8), slice="language: de", rows=310, data="tickets"),
+        Measure(name="macro_f1", value=Interval(1e-12), rows=5, data="intents", data_reference="hf:acme/intents"),
     ),
     lineage=(BASE, ROWS, PUBLIC),
     edges=(
@@ -233,7 +234,9 @@ def hostile(text: str) -> ModelFacts:
         created="2026-05-01",
         maker=text,
         files=(FileDigest(path=text, sha256="8" * 64, size=1),),
-        metrics=(Metric(name=text, value=0.5, low=0.4, high=0.6, slice=text, rows=3, data=text, data_reference=text),),
+        metrics=(
+            Measure(name=text, value=Interval(0.5, 0.4, 0.6), slice=text, rows=3, data=text, data_reference=text),
+        ),
         lineage=(source, data),
         edges=(
             Edge(relation=Relation.FINE_TUNED, parent=source.identity, where=text, study=text),

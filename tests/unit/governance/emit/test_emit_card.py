@@ -1,5 +1,6 @@
 """What the model card says."""
 
+import math
 import re
 
 import pytest
@@ -7,7 +8,8 @@ import yaml
 from huggingface_hub import ModelCard
 from pydantic import ValidationError
 
-from graft.governance.emit import Metric, ModelFacts, model_card
+from graft.core.intervals import Interval
+from graft.governance.emit import Measure, ModelFacts, model_card
 from graft.governance.records import Edge, FileDigest, Relation
 from unit.governance.emit.document_facts import ADAPTER, BARE, BASE, ORDINARY
 
@@ -180,9 +182,11 @@ def test_regression_is_tagged_so_that_the_hub_finds_it():
 
 
 def test_facts_that_cannot_be_are_refused():
-    for wrong in ({"value": float("nan")}, {"value": float("inf")}, {"value": 1.0, "name": ""}):
+    for value, name in ((math.nan, "m"), (math.inf, "m"), (1.0, "")):
         with pytest.raises(ValidationError):
-            Metric(**{"name": "m", **wrong})
+            Measure(name=name, value=Interval(value))
+    with pytest.raises(ValidationError):
+        Measure(name="m", value=Interval(1.0, 0.5))
     with pytest.raises(ValidationError):
         ModelFacts(name="m", task="binary", created="yesterday")
     with pytest.raises(ValidationError):
