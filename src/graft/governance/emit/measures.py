@@ -5,6 +5,7 @@ Decision: losses and errors, which the record stores with their sign turned, are
 
 from collections.abc import Iterator
 
+from graft.core.errors import InputError
 from graft.core.intervals import Interval
 from graft.evidence.metrics import metric
 from graft.facts.study import StudyRecord
@@ -59,8 +60,11 @@ def _role(record: StudyRecord) -> str:
 
 
 def _natural(record: StudyRecord, score: Interval) -> Interval:
-    """A stored score in the metric's own direction."""
-    return score if metric(record.metric).higher_is_better else score.reversed
+    """A stored score in the metric's own direction; as it is stored for a metric that is not known."""
+    try:
+        return score if metric(record.metric).higher_is_better else score.reversed
+    except InputError:
+        return score
 
 
 def _measure(record: StudyRecord, name: str, value: Interval, *, rows: int, part: str = "") -> Measure:
