@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from graft.bundle.familiar import of_centroids, of_rows
-from graft.bundle.nearness import NEAREST, SHARE, Neighbours, unit
+from graft.bundle.nearness import NEAREST, SHARE, ReferenceRows, unit
 from graft.decisions.outlying import far_below, units_needed
 
 RATE = 0.05
@@ -52,7 +52,7 @@ def test_leaving_a_unit_out_is_the_same_as_never_having_had_it():
     np.testing.assert_allclose(usual, usual_by_hand(vectors, units))
     for row in range(len(units)):
         rest = units != units[row]
-        others = Neighbours(vectors[rest], None, (), usual_by_hand(vectors[rest], units[rest]), units[rest])
+        others = ReferenceRows(vectors[rest], None, (), usual_by_hand(vectors[rest], units[rest]), units[rest])
         np.testing.assert_allclose(scores[row], others.familiarity(vectors[[row]])[0])
 
 
@@ -98,7 +98,9 @@ def test_a_term_of_one_unit_alone_is_unknown_to_its_rows():
     usual, scores = of_rows(private, np.arange(30), widths=(42,))
     row, rest = 7, np.arange(30) != 7
     query = sparse.csr_matrix(np.hstack([counts[[row]], np.zeros((1, 30), np.float32)]))
-    others = Neighbours(private[rest], None, (), usual_by_hand(private.toarray()[rest], np.arange(29)), np.arange(29))
+    others = ReferenceRows(
+        private[rest], None, (), usual_by_hand(private.toarray()[rest], np.arange(29)), np.arange(29)
+    )
     assert scores[row] == pytest.approx(others.familiarity(query)[0], abs=1e-6)
     assert usual.shape == (30,)
 
@@ -119,12 +121,14 @@ def test_the_rate_of_false_flags_is_the_stated_one(count, studies, clustered):
         vectors, classes, units = drawn(rng, count, clustered=clustered)
         new = fresh(rng, 300, clustered=clustered)
         usual, scores = of_rows(vectors, units)
-        reference = Neighbours(vectors, far_below(scores, units, rate=RATE), (), usual, units)
+        reference = ReferenceRows(vectors, far_below(scores, units, rate=RATE), (), usual, units)
         rates["rows"].append(np.mean(reference.familiarity(new) < reference.threshold))
         members = classes[:, None] == np.unique(classes)
         usual, scores = of_centroids(vectors, members, units)
         centroids = unit(members.T.astype(float) @ vectors)
-        reference = Neighbours(centroids, far_below(scores, units, rate=RATE), (), usual, np.arange(len(centroids)), 1)
+        reference = ReferenceRows(
+            centroids, far_below(scores, units, rate=RATE), (), usual, np.arange(len(centroids)), 1
+        )
         rates["centroids"].append(np.mean(reference.familiarity(new) < reference.threshold))
     for kind, found in rates.items():
         print(count, clustered, kind, np.mean(found), np.std(found) / np.sqrt(studies))
@@ -142,7 +146,7 @@ def test_counting_near_copies_as_rows_of_their_own_breaks_the_rate():
         new = fresh(rng, 300, clustered=True)
         for own, found in ((np.arange(len(units)), alone), (units, together)):
             usual, scores = of_rows(vectors, own)
-            reference = Neighbours(vectors, far_below(scores, own, rate=RATE), (), usual, own)
+            reference = ReferenceRows(vectors, far_below(scores, own, rate=RATE), (), usual, own)
             found.append(np.mean(reference.familiarity(new) < reference.threshold))
     assert np.mean(alone) > 2 * RATE
     assert np.mean(together) <= RATE + 3 * np.std(together) / np.sqrt(20)

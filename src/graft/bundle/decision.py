@@ -23,7 +23,7 @@ _BLOCK = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class RowDecisions:
     """What is said about n rows.
 
     probabilities: (n, outputs), or for regression the values (n, 1). decided: class index (n,), -1 where abstained;
@@ -39,7 +39,7 @@ class Judgement:
     high: np.ndarray
 
 
-class Decision(BaseModel):
+class DecisionRule(BaseModel):
     """How raw scores are judged. calibrator, policy: None for regression. interval: None but for regression."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,22 +84,22 @@ class Decision(BaseModel):
         """Whether the policy may say nothing: it decides for one class, and abstaining has a cost."""
         return self.policy is not None and self.policy.abstains
 
-    def judge(self, scores: np.ndarray, far: np.ndarray | None = None) -> Judgement:
+    def judge(self, scores: np.ndarray, far: np.ndarray | None = None) -> RowDecisions:
         """What is said about rows with these raw scores. far: rows unlike the training rows, bool (rows,)."""
         count, policy = len(scores), self.policy
         probabilities, nothing = self.probabilities(scores), np.full(len(scores), np.nan)
         if policy is None:
             values = probabilities[:, 0]
             low, high = self.interval.apply(values) if self.interval else (nothing, nothing)
-            return Judgement(probabilities, values, nothing, np.zeros(count, bool), low, high)
+            return RowDecisions(probabilities, values, nothing, np.zeros(count, bool), low, high)
         unlike = np.zeros(count, bool) if far is None else far
         decided = blockwise(lambda rows: policy.decide(probabilities[rows], unlike[rows]).decided, count)
         if decided.ndim == 2:
             certainty = np.where(decided == 1, probabilities, 1 - probabilities).min(axis=1)
-            return Judgement(probabilities, decided, certainty, np.zeros(count, bool), nothing, nothing)
+            return RowDecisions(probabilities, decided, certainty, np.zeros(count, bool), nothing, nothing)
         abstained = decided < 0
         certainty = np.where(abstained, probabilities.max(axis=1), probabilities[np.arange(count), decided])
-        return Judgement(probabilities, decided, certainty, abstained, nothing, nothing)
+        return RowDecisions(probabilities, decided, certainty, abstained, nothing, nothing)
 
 
 def blocks(count: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from graft.bundle.evidence import read_evidence
 from graft.bundle.loading import load_bundle
-from graft.bundle.origin import Lineage
+from graft.bundle.origin import Origin
 from graft.core.errors import InputError
 from graft.core.files import write_json, write_text
 from graft.facts.study import StudyRecord
@@ -45,7 +45,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Told:
-    """What documents need beside the lineage. rows: training rows. kept_rows: how many of them are in the bundle.
+    """What documents need beside the origin. rows: training rows. kept_rows: how many of them are in the bundle.
 
     vocabulary: whether the model holds terms of the training texts.
     """
@@ -57,14 +57,12 @@ class Told:
     vocabulary: bool
 
 
-def write_documents(
-    folder: Path, lineage: Lineage, told: Told, *, descent: Descent, answers: tuple[Answer, ...]
-) -> None:
+def write_documents(folder: Path, origin: Origin, told: Told, *, descent: Descent, answers: tuple[Answer, ...]) -> None:
     """Write the documents of a bundle whose model is in ``folder`` already.
 
     answers: whether the model may be put to each use; none when nobody asked.
     """
-    facts = model_facts(folder, lineage, told, descent=descent, answers=answers)
+    facts = model_facts(folder, origin, told, descent=descent, answers=answers)
     write_text(folder / CARD, model_card(facts))
     write_json(folder / CYCLONEDX, cyclonedx(facts))
     write_json(folder / SPDX, spdx(facts))
@@ -85,7 +83,7 @@ def obligations(answers: tuple[Answer, ...]) -> dict[str, Any]:
 
 
 def model_facts(
-    folder: Path, lineage: Lineage, told: Told, *, descent: Descent, answers: tuple[Answer, ...]
+    folder: Path, origin: Origin, told: Told, *, descent: Descent, answers: tuple[Answer, ...]
 ) -> ModelFacts:
     """The facts of the model in ``folder``."""
     files = tuple(file.model_copy(update={"path": f"model/{file.path}"}) for file in digest_files(folder / "model"))
@@ -95,8 +93,8 @@ def model_facts(
         task=str(contract.task),
         labels=contract.labels,
         verdict="" if told.record is None else told.record.verdict.sentence,
-        strategy=f"{lineage.source} {lineage.strategy}".strip(),
-        done=lineage.done,
+        strategy=f"{origin.source} {origin.strategy}".strip(),
+        done=origin.done,
         files=files,
         metrics=() if told.record is None else measures_of(told.record),
         edges=descent.edges,
@@ -104,12 +102,12 @@ def model_facts(
         obligations=_every(answers),
         considerations=considerations_of(told.record, contract),
         training_rows=told.rows,
-        fingerprint=lineage.data,
+        fingerprint=origin.data,
         kept_rows=told.kept_rows,
         vocabulary=told.vocabulary,
         packages=tuple(_packages()),
-        study=lineage.study,
-        graft=lineage.graft,
+        study=origin.study,
+        graft=origin.graft,
     )
 
 
@@ -157,6 +155,6 @@ def _facts(folder: Path, registry: Registry) -> ModelFacts:
         kept_rows=info.kept_rows,
         vocabulary=isinstance(bundle.model, ClassicalModel),
     )
-    facts = model_facts(folder, bundle.lineage, told, descent=read_descent(folder), answers=answers)
+    facts = model_facts(folder, bundle.origin, told, descent=read_descent(folder), answers=answers)
     decided = [one.licence for one in decisions if one.asset == asset.identity]
     return facts.model_copy(update={"created": info.created, "licence": decided[-1] if decided else ""})

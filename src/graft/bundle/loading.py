@@ -8,11 +8,11 @@ of the bundle.
 import json
 from pathlib import Path
 
-from graft.bundle.decision import Decision
+from graft.bundle.decision import DecisionRule
 from graft.bundle.evidence import read_evidence
 from graft.bundle.folders import settled
 from graft.bundle.manifest import check_files, read_manifest
-from graft.bundle.origin import Lineage
+from graft.bundle.origin import Origin
 from graft.bundle.predicting import Bundle
 from graft.bundle.reference import read_reference
 from graft.bundle.sample import check_sample
@@ -38,8 +38,8 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
             folder=place,
             model=model,
             contract=contract,
-            decision=Decision.model_validate_json(_text(place, "decision.json")),
-            lineage=Lineage.model_validate_json(_text(place, "lineage.json")),
+            decision=DecisionRule.model_validate_json(_text(place, "decision.json")),
+            origin=Origin.model_validate_json(_text(place, "lineage.json")),
             record=read_evidence(place),
             reference=read_reference(place, model),
             manifest=manifest,

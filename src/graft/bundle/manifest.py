@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from graft.core.digests import file_sha256, key
+from graft.core.digests import FileFact, file_sha256, key
 from graft.core.errors import BundleError
 from graft.core.files import write_text
 from graft.core.version import __version__
@@ -21,15 +21,6 @@ from graft.core.version import __version__
 MANIFEST = "manifest.json"
 SCHEMA = "graft/bundle/1"
 _SHOWN = 6
-
-
-class FileFact(BaseModel):
-    """One file: its SHA-256 and its size in bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sha256: str
-    size: int
 
 
 class Manifest(BaseModel):

@@ -10,7 +10,8 @@ relative Mahalanobis .417, this .550; on clinc150 with 30 rows a class .76, .78,
 the nearest class centroid stands for them, less half of what is usual in its class: .527.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class ReferenceRows:
     """Rows, or centroids of rows, to compare with.
 
     vectors: of unit length, shape (n, dimension). usual: what is taken off a similarity to each, (n,). units: which of
@@ -39,10 +40,10 @@ class Neighbours:
     units: np.ndarray
     nearest_units: int = NEAREST
     excerpts: tuple[str, ...] = ()
-    _columns: "UnitColumns" = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_columns", UnitColumns(self.units))
+    @cached_property
+    def _columns(self) -> "UnitColumns":
+        return UnitColumns(self.units)
 
     def familiarity(self, queries: Matrix) -> np.ndarray:
         """The mean of the largest similarities less what is usual, shape (queries,)."""

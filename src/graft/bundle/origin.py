@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from graft.core.version import __version__
 
 
-class Lineage(BaseModel):
+class Origin(BaseModel):
     """The descent of a saved model.
 
     study: key of the study that made it. source, source_digest, revision: the pretrained source; empty for a model

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graft.bundle.decision import Decision, Judgement
+from graft.bundle.decision import DecisionRule, RowDecisions
 from graft.bundle.explanations import explain_words
 from graft.bundle.manifest import Manifest
-from graft.bundle.nearness import Neighbours
-from graft.bundle.origin import Lineage
+from graft.bundle.nearness import ReferenceRows
+from graft.bundle.origin import Origin
 from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers
 from graft.bundle.reference import Reference, why_far
-from graft.bundle.scoring import Scored, score, scores_alone
+from graft.bundle.scoring import RawScores, score, scores_alone
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import StudyRecord
@@ -66,8 +66,8 @@ class Bundle:
     folder: Path
     model: Model
     contract: Contract
-    decision: Decision
-    lineage: Lineage
+    decision: DecisionRule
+    origin: Origin
     record: StudyRecord | None
     reference: Reference
     manifest: Manifest
@@ -106,21 +106,21 @@ class Bundle:
             labels=self.contract.labels,
             inputs=self.contract.roles.inputs,
             kind=self.model.kind,
-            source=self.lineage.source,
-            strategy=self.lineage.strategy,
-            done=self.lineage.done,
-            licence=self.lineage.licence,
+            source=self.origin.source,
+            strategy=self.origin.strategy,
+            done=self.origin.done,
+            licence=self.origin.licence,
             verdict="" if self.record is None else self.record.verdict.sentence,
             metric="" if self.record is None else self.record.metric,
             score=None if self.record is None else self.record.holdout.score.mean,
-            kept_rows=len(self.reference.excerpts) if isinstance(self.reference, Neighbours) else 0,
+            kept_rows=len(self.reference.excerpts) if isinstance(self.reference, ReferenceRows) else 0,
             created=self.manifest.created,
             created_by=self.manifest.created_by,
             files=len(self.manifest.files) + 1,
             size=sum(fact.size for fact in self.manifest.files.values()),
         )
 
-    def _far(self, data: Dataset, scored: Scored) -> list[str | None]:
+    def _far(self, data: Dataset, scored: RawScores) -> list[str | None]:
         """For each row why it is far from the training rows, or None."""
         return why_far(self.reference, data.texts, scored.vectors)
 
@@ -137,17 +137,17 @@ class Bundle:
                 problems.add(row, "far", f"abstained: {why}" if self.decision.abstains else why)
 
     def _explained(
-        self, data: Dataset, scored: Scored, judgement: Judgement, progress: Progress
+        self, data: Dataset, scored: RawScores, judgement: RowDecisions, progress: Progress
     ) -> dict[str, list[str] | list[None]]:
         words: list[str] | list[None] = [None] * len(data)
         nearest: list[str] | list[None] = [None] * len(data)
         if not isinstance(self.model, MajorityModel) and len(data):
             words = self._words(data, judgement, progress)
-        if isinstance(self.reference, Neighbours) and scored.vectors is not None:
+        if isinstance(self.reference, ReferenceRows) and scored.vectors is not None:
             nearest = self.reference.nearest(scored.vectors)
         return dict(zip(EXPLANATIONS, (words, nearest), strict=True))
 
-    def _words(self, data: Dataset, judgement: Judgement, progress: Progress) -> list[str]:
+    def _words(self, data: Dataset, judgement: RowDecisions, progress: Progress) -> list[str]:
         """The words behind what was decided; behind the most probable class or label where that is not one class."""
         outputs = judgement.probabilities.argmax(axis=1)
         if self.contract.task in CLASSES:

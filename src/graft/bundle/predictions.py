@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from graft.bundle.decision import Judgement
+from graft.bundle.decision import RowDecisions
 from graft.core.files import whole_file
 from graft.core.tasks import Task
 from graft.inputs.schema import Contract
@@ -96,7 +96,7 @@ def class_columns(labels: Sequence[str], taken: str) -> list[str]:
     return names
 
 
-def spoken(judgement: Judgement, contract: Contract) -> list[str | None] | list[float]:
+def spoken(judgement: RowDecisions, contract: Contract) -> list[str | None] | list[float]:
     """What was decided about each row: a class or None where abstained, labels joined with ``; ``, or a value."""
     labels, decided = contract.labels, judgement.decided
     if contract.task is Task.REGRESSION:
@@ -110,7 +110,7 @@ def spoken(judgement: Judgement, contract: Contract) -> list[str | None] | list[
 
 def assemble(
     first: pl.Series,
-    judgement: Judgement,
+    judgement: RowDecisions,
     rows: np.ndarray,
     contract: Contract,
     *,

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
 from graft.bundle.familiar import of_centroids, of_rows
-from graft.bundle.nearness import NEAREST, Neighbours, unit
+from graft.bundle.nearness import NEAREST, ReferenceRows, unit
 from graft.bundle.scoring import Matrix, vectors_of
 from graft.bundle.unknown import UnknownTerms, unknown_terms
 from graft.core.errors import BundleError
@@ -34,7 +34,7 @@ from graft.representations.cache import ActivationCache
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.models import ClassicalModel, Model
 
-Reference: TypeAlias = Neighbours | UnknownTerms | None
+Reference: TypeAlias = ReferenceRows | UnknownTerms | None
 
 ROWS_AT_MOST = 5000
 _ROWS_OF_A_CENTROID = 5
@@ -195,12 +195,12 @@ def read_reference(folder: Path, model: Model) -> Reference:
         nearest_units, threshold = 1, 1 - float(threshold)
         usual, units = np.zeros(vectors.shape[0]), np.arange(vectors.shape[0])
     if kind == "centroids":
-        return Neighbours(vectors, threshold, tuple(facts["names"]), usual, units, nearest_units)
+        return ReferenceRows(vectors, threshold, tuple(facts["names"]), usual, units, nearest_units)
     lines = (folder / _ROWS).read_text(encoding="utf-8").split("\n")
     rows = [json.loads(line) for line in lines if line]
     captions = tuple(f"{row['id']} {row['label']}".rstrip() for row in rows)
     excerpts = tuple(excerpt(row["text"], _EXCERPT) for row in rows)
-    return Neighbours(vectors, threshold, captions, usual, units, nearest_units, excerpts)
+    return ReferenceRows(vectors, threshold, captions, usual, units, nearest_units, excerpts)
 
 
 def _vectors_in(arrays: dict[str, np.ndarray]) -> Matrix:

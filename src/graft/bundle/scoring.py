@@ -23,23 +23,23 @@ Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class RawScores:
     """Raw scores (rows, outputs) or values (rows,), float64; vectors (rows, dimension), None for a model without."""
 
     scores: np.ndarray
     vectors: Matrix | None
 
 
-def score(model: Model, rows: Dataset, *, progress: Progress = SILENT) -> Scored:
+def score(model: Model, rows: Dataset, *, progress: Progress = SILENT) -> RawScores:
     """Scores and vectors of rows."""
     if not len(rows):
         width = (0,) if rows.contract.task is Task.REGRESSION else (0, len(rows.contract.labels))
-        return Scored(np.zeros(width), None)
+        return RawScores(np.zeros(width), None)
     vectors = vectors_of(model, rows, progress=progress)
     if isinstance(model, VectorModel) and isinstance(vectors, np.ndarray):
         dense = vectors
-        return Scored(blockwise(lambda some: model.scores_of(dense[some], rows.take(some)), len(rows)), dense)
-    return Scored(model.scores(rows, progress=progress), vectors)
+        return RawScores(blockwise(lambda some: model.scores_of(dense[some], rows.take(some)), len(rows)), dense)
+    return RawScores(model.scores(rows, progress=progress), vectors)
 
 
 def scores_alone(model: Model, rows: Dataset) -> np.ndarray:

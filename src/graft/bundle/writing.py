@@ -7,13 +7,13 @@ predictions; without permission to keep rows no training text and no vector of a
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graft.bundle.decision import Decision
+from graft.bundle.decision import DecisionRule
 from graft.bundle.documents import Told, write_documents
 from graft.bundle.evidence import without_texts, write_evidence
 from graft.bundle.folders import whole_folder
 from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
-from graft.bundle.origin import Lineage
+from graft.bundle.origin import Origin
 from graft.bundle.reference import write_reference
 from graft.bundle.sample import made_up, write_sample
 from graft.core.errors import BundleError
@@ -52,7 +52,7 @@ class BundleParts:
     training: Dataset
     sample: Dataset
     record: StudyRecord | None
-    lineage: Lineage
+    origin: Origin
     descent: Descent
     far_rate: float = FALSE_FLAGS
     answers: tuple[Answer, ...] = ()
@@ -72,7 +72,7 @@ def write_bundle(
     cache: where vectors of training rows may be known already.
     Raises BundleError when the parts do not fit together, OutputError when the place cannot be written.
     """
-    decision = Decision(calibrator=parts.calibrator, policy=parts.policy, interval=parts.interval)
+    decision = DecisionRule(calibrator=parts.calibrator, policy=parts.policy, interval=parts.interval)
     decision.require_fit(parts.contract)
     if parts.training.targets is None or not len(parts.training):
         raise BundleError("no labelled training rows", needed="the rows the model learnt from, with their targets")
@@ -80,7 +80,7 @@ def write_bundle(
         model = _save_model(parts.model, place / "model")
         write_text(place / "contract.json", parts.contract.model_dump_json(indent=2) + "\n")
         write_text(place / "decision.json", decision.model_dump_json(indent=2) + "\n")
-        write_text(place / "lineage.json", parts.lineage.model_dump_json(indent=2) + "\n")
+        write_text(place / "lineage.json", parts.origin.model_dump_json(indent=2) + "\n")
         texts = (*parts.training.texts, *parts.sample.texts)
         record = parts.record
         if record is not None and not keep_rows:
@@ -97,7 +97,7 @@ def write_bundle(
             kept_rows=kept,
             vocabulary=isinstance(model, ClassicalModel),
         )
-        write_documents(place, parts.lineage, told, descent=parts.descent, answers=parts.answers)
+        write_documents(place, parts.origin, told, descent=parts.descent, answers=parts.answers)
         real = keep_rows and len(parts.sample) > 0
         write_sample(place, model, parts.sample if real else made_up(parts.contract))
         write_manifest(place)

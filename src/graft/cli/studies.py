@@ -24,7 +24,7 @@ class Effort(StrEnum):
     THOROUGH = "thorough"
 
 
-class Outcome(StrEnum):
+class RequiredOutcome(StrEnum):
     """What ``--require`` may ask for."""
 
     HELPS = "helps"
@@ -126,7 +126,7 @@ def study(
         ),
     ] = True,
     require: Annotated[
-        Outcome | None, typer.Option(help="Exit with 3 unless this is the verdict.", rich_help_panel=_OUT)
+        RequiredOutcome | None, typer.Option(help="Exit with 3 unless this is the verdict.", rich_help_panel=_OUT)
     ] = None,
     keep_rows: Annotated[
         bool, typer.Option("--keep-rows/--no-rows", help="Training text in the bundle.", rich_help_panel=_OUT)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 _CHUNK = 1 << 20
 
@@ -52,3 +53,12 @@ def array_digest(arrays: Iterable[np.ndarray]) -> str:
         digest.update(f"{array.shape}{array.dtype.str}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+class FileFact(BaseModel):
+    """One file: its SHA-256 and its size in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    size: int

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from graft.bundle import BundleParts, Lineage, write_bundle
+from graft.bundle import BundleParts, Origin, write_bundle
 from graft.core.errors import OutputError
 from graft.core.files import whole_file, write_json
 from graft.core.progress import Progress
@@ -27,7 +27,7 @@ from graft.governance.descent_file import Descent
 from graft.governance.records import Answer
 from graft.scores.models import Model
 from graft.studies.out_of_fold import DecisionParts
-from graft.studies.study_record import Findings
+from graft.studies.study_record import StudyParts
 
 _SAMPLE_ROWS = 16
 _MARK = "study.key"
@@ -65,10 +65,10 @@ class ToSave:
     answers: tuple[Answer, ...]
 
 
-def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave, *, progress: Progress) -> None:
+def save_study(out: Path, study: StudyParts, record: StudyRecord, saved: ToSave, *, progress: Progress) -> None:
     """Write the bundle and the digests of the holdout into ``out``."""
     parts = saved.decisions
-    prepared = findings.prepared
+    prepared = study.prepared
     holdout = prepared.rows.take(prepared.splits.holdout)
     bundle = BundleParts(
         model=saved.model,
@@ -76,36 +76,36 @@ def save_study(out: Path, findings: Findings, record: StudyRecord, saved: ToSave
         calibrator=None if parts.calibration is None else parts.calibration.calibrator,
         policy=parts.policy,
         interval=parts.interval,
-        training=prepared.rows.take(findings.shipped.learnt),
+        training=prepared.rows.take(study.shipped.learnt),
         sample=holdout.take(np.arange(min(_SAMPLE_ROWS, len(holdout)))),
         record=record,
-        lineage=_lineage(findings),
+        origin=_origin(study),
         descent=saved.descent,
         answers=saved.answers,
     )
-    keep_rows = findings.settings.keep_rows
-    write_bundle(out / "bundle", bundle, keep_rows=keep_rows, cache=findings.bench.cache, progress=progress)
+    keep_rows = study.settings.keep_rows
+    write_bundle(out / "bundle", bundle, keep_rows=keep_rows, cache=study.bench.cache, progress=progress)
     write_json(out / "holdout.json", sorted(digest.hex() for digest in holdout.text_digests))
-    learnt = prepared.rows.take(findings.shipped.learnt)
+    learnt = prepared.rows.take(study.shipped.learnt)
     write_json(out / "learnt.json", sorted({digest.hex() for digest in learnt.text_digests}))
     with whole_file(out / "predictions.parquet") as temporary:
-        _predictions(findings).write_parquet(temporary)
+        _predictions(study).write_parquet(temporary)
     shutil.rmtree(out / "models", ignore_errors=True)
 
 
-def _predictions(findings: Findings) -> pl.DataFrame:
+def _predictions(study: StudyParts) -> pl.DataFrame:
     """Rows that were unseen, as scored by the shipped procedure and the best control.
 
     digest: of the text. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
     decided, truth: class or value; for several labels those given, joined by ``;``.
     """
-    prepared, concluded = findings.prepared, findings.concluded
+    prepared, concluded = study.prepared, study.concluded
     rows = prepared.rows
     digests = [digest.hex() for digest in rows.text_digests]
     frames = []
-    names = {"shipped": concluded.shipped, "control": findings.judgement.choice.control}
+    names = {"shipped": concluded.shipped, "control": study.judgement.choice.control}
     for role, name in names.items():
-        judged = findings.gathered.judged[name]
+        judged = study.gathered.judged[name]
         held = prepared.splits.holdout
         parts = [("fold", judged.seen.rows, judged.seen.repeats, judged.seen.folds, judged.scored)]
         if name in concluded.held:
@@ -142,17 +142,17 @@ def _named(values: np.ndarray, labels: tuple[str, ...]) -> list[str]:
     return [labels[value] if value >= 0 else "" for value in values]
 
 
-def _lineage(findings: Findings) -> Lineage:
-    shipped = findings.candidate(findings.concluded.shipped)
+def _origin(study: StudyParts) -> Origin:
+    shipped = study.candidate(study.concluded.shipped)
     source = shipped.source
-    return Lineage(
-        study=findings.prepared.identity,
+    return Origin(
+        study=study.prepared.identity,
         source=source.reference if source is not None else "",
         source_digest=source.digest if source is not None else "",
         revision=source.revision if source is not None else "",
         strategy=str(shipped.strategy),
-        licence=findings.licences.get(source.reference, "") if source is not None else "",
-        done=findings.done(),
-        data=findings.prepared.rows.fingerprint,
+        licence=study.licences.get(source.reference, "") if source is not None else "",
+        done=study.done(),
+        data=study.prepared.rows.fingerprint,
         graft=__version__,
     )

@@ -52,7 +52,7 @@ EFFORTS = {
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlanEntry:
     """A candidate, whether it runs, and why."""
 
     candidate: Candidate
@@ -69,15 +69,15 @@ def budget_of(settings: StudySettings, training_rows: int) -> Budget:
 
 def plan_candidates(
     settings: StudySettings, sources: tuple[Source, ...], cues: tuple[CueFact, ...], targets: np.ndarray, task: Task
-) -> tuple[Planned, ...]:
+) -> tuple[PlanEntry, ...]:
     """Candidates and controls, in the order they run."""
     controls = [
-        Planned(Candidate(Strategy(Kind.MAJORITY)), True, "control: what saying the same of every row scores"),
-        Planned(Candidate(Strategy(Kind.CLASSICAL)), True, "control: what no neural network at all scores"),
+        PlanEntry(Candidate(Strategy(Kind.MAJORITY)), True, "control: what saying the same of every row scores"),
+        PlanEntry(Candidate(Strategy(Kind.CLASSICAL)), True, "control: what no neural network at all scores"),
     ]
     best = _ranked(sources, cues)
     controls.append(
-        Planned(
+        PlanEntry(
             Candidate(Strategy(Kind.SCRATCH), best[0]), True, "control: the same architecture without its pretraining"
         )
     )
@@ -85,13 +85,14 @@ def plan_candidates(
         named = [parse_strategy(name) for name in settings.strategies]
         named = [strategy for strategy in named if not strategy.is_control]
         asked = [
-            Planned(Candidate(_fitting(strategy, source), source), True, "asked for")
+            PlanEntry(Candidate(_fitting(strategy, source), source), True, "asked for")
             for source in sources
             for strategy in named
         ]
         return (*controls, *asked)
     chosen = [
-        Planned(Candidate(Strategy(Kind.FROZEN), source), True, "cheapest, and safe with few labels") for source in best
+        PlanEntry(Candidate(Strategy(Kind.FROZEN), source), True, "cheapest, and safe with few labels")
+        for source in best
     ]
     effort = EFFORTS[settings.effort]
     for source in best:
@@ -103,40 +104,40 @@ def plan_candidates(
     if settings.effort == "quick":
         for name in ("partial:2", "lora"):
             skipped = Candidate(parse_strategy(name), best[0])
-            chosen.append(Planned(skipped, False, "left out at quick effort; use --effort standard"))
+            chosen.append(PlanEntry(skipped, False, "left out at quick effort; use --effort standard"))
     unique = {plan.candidate.name: plan for plan in reversed(chosen)}
     return (*controls, *(plan for plan in chosen if unique[plan.candidate.name] is plan))
 
 
-def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> Planned:
+def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> PlanEntry:
     few = _few_labels(targets, task)
     strategy = candidate.strategy
     if strategy.kind is Kind.CONTRASTIVE:
         return _judged_pairs(candidate, shortlisted, targets, task)
     if not shortlisted:
-        return Planned(candidate, False, "another source suits the labels better before training (LogME)")
+        return PlanEntry(candidate, False, "another source suits the labels better before training (LogME)")
     if few and strategy.kind in (Kind.FULL, Kind.LORA):
-        return Planned(candidate, False, f"too few labels to change so much: {few}")
+        return PlanEntry(candidate, False, f"too few labels to change so much: {few}")
     if strategy.kind is Kind.PARTIAL:
-        return Planned(candidate, True, "adapts the upper layers; the lower ones are run once and cached")
+        return PlanEntry(candidate, True, "adapts the upper layers; the lower ones are run once and cached")
     if strategy.kind is Kind.LORA:
-        return Planned(candidate, True, "adapts every layer through few parameters")
-    return Planned(candidate, True, "adapts everything, from the solved head")
+        return PlanEntry(candidate, True, "adapts every layer through few parameters")
+    return PlanEntry(candidate, True, "adapts everything, from the solved head")
 
 
-def _judged_pairs(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> Planned:
+def _judged_pairs(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> PlanEntry:
     """Pairs are many where rows are few; where rows are many, the rows say it themselves."""
     if task is Task.REGRESSION:
-        return Planned(candidate, False, "a number has no label that two rows share")
+        return PlanEntry(candidate, False, "a number has no label that two rows share")
     if not shortlisted:
-        return Planned(candidate, False, "another source suits the labels better before training (LogME)")
+        return PlanEntry(candidate, False, "another source suits the labels better before training (LogME)")
     counts = targets.sum(0) if task is Task.MULTILABEL else np.bincount(targets)
     typical = float(np.median(counts[counts > 0]))
     if typical < FEWEST_PER_CLASS:
-        return Planned(candidate, False, "a typical class has a single row, so no two rows share a label")
+        return PlanEntry(candidate, False, "a typical class has a single row, so no two rows share a label")
     if typical > MANY_PER_CLASS:
-        return Planned(candidate, False, f"{typical:g} rows in a typical class: pairs are for few labels")
-    return Planned(candidate, True, "few labels make many pairs, which adapt the upper layers")
+        return PlanEntry(candidate, False, f"{typical:g} rows in a typical class: pairs are for few labels")
+    return PlanEntry(candidate, True, "few labels make many pairs, which adapt the upper layers")
 
 
 def _few_labels(targets: np.ndarray, task: Task) -> str:

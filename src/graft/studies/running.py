@@ -25,7 +25,7 @@ from graft.studies.prepared import prepare
 from graft.studies.settings import StudySettings
 from graft.studies.side_results import optimism
 from graft.studies.stages import Stages
-from graft.studies.study_record import Findings, compose
+from graft.studies.study_record import StudyParts, compose
 from graft.studies.terms import Governed, gate_again, governed, terms_facts
 
 
@@ -109,9 +109,9 @@ def run_study(
     with governed(prepared, source) as governance:
         governance.gate(settings.uses)
         stages = Stages(prepared, settings, out, costs_table, progress)
-        findings, saved = _conduct(stages, governance, earlier, started, on_plan, _name_of(test, tested))
-        record = compose(findings)
-        save_study(out, findings, record, saved, progress=progress)
+        study, saved = _conduct(stages, governance, earlier, started, on_plan, _name_of(test, tested))
+        record = compose(study)
+        save_study(out, study, record, saved, progress=progress)
         governance.finish(out / "bundle", record.verdict.outcome)
     write_text(out / "study.json", record.to_json())
     return StudyResult(record, out)
@@ -124,7 +124,7 @@ def _conduct(
     started: float,
     on_plan: Callable[[PlanFacts], None],
     test_file: str,
-) -> tuple[Findings, ToSave]:
+) -> tuple[StudyParts, ToSave]:
     """Everything between the rows and the record."""
     prepared, settings = stages.prepared, stages.settings
     plan, candidates = stages.plan()
@@ -137,7 +137,7 @@ def _conduct(
     winner = next(one for one in candidates if one.name == concluded.shipped)
     descent = governance.descent(winner.name, winner.source, winner.strategy, keeps_rows=settings.keep_rows)
     answers = governance.answers(descent)
-    findings = Findings(
+    study = StudyParts(
         prepared=prepared,
         settings=settings,
         stages=stages,
@@ -155,7 +155,7 @@ def _conduct(
         test_file=test_file,
         seconds=time.perf_counter() - started,
     )
-    return findings, ToSave(shipped.model, shipped.parts, descent, answers)
+    return study, ToSave(shipped.model, shipped.parts, descent, answers)
 
 
 def _held_texts(after: Path) -> frozenset[bytes]:

@@ -46,7 +46,7 @@ from graft.studies.curves import curve_plan, half_trials, learning_curves, with_
 from graft.studies.decision_facts import decision_facts
 from graft.studies.judgement import Judged, Judgement, Judges, make_judgement, verdict_of
 from graft.studies.out_of_fold import DecisionParts, OutOfFold, Rule, fit_decisions
-from graft.studies.plan import EFFORTS, Planned, budget_of, plan_candidates
+from graft.studies.plan import EFFORTS, PlanEntry, budget_of, plan_candidates
 from graft.studies.prepared import Prepared
 from graft.studies.prior import usual
 from graft.studies.settings import StudySettings
@@ -58,7 +58,7 @@ _BROKEN = 4.0
 
 
 @dataclass(frozen=True)
-class Gathered:
+class GatheredTrials:
     """What the folds showed: every trial, every candidate judged, those that were dropped and why, the learning
     curves."""
 
@@ -91,7 +91,7 @@ class Concluded:
 
 
 @dataclass(frozen=True, eq=False)
-class Decided:
+class MeasuredDecisions:
     """How the shipped model's scores become decisions. raw: its scores of the holdout; speed: rows a second."""
 
     parts: DecisionParts
@@ -178,7 +178,7 @@ class Stages:
         )
         return facts, [one.candidate for one in planned if one.run]
 
-    def _that_pays(self, planned: tuple[Planned, ...]) -> tuple[Planned, ...]:
+    def _that_pays(self, planned: tuple[PlanEntry, ...]) -> tuple[PlanEntry, ...]:
         """Of the candidates that tune, only the one that gains most in a short try on one fold, if one gains at all."""
         fold, steps = self.prepared.splits.folds[0], max(1, self.runner.budget.steps // 2)
         tuned = [one for one in planned if one.run and one.candidate.kind == "transfer"]
@@ -214,7 +214,7 @@ class Stages:
             found.append(replace(one, run=runs, reason=why))
         return tuple(found)
 
-    def gather(self, candidates: list[Candidate]) -> Gathered:
+    def gather(self, candidates: list[Candidate]) -> GatheredTrials:
         """Every candidate on every fold, judged, and the learning curves that belong to it."""
         folds, settings = self.prepared.splits.folds, self.settings
         by_name = {one.name: one for one in candidates}
@@ -232,9 +232,9 @@ class Stages:
         judgement = self._judgement(going, trials, {})
         asked = curve_plan(candidates, judgement, self.prepared.splits, tuned=EFFORTS[settings.effort].curve)
         curves = learning_curves(self.runner, asked, trials, judgement, settings, progress=self.progress)
-        return Gathered(trials, judged, dropped, curves, judgement)
+        return GatheredTrials(trials, judged, dropped, curves, judgement)
 
-    def conclude(self, candidates: list[Candidate], gathered: Gathered) -> Concluded:
+    def conclude(self, candidates: list[Candidate], gathered: GatheredTrials) -> Concluded:
         """The holdout opened: the verdict over all rows, and the model that ships."""
         settings, first = self.settings, gathered.judgement
         going = {name: one for name, one in gathered.judged.items() if name not in gathered.dropped}
@@ -266,7 +266,7 @@ class Stages:
         )
         return Concluded(judgement, verdict, shipped, finals, held, alone, difference, curves, warning, grown)
 
-    def decide(self, gathered: Gathered, concluded: Concluded) -> Decided:
+    def decide(self, gathered: GatheredTrials, concluded: Concluded) -> MeasuredDecisions:
         """Calibration, thresholds and intervals of the measured model, and what they are worth on the holdout."""
         judged = gathered.judged[concluded.shipped]
         rows = self.prepared.splits.holdout
@@ -286,7 +286,7 @@ class Stages:
             level=self.settings.level,
             far=self._far(model, judged.parts, holdout),
         )
-        return Decided(judged.parts, raw, facts, errors, speed)
+        return MeasuredDecisions(judged.parts, raw, facts, errors, speed)
 
     def _far(self, model: Model, parts: DecisionParts, holdout: Dataset) -> np.ndarray | None:
         """Rows of the holdout that the measured model would abstain on as unlike what it learnt; None if it never does.
@@ -305,7 +305,7 @@ class Stages:
         vectors = vectors_of(model, holdout, cache=self.bench.cache)
         return np.array([why is not None for why in why_far(reference, holdout.texts, vectors)], bool)
 
-    def ship(self, candidates: list[Candidate], gathered: Gathered, concluded: Concluded) -> Shipped:
+    def ship(self, candidates: list[Candidate], gathered: GatheredTrials, concluded: Concluded) -> Shipped:
         """The model of the bundle: the measured one, learnt once more from all rows unless something forbids it."""
         splits, name = self.prepared.splits, concluded.shipped
         measured = concluded.finals[name].model

@@ -46,13 +46,13 @@ from graft.studies.plan import EFFORTS
 from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings
 from graft.studies.side_results import Suspects, slice_scores, suspects_of
-from graft.studies.stages import Concluded, Decided, Gathered, Shipped, Stages
+from graft.studies.stages import Concluded, GatheredTrials, MeasuredDecisions, Shipped, Stages
 
 _NOTES = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class StudyParts:
     """Everything a study found. licences: of sources, by reference. shipped: the model of the bundle."""
 
     prepared: Prepared
@@ -60,9 +60,9 @@ class Findings:
     stages: Stages
     plan: PlanFacts
     candidates: list[Candidate]
-    gathered: Gathered
+    gathered: GatheredTrials
     concluded: Concluded
-    decided: Decided
+    decided: MeasuredDecisions
     shipped: Shipped
     openings: HoldoutOpenings
     licences: Mapping[str, str]
@@ -122,7 +122,7 @@ def choice_of(candidate: Candidate) -> CandidateName:
     )
 
 
-def compose(found: Findings) -> StudyRecord:
+def compose(found: StudyParts) -> StudyRecord:
     """The record of a study."""
     verdict = _verdict(found)
     choice, judged = found.judgement.choice, found.gathered.judged
@@ -163,11 +163,11 @@ def compose(found: Findings) -> StudyRecord:
     )
 
 
-def _reused(found: Findings) -> int:
+def _reused(found: StudyParts) -> int:
     return found.bench.requested - found.bench.computed
 
 
-def _verdict(found: Findings) -> VerdictFacts:
+def _verdict(found: StudyParts) -> VerdictFacts:
     choice, verdict = found.judgement.choice, found.concluded.verdict
     undecided = verdict.outcome is Outcome.INCONCLUSIVE
     told = (verdict.reason, choice.reason, choice.expectation if undecided else "")
@@ -189,7 +189,7 @@ def _verdict(found: Findings) -> VerdictFacts:
     )
 
 
-def _candidate(found: Findings, candidate: Candidate) -> CandidateFacts:
+def _candidate(found: StudyParts, candidate: Candidate) -> CandidateFacts:
     name = candidate.name
     trials, judged = found.gathered.trials[name], found.gathered.judged[name]
     judges, folds = found.stages.judges, judged.seen.repeats == judged.seen.repeats.min()
@@ -248,7 +248,7 @@ def _explained(candidate: Candidate) -> str:
     return "words left out, and the nearest training rows"
 
 
-def _holdout(found: Findings) -> HoldoutFacts:
+def _holdout(found: StudyParts) -> HoldoutFacts:
     concluded, choice, level = found.concluded, found.judgement.choice, found.settings.level
 
     def score(name: str) -> Interval:
@@ -267,7 +267,7 @@ def _holdout(found: Findings) -> HoldoutFacts:
     )
 
 
-def _classes(found: Findings) -> tuple[ClassScore, ...]:
+def _classes(found: StudyParts) -> tuple[ClassScore, ...]:
     if found.bench.task is Task.REGRESSION:
         return ()
     held = found.concluded.held[found.concluded.shipped]
@@ -275,7 +275,7 @@ def _classes(found: Findings) -> tuple[ClassScore, ...]:
     return per_class(held, found.bench.rows.contract.labels, groups=groups, level=found.settings.level)
 
 
-def _splits(found: Findings) -> SplitFacts:
+def _splits(found: StudyParts) -> SplitFacts:
     splits = found.prepared.splits
     return SplitFacts(
         kind=splits.kind,
@@ -314,7 +314,7 @@ def _data(prepared: Prepared, suspects: Suspects) -> DataFacts:
     )
 
 
-def _source(found: Findings, number: int) -> SourceFacts:
+def _source(found: StudyParts, number: int) -> SourceFacts:
     source = found.prepared.sources[number]
     return SourceFacts(
         reference=source.reference,
@@ -329,7 +329,7 @@ def _source(found: Findings, number: int) -> SourceFacts:
     )
 
 
-def _freeze(found: Findings) -> FreezeFacts:
+def _freeze(found: StudyParts) -> FreezeFacts:
     freeze = found.concluded.finals[found.concluded.shipped].freeze
     return FreezeFacts(
         frozen_parameters=freeze.frozen,

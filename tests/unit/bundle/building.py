@@ -6,7 +6,7 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from graft.bundle import BundleParts, Lineage
+from graft.bundle import BundleParts, Origin
 from graft.core.intervals import Interval
 from graft.decisions import (
     Calibrator,
@@ -128,7 +128,7 @@ def parts_for(kind: str, task: str, *, model: Model | None = None) -> BundlePart
         training=rows,
         sample=rows.take(np.arange(8)),
         record=study_record(rows.texts),
-        lineage=Lineage(
+        origin=Origin(
             study="0" * 32,
             strategy=kind,
             done="solved a linear head on frozen vectors",

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from graft.bundle import Bundle, BundleParts, Lineage, load_bundle, write_bundle
+from graft.bundle import Bundle, BundleParts, Origin, load_bundle, write_bundle
 from graft.bundle.explanations import parts_of
 from graft.bundle.manifest import write_manifest
 from graft.bundle.predictions import class_columns
@@ -54,7 +54,7 @@ def plain(folder, texts: list[str], labels: list[str], *, kind: str = "classical
         training=rows,
         sample=rows.take(every[:4]),
         record=None,
-        lineage=Lineage(study="0", strategy=kind, done="solved a head", data=rows.fingerprint),
+        origin=Origin(study="0", strategy=kind, done="solved a head", data=rows.fingerprint),
         descent=descent(kind, rows),
     )
     write_bundle(folder / "plain", parts)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from graft.core.digests import file_sha256
+from graft.core.digests import FileFact, file_sha256
 from graft.core.errors import TableError
 from graft.core.files import write_text
 from graft.tables.index.graph import GraphSettings
@@ -22,15 +22,6 @@ POINTER = "index.json"
 GRAPH = "graph.usearch"
 ROWS = "rows.parquet"
 _REBUILD = "build the index again with graft tables index"
-
-
-class FileFact(BaseModel):
-    """One file: its SHA-256 and its size in bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sha256: str
-    size: int
 
 
 class IndexRecord(BaseModel):
