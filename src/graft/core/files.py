@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from graft.core.errors import OutputError
+from graft.core.errors import InputError, OutputError
 
 
 @contextmanager
@@ -77,3 +77,23 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` to ``path`` as readable JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, or an empty table when there is none.
+
+    Raises InputError for a file that cannot be read, that is not JSON or is nested without end: what a damaged file
+    would have said is never taken for nothing.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}", needed="a file this user may read", fix="check its rights"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON", needed="an undamaged file", fix="copy it again") from error
+    except RecursionError as error:
+        raise InputError(f"{path} is nested without end", needed="an undamaged file", fix="copy it again") from error

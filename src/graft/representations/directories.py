@@ -6,14 +6,14 @@ JSON file has a bound on its size and the shape its readers expect. Code that li
 directory that asks for it is refused.
 """
 
-import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from graft.core.errors import SourceError
+from graft.core.errors import InputError, SourceError
+from graft.core.files import read_json
 
 _JSON_LIMIT = 32 << 20
 _TEXT_LIMIT = 256 << 20
@@ -78,20 +78,18 @@ def read_bounded_json(path: Path) -> Any:
 
     Raises SourceError when it is too large, nested without end, or not JSON.
     """
-    if not path.is_file():
-        return {}
-    if path.stat().st_size > _JSON_LIMIT:
+    if path.is_file() and path.stat().st_size > _JSON_LIMIT:
         raise SourceError(
             f"{path} has {path.stat().st_size:,} bytes", needed=f"at most {_JSON_LIMIT:,}", fix="choose another source"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         # Far below the interpreter's own limit, so that who reads it next from a deeper stack can, too.
         deep = any(depth > _DEPTH_LIMIT for _, _, depth in settings_of(content))
+    except InputError as error:
+        raise SourceError(error.given, needed=error.needed, fix=error.fix) from error
     except RecursionError:
         deep = True
-    except ValueError as error:
-        raise SourceError(f"{path} is not JSON", needed="an undamaged file", fix="copy it again") from error
     if deep:
         raise SourceError(f"{path} is nested without end", needed="an undamaged file", fix="copy it again")
     return content

@@ -4,13 +4,12 @@ Decision: a module of a sentence-transformers directory that we do not apply (a 
 skipped: vectors without it would look right and be wrong.
 """
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from graft.core.errors import SourceError
+from graft.core.files import read_json
 
 
 class Pooling(StrEnum):
@@ -42,16 +41,6 @@ class SentenceSettings:
     lowercase: bool
     prompt: str
     stated: bool
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file, or an empty table when there is none."""
-    if not path.is_file():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SourceError(f"{path} is not JSON", needed="an undamaged file", fix="copy it again") from error
 
 
 def read_sentence_settings(directory: Path) -> SentenceSettings:

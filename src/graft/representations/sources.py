@@ -15,11 +15,11 @@ from typing import Any
 from graft.core.digests import file_sha256, key
 from graft.core.errors import SourceError, WeightsMismatch
 from graft.core.extras import require
-from graft.core.files import write_json
+from graft.core.files import read_json, write_json
 from graft.representations.directories import check_directory
 from graft.representations.hub import fetch_snapshot
 from graft.representations.implied import check_implied
-from graft.representations.pooling import Pooling, read_json, read_sentence_settings
+from graft.representations.pooling import Pooling, read_sentence_settings
 from graft.representations.references import Reference, parse_reference
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 

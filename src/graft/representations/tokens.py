@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.core.errors import SourceError
+from graft.core.files import read_json
 from graft.representations.sources import Source
 
 _CHUNK = 4096
@@ -134,8 +135,6 @@ def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: i
 
 
 def _special(tokenizer, directory: Path) -> SpecialTokens:  # type: ignore[no-untyped-def]
-    from graft.representations.pooling import read_json
-
     named = {**read_json(directory / "special_tokens_map.json"), **read_json(directory / "tokenizer_config.json")}
 
     def number(role: str, usual: Sequence[str], fallback: int) -> int:

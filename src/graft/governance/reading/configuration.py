@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from graft.core.files import read_json
 from graft.governance.reading.parents import base_edges, is_hub_name
-from graft.governance.reading.small_files import read_json
 from graft.governance.records import Edge, Relation
 
 CONFIG = "config.json"
@@ -21,18 +21,18 @@ _FOLDERS = re.compile(
 
 def architectures(folder: Path) -> tuple[str, ...]:
     """The classes ``config.json`` names, for example ``BertModel``."""
-    stated = read_json(folder / CONFIG).get("architectures")
+    stated = _table(folder / CONFIG).get("architectures")
     return tuple(name for name in stated if isinstance(name, str)) if isinstance(stated, list) else ()
 
 
 def configured_edges(folder: Path, *, own_names: frozenset[str]) -> tuple[Edge, ...]:
     """Parents the configuration names. own_names: what this model itself is called, in lower case."""
     edges: list[Edge] = []
-    adapted = _text(read_json(folder / ADAPTER), "base_model_name_or_path")
+    adapted = _text(_table(folder / ADAPTER), "base_model_name_or_path")
     if adapted:
         where = f"{ADAPTER} (base_model_name_or_path)"
         edges += base_edges((adapted,), "", usual=Relation.ADAPTER, where=where)
-    config = read_json(folder / CONFIG)
+    config = _table(folder / CONFIG)
     loaded = _text(config, "_name_or_path")
     if is_hub_name(loaded) and not _FOLDERS.fullmatch(loaded.split("/")[0]) and not _is_own(loaded, own_names):
         usual = Relation.QUANTISED if config.get("quantization_config") else Relation.FINE_TUNED
@@ -46,7 +46,13 @@ def usual_relation(folder: Path, *, parents: int, tags: tuple[str, ...]) -> Rela
         return Relation.ADAPTER
     if parents > 1 or {"merge", "mergekit"} & {tag.lower() for tag in tags}:
         return Relation.MERGED
-    return Relation.QUANTISED if read_json(folder / CONFIG).get("quantization_config") else Relation.FINE_TUNED
+    return Relation.QUANTISED if _table(folder / CONFIG).get("quantization_config") else Relation.FINE_TUNED
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """The settings in a file; a list or a number states none."""
+    found = read_json(path)
+    return found if isinstance(found, dict) else {}
 
 
 def _text(config: dict[str, Any], key: str) -> str:

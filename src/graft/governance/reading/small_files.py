@@ -1,13 +1,11 @@
-"""Small text files beside weights and rows: cards, licences, configuration.
+"""Small text files beside weights and rows: cards and licences.
 
 Decision: what is said in a file that is too large to be one of these is not read; such a file is called by its name,
 never guessed at.
 """
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from graft.core.errors import InputError
 from graft.rows.encoding import decode
@@ -38,19 +36,6 @@ def read_text(path: Path) -> str | None:
     except InputError:
         # Bytes of two encodings are still mostly readable; a NUL means that this is no text.
         return None if b"\0" in raw else raw.decode("utf-8", errors="replace")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a small JSON file; empty when it is missing or holds no object.
-
-    What is broken in a configuration is for the door that loads the weights to refuse; here it only states nothing.
-    """
-    text = read_text(path) if path.is_file() else None
-    try:
-        found = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def cards(folder: Path) -> tuple[Path, ...]:

@@ -17,11 +17,10 @@ from safetensors import SafetensorError, safe_open
 
 from graft.core.digests import key
 from graft.core.errors import SourceError
-from graft.core.files import whole_file
+from graft.core.files import read_json, whole_file
 from graft.core.settings import cache_directory
 from graft.representations.backbone import load_encoder
 from graft.representations.encoding.lean_bert import LeanBert, Shape, lean, proven, shape_of
-from graft.representations.pooling import read_json
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
 from graft.representations.weights.weight_files import weight_files_of

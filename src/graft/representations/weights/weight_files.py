@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from graft.core.errors import SourceError
-from graft.representations.pooling import read_json
+from graft.core.files import read_json
 from graft.representations.weights.safetensors_file import TensorEntry, check_safetensors
 
 PICKLES = (".bin", ".pt", ".pth", ".th", ".ckpt")

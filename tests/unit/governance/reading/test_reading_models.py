@@ -202,12 +202,20 @@ def test_licences_in_a_folder_of_licences_are_read(tmp_path):
     assert stated(read_model(folder)) == [("MIT", "LICENSES/MIT.txt (its text)")]
 
 
-def test_a_broken_configuration_states_nothing(tmp_path):
+def test_a_configuration_of_another_shape_states_nothing(tmp_path):
     folder = model(tmp_path / "m")
-    for text in ("{", "[]", "[" * 100_000, '{"architectures": "BertModel"}', '{"architectures": [1, "BertModel"]}'):
+    for text in ("[]", '{"architectures": "BertModel"}', '{"architectures": [1, "BertModel"]}'):
         (folder / "config.json").write_text(text)
         assert read_model(folder).edges == ()
     assert read_model(folder).architectures == ("BertModel",)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\ud800"])
+def test_a_damaged_configuration_is_refused_because_it_may_name_a_parent(tmp_path, text):
+    folder = model(tmp_path / "m")
+    (folder / "config.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InputError, match=r"config\.json is (not JSON|nested)"):
+        read_model(folder)
 
 
 def test_a_link_out_of_the_folder_is_refused_before_anything_is_said(tmp_path):
