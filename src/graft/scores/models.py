@@ -8,6 +8,7 @@ the same on another processor; arrays go to safetensors and the rest to JSON, so
 import json
 import shutil
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,18 +149,14 @@ class VectorModel:
         """Pooled vectors in float32, shape (rows, dimension)."""
         return self.encoder.vectors(rows.texts, progress=progress)[0]
 
-    @property
+    @cached_property
     def encoder(self) -> Encoder:
         """The encoder of its source; one for the life of the model, so weights are read once."""
-        held = self.__dict__.get("_encoder")
-        if held is None:
-            held = Encoder(self.source, precision=torch.float32)
-            object.__setattr__(self, "_encoder", held)
-        return held
+        return Encoder(self.source, precision=torch.float32)
 
     def __getstate__(self) -> dict[str, Any]:
         # The encoder holds weights that its source can read again.
-        return {name: value for name, value in self.__dict__.items() if name != "_encoder"}
+        return {name: value for name, value in self.__dict__.items() if name != "encoder"}
 
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
         """Finished scores."""
