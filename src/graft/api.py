@@ -59,6 +59,7 @@ def study(
     cautious: bool = False,
     keep_rows: bool = True,
     cache_limit: int | str = "4G",
+    workers: int = 0,
     progress: Progress = SILENT,
     on_plan: "Callable[[PlanFacts], None]" = lambda plan: None,
 ) -> "StudyResult":
@@ -83,7 +84,11 @@ def study(
 
     What comes out. out: a folder for the report, the bundle and ``study.json``; a temporary one when None. refit: what
     ships is learnt once more from all rows. cautious: an undecided study ships the best control. keep_rows: the bundle
-    keeps training rows. cache_limit: bytes, or a size such as ``4G``, of the activation cache.
+    keeps training rows.
+
+    Where it runs. workers: processes that candidates learn in, each with one thread; 0 for this process. They pay where
+    several candidates are tuned, and their number changes no result. cache_limit: bytes, or a size such as ``4G``, of
+    the activation cache.
 
     Returns the result: ``.verdict``, ``.bundle``, ``.record``, ``.folder``. Run again with the same arguments to
     continue a study that was interrupted. Raises InputError for anything that cannot work, before anything is
@@ -135,6 +140,7 @@ def study(
             "cautious": cautious,
             "keep_rows": keep_rows,
             "cache_limit": cache_limit if isinstance(cache_limit, int) else parse_size(cache_limit),
+            "workers": workers,
         }
     )
     folder = Path(tempfile.mkdtemp(prefix="graft-study-")) if out is None else Path(out)

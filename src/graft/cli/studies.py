@@ -13,7 +13,7 @@ from graft.governance.records import Use
 if TYPE_CHECKING:
     from graft.studies.running import StudyResult
 
-_DATA, _WHAT, _HOW, _OUT = "The rows", "What is tried", "How it is judged", "What comes out"
+_DATA, _WHAT, _HOW, _OUT, _WHERE = "The rows", "What is tried", "How it is judged", "What comes out", "Where it runs"
 
 
 class Effort(StrEnum):
@@ -131,7 +131,15 @@ def study(
     keep_rows: Annotated[
         bool, typer.Option("--keep-rows/--no-rows", help="Training text in the bundle.", rich_help_panel=_OUT)
     ] = True,
-    cache_limit: Annotated[str, typer.Option(help="Size of the activation cache.", rich_help_panel=_OUT)] = "4G",
+    cache_limit: Annotated[str, typer.Option(help="Size of the activation cache.", rich_help_panel=_WHERE)] = "4G",
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that candidates learn in, one thread each; 0: this one alone. They pay where several "
+            "candidates are tuned. Their number changes no result.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = 0,
     json_lines: Annotated[bool, typer.Option("--json", help="JSON lines for machines.", rich_help_panel=_OUT)] = False,
 ) -> None:
     """Find out whether reusing pretrained models helps on your rows, and save the best honest model.
@@ -160,6 +168,7 @@ def study(
         "cautious": cautious,
         "keep_rows": keep_rows,
         "cache_limit": cache_limit,
+        "workers": workers,
     }
     columns = {
         "text": tuple(text),

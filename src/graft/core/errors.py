@@ -10,6 +10,7 @@
     │   ├── TableError                      an embedding table or index that cannot be used
     │   ├── LedgerError                     a ledger that is damaged, or of another chain
     │   └── OutputError                     a place that cannot be written
+    ├── EngineError                 exit 1  work that failed, or was killed, in a process of its own
     ├── MissingExtra (ImportError)  exit 2  an optional dependency that is not installed
     ├── Diverged                    exit 2  training that left the numbers
     └── GateNotMet                  exit 3  evidence weaker than the gate that was asked for
@@ -80,6 +81,10 @@ class LedgerError(InputError):
 
 class OutputError(InputError, OSError):
     """A place that cannot be written: occupied by something else, full or read-only."""
+
+
+class EngineError(GraftError):
+    """Work that failed with no error of ours, or whose process was killed again and again."""
 
 
 class MissingExtra(GraftError, ImportError):

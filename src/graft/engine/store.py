@@ -1,7 +1,9 @@
 """Results that survive a kill: each stored whole under the digest of what it was asked.
 
 Decisions: a result is a pure function of its key, so a stored one is as good as a computed one; it is written to a
-temporary name and renamed, so a result that exists is complete; one that cannot be read is computed again.
+temporary name and renamed, so a result that exists is complete. A digest beside it, of whose it is, what was asked and
+all that was found, is compared whenever it is read: what is damaged, or was copied from another place, is told and
+computed again. Whoever may write the folder can still forge a result together with its digest.
 """
 
 import json
@@ -13,14 +15,18 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from graft.core.digests import key
+from graft.core.digests import array_digest, content_digest, key
 from graft.core.files import write_bytes
+from graft.engine.engines import unheard
 
 Result = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 
 class ResultStore:
     """A folder of results: arrays and the facts beside them.
+
+    owner: whose results these are, such as the key of a study; a result of another owner is not taken for one of its
+    own. tell: told in words when a stored result cannot be used.
 
     >>> import tempfile
     >>> store = ResultStore(Path(tempfile.mkdtemp()))
@@ -31,30 +37,41 @@ class ResultStore:
     {'seconds': 1.0}
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, owner: str = "", tell: Callable[[str], None] = unheard) -> None:
+        self.folder, self.owner, self.tell = folder, owner, tell
 
     def path(self, asked: Any) -> Path:
         """The file of a result."""
         return self.folder / f"{key(asked)}.safetensors"
 
     def get(self, asked: Any) -> Result | None:
-        """The stored result, or None."""
+        """The stored result; None where there is none, or where it is not what was stored, which is told."""
         path = self.path(asked)
         try:
             with safe_open(path, "np") as opened:
-                facts = json.loads(opened.metadata()["facts"])
-                return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118 - not a mapping
+                stated = opened.metadata()
+                arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+            if stated["digest"] == self._digest(asked, arrays, stated["facts"]):
+                return arrays, json.loads(stated["facts"])
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-            path.unlink(missing_ok=True)
-            return None
+            pass
+        self.tell(f"the stored result {path} is damaged, or was made for something else: it is computed again")
+        path.unlink(missing_ok=True)
+        return None
 
     def put(self, asked: Any, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
         """Store a result, whole or not at all."""
         whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        write_bytes(self.path(asked), save(whole, metadata={"facts": json.dumps(facts)}))
+        said = json.dumps(facts)
+        metadata = {"facts": said, "digest": self._digest(asked, whole, said)}
+        write_bytes(self.path(asked), save(whole, metadata=metadata))
+
+    def _digest(self, asked: Any, arrays: dict[str, np.ndarray], facts: str) -> str:
+        names = sorted(arrays)
+        found = array_digest(arrays[name] for name in names)
+        return content_digest(self.owner, key(asked), facts, found, *names).hex()
 
     def run(self, asked: Any, compute: Callable[[], Result]) -> Result:
         """The stored result, or else the computed one, which is then stored."""

@@ -262,6 +262,17 @@ def _vector_model(problem: _Problem, source: Source, head: LinearHead) -> Vector
     return VectorModel(problem.output, source, problem.columns, head.weight, head.bias)
 
 
+def warm(bench: Workbench, candidate: Candidate) -> None:
+    """Put what the candidate reads of its backbone into the workbench's cache, for whoever shares that cache."""
+    source, layers = candidate.source, candidate.strategy.layers
+    if source is None or not source.pretrained or candidate.strategy.is_control:
+        return
+    if bench.cache is not None and bench.cache.limit > 0:
+        bench.vectors(source.plain)
+        if 0 < layers <= source.layers:
+            bench.boundary(source.plain, source.layers - layers)
+
+
 def tuning_gain(
     bench: Workbench,
     candidate: Candidate,

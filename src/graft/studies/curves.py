@@ -24,6 +24,7 @@ from graft.scores.fitting import Candidate, Fit
 from graft.scores.strategies import Kind
 from graft.studies.judgement import Judgement, scored
 from graft.studies.settings import StudySettings
+from graft.studies.trial_specs import TrialSpec
 from graft.studies.trials import TrialRunner
 
 SHARES = (0.25, 0.5)
@@ -53,26 +54,28 @@ def half_trials(runner: TrialRunner, candidates: Sequence[Candidate], splits: Sp
     cheap = [one for one in candidates if one.strategy.kind in (Kind.FROZEN, Kind.CLASSICAL)]
     if splits.kind == "time" or not _enough(runner, folds, 0.5):
         return {}
-    return {one.name: [_half(runner, one, fold, other) for other in (False, True) for fold in folds] for one in cheap}
+    specs = [_half(runner, one, fold, other) for one in cheap for other in (False, True) for fold in folds]
+    fits, each = runner.run(specs), 2 * len(folds)
+    return {one.name: fits[place * each : (place + 1) * each] for place, one in enumerate(cheap)}
 
 
-def _half(runner: TrialRunner, candidate: Candidate, fold: Fold, other: bool) -> Fit:
+def _half(runner: TrialRunner, candidate: Candidate, fold: Fold, other: bool) -> TrialSpec:
     if not other:
         return _trial(runner, candidate, fold, 0.5)
     first = subset(fold.train, runner.bench.targets, runner.bench.task, 0.5, runner.seed)
     rest = np.setdiff1d(fold.train, first)
     budget = replace(runner.budget, steps=max(10, round(runner.budget.steps * 0.5)))
-    return runner.run(candidate, fold, rows=rest, budget=budget)
+    return runner.spec(candidate, fold, rows=rest, budget=budget, title="the other half of the labels")
 
 
 def _enough(runner: TrialRunner, folds: Sequence[Fold], share: float) -> bool:
     return min(len(fold.train) for fold in folds) * share >= max(_LEAST_ROWS, runner.bench.outputs)
 
 
-def _trial(runner: TrialRunner, candidate: Candidate, fold: Fold, share: float) -> Fit:
+def _trial(runner: TrialRunner, candidate: Candidate, fold: Fold, share: float) -> TrialSpec:
     rows = subset(fold.train, runner.bench.targets, runner.bench.task, share, runner.seed)
     budget = replace(runner.budget, steps=max(10, round(runner.budget.steps * share)))
-    return runner.run(candidate, fold, rows=rows, budget=budget)
+    return runner.spec(candidate, fold, rows=rows, budget=budget, title=f"{share:.0%} of the labels")
 
 
 def curve_plan(candidates: Sequence[Candidate], judgement: Judgement, splits: Splits, *, tuned: bool) -> CurvePlan:
@@ -123,20 +126,19 @@ def learning_curves(
     if not _enough(runner, plan.folds, SHARES[0]):
         return None
     points: list[LearningPoint] = []
-    with progress.stage("learning curves", len(plan.candidates) * len(SHARES) * len(plan.folds), "trials") as stage:
-        for candidate in plan.candidates:
-            for share in SHARES:
-                scores = []
-                for fold in plan.folds:
-                    stage.advance(0, f"{candidate.name}, {share:.0%} of the labels")
-                    scores.append(_score(runner, _trial(runner, candidate, fold, share), fold, judgement.metric))
-                    stage.advance(1)
-                points.append(_point(candidate, round(share * _mean_rows(plan)), scores))
-            whole = [
-                _score(runner, fitted, fold, judgement.metric)
-                for fitted, fold in zip(trials[candidate.name], plan.folds, strict=False)
-            ]
-            points.append(_point(candidate, round(_mean_rows(plan)), whole))
+    drawn = [(candidate, share) for candidate in plan.candidates for share in SHARES]
+    specs = [_trial(runner, candidate, fold, share) for candidate, share in drawn for fold in plan.folds]
+    with progress.stage("learning curves", len(specs), "trials") as stage:
+        fits = iter(runner.run(specs, stage))
+    for candidate in plan.candidates:
+        for share in SHARES:
+            scores = [_score(runner, next(fits), fold, judgement.metric) for fold in plan.folds]
+            points.append(_point(candidate, round(share * _mean_rows(plan)), scores))
+        whole = [
+            _score(runner, fitted, fold, judgement.metric)
+            for fitted, fold in zip(trials[candidate.name], plan.folds, strict=False)
+        ]
+        points.append(_point(candidate, round(_mean_rows(plan)), whole))
     return _facts(points, plan, judgement, settings)
 
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from graft.core.digests import file_sha256
 from graft.core.errors import GateNotMet, InputError
 from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
+from graft.engine.engines import Here
+from graft.engine.processes import Processes
 from graft.facts.study import PlanFacts, StudyRecord, read_study
 from graft.rows.table import Table, read_frame
 from graft.studies.decision_facts import read_costs
@@ -27,6 +30,7 @@ from graft.studies.side_results import optimism
 from graft.studies.stages import Stages
 from graft.studies.study_record import StudyParts, compose
 from graft.studies.terms import Governed, gate_again, governed, terms_facts
+from graft.studies.trial_specs import rows_within_reach
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,10 @@ class StudyResult:
         """``helps``, ``no practical difference``, ``harms`` or ``inconclusive``."""
         return self.record.verdict.outcome.value
 
-    @property
+    @cached_property
     def bundle(self) -> Bundle:
         """The saved model, verified and loaded."""
-        held = self.__dict__.get("_bundle")
-        if held is None:
-            held = load_bundle(self.folder / "bundle")
-            object.__setattr__(self, "_bundle", held)
-        return held
+        return load_bundle(self.folder / "bundle")
 
     def require(self, outcome: str) -> None:
         """Raise GateNotMet unless the verdict is ``outcome``."""
@@ -106,9 +106,10 @@ def run_study(
         return done
     # A cost table that does not fit must stop the study before hours of training, not after.
     costs_table = read_costs(costs, prepared.rows.contract.labels, prepared.rows.contract.task)
-    with governed(prepared, source) as governance:
+    engine = Processes(settings.workers, tell=progress.say) if settings.workers else Here()
+    with governed(prepared, source) as governance, engine, rows_within_reach(engine, prepared.rows, out):
         governance.gate(settings.uses)
-        stages = Stages(prepared, settings, out, costs_table, progress)
+        stages = Stages(prepared, settings, out, costs_table, progress, engine=engine)
         study, saved = _conduct(stages, governance, earlier, started, on_plan, _name_of(test, tested))
         record = compose(study)
         save_study(out, study, record, saved, progress=progress)

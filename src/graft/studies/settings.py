@@ -24,7 +24,8 @@ class StudySettings(BaseModel):
     the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled. uses: what the
     model is meant for; a source whose terms block one is refused before training. refit: what ships is learnt once more
     from all rows after it was measured. cautious: an undecided study ships the control. prior: what usually wins on
-    public sets informs what an undecided study ships.
+    public sets informs what an undecided study ships. workers: processes that candidates learn in; 0 for the process of
+    the study itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class StudySettings(BaseModel):
     weights: Weights = "auto"
     seed: int = Field(default=0, ge=0)
     cache_limit: int = Field(default=DEFAULT_CACHE_LIMIT, ge=0)
+    workers: int = Field(default=0, ge=0, le=1024)
     keep_rows: bool = True
     refit: bool = True
     cautious: bool = False
@@ -51,8 +53,9 @@ class StudySettings(BaseModel):
     uses: tuple[Use, ...] = ()
 
     def identity(self) -> dict[str, Any]:
-        """What decides the results: everything but where and how long things are kept, and what they are meant for."""
-        return self.model_dump(mode="json", exclude={"cache_limit", "uses"})
+        """What decides the results: everything but where things run, how long they are kept, and what they are meant
+        for."""
+        return self.model_dump(mode="json", exclude={"cache_limit", "workers", "uses"})
 
 
 def make_settings(options: dict[str, Any]) -> StudySettings:

@@ -59,9 +59,10 @@ def optimism(
         for fold in random.folds
     ]
     own = [fold for fold in splits.folds if fold.repeat == 0]
+    fits = runner.run([runner.spec(candidate, fold) for fold in (*moved, *own)])
     return optimism_interval(
-        raw_fold_scores(bench, [runner.run(candidate, fold) for fold in moved], moved, judgement.metric),
-        raw_fold_scores(bench, [runner.run(candidate, fold) for fold in own], own, judgement.metric),
+        raw_fold_scores(bench, fits[: len(moved)], moved, judgement.metric),
+        raw_fold_scores(bench, fits[len(moved) :], own, judgement.metric),
         random_fraction=1 / settings.folds,
         grouped_fraction=test_fraction(splits),
         level=settings.level,

@@ -12,11 +12,12 @@ import numpy as np
 from graft.bundle.reference import read_reference, why_far, write_reference
 from graft.bundle.scoring import vectors_of
 from graft.core.intervals import Interval
-from graft.core.progress import Progress
+from graft.core.progress import Progress, Stage
 from graft.core.seeds import derive
 from graft.core.tasks import CLASSES, Task
 from graft.decisions.calibrators import logits
 from graft.decisions.costs import CostTable
+from graft.engine.engines import Engine, Here
 from graft.engine.store import ResultStore
 from graft.evidence.comparison import compare
 from graft.evidence.metrics import metric
@@ -35,11 +36,10 @@ from graft.facts.study import (
 from graft.inputs.dataset import Dataset
 from graft.inputs.splits import Fold
 from graft.representations.cache import ActivationCache
-from graft.scores.fitting import Candidate, Fit, fit, tuning_gain
+from graft.scores.fitting import Candidate, Fit
 from graft.scores.models import Model
 from graft.scores.probe import estimate, seconds_per_step
 from graft.scores.training import judged_loss
-from graft.scores.tuning import Gain
 from graft.scores.workbench import Workbench
 from graft.studies.cues import cues_of
 from graft.studies.curves import curve_plan, half_trials, learning_curves, with_advice
@@ -50,6 +50,7 @@ from graft.studies.plan import EFFORTS, PlanEntry, budget_of, plan_candidates
 from graft.studies.prepared import Prepared
 from graft.studies.prior import usual
 from graft.studies.settings import StudySettings
+from graft.studies.trial_specs import ShortTry, Workplace, rows_file
 from graft.studies.trials import TrialRunner
 
 _RULED_OUT, _RULED_OUT_AT_ONCE = 3.0, 5.0
@@ -115,8 +116,16 @@ class Stages:
     """The stages of one study, over the same rows, representations and stored results."""
 
     def __init__(
-        self, prepared: Prepared, settings: StudySettings, out: Path, costs: CostTable | None, progress: Progress
+        self,
+        prepared: Prepared,
+        settings: StudySettings,
+        out: Path,
+        costs: CostTable | None,
+        progress: Progress,
+        *,
+        engine: Engine | None = None,
     ) -> None:
+        """out: the folder of the study. engine: where candidates learn; here when None."""
         self.prepared, self.settings, self.out, self.progress = prepared, settings, out, progress
         cache = ActivationCache(limit=settings.cache_limit)
         self.bench = Workbench(prepared.rows, cache, progress)
@@ -129,11 +138,13 @@ class Stages:
         self.training_rows = training
         self.runner = TrialRunner(
             bench=self.bench,
-            store=ResultStore(out / "trials"),
+            place=Workplace(rows_file(out), settings.cache_limit, self.bench),
+            store=ResultStore(out / "trials", owner=prepared.identity, tell=progress.say),
             identity=prepared.identity,
             budget=budget_of(settings, training),
             weights=self.weights,
             seed=settings.seed,
+            engine=engine or Here(),
         )
 
     def plan(self) -> tuple[PlanFacts, list[Candidate]]:
@@ -183,26 +194,15 @@ class Stages:
         fold, steps = self.prepared.splits.folds[0], max(1, self.runner.budget.steps // 2)
         tuned = [one for one in planned if one.run and one.candidate.kind == "transfer"]
         tuned = [one for one in tuned if one.candidate.strategy.trains_backbone]
-        gains: dict[str, Gain] = {}
         with self.progress.stage("short tries", len(tuned), "tries") as stage:
-            for one in tuned:
-                stage.advance(0, one.candidate.name)
-                gains[one.candidate.name] = tuning_gain(
-                    self.bench,
-                    one.candidate,
-                    fold.train,
-                    fold.test,
-                    steps=steps,
-                    seed=self.settings.seed,
-                    weights=self.weights,
-                )
-                stage.advance(1)
+            found = self.runner.learn([self._short_try(one.candidate, fold, steps) for one in tuned], stage)
+        gains = {one.candidate.name: gain for one, gain in zip(tuned, found, strict=True)}
         best = max(gains, key=lambda name: (gains[name].mean, name), default="")
-        found = []
+        decided = []
         for one in planned:
             gain = gains.get(one.candidate.name)
             if gain is None:
-                found.append(one)
+                decided.append(one)
                 continue
             pays = gain.mean > max(_PAYS, gain.error)
             runs = one.candidate.name == best and pays
@@ -211,8 +211,22 @@ class Stages:
             if 0 < gain.mean <= gain.error:
                 what += f", no more than chance ({gain.error:.3f})"
             why = what if runs else f"left out at quick effort: {what}" + (f", {best} by more" if pays else "")
-            found.append(replace(one, run=runs, reason=why))
-        return tuple(found)
+            decided.append(replace(one, run=runs, reason=why))
+        return tuple(decided)
+
+    def _short_try(self, candidate: Candidate, fold: Fold, steps: int) -> ShortTry:
+        return ShortTry(
+            title="short try",
+            rows=self.prepared.rows.fingerprint,
+            source=candidate.source,
+            strategy=str(candidate.strategy),
+            label=candidate.label,
+            train=fold.train,
+            test=fold.test,
+            budget=replace(self.runner.budget, steps=steps),
+            seed=self.settings.seed,
+            weights=self.weights,
+        )
 
     def gather(self, candidates: list[Candidate]) -> GatheredTrials:
         """Every candidate on every fold, judged, and the learning curves that belong to it."""
@@ -324,8 +338,7 @@ class Stages:
         everything = np.sort(np.concatenate([splits.development, splits.holdout]))
         candidate = next(one for one in candidates if one.name == name)
         with self.progress.stage("last refit", 1, "models") as stage:
-            again = self._fit(candidate, everything, splits.holdout, self.out / "models" / "refit")
-            stage.advance(1, name)
+            again = self._fit([candidate], everything, self.out / "models" / "refit", stage)[name]
         assert again.model is not None
         parts = fit_decisions(self.bench, self._all_unseen(judged.seen, concluded.finals[name]), self.rule)
         new = self.judges.bench
@@ -426,26 +439,24 @@ class Stages:
 
     def _finals(self, candidates: Sequence[Candidate]) -> dict[str, Fit]:
         """Models learnt from all development rows, that score the holdout."""
-        splits = self.prepared.splits
-        found = {}
+        place = self.out / "models" / "final"
         with self.progress.stage("final models", len(candidates), "models") as stage:
-            for place, one in enumerate(candidates):
-                found[one.name] = self._fit(one, splits.development, splits.holdout, self.out / "models" / str(place))
-                stage.advance(1, one.name)
-        return found
+            return self._fit(candidates, self.prepared.splits.development, place, stage)
 
-    def _fit(self, candidate: Candidate, rows: np.ndarray, evaluate: np.ndarray, keep: Path) -> Fit:
+    def _fit(self, candidates: Sequence[Candidate], rows: np.ndarray, keep: Path, stage: Stage) -> dict[str, Fit]:
+        """Models learnt from ``rows`` that score the holdout, by name; what they need on disk is in ``keep``."""
         shutil.rmtree(keep, ignore_errors=True)
-        return fit(
-            self.bench,
-            candidate,
-            rows,
-            evaluate,
-            budget=self.runner.budget,
-            seed=derive(self.settings.seed, "final"),
-            weights=self.weights,
-            keep=keep,
-        )
+        whole = Fold(-1, -1, rows, self.prepared.splits.holdout)
+        specs = [
+            replace(
+                self.runner.spec(one, whole, title="final model"),
+                seed=derive(self.settings.seed, "final"),
+                keep=keep / str(number),
+            )
+            for number, one in enumerate(candidates)
+        ]
+        fits = self.runner.learn(specs, stage)
+        return {one.name: fitted for one, fitted in zip(candidates, fits, strict=True)}
 
     def _shipped(self, chosen: str, control: str, expected: str, outcome: Outcome) -> str:
         """The model to ship: what was shown to be better, the simpler of two that do not differ, else what is

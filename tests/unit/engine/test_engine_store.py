@@ -102,6 +102,48 @@ def test_a_damaged_result_is_removed_and_computed_again(store, damage):
     assert calls == [1]
 
 
+def test_damage_is_told_once(tmp_path):
+    told: list[str] = []
+    store = ResultStore(tmp_path, owner="a study", tell=told.append)
+    store.put(ASKED, ARRAYS, FACTS)
+    assert same(store.get(ASKED))
+    assert told == []
+    path = store.path(ASKED)
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    assert store.get(ASKED) is None
+    assert store.get(ASKED) is None
+    assert told == [f"the stored result {path} is damaged, or was made for something else: it is computed again"]
+
+
+def test_every_single_bit_counts(tmp_path):
+    """All bits of a small result: what is read is what was stored, or nothing."""
+    store = ResultStore(tmp_path, owner="a study")
+    arrays, facts = {"scores": np.array([0.25, 0.75], np.float32)}, {"steps": 3}
+    store.put(ASKED, arrays, facts)
+    path = store.path(ASKED)
+    whole = path.read_bytes()
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        found = store.get(ASKED)
+        assert found is None or same(found, arrays, facts), bit
+
+
+def test_a_sound_result_in_the_wrong_place_is_not_taken(tmp_path):
+    """Of another question of the same study, and of the same question of another study."""
+    mine, other = (ResultStore(tmp_path / name, owner=name) for name in ("mine", "other"))
+    for store in (mine, other):
+        store.put(ASKED, ARRAYS, FACTS)
+        store.put({**ASKED, "seed": 1}, ARRAYS, FACTS)
+    mine.path(ASKED).write_bytes(other.path(ASKED).read_bytes())
+    assert mine.get(ASKED) is None
+    mine.path(ASKED).write_bytes(mine.path({**ASKED, "seed": 1}).read_bytes())
+    assert mine.get(ASKED) is None
+    assert same(mine.get({**ASKED, "seed": 1}))
+    assert same(other.get(ASKED))
+
+
 def test_a_failed_computation_stores_nothing(store):
     def compute():
         raise RuntimeError("no")

@@ -84,9 +84,9 @@ def test_a_final_model_far_below_its_folds_is_replaced_and_said(study, monkeypat
     good = stages.conclude(candidates, gathered).shipped
     honest = Stages._fit
 
-    def broken(self, candidate, *given):
-        fitted = honest(self, candidate, *given)
-        return spoilt(fitted) if candidate.name == good else fitted
+    def broken(self, *given):
+        fits = honest(self, *given)
+        return {name: spoilt(fitted) if name == good else fitted for name, fitted in fits.items()}
 
     monkeypatch.setattr(Stages, "_fit", broken)
     concluded = stages.conclude(candidates, gathered)
@@ -99,7 +99,9 @@ def test_a_refit_that_spoils_the_model_is_not_used(study, monkeypatch):
     stages, candidates, gathered = study
     concluded = stages.conclude(candidates, gathered)
     honest = Stages._fit
-    monkeypatch.setattr(Stages, "_fit", lambda self, *given: spoilt(honest(self, *given)))
+    monkeypatch.setattr(
+        Stages, "_fit", lambda self, *given: {name: spoilt(one) for name, one in honest(self, *given).items()}
+    )
     shipped = stages.ship(candidates, gathered, concluded)
     assert not shipped.facts.done
     assert "worse model" in shipped.facts.statement
