@@ -123,7 +123,8 @@ class Cell:
 
     behind: how much less some candidates (first) and controls (second) have. clusters: (how many, rows in each).
     within: share of a row's latent variance that its cluster shares, for each candidate by itself. tried: so many
-    candidates start, and those with the best score on the first fifth of the rows go on; 0: all that there are.
+    candidates start, and those with the best score on the first fifth of the rows go on; 0: all that there are. once:
+    candidates ran the first repeat only, controls all of them.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Cell:
     balanced: bool = True  # False: few rows of a class, or few that disagree, so an oracle's width is not to be had
     learners: bool = False
     tried: int = 0
+    once: bool = False
 
     @property
     def outrun(self) -> int:
@@ -195,6 +197,8 @@ def _cells() -> tuple[Cell, ...]:
         Cell("macro-F1, 100 x 5 rows, 4v3", four, 500, 0.7, 0.09, clusters=(100, 5), **few),
         Cell("accuracy, 100, 3 repeats, 4v3", accuracy, 100, 0.8, 0.12, repeats=3, **few),
         Cell("macro-F1, 100, 20 repeats", four, 100, 0.7, 0.12, repeats=20),
+        Cell("accuracy, 100, 1 repeat v 4", accuracy, 100, 0.8, 0.12, repeats=4, once=True, **few),
+        Cell("macro-F1, 100, 1 repeat v 4", four, 100, 0.7, 0.12, repeats=4, once=True),
         Cell("sure, 40", accuracy, 40, 0.97, 0.02, balanced=False),
         Cell("sure, 60", accuracy, 60, 0.97, 0.02, balanced=False),
         Cell("sure, 100", accuracy, 100, 0.97, 0.02, balanced=False),
@@ -237,14 +241,15 @@ def draw(cell: Cell, rng: np.random.Generator, gains: tuple[float, ...]) -> list
     if cell.learners:
         return [_learned(cell, rng) for _ in gains]
     seen = _latent(cell, rng)
-    targets, clusters = (np.concatenate([one] * cell.repeats) for one in (seen.targets, seen.clusters))
-    weights = None if cell.repeats == 1 else np.full(len(targets), 1 / cell.repeats)
     found = []
     for gain in gains:
         terms: dict[str, Terms] = {}
         going = _going_on(cell, seen, gain)
         for name, quality, latent in zip(cell.names, cell.qualities(gain), seen.table[going], strict=True):
-            terms[name] = [(1.0, Pooled(cell.kind.scored(targets, latent.ravel(), float(quality)), clusters, weights))]
+            ran = latent[:1] if cell.once and name in cell.names[: cell.candidates] else latent
+            targets, clusters = (np.concatenate([one] * len(ran)) for one in (seen.targets, seen.clusters))
+            scored = cell.kind.scored(targets, ran.ravel(), float(quality))
+            terms[name] = [(1.0, Pooled(scored, clusters, np.full(len(targets), 1 / len(ran))))]
         found.append(jackknife(terms, cell.kind.metric))
     return found
 

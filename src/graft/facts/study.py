@@ -99,7 +99,8 @@ class CandidateFacts(Fact):
 
 
 class SplitFacts(Fact):
-    """How rows were split. optimism: score under a random split minus the score here, when grouped or in time."""
+    """How rows were split. optimism: score under a random split minus the score here, when grouped or in time.
+    further: repeats beyond ``repeats`` of what costs seconds."""
 
     kind: str
     folds: int
@@ -108,6 +109,7 @@ class SplitFacts(Fact):
     development_rows: int
     notes: tuple[str, ...]
     optimism: Interval | None
+    further: int = 0
 
 
 class HoldoutFacts(Fact):

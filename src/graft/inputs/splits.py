@@ -44,13 +44,17 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """The holdout, the development rows (sorted indices, int64), the folds of the latter, and what could not be had."""
+    """The holdout, the development rows (sorted indices, int64), the folds of the latter, and what could not be had.
+
+    further: the folds of more repeats, for candidates that cost seconds.
+    """
 
     kind: str
     holdout: np.ndarray
     development: np.ndarray
     folds: tuple[Fold, ...]
     notes: tuple[str, ...] = ()
+    further: tuple[Fold, ...] = ()
 
 
 def make_splits(
@@ -63,6 +67,7 @@ def make_splits(
     times: np.ndarray | None = None,
     folds: int = 5,
     repeats: int = 1,
+    further: int = 0,
     holdout: float = 0.2,
     seed: int = 0,
     held: np.ndarray | None = None,
@@ -73,11 +78,11 @@ def make_splits(
 
     targets: as in Dataset, (rows,) or (rows, labels). units: int64 (rows,), rows of one value stay together (the groups
     of find_duplicates). kind: "stratified"; "group" with groups (rows,), which stay together too; or "time" with times
-    datetime64 (rows,): the holdout is the latest rows, folds expand forward, repeats do not apply. holdout: share of
-    rows, in [0, 1). held: bool (rows,), the rows of an earlier holdout, which is then taken as it is; other rows of its
-    units are left out. grow: beside held, more rows are held out until it is the share asked for; forward in time the
-    latest rows are held out anew instead. label_names: how notes call the classes. Deterministic in seed. Raises
-    InputError when the rows do not allow the folds.
+    datetime64 (rows,): the holdout is the latest rows, folds expand forward, repeats do not apply. further: repeats
+    beyond those. holdout: share of rows, in [0, 1). held: bool (rows,), the rows of an earlier holdout, which is then
+    taken as it is; other rows of its units are left out. grow: beside held, more rows are held out until it is the
+    share asked for; forward in time the latest rows are held out anew instead. label_names: how notes call the classes.
+    Deterministic in seed. Raises InputError when the rows do not allow the folds.
 
     >>> made = make_splits(np.arange(20) % 2, task=Task.BINARY, units=np.arange(20), folds=2)
     >>> len(made.holdout), [len(fold.test) for fold in made.folds]
@@ -100,6 +105,7 @@ def make_splits(
             notes.append("folds forward in time are determined by the times: they are made once, not repeated")
         pairs = forward_folds(times, units, development, folds=folds, notes=notes)
         made = tuple(Fold(0, index, train, test) for index, (train, test) in enumerate(pairs))
+        more: tuple[Fold, ...] = ()
     else:
         blocks = _blocks(kind, units, groups, folds, notes)
         values = targets.astype(np.float64) if task is Task.REGRESSION else targets
@@ -112,10 +118,11 @@ def make_splits(
                 )
         else:
             inside, development = draw_holdout(blocks, counts, share=holdout, folds=folds, seed=seed, notes=notes)
-        made = _folds(blocks, counts, development, folds, repeats, seed, notes)
+        made = _folds(blocks, counts, development, folds, range(repeats), seed, notes)
+        more = _folds(blocks, counts, development, folds, range(repeats, repeats + further), seed, [])
     if task is not Task.REGRESSION:
         notes.extend(_absent(targets, inside, made, label_names))
-    return Splits(kind, inside, development, made, tuple(notes))
+    return Splits(kind, inside, development, made, tuple(notes), more)
 
 
 def _check_options(kind: str, folds: int, repeats: int, holdout: float) -> None:
@@ -156,7 +163,7 @@ def _folds(
     counts: np.ndarray,
     development: np.ndarray,
     folds: int,
-    repeats: int,
+    repeats: range,
     seed: int,
     notes: list[str],
 ) -> tuple[Fold, ...]:
@@ -165,7 +172,7 @@ def _folds(
         raise too_few(len(members), folds, blocks.what, f"{folds} folds outside the holdout")
     sizes = np.bincount(local).astype(np.float64)
     made: list[Fold] = []
-    for repeat in range(repeats):
+    for repeat in repeats:
         rng = generator(seed, "folds", repeat)
         side = allot(counts[members], sizes, shares=(1 / folds,) * folds, rng=rng)
         spread(side, counts[members], sizes, sides=folds)

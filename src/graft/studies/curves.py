@@ -46,11 +46,11 @@ class CurvePlan:
 
 
 def half_trials(runner: TrialRunner, candidates: Sequence[Candidate], splits: Splits) -> dict[str, list[Fit]]:
-    """Trials on both halves of the training rows of the first folds, of candidates that cost seconds.
+    """Trials on both halves of the training rows of all folds, the further ones too, of candidates that cost seconds.
 
     The first halves of all folds come first, then the second ones. None when rows are few, or in time.
     """
-    folds = [fold for fold in splits.folds if fold.repeat == 0]
+    folds = [*splits.folds, *splits.further]
     cheap = [one for one in candidates if one.strategy.kind in (Kind.FROZEN, Kind.CLASSICAL)]
     if splits.kind == "time" or not _enough(runner, folds, 0.5):
         return {}

@@ -67,17 +67,16 @@ class Judges:
         self._names = prepared.rows.contract.labels
 
     def judge(self, candidate: Candidate, fits: Sequence[Fit], halves: Sequence[Fit] = ()) -> Judged:
-        """A candidate from its trials. halves: trials on both halves of the training rows of the first folds, if
-        any."""
-        folds = self.prepared.splits.folds
+        """A candidate from its trials: on the folds, and on the further ones if it ran them. halves: trials on both
+        halves of the training rows of all these folds, if any."""
+        folds = (*self.prepared.splits.folds, *self.prepared.splits.further)
         seen = out_of_fold(fits, folds[: len(fits)])
         # What says the same of every row has nothing to weigh: it says the most common class.
         rule = replace(self.rule, balanced=False) if candidate.strategy.kind is Kind.MAJORITY else self.rule
         parts = fit_decisions(self.bench, seen, rule)
         half = None
         if halves:
-            first = [fold for fold in folds if fold.repeat == 0]
-            twice = [replace(fold, repeat=half) for half in (0, 1) for fold in first]
+            twice = [replace(fold, repeat=2 * fold.repeat + half) for half in (0, 1) for fold in folds]
             less = out_of_fold(halves, twice)
             half = (less, crossfitted(fit_decisions(self.bench, less, self.rule), self.bench, less, self.rule))
         return Judged(candidate, seen, parts, crossfitted(parts, self.bench, seen, rule), half)
@@ -113,11 +112,9 @@ class Judges:
         curve = one if one.half is not None else self._frozen_of(one, judged)
         if curve is not None and curve.half is not None and self.prepared.splits.kind != "time":
             less, scored = curve.half
-            same = (curve.seen.repeats == 0) & np.isin(curve.seen.rows, less.rows)
-            more = curve.seen.only(same)
-            part = curve.scored.take(np.flatnonzero(same))
-            factor = self._within_reach(terms[0][1].scored, part, scored)
-            terms.append((factor, pooled([(more.rows, part, np.ones(len(more.rows)))], self.clusters)))
+            more = curve.seen
+            factor = self._within_reach(terms[0][1].scored, curve.scored, scored)
+            terms.append((factor, pooled([(more.rows, curve.scored, more.weights)], self.clusters)))
             terms.append((-factor, pooled([(less.rows, scored, less.weights)], self.clusters)))
         return terms
 

@@ -159,13 +159,14 @@ class Stages:
         if EFFORTS[settings.effort].tried_first and settings.strategies == ("auto",):
             planned = self._that_pays(planned)
         step = seconds_per_step(self.bench, prepared.sources[0], development)
-        trials, tried = len(prepared.splits.folds), self.runner.budget.configurations
+        tried = self.runner.budget.configurations
 
         def seconds(candidate: Candidate) -> float:
             one = estimate(
                 candidate, self.runner.budget, rows=self.training_rows, outputs=self.bench.outputs, step=step
             )
-            return one * (trials + 1)
+            trials = len(prepared.splits.folds) + 1
+            return one * (trials if candidate.strategy.trains_backbone else trials + len(prepared.splits.further))
 
         facts = PlanFacts(
             effort=settings.effort,
@@ -240,8 +241,14 @@ class Stages:
             return outrun | self._ruled_out(left, {name: found[name] for name in left}, done)
 
         trials, dropped = self.runner.run_all(candidates, folds, ruled_out=ruled_out, progress=self.progress)
+        cheap = [one for one in candidates if not one.strategy.trains_backbone]
+        more = self.prepared.splits.further
+        further, _ = self.runner.run_all(cheap, more, progress=self.progress) if more else ({}, {})
         halves = half_trials(self.runner, candidates, self.prepared.splits)
-        judged = {one.name: self.judges.judge(one, trials[one.name], halves.get(one.name, ())) for one in candidates}
+        judged = {
+            one.name: self.judges.judge(one, [*trials[one.name], *further.get(one.name, ())], halves.get(one.name, ()))
+            for one in candidates
+        }
         going = {name: one for name, one in judged.items() if name not in dropped}
         judgement = self._judgement(going, trials, {})
         asked = curve_plan(candidates, judgement, self.prepared.splits, tuned=EFFORTS[settings.effort].curve)

@@ -281,6 +281,7 @@ def _splits(found: StudyParts) -> SplitFacts:
         kind=splits.kind,
         folds=found.settings.folds,
         repeats=len({fold.repeat for fold in splits.folds}),
+        further=len({fold.repeat for fold in splits.further}),
         holdout_rows=len(splits.holdout),
         development_rows=len(splits.development),
         notes=splits.notes,
