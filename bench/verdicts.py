@@ -374,20 +374,21 @@ def _gain(cell: Cell, found: Jackknife, counts: Counts) -> None:
 
 def _cover(cell: Cell, found: Jackknife, counts: Counts) -> None:
     first, control = cell.names[0], cell.names[cell.candidates]
-    gap = compare(found, first, control).interval()
+    gap = compare(found, first, control).interval().ends
     if cell.learners:
-        counts.covered.append((gap.low <= 0 <= gap.high, True))
+        assert gap is not None
+        counts.covered.append((gap[0] <= 0 <= gap[1], True))
         counts.estimates.append(found.estimates.copy())
-        counts.widths.append((gap.high - gap.low, 0.0))
+        counts.widths.append((gap[1] - gap[0], 0.0))
         return
     truth = cell.truths(cell.gain)
-    own = score_interval(found, first)
+    own = score_interval(found, first).ends
     difference = truth[0] - truth[cell.candidates]
-    if not np.isfinite([gap.low, gap.high, own.low, own.high]).all():
+    if gap is None or own is None:
         counts.withheld += 1
         return
-    counts.covered.append((gap.low <= difference <= gap.high, own.low <= truth[0] <= own.high))
-    counts.widths.append((gap.high - gap.low, own.high - own.low))
+    counts.covered.append((gap[0] <= difference <= gap[1], own[0] <= truth[0] <= own[1]))
+    counts.widths.append((gap[1] - gap[0], own[1] - own[0]))
 
 
 def oracle_power(cell: Cell, estimates: np.ndarray) -> float:
