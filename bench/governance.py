@@ -7,7 +7,7 @@ from pathlib import Path
 
 def register_source() -> dict[str, object]:
     """Seconds to read and record the embedded source, 92 MB in 13 files, into an empty ledger; the best of three."""
-    from graft.governance.desk import add
+    from graft.governance.assets import add
     from graft.governance.registry import Registry
 
     seconds = []
@@ -23,7 +23,7 @@ def register_source() -> dict[str, object]:
 def check_lineage(nodes: int = 10_000) -> dict[str, object]:
     """Seconds to answer for an asset with 10,000 ancestors: the answer alone, and with the ledger read from disk."""
     from graft.governance.answering import answer
-    from graft.governance.desk import may_we
+    from graft.governance.assets import may_we
     from graft.governance.ledger import Ledger
     from graft.governance.ledger.events import Head, next_event
     from graft.governance.ledger.store import add

@@ -5,6 +5,10 @@ its terms, read as its reach reads them; a choice of licences is made once per a
 one shortest path is given for each obligation, licence and asset that causes it; of more than twenty assets that cause
 the same in the same way the nearest twenty are listed and the others counted, so that an answer stays readable and its
 size does not grow with the square of a long chain.
+
+Of what people have decided, the last decision about a thing counts; a decision names a licence, which then replaces
+what is stated, or says ``cleared``: the open questions about this thing are answered with yes, while stated refusals
+and obligations stay. A named data set behind an asset is decided under ``training_key``.
 """
 
 import difflib
@@ -12,19 +16,71 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graft.core.errors import InputError
-from graft.governance.gathering import Gathered
-from graft.governance.licences.bars import Asked
-from graft.governance.licences.effects import chosen, effects
+from graft.governance.licences.effects import Asked, chosen, effects
 from graft.governance.licences.expressions import Leaf, Terms, Unknown, read_terms
 from graft.governance.licences.findings import label, licence_findings, training_findings
 from graft.governance.licences.reach import Reach, step
 from graft.governance.licences.statements import asset_terms
 from graft.governance.licences.table import Duty
-from graft.governance.licences.trained import trained_effects
+from graft.governance.licences.training import find_training_set, learned_from, trained_effects
 from graft.governance.lineage import Lineage
 from graft.governance.records import Answer, Asset, Decision, Finding, Outcome, Relation, Use
-from graft.governance.settling import Settled, settle
-from graft.governance.walking import walk_from
+from graft.governance.walk import Gathered, walk_from
+
+CLEARED = "cleared"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Decisions by what they are about. named: those that name a licence. cleared: those that answer open questions."""
+
+    named: dict[str, Decision]
+    cleared: dict[str, Decision]
+
+    def behind(self, asset: Asset) -> tuple[tuple[str, Decision], ...]:
+        """(data set, decision) for every decision about a single data set behind an asset."""
+        return (*_behind(self.named, asset), *_behind(self.cleared, asset))
+
+    def sets_named(self, asset: Asset) -> tuple[tuple[str, str], ...]:
+        """(data set, licence) for the data sets behind an asset that were given a licence."""
+        return tuple((name, one.licence) for name, one in _behind(self.named, asset))
+
+    def sets_cleared(self, asset: Asset) -> frozenset[str]:
+        """The data sets behind an asset whose questions are answered: all of them when those of the asset are."""
+        if asset.identity in self.cleared:
+            return frozenset(one.name for one in learned_from(asset.training_data))
+        return frozenset(name for name, _ in _behind(self.cleared, asset))
+
+
+def settle(decisions: Iterable[Decision]) -> Settled:
+    """Decisions to be looked up, oldest first."""
+    named: dict[str, Decision] = {}
+    cleared: dict[str, Decision] = {}
+    for one in decisions:
+        (cleared if one.licence.strip().casefold() == CLEARED else named)[one.asset] = one
+    return Settled(named, cleared)
+
+
+def training_key(identity: str, data_set: str) -> str:
+    """What a decision about a data set behind an asset is filed under.
+
+    >>> training_key("source:a1", "MS MARCO")
+    'source:a1#MS MARCO'
+    """
+    return f"{identity}#{data_set}"
+
+
+def _behind(found: dict[str, Decision], asset: Asset) -> tuple[tuple[str, Decision], ...]:
+    """(data set, decision) for the data sets behind an asset, whatever name of the set a decision uses."""
+    prefix = training_key(asset.identity, "")
+    behind = []
+    for key in sorted(found) if asset.training_data else ():
+        if key.startswith(prefix):
+            name = key.removeprefix(prefix)
+            known = find_training_set(name)
+            behind.append((known.name if known else name, found[key]))
+    return tuple(behind)
+
 
 _BASE_NEEDED = Asked(
     Duty.BASE_NEEDED, "", "how adapters work", "an adapter works only with its base, which has to be there as well."

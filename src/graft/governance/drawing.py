@@ -1,9 +1,14 @@
-"""A lineage as a drawing: an indented tree for the terminal, Mermaid for a page.
+"""A lineage as a drawing: an indented tree for the terminal, Mermaid for a page, SVG that stands alone.
 
 Decisions: an ancestor reached twice is drawn once and referred to afterwards; names are written so that no character
-of theirs can end a label.
+of theirs can end a label. In the picture children stand above their parents, in plain boxes in rows by the longest way
+from the asset asked about, so no arrow points up; every word of others is escaped, and nothing is fetched from
+anywhere.
 """
 
+from html import escape
+
+from graft.core.errors import InputError
 from graft.governance.lineage import Lineage
 
 _SHORT = 12
@@ -69,3 +74,105 @@ def _escaped(text: str) -> str:
     for character, code in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;"), ("`", "#96;")):
         text = text.replace(character, code)
     return text
+
+
+_WIDTH, _HEIGHT, _GAP, _RISE = 230, 58, 30, 70
+_MOST = 400
+_TINTS = {"source": "#dbeafe", "data": "#dcfce7", "bundle": "#fef3c7", "table": "#f3e8ff"}
+_LETTERS = 29
+
+
+def draw_picture(lineage: Lineage, identity: str) -> str:
+    """The ancestors of an asset as an SVG document.
+
+    Raises InputError for more than 400 ancestors: no picture of those can be read.
+    """
+    rows = _rows(lineage, identity)
+    count = sum(map(len, rows))
+    if count > _MOST:
+        raise InputError(
+            f"a picture of {count:,} assets", needed=f"at most {_MOST}", fix="draw the tree, or one of the parents"
+        )
+    widest = max(map(len, rows))
+    width, height = widest * (_WIDTH + _GAP) + _GAP, len(rows) * (_HEIGHT + _RISE) + _GAP
+    places = {
+        one: (width / 2 + (column - (len(row) - 1) / 2) * (_WIDTH + _GAP), _GAP + depth * (_HEIGHT + _RISE))
+        for depth, row in enumerate(rows)
+        for column, one in enumerate(row)
+    }
+    arrows = [
+        _arrow(places[child], places[edge.parent], edge.relation.value)
+        for child in places
+        for edge in lineage.parents(child)
+    ]
+    boxes = [_box(lineage, one, place) for one, place in places.items()]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
+            f'height="{height:.0f}" role="img" font-family="system-ui, sans-serif">',
+            f"<title>What {escape(lineage.label(identity))} was made from</title>",
+            '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
+            '<path d="M0 0 8 4 0 8z" fill="#64748b"/></marker></defs>',
+            f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
+            *arrows,
+            *boxes,
+            "</svg>\n",
+        ]
+    )
+
+
+def _rows(lineage: Lineage, identity: str) -> list[list[str]]:
+    """Ancestors by the longest way to them."""
+    depths = {identity: 0}
+    waiting = [identity]
+    while waiting:
+        one = waiting.pop()
+        for edge in lineage.parents(one):
+            if depths.get(edge.parent, -1) < depths[one] + 1:
+                depths[edge.parent] = depths[one] + 1
+                waiting.append(edge.parent)
+    rows: list[list[str]] = [[] for _ in range(max(depths.values()) + 1)]
+    for one in sorted(depths):
+        rows[depths[one]].append(one)
+    return rows
+
+
+def _arrow(child: tuple[float, float], parent: tuple[float, float], relation: str) -> str:
+    (x, y), (to_x, to_y) = child, parent
+    start, middle = y + _HEIGHT, (y + _HEIGHT + to_y) / 2
+    at = x + (to_x - x) * 0.68
+    return (
+        f'<path d="M{x:.0f} {start:.0f}C{x:.0f} {middle:.0f} {to_x:.0f} {middle:.0f} {to_x:.0f} {to_y - 2:.0f}" '
+        'fill="none" stroke="#64748b" marker-end="url(#tip)"/>'
+        f'<text x="{at:.0f}" y="{to_y - 16:.0f}" font-size="11" text-anchor="middle" fill="#334155" '
+        f'stroke="#ffffff" stroke-width="4" paint-order="stroke">{escape(relation)}</text>'
+    )
+
+
+def _box(lineage: Lineage, identity: str, place: tuple[float, float]) -> str:
+    asset = lineage.assets.get(identity)
+    x, y = place[0] - _WIDTH / 2, place[1]
+    kind = asset.kind.value if asset else identity.partition(":")[0]
+    name = lineage.label(identity)
+    licences = ", ".join(dict.fromkeys(one.stated for one in asset.licences)) if asset else "not in the ledger"
+    dashes = "" if asset else ' stroke-dasharray="5 4"'
+    stated = licences or "no licence stated"
+    told = escape(f"{kind} {name}\n{identity}\n{stated}")
+    lines = ((19, 11, "#475569", kind), (35, 13, "#0f172a", _short(name)), (50, 11, "#334155", _short(stated)))
+    return "".join(
+        [
+            f"<g><title>{told}</title>",
+            f'<rect x="{x:.0f}" y="{y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" ',
+            f'fill="{_TINTS.get(kind, "#f1f5f9")}" stroke="#475569"{dashes}/>',
+            *(
+                f'<text x="{place[0]:.0f}" y="{y + down:.0f}" font-size="{size}" text-anchor="middle" '
+                f'fill="{ink}">{text}</text>'
+                for down, size, ink, text in lines
+            ),
+            "</g>",
+        ]
+    )
+
+
+def _short(text: str) -> str:
+    return escape(text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…")

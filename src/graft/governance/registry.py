@@ -5,19 +5,17 @@ the event that depends on it are one step, even when several processes write (wh
 check is made again).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
 from graft.core.errors import InputError
 from graft.core.memory import collection_paused
-from graft.governance.ledger.descent import refuse_circle
 from graft.governance.ledger.lookup import find_asset
-from graft.governance.ledger.merging import merged
-from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyRecord
+from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyRecord, merged
 from graft.governance.ledger.store import Ledger
-from graft.governance.records import Asset, AssetKind, Decision, Edge, Record
+from graft.governance.records import Asset, Decision, Record
 
 __all__ = ["HoldoutOpenings", "Opening", "Registry", "StudyRecord"]
 
@@ -51,7 +49,7 @@ class Registry:
         def news(state: State) -> News:
             old = state.assets.get(asset.identity)
             for edge in asset.edges:
-                refuse_circle(state.assets, asset.identity, edge.parent)
+                _refuse_circle(state.assets, asset.identity, edge.parent)
             if old is not None and merged(old, asset) == old:
                 return None
             return Kind.ASSET_UPDATED if old else Kind.ASSET_ADDED, asset.identity, _facts(asset, "added")
@@ -71,23 +69,6 @@ class Registry:
         with self._lock:
             state = self._now()
             return find_asset(state.assets, named, state.names)
-
-    def record_edge(self, asset: str, edge: Edge) -> Asset:
-        """Record that an asset, named as for ``find``, was made from ``edge.parent``; the asset as it is recorded.
-
-        Raises InputError for a parent that is not an identity, or when the asset would descend from itself.
-        """
-        child = self.find(asset).identity
-        kind, _, digest = edge.parent.partition(":")
-        if kind not in set(AssetKind) or not digest:
-            raise InputError(f"the parent {edge.parent!r} is no identity", needed="KIND:DIGEST, as in Asset.identity")
-
-        def news(state: State) -> News:
-            refuse_circle(state.assets, child, edge.parent)
-            known = edge in state.assets[child].edges
-            return None if known else (Kind.EDGE_RECORDED, child, _facts(edge))
-
-        return self._say(news).assets[child]
 
     def decide(self, decision: Decision) -> Decision:
         """Record a person's decision about an asset, named as for ``find``; the decision as it is recorded.
@@ -195,3 +176,19 @@ class Registry:
 def _facts(record: Record, *without: str) -> dict[str, Any]:
     """What a record states. What it leaves unsaid is left out, so an older version can read all it knows of."""
     return record.model_dump(mode="json", exclude=set(without), exclude_defaults=True)
+
+
+def _refuse_circle(assets: Mapping[str, Asset], child: str, parent: str) -> None:
+    """Raise InputError when ``child`` is ``parent`` or one of its ancestors. All by identity."""
+    todo, seen = [parent], set[str]()
+    while todo:
+        identity = todo.pop()
+        if identity == child:
+            raise InputError(
+                f"{child} would descend from itself, by way of {parent}",
+                needed="parents that were made before their children",
+                fix="check which of the two was made from the other",
+            )
+        if identity not in seen and identity in assets:
+            todo += [edge.parent for edge in assets[identity].edges]
+        seen.add(identity)

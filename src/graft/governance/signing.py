@@ -4,12 +4,20 @@ Decisions: the maintained ``model-signing`` library does the cryptography (ECDSA
 included, in the open format of the OpenSSF); what is signed must be what the manifest lists, so a damaged bundle cannot
 be signed by mistake. The signature lies beside the bundle (``BUNDLE.sig``), because a bundle refuses files its manifest
 does not list. A signature that leaves files out, or does not name its key, is not accepted. It says who had the key,
-not that the model is good.
+not that the model is good. What a signature file states is read without believing it: only the fields Graft speaks of,
+and whether they are true is for the cryptography to say. What is wrong with a key is told in words that repeat nothing
+of it.
 
 Keys are PEM files of the curves P-256, P-384 or P-521, as ``openssl ecparam -name prime256v1 -genkey`` makes them.
+The file: a Sigstore bundle with a DSSE envelope around an in-toto statement,
+https://github.com/sigstore/model-transparency
 """
 
+import base64
 import json
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +26,76 @@ from graft.core.errors import BundleError, InputError
 from graft.core.extras import require
 from graft.core.files import whole_file
 from graft.governance.records import Record
-from graft.governance.signature_file import Statement, read_statement
-from graft.governance.signature_keys import key_errors
+
+_LIMIT = 64 << 20
+
+
+class Statement(Record):
+    """key: SHA-256 of the public key it names. files: SHA-256 of each file. ignored: names it leaves out."""
+
+    key: str
+    files: dict[str, str]
+    ignored: tuple[str, ...]
+
+
+def read_statement(path: Path) -> Statement:
+    """Read a signature file. Raises BundleError when there is none, or it is damaged."""
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise BundleError(
+            f"there is no signature {path}", needed="the file that was written when the bundle was signed", fix=_AGAIN
+        ) from error
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LIMIT:
+        raise BundleError(f"{path} is no signature", needed="the file as it was written", fix=_AGAIN)
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+        payload = json.loads(base64.b64decode(stated["dsseEnvelope"]["payload"], validate=True))
+        predicate = payload["predicate"]
+        return Statement(
+            key=stated["verificationMaterial"]["publicKey"]["hint"],
+            files={each["name"]: each["digest"] for each in predicate["resources"]},
+            ignored=tuple(predicate["serialization"].get("ignore_paths", ())),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise BundleError(
+            f"{path} is not a sound signature ({type(error).__name__})", needed="the file as it was written", fix=_AGAIN
+        ) from error
+
+
+_AGAIN = "ask for the signature again; without it, nobody vouches for this bundle"
+
+
+@contextmanager
+def key_errors(path: Path, password: str) -> Iterator[None]:
+    """Turn what goes wrong while a key is read into an InputError.
+
+    path: the file of the key. password: that was given for it; empty for none.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"the key {path} cannot be read: {error.strerror}", needed="a PEM file", fix="check the path"
+        ) from error
+    except TypeError as error:
+        raise InputError(
+            f"the key {path} is {'not encrypted' if password else 'encrypted'}",
+            needed="no password" if password else "its password",
+            fix="leave the password out" if password else "give the password",
+        ) from error
+    except Exception as error:  # cryptography has a dozen ways to say that this is no such key
+        if "password" in str(error).lower():
+            raise InputError(
+                f"the password of the key {path} is wrong", needed="its password", fix="try again"
+            ) from error
+        raise InputError(
+            f"{path} is no key that can be used here",
+            needed="a PEM file of the curve P-256, P-384 or P-521: the private key to sign, the public one to verify",
+            fix="make one: openssl ecparam -name prime256v1 -genkey -noout -out key.pem; "
+            "openssl ec -in key.pem -pubout -out key.pub",
+        ) from error
+
 
 _MANIFEST = "manifest.json"
 _SHOWN = 6

@@ -15,7 +15,7 @@ from graft.facts.study import AssetFacts, TermsFacts, UseFacts
 from graft.governance.adding import read_source
 from graft.governance.answering import answer
 from graft.governance.descent_file import Descent, read_bundle
-from graft.governance.ledger.merging import merged
+from graft.governance.ledger.state import merged
 from graft.governance.licences.statements import stated_licences
 from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.reading import read_data

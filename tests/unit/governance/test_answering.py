@@ -3,8 +3,7 @@
 import pytest
 
 from graft.core.errors import InputError
-from graft.governance.answering import answer
-from graft.governance.gathering import NEAREST
+from graft.governance.answering import answer, training_key
 from graft.governance.licences.reach import Reach, step
 from graft.governance.lineage import lineage_of
 from graft.governance.records import (
@@ -19,8 +18,7 @@ from graft.governance.records import (
     TrainingData,
     Use,
 )
-from graft.governance.settling import training_key
-from graft.governance.walking import walk_from
+from graft.governance.walk import NEAREST, walk_from
 
 
 def asset(

@@ -21,7 +21,7 @@ def check(
     everything: Annotated[bool, typer.Option("--all", help="Every reason, with clause and fix.")] = False,
 ) -> None:
     """Answer "may we?" over the whole lineage. Exits with 0 allowed, 3 blocked, 4 unsettled. Not legal advice."""
-    from graft.governance.desk import may_we
+    from graft.governance.assets import may_we
     from graft.governance.registry import Registry
 
     with Registry() as registry:
@@ -34,7 +34,7 @@ def verify(
     named: Annotated[str | None, typer.Argument(help="An asset or bundle; everything when left out.")] = None,
 ) -> None:
     """Check the chain of the ledger, and that recorded files are as they were. Exits with 3 when something is not."""
-    from graft.governance.desk import changed_files, look_up, noted_head, noted_heads
+    from graft.governance.assets import changed_files, look_up, noted_head, noted_heads
     from graft.governance.registry import Registry
 
     with Registry() as registry:

@@ -18,7 +18,7 @@ def add(
     parent: Annotated[list[str], typer.Option(help="RELATION:NAME, for example fine-tuned:org/base.")] = [],  # noqa: B006
 ) -> None:
     """Record a model or a data set with the facts its own files state."""
-    from graft.governance.desk import add as record
+    from graft.governance.assets import add as record
     from graft.governance.registry import Registry
 
     with Registry() as registry:
@@ -42,7 +42,7 @@ def list_assets() -> None:
 
 def show(named: Named) -> None:
     """Show what is known about an asset, where each fact was read, and what does not fit together."""
-    from graft.governance.desk import look_up
+    from graft.governance.assets import look_up
     from graft.governance.licences import conflicts
     from graft.governance.registry import Registry
 
@@ -64,9 +64,8 @@ def lineage(
 ) -> None:
     """Draw what an asset was made from: a tree here, or a picture."""
     from graft.core.files import write_text
-    from graft.governance.desk import look_up
-    from graft.governance.drawing import draw_mermaid, draw_tree
-    from graft.governance.picture import draw_picture
+    from graft.governance.assets import look_up
+    from graft.governance.drawing import draw_mermaid, draw_picture, draw_tree
     from graft.governance.registry import Registry
 
     with Registry() as registry:
@@ -90,7 +89,7 @@ def decide(
     """
     import getpass
 
-    from graft.governance.desk import look_up
+    from graft.governance.assets import look_up
     from graft.governance.records import Decision
     from graft.governance.registry import Registry
 

@@ -1,9 +1,8 @@
 """The ledger: what happened to assets, append-only and hash-chained."""
 
 from graft.core.errors import LedgerError
-from graft.governance.ledger.events import Event, Head
+from graft.governance.ledger.events import Event, Head, Problem, Verification
 from graft.governance.ledger.place import ledger_url
-from graft.governance.ledger.problems import Problem, Verification
 from graft.governance.ledger.store import Ledger
 from graft.governance.ledger.transfer import export_events, import_events
 

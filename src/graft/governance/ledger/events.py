@@ -1,4 +1,4 @@
-"""An event, and the chain that holds events together.
+"""An event, the chain that holds events together, and what verification says of both.
 
 Decisions: the hash of an event covers every field of it and the hash of the event before, so nothing can be edited,
 removed, inserted or reordered without breaking the chain from there on. The chain has no key: somebody who rewrites
@@ -141,3 +141,30 @@ def _out_of_place(sequence: int, wanted: int) -> str:
         return f"event {wanted} was expected in its place"
     missing = f"event {wanted} is" if sequence == wanted + 1 else f"events {wanted} to {sequence - 1} are"
     return f"{missing} missing before it"
+
+
+class Problem(Record):
+    """Something in a ledger that is not as it was written. sequence: of the event it is about, if it is about one."""
+
+    what: str
+    sequence: int | None = None
+
+    def __str__(self) -> str:
+        return self.what if self.sequence is None else f"event {self.sequence}: {self.what}"
+
+
+class Verification(Record):
+    """The answer to "is this ledger as it was written?".
+
+    place: what was verified. events: how many were read. head: how far the chain goes by its events.
+    """
+
+    place: str
+    events: int
+    head: Head
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems

@@ -2,18 +2,30 @@
 
 Decisions: each migration is one transaction and leaves its number in ``ledger_schema``; a ledger of a higher number
 than this version knows is refused, because it may hold what this version would overlook. The statements are written
-out for each database, not generated, so what an old ledger contains can be read here for ever.
+out for each database, not generated, so what an old ledger contains can be read here for ever; the three tables stand
+above them, as later statements are built on them.
 """
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, Text, insert, inspect, select
 from sqlalchemy.sql.functions import max as largest
 
 from graft.core.errors import InputError, LedgerError
 from graft.governance.ledger import guards
 from graft.governance.ledger.events import GENESIS
-from graft.governance.ledger.tables import SCHEMA
+
+_META = MetaData()
+
+EVENT = Table(
+    "ledger_event",
+    _META,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(name, Text) for name in ("time", "kind", "subject", "body", "previous", "hash")),
+)
+HEAD = Table("ledger_head", _META, Column("id", Integer), Column("count", BigInteger), Column("hash", Text))
+SCHEMA = Table("ledger_schema", _META, Column("version", Integer), Column("what", Text))
+
 
 APPLICATION_ID = 0x47524654
 """In the header of our SQLite files: "GRFT"."""

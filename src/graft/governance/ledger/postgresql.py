@@ -7,11 +7,11 @@ from sqlalchemy import URL, Connection, text
 
 from graft.core.errors import InputError
 from graft.governance.ledger.backend import open_backend
+from graft.governance.ledger.events import Problem
 from graft.governance.ledger.faults import told
 from graft.governance.ledger.guards import FUNCTIONS, TRIGGERS
 from graft.governance.ledger.migrations import claimed_version, version
 from graft.governance.ledger.place import shown
-from graft.governance.ledger.problems import Problem
 
 _GUARDED_SINCE = 2
 _STANDING = text(

@@ -11,9 +11,9 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event
 
 from graft.core.errors import InputError
 from graft.governance.ledger.backend import connect_sqlite
+from graft.governance.ledger.events import Problem
 from graft.governance.ledger.migrations import MIGRATIONS, claimed_version
 from graft.governance.ledger.pages import changed_header, stray_bytes
-from graft.governance.ledger.problems import Problem
 
 _OBJECTS = "SELECT type, name, tbl_name, sql, CASE WHEN type = 'trigger' THEN rootpage ELSE 0 END FROM sqlite_master"
 _SHOWN = 20

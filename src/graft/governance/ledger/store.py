@@ -16,12 +16,10 @@ from sqlalchemy import Connection, insert, select
 
 from graft.core.errors import GraftError
 from graft.governance.ledger.backend import Backend, open_backend
-from graft.governance.ledger.events import GENESIS, Event, Head, broken_links, next_event
+from graft.governance.ledger.events import GENESIS, Event, Head, Verification, broken_links, next_event
 from graft.governance.ledger.faults import damaged, told
-from graft.governance.ledger.migrations import MIGRATIONS, Migration, apply_next, refuse_newer, version
+from graft.governance.ledger.migrations import EVENT, HEAD, MIGRATIONS, Migration, apply_next, refuse_newer, version
 from graft.governance.ledger.place import ledger_url, shown
-from graft.governance.ledger.problems import Verification
-from graft.governance.ledger.tables import EVENT, HEAD
 from graft.governance.ledger.verification import verify_ledger
 
 _BATCH = 5000

@@ -1,7 +1,6 @@
 """What licences ask, as data with a clause for everything. Not legal advice: "unsettled" is one of the answers."""
 
-from graft.governance.licences.bars import Asked, Barred, Effects
-from graft.governance.licences.effects import chosen, effects
+from graft.governance.licences.effects import Asked, Barred, Effects, chosen, effects
 from graft.governance.licences.expressions import Terms, canonical, leaves, read_terms
 from graft.governance.licences.findings import conflicts
 from graft.governance.licences.reach import Reach, step

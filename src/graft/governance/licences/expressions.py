@@ -13,8 +13,7 @@ from functools import cache, lru_cache
 
 import license_expression as spdx  # type: ignore[import-untyped]
 
-from graft.governance.licences.table import Family, Licence, by_name, table
-from graft.governance.licences.words import normalise
+from graft.governance.licences.table import Family, Licence, by_name, normalise, table
 
 
 class Unknown(StrEnum):

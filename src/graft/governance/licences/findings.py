@@ -4,13 +4,12 @@ Decisions: one finding per kind of problem, not per data set, so that the list s
 which place states what, and what to do next.
 """
 
-from graft.governance.licences.effects import effects
+from graft.governance.licences.effects import effects, quoted, why_unread
 from graft.governance.licences.expressions import Leaf, Unknown, leaves
 from graft.governance.licences.reach import Reach
 from graft.governance.licences.statements import OWN_KINDS, Stated, what_counts
 from graft.governance.licences.table import licence, table
 from graft.governance.licences.training import Learned, learned_from
-from graft.governance.licences.unread import quoted, why_unread
 from graft.governance.records import Asset, Finding, Use
 
 _ASK = "find out which is right, and record what a person decides."

@@ -3,8 +3,11 @@
 This is not legal advice. Decisions: what a licence asks is data that can be read, corrected and cited without touching
 code; a use is either granted by a clause or limited by one, never both and never neither; "unsettled" is a state of
 its own, because many questions about models have no answer yet; the table is small and checked, not large and guessed.
+Of the words people use, case, punctuation, a leading "the" and the spelling of "licence" carry no meaning; numbers,
+``.`` and ``+`` do (``GPL-3.0+`` is not ``GPL-3.0``); of a Python classifier the last part counts.
 """
 
+import re
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -13,8 +16,25 @@ from typing import Literal, Self
 import yaml
 from pydantic import model_validator
 
-from graft.governance.licences.words import normalise
 from graft.governance.records import Outcome, Record, Use
+
+_DROPPED = re.compile(r"[^\w.+/]+|_+")
+
+
+def normalise(stated: str) -> str:
+    """The form under which two names of a licence count as the same.
+
+    >>> normalise("The Apache Software License, Version 2.0")
+    'apache software license version 2.0'
+    >>> normalise("License :: OSI Approved :: MIT License") == normalise("MIT Licence")
+    True
+    """
+    words = stated.strip()
+    if words.casefold().startswith("license ::"):
+        words = words.rsplit("::", 1)[1]
+    words = _DROPPED.sub(" ", words.casefold().replace("licence", "license"))
+    return re.sub(r"^the ", "", words.strip()).strip(" .")
+
 
 PUBLISHERS_WORDS = "LicenseRef-non-commercial"
 

@@ -1,10 +1,8 @@
 """Facts read from the artefact itself: whose it is, under which terms, made from what, and the digest of every file."""
 
-from graft.governance.reading.changes import FileChanges, file_changes
-from graft.governance.reading.data import read_data
-from graft.governance.reading.digests import asset_digest, digest_files
+from graft.governance.reading.artefacts import read_data, read_model
+from graft.governance.reading.digests import FileChanges, asset_digest, digest_files, file_changes
 from graft.governance.reading.licence_texts import licence_statements
-from graft.governance.reading.models import read_model
 from graft.governance.reading.packages import package_folder, package_licences, read_package
 from graft.governance.reading.parents import named_parent, parent_reference
 

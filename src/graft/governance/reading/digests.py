@@ -4,7 +4,7 @@ Decisions: files are streamed and hashed side by side (hashing releases the inte
 is the SHA-256 of its lines as ``sha256sum`` prints them, in the order of their paths, so anybody can recompute it; a
 link counts as what it points to, and one that leaves the folder is refused, except inside a snapshot of the Hub's
 cache, whose files are links into that cache's own ``blobs``. What tools leave behind (``_LEFTOVERS``) is not part of an
-artefact.
+artefact. The files of an asset as they were recorded are compared with what lies there now.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from graft.core.errors import InputError
-from graft.governance.records import FileDigest
+from graft.governance.records import Asset, FileDigest, Record
 
 _LEFTOVERS = frozenset([".git", ".cache", ".ipynb_checkpoints", "__pycache__", ".DS_Store"])
 _DEEPEST = 64
@@ -126,3 +126,39 @@ def _digest(found: tuple[str, Path]) -> FileDigest:
 def _unreadable(path: Path, error: OSError) -> InputError:
     reason = error.strerror or type(error).__name__
     return InputError(f"{path} cannot be read: {reason}", needed="a file this user may read", fix="check its rights")
+
+
+class FileChanges(Record):
+    """How a place differs from an asset. Paths are relative, with forward slashes, sorted."""
+
+    changed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether the place holds the asset's files, unchanged, and no other."""
+        return not (self.changed or self.missing or self.new)
+
+    def __str__(self) -> str:
+        """As a person reads it: ``changed: a, b; missing: c``."""
+        return "; ".join(f"{what}: {', '.join(names)}" for what, names in self if names)
+
+
+def file_changes(asset: Asset, place: Path) -> FileChanges:
+    """Which files of ``asset`` changed or are missing at ``place``, and which are there and not in the asset.
+
+    place: the folder, or the file when the asset is one. It is read as it was for the record (``digest_files``), so
+    what does not count there does not count here. Raises InputError when it is not there or cannot be read.
+    """
+    if not place.exists():
+        raise InputError(
+            f"there is nothing at {place}", needed=f"the files of {asset.name!r}", fix="name the place they lie in"
+        )
+    there = {file.path: file.sha256 for file in digest_files(place)}
+    recorded = {file.path: file.sha256 for file in asset.files}
+    return FileChanges(
+        changed=tuple(sorted(path for path in recorded.keys() & there.keys() if recorded[path] != there[path])),
+        missing=tuple(sorted(recorded.keys() - there.keys())),
+        new=tuple(sorted(there.keys() - recorded.keys())),
+    )

@@ -9,8 +9,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from graft.core.errors import SourceError
+from graft.governance.reading.artefacts import read_model, unique
 from graft.governance.reading.licence_texts import OTHER, licence_statements
-from graft.governance.reading.models import read_model, unique
 from graft.governance.reading.stating import stated_in_sections
 from graft.governance.records import Asset, LicenceStatement
 

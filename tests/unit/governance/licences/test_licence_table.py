@@ -5,9 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from graft.governance.licences.expressions import read_terms
-from graft.governance.licences.table import Duty, Family, Licence, by_name, licence, table
+from graft.governance.licences.table import Duty, Family, Licence, by_name, licence, normalise, table
 from graft.governance.licences.training import find_training_set, training_sets
-from graft.governance.licences.words import normalise
 from graft.governance.records import Outcome, Use
 
 WIDELY_MET = [

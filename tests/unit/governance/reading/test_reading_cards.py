@@ -5,8 +5,8 @@ import pytest
 from graft.core.errors import InputError
 from graft.governance.reading.front_matter import read_front_matter, split_card
 from graft.governance.reading.markdown import plain, sections, tables
+from graft.governance.reading.model_card import training_tables
 from graft.governance.reading.stating import stated_in_sections
-from graft.governance.reading.training_tables import training_tables
 
 
 def test_values_stay_the_text_they_were_written_as():
