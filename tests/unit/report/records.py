@@ -14,6 +14,7 @@ from graft.evidence.more_labels import MoreLabels
 from graft.evidence.slices import ClassScore, SliceScore
 from graft.evidence.training_curve import CurvePoint, Remark
 from graft.facts.study import (
+    AssetFacts,
     CacheFacts,
     CalibrationFacts,
     CandidateFacts,
@@ -37,11 +38,13 @@ from graft.facts.study import (
     SplitFacts,
     StudyRecord,
     SuspectFact,
+    TermsFacts,
+    UseFacts,
     VerdictFacts,
 )
 from graft.inputs.duplicates import Contradiction
 from graft.inputs.roles import Roles
-from graft.inputs.schema import ColumnFacts, Contract, LengthFacts
+from graft.inputs.schema import CategoryCount, ColumnFacts, Contract, LengthFacts, NumberFacts
 
 TICKETS = ("billing", "delivery", "login", "refund", "other")
 HOSTILE = "<script>alert('x')</script>"
@@ -331,10 +334,10 @@ def learning() -> LearningCurveFacts:
     return LearningCurveFacts(
         points=points,
         crossing=Crossing(
-            2300.0,
-            1500.0,
-            4100.0,
-            "Fine-tuning all layers would overtake freezing at about 2,300 labels (1,500 to 4,100).",
+            700.0,
+            500.0,
+            900.0,
+            "Fine-tuning all layers would overtake freezing at about 700 labels (500 to 900).",
         ),
         more_labels=MoreLabels(None, None, None, "Doubling the labels would add about 0.015 macro-F1."),
     )
@@ -628,6 +631,39 @@ def regression() -> StudyRecord:
     )
 
 
+def governed() -> StudyRecord:
+    """What the terms ask for, columns of numbers and categories, and labels that settle it within reach."""
+    record = multiclass_helps()
+    number = NumberFacts(min=1.0, max=980.0, mean=41.5, std=12.25)
+    values = (CategoryCount(value="mail", rows=801), CategoryCount(value="chat", rows=447))
+    columns = (
+        *record.data.contract.columns,
+        ColumnFacts(name="size", role="numeric", kind="number", missing=2, distinct=310, number=number),
+        ColumnFacts(name="channel", role="categorical", kind="category", missing=0, distinct=2, categories=values),
+    )
+    contract = record.data.contract.model_copy(update={"columns": columns})
+    source = AssetFacts(
+        kind="source", name="minilm", digest="53aa", relation="adapter", licences=("Apache-2.0 (README.md)",)
+    )
+    uses = (
+        UseFacts(use="commercial", asked=True, outcome="unsettled", reasons=("no licence",), unblock=("ask them",)),
+        UseFacts(use="internal", asked=False, outcome="allowed"),
+    )
+    return changed(
+        record,
+        data=record.data.model_copy(update={"contract": contract}),
+        terms=TermsFacts(
+            made_from=(source,),
+            uses=uses,
+            obligations=("Keep the copyright notice.",),
+            findings=("Two places state different licences.",),
+        ),
+        learning_curve=learning().model_copy(
+            update={"more_labels": MoreLabels(800, 240, 1900, "about 800 more labels would settle it")}
+        ),
+    )
+
+
 def many_classes() -> StudyRecord:
     names = tuple(f"intent_{i:02d}_{word}" for i, word in enumerate(["card arrival", "top up failed"] * 39))[:77]
     return changed(
@@ -738,6 +774,7 @@ ALL = {
     "undecided": undecided,
     "multilabel": multilabel,
     "regression": regression,
+    "governed": governed,
     "many_classes": many_classes,
     "bare": bare,
     "hostile": hostile,

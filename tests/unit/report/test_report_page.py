@@ -121,7 +121,7 @@ def test_the_answer_comes_first() -> None:
         "under-trained",
         "6 min 50 s",
         "22.7 M",
-        "2,300 labels",
+        "700 labels",
         "Doubling the labels",
         "temperature",
         "0.021 (0.012 to 0.030)",
