@@ -84,9 +84,9 @@ def _rows(texts: tuple[str, ...], names: list[str], targets: np.ndarray | None =
 
 
 def _flagged(kind, model, training, parts) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    from graft.bundle.familiarity import UnknownTerms
     from graft.bundle.reference import read_reference, write_reference
     from graft.bundle.scoring import vectors_of
-    from graft.bundle.unknown import UnknownTerms
 
     seen = {name: vectors_of(model, rows) for name, rows in parts.items()}
     found = {}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from graft.bundle.familiar import of_centroids, of_rows
+from graft.bundle.familiarity import of_centroids, of_rows
 from graft.bundle.nearness import NEAREST, SHARE, ReferenceRows, unit
 from graft.decisions.outlying import far_below, units_needed
 

@@ -17,10 +17,9 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from graft.bundle.familiar import of_centroids, of_rows
+from graft.bundle.familiarity import UnknownTerms, of_centroids, of_rows, unknown_terms
 from graft.bundle.nearness import NEAREST, ReferenceRows, unit
 from graft.bundle.scoring import Matrix, vectors_of
-from graft.bundle.unknown import UnknownTerms, unknown_terms
 from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json, write_text
 from graft.core.progress import SILENT, Progress

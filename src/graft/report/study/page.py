@@ -17,8 +17,7 @@ from graft.report.shared import formats
 from graft.report.shared.environment import file_as_it_is, templates
 from graft.report.study import claims, views, words
 from graft.report.study.cautions import cautions
-from graft.report.study.contents import TITLES, sections
-from graft.report.study.glossary import GLOSSARY
+from graft.report.study.contents import GLOSSARY, TITLES, sections
 from graft.report.study.plots.bars import policy_plot, share_bar
 from graft.report.study.plots.candidates import candidate_plot
 from graft.report.study.plots.cost import beyond_cost_plot, cost_plot

@@ -1,4 +1,4 @@
-"""The summary in the terminal: the answer first, then what it rests on.
+"""What a study says in the terminal: the plan before anything is trained; then the answer, and what it rests on.
 
 Decisions: no boxes and no signs beyond plain letters, so that it reads the same in a file; colour only repeats what
 the words say, and rich leaves it out when nobody is watching; texts are never parsed as markup.
@@ -12,13 +12,22 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from graft.facts.study import CandidateFacts, StudyRecord
+from graft.facts.study import CandidateFacts, PlanFacts, StudyRecord
 from graft.report.shared.formats import clean, duration, known, percent, plural, with_interval
 from graft.report.study.cautions import cautions
 from graft.report.study.claims import calibration_words, doubt_words, held_words, openings_words, refit_words
 from graft.report.study.plots.extent import ranked
 from graft.report.study.views import shipping_words, tied_words
-from graft.report.study.words import choice_name, gain_words, holdout_spans, is_choice, is_third, metric_words, roles
+from graft.report.study.words import (
+    choice_name,
+    cue_words,
+    gain_words,
+    holdout_spans,
+    is_choice,
+    is_third,
+    metric_words,
+    roles,
+)
 
 _COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}
 
@@ -112,3 +121,26 @@ def _list(title: str, lines: list[str], style: str) -> Iterator[RenderableType]:
         row = Table.grid(padding=(0, 1, 0, 0))
         row.add_row(Text("-"), Text(clean(line)))
         yield Padding(row, (0, 0, 0, 2))
+
+
+def plan_lines(plan: PlanFacts) -> list[str]:
+    """The plan as lines of text: what runs, what was left out, what to mind, and how long it will take.
+
+    >>> print(*plan_lines(PlanFacts(effort="quick", candidates=(), cues=(), seconds=75, budget="")), sep="\\n")
+    Plan (effort: quick): 0 candidates, about 1 min 15 s.
+    """
+    run = [one for one in plan.candidates if one.run]
+    left = [one for one in plan.candidates if not one.run]
+    wide = max((len(choice_name(one)) for one in run), default=0)
+    lines = [f"Plan (effort: {plan.effort}): {plural(len(run), 'candidate')}, about {duration(plan.seconds)}."]
+    if plan.budget:
+        lines.append(f"Each gets the same budget: {plan.budget.rstrip('.')}.")
+    lines += [f"  {choice_name(one):{min(wide, 40)}}  ~{duration(one.seconds):<12} {one.reason}" for one in run]
+    if left:
+        lines.append("Left out:")
+        lines += [f"  {choice_name(one)}: {one.reason}" for one in left]
+    warned = [cue for cue in plan.cues if cue.warning]
+    if warned:
+        lines.append("Mind:")
+        lines += [f"  {cue.source}: {cue.name} {cue_words(cue)} ({cue.meaning})" for cue in warned]
+    return [clean(line).replace("\n", " ") for line in lines]
