@@ -143,7 +143,7 @@ def _adapted(record: Licence, uses: tuple[Use, ...]) -> Iterator[Barred]:
 
 
 _LONGEST = 60
-_MILD = (Unknown.ABSENT, Unknown.BESIDES)
+_MILD = (Unknown.ABSENT, Unknown.BESIDES, Unknown.ADDED)
 
 
 def unread_terms(leaf: Leaf, reach: Reach, uses: tuple[Use, ...]) -> Effects:
@@ -170,6 +170,7 @@ def why_unread(leaf: Leaf) -> tuple[str, str]:
         Unknown.UNRECORDED: f"{stated} is on the SPDX list, but Graft holds no record of what it asks.",
         Unknown.ELSEWHERE: f"{stated} says that there are terms, but not which.",
         Unknown.BESIDES: "there are terms beside the licence that nobody has read.",
+        Unknown.ADDED: f"{stated} stands after WITH and is no exception of the SPDX list: it may take something back.",
         Unknown.SILENT: f"{stated} states no licence.",
         Unknown.MISSING: "no licence is stated anywhere.",
         Unknown.ABSENT: "it is not in the ledger, so its licence is not known.",

@@ -2,12 +2,14 @@
 
 Decisions: a name of the table is looked up as a whole first, so "GNU Lesser General Public License v3 or later" is a
 name and not a choice; else SPDX expressions are parsed (``license-expression``) and each part is looked up; an
-exception (``WITH``) keeps the licence's terms, since exceptions only ever permit more; a word nobody knows stays
-unknown and is never guessed, and it makes the whole statement prose: "MIT or GPL depending on the file" is no choice.
+exception of the SPDX list (``WITH``) keeps the licence's terms, since exceptions only ever permit more; anything else
+after ``WITH`` is terms beside the licence that nobody has read; half an expression (a bracket left open) means nothing;
+a word nobody knows stays unknown and is never guessed, and it makes the whole statement prose: "MIT or GPL depending on
+the file" is no choice.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
 
@@ -23,6 +25,7 @@ class Unknown(StrEnum):
     UNRECORDED = "SPDX knows it, the table does not"
     ELSEWHERE = "a licence without a name"
     BESIDES = "terms beside a licence"
+    ADDED = "terms after WITH that are no exception"
     SILENT = "nothing is stated"
     MISSING = "no statement at all"
     ABSENT = "the asset is not in the ledger"
@@ -32,7 +35,7 @@ class Unknown(StrEnum):
 class Leaf:
     """One licence as stated. Exactly one of licence (its identifier), family (its name) and unknown is set.
 
-    exception: what follows ``WITH``. common: the licence whose terms a family shares, if it does.
+    exception: of the SPDX list, after ``WITH``. common: the licence whose terms a family shares, if it does.
     """
 
     stated: str
@@ -124,7 +127,7 @@ def canonical(terms: Terms) -> str:
 def _leaf(stated: str, *, decided: bool) -> Leaf:
     """A name of the table; unknown with the reason otherwise."""
     name = normalise(stated)
-    found = by_name().get(name)
+    found = by_name().get(name) if _balanced(stated) else None
     if isinstance(found, Licence) and (decided or not found.decided_only):
         return Leaf(stated, licence=found.id)
     if isinstance(found, Family):
@@ -137,8 +140,10 @@ def _leaf(stated: str, *, decided: bool) -> Leaf:
 def _terms(parsed: spdx.Renderable, decided: bool) -> Terms:
     """A parsed expression as terms, nested as it was written."""
     if isinstance(parsed, spdx.LicenseWithExceptionSymbol):
-        base = _leaf(parsed.license_symbol.key, decided=decided)
-        return Leaf(base.stated, base.licence, base.family, base.unknown, base.common, parsed.exception_symbol.key)
+        base, added = _leaf(parsed.license_symbol.key, decided=decided), parsed.exception_symbol.key
+        exception = _exceptions().get(added.casefold())
+        # What is no exception may as well forbid something, so it stands beside the licence and nobody has read it.
+        return replace(base, exception=exception) if exception else AllOf((base, Leaf(added, unknown=Unknown.ADDED)))
     if isinstance(parsed, spdx.LicenseSymbol):
         return _leaf(parsed.key, decided=decided)
     parts = tuple(_terms(part, decided) for part in parsed.args)
@@ -151,6 +156,24 @@ def _vague() -> dict[str, Unknown]:
     words = table()
     lists = ((words.silent, Unknown.SILENT), (words.elsewhere, Unknown.ELSEWHERE), (words.besides, Unknown.BESIDES))
     return {normalise(word): meaning for listed, meaning in lists for word in listed}
+
+
+def _balanced(stated: str) -> bool:
+    """Whether every bracket that opens is closed: half an expression means nothing."""
+    depth = 0
+    for character in stated:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return not depth
+
+
+@cache
+def _exceptions() -> dict[str, str]:
+    """The exceptions of the SPDX list as it writes them, by their names in lower case."""
+    known = spdx.get_spdx_licensing().known_symbols
+    names = (name for name, symbol in known.items() if symbol.is_exception and not name.startswith("LicenseRef-"))
+    return {name.casefold(): name for name in names}
 
 
 @cache

@@ -117,7 +117,7 @@ def _about(asset: Asset, leaf: Leaf, where: tuple[str, ...]) -> list[Finding]:
         tell("licence-family", "warning", f"{text.rstrip('.')}: {', '.join(members)}.", fix)
     elif leaf.unknown is not None:
         text, fix = why_unread(leaf)
-        beside = leaf.unknown is Unknown.BESIDES
+        beside = leaf.unknown in (Unknown.BESIDES, Unknown.ADDED)
         tell("licence-further-terms" if beside else "licence-unknown", "warning" if beside else "error", text, fix)
     elif licence(leaf.licence).note:
         tell("licence-name", "note", licence(leaf.licence).note)

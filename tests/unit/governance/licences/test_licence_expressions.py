@@ -1,8 +1,16 @@
 """Statements as people write them."""
 
-import pytest
+import re
 
+import pytest
+from license_expression import get_spdx_licensing
+
+from graft.governance.emit.licence_words import expression
+from graft.governance.licences.effects import effects
 from graft.governance.licences.expressions import AllOf, AnyOf, Leaf, Unknown, canonical, leaves, read_terms
+from graft.governance.licences.reach import Reach
+from graft.governance.licences.table import table
+from graft.governance.records import Outcome, Use
 
 NAMES = {
     # Hub identifiers
@@ -160,3 +168,50 @@ def test_only_a_person_may_call_something_their_own() -> None:
     assert read_terms("own").unknown is Unknown.WORD
     assert read_terms("own", decided=True).licence == "LicenseRef-own"
     assert read_terms("permission", decided=True).licence == "LicenseRef-permission"
+
+
+@pytest.mark.parametrize(
+    ("stated", "base"),
+    [
+        ("MIT WITH nonsense", "MIT"),
+        ("MIT with Commons Clause", "MIT"),
+        ("MIT WITH non-commercial", "MIT"),
+        ("Apache-2.0 WITH Commons-Clause", "Apache-2.0"),
+        ("GPL-3.0-only WITH MIT", "GPL-3.0-only"),
+        ("MIT WITH LicenseRef-ours", "MIT"),
+    ],
+)
+def test_what_follows_with_and_is_no_exception_is_unsettled_and_no_expression(stated, base):
+    first, added = leaves(read_terms(stated))
+    assert (first.licence, added.unknown) == (base, Unknown.ADDED)
+    barred = effects(read_terms(stated), Reach.SELF, (Use.COMMERCIAL,)).barred
+    assert [bar.outcome for bar in barred if bar.use is Use.COMMERCIAL] == [Outcome.UNSETTLED]
+    assert expression(stated) == ""
+
+
+@pytest.mark.parametrize(
+    "stated", ["(MIT", "MIT)", "((MIT)", "MIT) OR (Apache-2.0", "(MIT OR Apache-2.0", "(", ")", "()"]
+)
+def test_half_an_expression_means_nothing(stated):
+    assert not any(leaf.licence for leaf in leaves(read_terms(stated)))
+    assert expression(stated) == ""
+
+
+@pytest.mark.parametrize("operator", ["AND", "OR", "WITH", "with", "/", ",", "+", "AND AND", "OR WITH", "WITH WITH"])
+@pytest.mark.parametrize(
+    "form", ["MIT {0} {1}", "{1} {0} MIT", "MIT {0}", "{0} MIT", "(MIT {0} {1}) {0} {1}", "(MIT {0} {1}"]
+)
+@pytest.mark.parametrize("other", ["Apache-2.0", "nonsense", "classpath-exception-2.0", "GPL", "EPL-1.0"])
+def test_what_is_written_as_an_expression_is_one(operator, form, other):
+    written = expression(form.format(operator, other))
+    assert not written or get_spdx_licensing().validate(written).errors == []
+
+
+def test_exceptions_are_written_as_the_list_writes_them():
+    assert expression("GPL-2.0-only with classpath-exception-2.0") == "GPL-2.0-only WITH Classpath-exception-2.0"
+
+
+def test_every_licence_of_the_table_has_an_identifier_documents_may_carry():
+    known = get_spdx_licensing().known_symbols
+    for one in table().licences:
+        assert one.id in known or re.fullmatch(r"LicenseRef-[A-Za-z0-9.-]+", one.id)

@@ -72,6 +72,8 @@ def test_conflicts_name_both_places() -> None:
         ("cc-by-sa", "licence-version", "note"),
         ("bsl-1.0", "licence-name", "note"),
         ("GPL-3.0-only WITH GCC-exception-3.1", "licence-exception", "note"),
+        ("MIT with Commons Clause", "licence-further-terms", "warning"),
+        ("(MIT", "licence-unknown", "error"),
     ],
 )
 def test_what_is_unclear_is_told(stated: str, code: str, severity: str) -> None:
