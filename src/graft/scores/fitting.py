@@ -6,7 +6,7 @@ steps; what differs between strategies lives in their own files.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,21 +73,21 @@ class Fit:
     """What a trial gave.
 
     scores: probabilities (rows, outputs) or values (rows,) of the evaluation rows. model: when it was asked for.
-    remarks: on how the training went.
+    remarks: on how the training went. seconds, peak_mb: what it took, in MB of the process's peak memory.
     """
 
     scores: np.ndarray
-    seconds: float
-    peak_mb: float
-    steps: int
     trainable: int
-    under_trained: bool
-    configuration: str
-    curve: tuple[CurvePoint, ...]
     freeze: FreezeRecord
-    notes: tuple[str, ...]
+    configuration: str
     model: Model | None = None
+    steps: int = 0
+    under_trained: bool = False
+    curve: tuple[CurvePoint, ...] = ()
+    notes: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    seconds: float = 0.0
+    peak_mb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,20 +111,6 @@ class _Problem:
     @property
     def extra(self) -> np.ndarray:
         return self.columns.encode(self.bench.rows)
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    scores: np.ndarray
-    trainable: int
-    freeze: FreezeRecord
-    configuration: str
-    model: Model | None
-    steps: int = 0
-    under_trained: bool = False
-    curve: tuple[CurvePoint, ...] = ()
-    notes: tuple[str, ...] = ()
-    remarks: tuple[Remark, ...] = ()
 
 
 def fit(
@@ -151,21 +137,8 @@ def fit(
     steps = {Kind.MAJORITY: _majority, Kind.CLASSICAL: _classical, Kind.FROZEN: _frozen}
     started = time.perf_counter()
     with peak_memory() as peak:
-        outcome = steps.get(kind, _tuned)(problem)
-    return Fit(
-        scores=outcome.scores,
-        seconds=time.perf_counter() - started,
-        peak_mb=peak.megabytes,
-        steps=outcome.steps,
-        trainable=outcome.trainable,
-        under_trained=outcome.under_trained,
-        configuration=outcome.configuration,
-        curve=outcome.curve,
-        freeze=outcome.freeze,
-        notes=outcome.notes,
-        model=outcome.model,
-        remarks=outcome.remarks,
-    )
+        found = steps.get(kind, _tuned)(problem)
+    return replace(found, seconds=time.perf_counter() - started, peak_mb=peak.megabytes)
 
 
 def _problem(
@@ -203,7 +176,7 @@ def _problem(
     )
 
 
-def _majority(problem: _Problem) -> _Outcome:
+def _majority(problem: _Problem) -> Fit:
     targets = problem.bench.targets[problem.rows]
     task = problem.bench.task
     if task in CLASSES:
@@ -212,10 +185,10 @@ def _majority(problem: _Problem) -> _Outcome:
         level = np.atleast_1d(targets.mean(0))
     model = MajorityModel(problem.output, level.astype(np.float32))
     scores = model.scores(problem.bench.rows.take(problem.evaluate))
-    return _Outcome(scores, len(level), FreezeRecord(0, len(level), ""), "", model)
+    return Fit(scores, len(level), FreezeRecord(0, len(level), ""), "", model)
 
 
-def _classical(problem: _Problem) -> _Outcome:
+def _classical(problem: _Problem) -> Fit:
     bench, rows = problem.bench, problem.rows
     texts = tuple(bench.rows.texts[row] for row in rows)
     best = None
@@ -242,10 +215,10 @@ def _classical(problem: _Problem) -> _Outcome:
     model = ClassicalModel(problem.output, encoders, problem.columns, head.weight, head.bias)
     scores = model.scores(bench.rows.take(problem.evaluate))
     size = head.weight.size + head.bias.size
-    return _Outcome(scores, size, FreezeRecord(0, size, ""), recipe.name, model)
+    return Fit(scores, size, FreezeRecord(0, size, ""), recipe.name, model)
 
 
-def _frozen(problem: _Problem) -> _Outcome:
+def _frozen(problem: _Problem) -> Fit:
     bench, source = problem.bench, problem.candidate.source
     assert source is not None
     job = _job(problem, source)
@@ -255,7 +228,7 @@ def _frozen(problem: _Problem) -> _Outcome:
     size = head.weight.size + head.bias.size
     freeze = FreezeRecord(source.parameters, size, source.digest)
     beside = "".join(f", layer {layer} beside the last" for layer in source.beside)
-    return _Outcome(scores, size, freeze, f"penalty {head.penalty:g}{beside}", _vector_model(problem, source, head))
+    return Fit(scores, size, freeze, f"penalty {head.penalty:g}{beside}", _vector_model(problem, source, head))
 
 
 def _vector_model(problem: _Problem, source: Source, head: LinearHead) -> VectorModel:
@@ -330,7 +303,7 @@ def _job(problem: _Problem, source: Source) -> Job:
     )
 
 
-def _tuned(problem: _Problem) -> _Outcome:
+def _tuned(problem: _Problem) -> Fit:
     source = problem.candidate.source
     assert source is not None
     if problem.candidate.strategy.kind is Kind.SCRATCH and source.pretrained:
@@ -352,7 +325,7 @@ def _tuned(problem: _Problem) -> _Outcome:
             name = f"{source.reference} tuned ({problem.candidate.strategy})"
             saved = save_tuned_body(body, source, problem.keep / "source", reference=name)
             model = VectorModel(problem.output, saved, problem.columns, weight, bias)
-    return _Outcome(
+    return Fit(
         scores,
         tuned.freeze.trained,
         tuned.freeze,
