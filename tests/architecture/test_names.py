@@ -22,7 +22,6 @@ STILL_TWICE = {
     "Recipe",
     "Rows",
     "State",
-    "StudyRecord",
     "Table",
     "Task",
     "Walk",

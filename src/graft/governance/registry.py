@@ -13,11 +13,11 @@ from typing import Any, Self
 from graft.core.errors import InputError
 from graft.core.memory import collection_paused
 from graft.governance.ledger.lookup import find_asset
-from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyRecord, merged
+from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyEntry, merged
 from graft.governance.ledger.store import Ledger
 from graft.governance.records import Asset, Decision, Record
 
-__all__ = ["HoldoutOpenings", "Opening", "Registry", "StudyRecord"]
+__all__ = ["HoldoutOpenings", "Opening", "Registry", "StudyEntry"]
 
 News = tuple[Kind, str, dict[str, Any]] | None
 """An event to write: kind, subject and facts; None when it is known already."""
@@ -117,11 +117,11 @@ class Registry:
         with self._lock:
             return self._now().holdout(holdout)
 
-    def start_study(self, key: str) -> StudyRecord:
+    def start_study(self, key: str) -> StudyEntry:
         """Record that a study starts. One that was interrupted and begins again is the same study."""
         return self._say(lambda state: None if key in state.studies else (Kind.STUDY_STARTED, key, {})).studies[key]
 
-    def finish_study(self, key: str, *, verdict: str, bundle: str = "") -> StudyRecord:
+    def finish_study(self, key: str, *, verdict: str, bundle: str = "") -> StudyEntry:
         """Record what a study found. verdict: its word. bundle: digest of what it saved.
 
         Raises InputError for a study that never started.
@@ -136,7 +136,7 @@ class Registry:
 
         return self._say(news).studies[key]
 
-    def studies(self) -> tuple[StudyRecord, ...]:
+    def studies(self) -> tuple[StudyEntry, ...]:
         """All studies, in the order they started."""
         with self._lock:
             return tuple(self._now().studies.values())

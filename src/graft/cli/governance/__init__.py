@@ -2,8 +2,8 @@
 
 import typer
 
-from graft.cli.governance import carrying, checking, recording
-from graft.cli.governance.carrying import convert
+from graft.cli.governance import checking, exchange, recording
+from graft.cli.governance.exchange import convert
 
 __all__ = ["assets", "convert"]
 
@@ -17,5 +17,5 @@ assets.command("check")(checking.check)
 assets.command("verify")(checking.verify)
 assets.command("sign")(checking.sign)
 assets.command("verify-signature")(checking.verify_signature)
-assets.command("export")(carrying.export)
-assets.add_typer(carrying.ledger, name="ledger")
+assets.command("export")(exchange.export)
+assets.add_typer(exchange.ledger, name="ledger")

@@ -2,7 +2,7 @@
 
 import typer
 
-from graft.cli.tables import changing, looking, moving
+from graft.cli.tables import changing, looking, migration
 
 __all__ = ["tables"]
 
@@ -15,6 +15,6 @@ tables.command("compact")(changing.compact)
 tables.command("vacuum")(changing.vacuum)
 tables.command("delete")(changing.delete)
 tables.command("erase")(changing.erase)
-tables.command("migrate")(moving.migrate)
-tables.command("rollback")(moving.rollback)
-tables.command("drop")(moving.drop)
+tables.command("migrate")(migration.migrate)
+tables.command("rollback")(migration.rollback)
+tables.command("drop")(migration.drop)

@@ -87,7 +87,7 @@ class HoldoutOpenings(Record):
         return tuple(opening.study for opening in self.openings)
 
 
-class StudyRecord(Record):
+class StudyEntry(Record):
     """A study. finished: UTC, empty while it runs. bundle: digest of what it saved, empty without."""
 
     key: str
@@ -109,7 +109,7 @@ class State:
     names: dict[str, dict[str, None]] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     openings: dict[str, HoldoutOpenings] = field(default_factory=dict)
-    studies: dict[str, StudyRecord] = field(default_factory=dict)
+    studies: dict[str, StudyEntry] = field(default_factory=dict)
 
     @property
     def head(self) -> Head:
@@ -158,11 +158,11 @@ def _opening(state: State, event: Event) -> None:
 
 
 def _started(state: State, event: Event) -> None:
-    state.studies.setdefault(event.subject, StudyRecord(key=event.subject, started=event.time))
+    state.studies.setdefault(event.subject, StudyEntry(key=event.subject, started=event.time))
 
 
 def _finished(state: State, event: Event) -> None:
-    known = state.studies.get(event.subject) or StudyRecord(key=event.subject, started=event.time)
+    known = state.studies.get(event.subject) or StudyEntry(key=event.subject, started=event.time)
     facts = {name: str(event.facts.get(name, "")) for name in ("verdict", "bundle")}
     state.studies[event.subject] = known.model_copy(update={"finished": event.time, **facts})
 

@@ -1,4 +1,4 @@
-"""What carries governance in and out: documents of a bundle, the ledger as JSON lines, weights out of a pickle."""
+"""What crosses the border of governance: documents of a bundle, the ledger as JSON lines, weights out of a pickle."""
 
 from enum import StrEnum
 from pathlib import Path
