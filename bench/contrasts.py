@@ -65,7 +65,7 @@ def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
     from graft.studies.settings import StudySettings
     from graft.studies.stages import Stages
 
-    settings = StudySettings(roles=Roles(text=("text",), label=("label",)), seed=seed, effort="quick")
+    settings = StudySettings(roles=Roles(content=("text",), label=("label",)), seed=seed, effort="quick")
     table = read_frame(pl.DataFrame({"text": list(rows.texts), "label": list(rows.labels)}))
     prepared = prepare(table, settings)
     source = prepared.sources[0]

@@ -93,19 +93,19 @@ def full_steps() -> dict[str, object]:
 
     texts, targets, names = banking("train")
     few = eight_per_class(targets)
-    held_texts, held_targets, _ = banking("test")
+    held_digests, held_targets, _ = banking("test")
     rows = [texts[row] for row in few]
-    everything = (*rows, *held_texts)
+    everything = (*rows, *held_digests)
     data = Dataset(
         contract=Contract(
             task=Task.MULTICLASS,
-            roles=Roles(text=("text",), label=("category",)),
+            roles=Roles(content=("text",), label=("category",)),
             columns=(),
             labels=tuple(names),
             rows=len(everything),
         ),
         ids=tuple(map(str, range(len(everything)))),
-        texts=everything,
+        contents=everything,
         rows=np.arange(len(everything)),
         numeric=np.zeros((len(everything), 0), np.float32),
         categorical=np.zeros((len(everything), 0), object),
@@ -123,7 +123,7 @@ def full_steps() -> dict[str, object]:
     # Held-in losses are measured between passes; a step is the median distance inside them, so they do not count.
     ours = 1 / float(np.median(np.diff(marks)))
     whole = (len(marks) - 1) / (marks[-1] - marks[0])
-    usual = peers.trainer(rows, targets[few], (held_texts, held_targets), epochs=5, frozen=False, rate=1e-4)
+    usual = peers.trainer(rows, targets[few], (held_digests, held_targets), epochs=5, frozen=False, rate=1e-4)
     accuracy = float((fitted.scores.argmax(1) == held_targets).mean())
     return {
         "ours_steps_per_second": ours,

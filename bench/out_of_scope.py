@@ -37,7 +37,7 @@ def out_of_scope() -> dict[str, object]:
     output, columns, head = Output(Task.MULTICLASS), ColumnEncoder((), (), ()), np.zeros((len(names), 0), np.float32)
     models: dict[str, Model] = {
         "vectors": VectorModel(output, resolve_source("minilm"), columns, head, head),
-        "classical": ClassicalModel(output, fit_ngrams(training.texts, RECIPES[0]), columns, head, head),
+        "classical": ClassicalModel(output, fit_ngrams(training.contents, RECIPES[0]), columns, head, head),
     }
     found: dict[str, object] = {"rows": len(training)}
     for kind, model in models.items():
@@ -71,11 +71,11 @@ def _rows(texts: tuple[str, ...], names: list[str], targets: np.ndarray | None =
     from graft.inputs.roles import Roles
     from graft.inputs.schema import Contract
 
-    roles = Roles(text=("text",), label=("label",))
+    roles = Roles(content=("text",), label=("label",))
     return Dataset(
         contract=Contract(task=Task.MULTICLASS, roles=roles, columns=(), labels=tuple(names), rows=len(texts)),
         ids=tuple(map(str, range(len(texts)))),
-        texts=texts,
+        contents=texts,
         rows=np.arange(len(texts)),
         numeric=np.zeros((len(texts), 0), np.float32),
         categorical=np.zeros((len(texts), 0), object),
@@ -93,9 +93,9 @@ def _flagged(kind, model, training, parts) -> dict[str, float]:  # type: ignore[
     for keep_rows in (True, False):
         with tempfile.TemporaryDirectory() as folder:
             write_reference(Path(folder), model, training, keep_rows=keep_rows)
-            reference = read_reference(Path(folder), model)
+            reference = read_reference(Path(folder), model, training.kind)
         for name, rows in parts.items():
-            told = reference.far(rows.texts if isinstance(reference, UnknownTerms) else seen[name])
+            told = reference.far(rows.contents if isinstance(reference, UnknownTerms) else seen[name])
             said = {"out_of_scope": "caught", "test": "false_flags"}[name]
             found[f"{kind}_{'with' if keep_rows else 'without'}_rows_{said}"] = float(
                 np.mean([one is not None for one in told])

@@ -36,22 +36,22 @@ def scores(cell: object, seed: int, strategies: tuple[str, ...]) -> dict[str, fl
     rows, test = draw(cell, seed)
     names = tuple(np.unique(rows.labels).tolist())
     place = {name: number for number, name in enumerate(names)}
-    texts = (*rows.texts, *test.texts)
+    texts = (*rows.contents, *test.texts)
     targets = np.array([place[name] for name in (*rows.labels, *test.labels)])
     task = Task.BINARY if len(names) == 2 else Task.MULTICLASS
     data = Dataset(
         contract=Contract(
-            task=task, roles=Roles(text=("text",), label=("label",)), columns=(), labels=names, rows=len(texts)
+            task=task, roles=Roles(content=("text",), label=("label",)), columns=(), labels=names, rows=len(texts)
         ),
         ids=tuple(map(str, range(len(texts)))),
-        texts=texts,
+        contents=texts,
         rows=np.arange(len(texts)),
         numeric=np.zeros((len(texts), 0), np.float32),
         categorical=np.zeros((len(texts), 0), object),
         targets=targets,
     )
     bench, source = Workbench(data, ActivationCache()), resolve_source("minilm")
-    learn, judge = np.arange(len(rows.texts)), np.arange(len(rows.texts), len(texts))
+    learn, judge = np.arange(len(rows.contents)), np.arange(len(rows.contents), len(texts))
     steps = int(np.clip(EPOCHS * -(-len(learn) // STEPS_AN_EPOCH), 60, 400))
     found = {}
     for name in strategies:

@@ -100,7 +100,7 @@ def study(
 
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = Roles(
-        text=_names(text),
+        content=_names(text),
         label=_names(label),
         numeric=_names(numeric),
         categorical=_names(categorical),

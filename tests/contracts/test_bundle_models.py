@@ -136,9 +136,9 @@ def test_a_bundle_without_rows_holds_no_training_text(bundle, bare, parts):
     def inside(folder):
         return b"\n".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
-    assert not [text for text in parts.training.texts if text.encode() in inside(bare.folder)]
+    assert not [text for text in parts.training.contents if text.encode() in inside(bare.folder)]
     assert not (bare.folder / "rows.jsonl").exists()
-    assert parts.training.texts[0].encode() in inside(bundle.folder)
+    assert parts.training.contents[0].encode() in inside(bundle.folder)
 
 
 def test_a_bundle_without_rows_holds_no_vector_of_a_single_row(bundle, bare, parts):

@@ -96,7 +96,7 @@ def carried(request, tmp_path):
 def study(rows, **roles):
     """The rows as a study sees them."""
     table = read_frame(rows)
-    contract = infer_contract(table, Roles(**{"text": ("words",), "label": ("label",), **roles}))
+    contract = infer_contract(table, Roles(**{"content": ("words",), "label": ("label",), **roles}))
     data, problems = build_dataset(table, contract, labelled=True)
     assert not [one for one in problems if one.fatal]
     return data
@@ -145,7 +145,7 @@ def test_a_time_that_may_be_two_is_none_anywhere(carried):
 def test_a_text_of_two_columns_is_the_same_text(carried, kind):
     first, second, wanted = TEXTS[kind]
     rows = carried(rows_with(one=first, two=second, key=list(range(ROWS))))
-    assert set(study(rows, text=("one", "two")).texts) == {wanted}
+    assert set(study(rows, content=("one", "two")).contents) == {wanted}
     read = read_columns(rows, ["one", "two"], what="rows")
     assert set(texts_of(read, ["one", "two"], what="rows")) == {wanted}
     table = read_frame(rows)

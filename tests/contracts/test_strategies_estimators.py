@@ -19,7 +19,7 @@ from graft.scores.estimators import TransferClassifier, TransferRegressor
 from unit.bundle.building import rows_for
 from unit.scores.nets import encoder_of
 
-TEXTS = list(rows_for("multiclass").texts)
+TEXTS = list(rows_for("multiclass").contents)
 NAMES = np.array(rows_for("multiclass").contract.labels)[rows_for("multiclass").targets]
 VALUES = rows_for("regression").targets
 STRATEGIES = ("majority", "classical", "frozen", "partial:1", "lora", "full", "scratch", "contrastive")

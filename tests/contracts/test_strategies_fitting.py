@@ -171,7 +171,11 @@ def test_columns_beside_the_text_are_used(strategy, tmp_path):
     number[::9] = np.nan
     category = np.where(targets == 1, "mail", "phone").astype(object)[:, None]
     changed = dataclasses.replace(
-        rows, targets=targets, numeric=number, categorical=category, texts=tuple(rng.permutation(rows.texts).tolist())
+        rows,
+        targets=targets,
+        numeric=number,
+        categorical=category,
+        contents=tuple(rng.permutation(rows.contents).tolist()),
     )
     found = fitted(strategy, "binary", tmp_path, rows=changed)
     assert (found.scores.argmax(1) == targets[EVALUATE]).all()

@@ -49,7 +49,7 @@ def banking():
     targets = np.array([place[name] for name in (*train["category"], *test["category"])])
     contract = Contract(
         task=Task.MULTICLASS,
-        roles=Roles(text=("text",), label=("category",)),
+        roles=Roles(content=("text",), label=("category",)),
         columns=(),
         labels=tuple(names),
         rows=len(texts),
@@ -57,7 +57,7 @@ def banking():
     rows = Dataset(
         contract=contract,
         ids=tuple(map(str, range(len(texts)))),
-        texts=texts,
+        contents=texts,
         rows=np.arange(len(texts)),
         numeric=np.zeros((len(texts), 0), np.float32),
         categorical=np.zeros((len(texts), 0), object),
@@ -73,7 +73,7 @@ def eight_per_class(targets: np.ndarray, rows: np.ndarray, draw: int) -> np.ndar
 
 def test_eight_rows_a_class_reach_the_published_accuracy(banking):
     rows, train, test = banking
-    vectors, _ = Encoder(resolve_source("minilm"), cache=ActivationCache()).vectors(rows.texts)
+    vectors, _ = Encoder(resolve_source("minilm"), cache=ActivationCache()).vectors(rows.contents)
     found = []
     for draw in range(10):
         few = eight_per_class(rows.targets, train, draw)
@@ -124,7 +124,7 @@ def test_a_random_split_of_grouped_reports_is_optimistic(tmp_path):
 def test_the_same_candidate_under_two_names_rarely_gets_a_verdict(banking):
     """200 A/A studies on cached vectors: each name draws its own nine tenths of every training fold."""
     rows, train, _ = banking
-    vectors, _ = Encoder(resolve_source("minilm"), cache=ActivationCache()).vectors(rows.texts)
+    vectors, _ = Encoder(resolve_source("minilm"), cache=ActivationCache()).vectors(rows.contents)
     said = 0
     for study in range(200):
         rng = np.random.default_rng(study)

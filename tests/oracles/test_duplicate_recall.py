@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from graft.inputs import find_duplicates
-from graft.inputs.edits import is_slip, one_slip_pairs
-from graft.inputs.sameness import normalise
+from graft.rows.content.edits import is_slip, one_slip_pairs
+from graft.rows.content.sameness import normalise
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 real = [pytest.mark.realdata, pytest.mark.skipif(not DATA.is_dir(), reason="no data beside the project")]
@@ -161,8 +161,8 @@ def test_many_passes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> Non
     texts = list(dict.fromkeys([*texts, *(slipped(text, "changed", rng) for text in texts)]))
     sizes = np.full(len(texts), 30)
     once = one_slip_pairs(texts, sizes, high=80)
-    monkeypatch.setattr("graft.inputs.edits._PASS", 1000)
-    monkeypatch.setattr("graft.inputs.edits._CHUNK", 700)
+    monkeypatch.setattr("graft.rows.content.edits._PASS", 1000)
+    monkeypatch.setattr("graft.rows.content.edits._CHUNK", 700)
     assert one_slip_pairs(texts, sizes, high=80).tolist() == once.tolist()
     assert len(once) == 200
 

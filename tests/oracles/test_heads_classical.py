@@ -14,7 +14,7 @@ from graft.scores.classical import RECIPES, NgramEncoder, encode_ngrams, fit_ngr
 from graft.scores.linear import class_weights
 from unit.bundle.building import rows_for
 
-TEXTS = rows_for("multiclass").texts
+TEXTS = rows_for("multiclass").contents
 MORE = ("Réfund the INVOICE, please!", "a parcel; a code", "", "zzz 42 unknown", "e-mail me@x.org")
 
 

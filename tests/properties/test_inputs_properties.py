@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from graft.core.errors import InputError
 from graft.inputs import Roles, Task, build_dataset, find_duplicates, infer_contract, make_splits
-from graft.inputs.sameness import normalise, strict_form
 from graft.rows import read_frame
+from graft.rows.content.sameness import normalise, strict_form
 
 WORDS = ["card", "late", "where", "is", "my", "new", "pin", "lost", "refund", "again"]
 TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
@@ -162,8 +162,8 @@ def test_the_order_of_rows_changes_nothing_but_the_order(columns, random):
         if mine.number and theirs.number:
             assert np.allclose(list(mine.number.model_dump().values()), list(theirs.number.model_dump().values()))
     assert other.take(np.argsort(order)).fingerprint == data.fingerprint
-    mine = find_duplicates(data.texts, data.targets).groups
-    theirs = find_duplicates(other.texts, other.targets).groups[np.argsort(order)]
+    mine = find_duplicates(data.contents, data.targets).groups
+    theirs = find_duplicates(other.contents, other.targets).groups[np.argsort(order)]
     assert np.array_equal(mine[:, None] == mine, theirs[:, None] == theirs)
 
 

@@ -1,7 +1,7 @@
 """The study's record inside a bundle.
 
-Decision: a bundle that nobody studied holds an empty table. A bundle that keeps no rows blanks the text of every row in
-the record, and every string that is the text of a training row.
+Decision: a bundle that nobody studied holds an empty table. A bundle that keeps no rows blanks the content of every row
+in the record, and every string that is the content of a training row.
 """
 
 from collections.abc import Iterable
@@ -40,26 +40,27 @@ def read_evidence(folder: Path) -> StudyRecord | None:
         raise
 
 
-def without_texts(record: StudyRecord, texts: Iterable[str]) -> StudyRecord:
-    """The record with the text of every row blank, and every string that is one of ``texts``."""
-    blank: StudyRecord = _blanked(record, frozenset(text.strip() for text in texts))
+def without_contents(record: StudyRecord, written: Iterable[str]) -> StudyRecord:
+    """The record with the content of every row blank, and every string that is one of ``written``: contents as files
+    hold them."""
+    blank: StudyRecord = _blanked(record, frozenset(content.strip() for content in written))
     return blank
 
 
-def _blanked(value: Any, texts: frozenset[str]) -> Any:
+def _blanked(value: Any, written: frozenset[str]) -> Any:
     if isinstance(value, BaseModel):
         free = [name for name, one in type(value).model_fields.items() if get_origin(one.annotation) is not Literal]
-        return value.model_copy(update=_parts(value, free, texts))
+        return value.model_copy(update=_parts(value, free, written))
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **_parts(value, [one.name for one in fields(value)], texts))
+        return replace(value, **_parts(value, [one.name for one in fields(value)], written))
     if isinstance(value, dict):
-        return {name: _blanked(inner, texts) for name, inner in value.items()}
+        return {name: _blanked(inner, written) for name, inner in value.items()}
     if isinstance(value, tuple | list):
-        return type(value)(_blanked(inner, texts) for inner in value)
+        return type(value)(_blanked(inner, written) for inner in value)
     # an enumeration is a word of the record, not one of a row
-    return "" if type(value) is str and value.strip() in texts else value
+    return "" if type(value) is str and value.strip() in written else value
 
 
-def _parts(value: Any, names: list[str], texts: frozenset[str]) -> dict[str, Any]:
+def _parts(value: Any, names: list[str], written: frozenset[str]) -> dict[str, Any]:
     blank = {"text": ""} if isinstance(value, _OF_ROWS) else {}
-    return {name: _blanked(getattr(value, name), texts) for name in names} | blank
+    return {name: _blanked(getattr(value, name), written) for name in names} | blank

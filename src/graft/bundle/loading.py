@@ -18,6 +18,7 @@ from graft.bundle.reference import read_reference
 from graft.bundle.sample import check_sample
 from graft.core.errors import BundleError, GraftError
 from graft.inputs.schema import Contract
+from graft.rows.content import kind_named
 from graft.scores.models import load_model
 
 
@@ -41,7 +42,7 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
             decision=DecisionRule.model_validate_json(_text(place, "decision.json")),
             origin=Origin.model_validate_json(_text(place, "lineage.json")),
             record=read_evidence(place),
-            reference=read_reference(place, model),
+            reference=read_reference(place, model, kind_named(contract.roles.kind)),
             manifest=manifest,
         )
         bundle.decision.require_fit(contract)

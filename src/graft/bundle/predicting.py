@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.bundle.decision import DecisionRule, RowDecisions
-from graft.bundle.explanations import explain_words
+from graft.bundle.explanations import explain_pieces
 from graft.bundle.manifest import Manifest
 from graft.bundle.nearness import ReferenceRows
 from graft.bundle.origin import Origin
@@ -122,14 +122,14 @@ class Bundle:
 
     def _far(self, data: Dataset, scored: RawScores) -> list[str | None]:
         """For each row why it is far from the training rows, or None."""
-        return why_far(self.reference, data.texts, scored.vectors)
+        return why_far(self.reference, data.contents, scored.vectors)
 
     def _note_doubts(self, data: Dataset, far: list[str | None], problems: Problems) -> None:
         if not len(data):
             return
         if isinstance(self.model, VectorModel):
             limit = self.model.source.max_tokens
-            for place in np.flatnonzero(tokenise(self.model.source, data.texts).truncated).tolist():
+            for place in np.flatnonzero(tokenise(self.model.source, data.contents).truncated).tolist():
                 message = f"the text is longer than {limit} tokens: the rest of it was not read"
                 problems.add(int(data.rows[place]), "truncated", message)
         for row, why in zip(data.rows.tolist(), far, strict=True):
@@ -152,7 +152,7 @@ class Bundle:
         outputs = judgement.probabilities.argmax(axis=1)
         if self.contract.task in CLASSES:
             outputs = np.where(judgement.abstained, outputs, judgement.decided)
-        told = explain_words(
+        told = explain_pieces(
             data,
             judgement.probabilities,
             outputs,

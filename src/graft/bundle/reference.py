@@ -31,6 +31,7 @@ from graft.inputs.dataset import Dataset
 from graft.inputs.duplicates import find_duplicates
 from graft.representations.cache import ActivationCache
 from graft.representations.weights.safetensors_file import check_safetensors
+from graft.rows.content import Content, ContentKind
 from graft.scores.models import ClassicalModel, Model
 
 Reference: TypeAlias = ReferenceRows | UnknownTerms | None
@@ -57,7 +58,7 @@ def write_reference(
     """
     rows = _sampled(training)
     if isinstance(model, ClassicalModel) and model.encoders and not keep_rows:
-        terms = unknown_terms(model.encoders[0], rows.texts, independent(rows), rate=rate)
+        terms = unknown_terms(model.encoders[0], rows.contents, independent(rows), rate=rate)
         _write_facts(folder, "terms", terms.threshold, rate)
         return 0
     vectors = vectors_of(model, rows, cache=cache, progress=progress)
@@ -72,8 +73,8 @@ def write_reference(
     _write_facts(folder, "rows", threshold, rate)
     _save_arrays(folder / _ARRAYS, kept, usual, units)
     lines = [
-        json.dumps({"id": name, "text": text, "label": label}, ensure_ascii=False)
-        for name, text, label in zip(rows.ids, rows.texts, label_words(rows), strict=True)
+        json.dumps({"id": name, rows.kind.name: rows.kind.written(content), "label": label}, ensure_ascii=False)
+        for name, content, label in zip(rows.ids, rows.contents, label_words(rows), strict=True)
     ]
     write_text(folder / _ROWS, "\n".join(lines) + "\n")
     return len(rows)
@@ -90,7 +91,7 @@ def _fitted(kept: Matrix, units: np.ndarray, model: Model, rate: float) -> tuple
 
 def independent(rows: Dataset) -> np.ndarray:
     """The unit of each row, 0.., (rows,): rows that repeat one another are one, and so are rows of one group."""
-    repeated = find_duplicates(rows.texts).groups
+    repeated = find_duplicates(rows.contents, kind=rows.kind).groups
     return repeated if rows.groups is None else group_blocks(repeated, rows.groups, largest=1.0, notes=[]).of_row
 
 
@@ -166,39 +167,39 @@ def _targets(rows: Dataset) -> np.ndarray:
     return rows.targets
 
 
-def why_far(reference: Reference, texts: Sequence[str], vectors: Matrix | None) -> list[str | None]:
+def why_far(reference: Reference, contents: Sequence[Content], vectors: Matrix | None) -> list[str | None]:
     """For each row why it is far from the training rows, in words, or None. vectors: of the model, None without any."""
     if isinstance(reference, UnknownTerms):
-        return reference.far(texts)
+        return reference.far(contents)
     if reference is not None and vectors is not None:
         return reference.far(vectors)
-    return [None] * len(texts)
+    return [None] * len(contents)
 
 
-def read_reference(folder: Path, model: Model) -> Reference:
-    """Read what write_reference wrote."""
+def read_reference(folder: Path, model: Model, kind: ContentKind) -> Reference:
+    """Read what write_reference wrote. kind: of the content of the rows."""
     facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    kind, threshold = facts["kind"], facts["threshold"]
-    if kind == "terms" and isinstance(model, ClassicalModel):
+    form, threshold = facts["kind"], facts["threshold"]
+    if form == "terms" and isinstance(model, ClassicalModel):
         return UnknownTerms(model.encoders[0], threshold)
-    if kind not in ("rows", "centroids"):
+    if form not in ("rows", "centroids"):
         return None
     check_safetensors(folder / _ARRAYS)
     arrays = load_file(folder / _ARRAYS)
     vectors = _vectors_in(arrays)
     if "rate" in facts:
-        nearest_units = NEAREST if kind == "rows" else 1
+        nearest_units = NEAREST if form == "rows" else 1
         usual, units = arrays["usual"].astype(np.float64), arrays["units"]
     else:
         # Up to 0.1.0 the threshold was of the distance to the nearest row or centroid.
         nearest_units, threshold = 1, 1 - float(threshold)
         usual, units = np.zeros(vectors.shape[0]), np.arange(vectors.shape[0])
-    if kind == "centroids":
+    if form == "centroids":
         return ReferenceRows(vectors, threshold, tuple(facts["names"]), usual, units, nearest_units)
     lines = (folder / _ROWS).read_text(encoding="utf-8").split("\n")
     rows = [json.loads(line) for line in lines if line]
     captions = tuple(f"{row['id']} {row['label']}".rstrip() for row in rows)
-    excerpts = tuple(excerpt(row["text"], _EXCERPT) for row in rows)
+    excerpts = tuple(kind.shown(kind.restored(row[kind.name]), _EXCERPT) for row in rows)
     return ReferenceRows(vectors, threshold, captions, usual, units, nearest_units, excerpts)
 
 
@@ -207,13 +208,3 @@ def _vectors_in(arrays: dict[str, np.ndarray]) -> Matrix:
         return np.asarray(arrays["vectors"], np.float32)
     parts = arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"]
     return sparse.csr_matrix(parts, shape=tuple(arrays["shape"].tolist()))
-
-
-def excerpt(text: str, limit: int) -> str:
-    """The beginning of a text on one line.
-
-    >>> excerpt("please   reset my password", 12)
-    'please rese…'
-    """
-    line = " ".join(text[: limit * 4].split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

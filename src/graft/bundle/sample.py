@@ -1,8 +1,8 @@
 """Predictions that a bundle must reproduce when it is loaded.
 
 Decisions: raw scores are stored, because they are what another machine or library version could change; they must
-come out again within 1e-5 (relative to the value where it is above one). A bundle without rows stores made-up texts
-only.
+come out again within 1e-5 (relative to the value where it is above one). A bundle without rows stores made-up
+contents only.
 """
 
 import json
@@ -16,21 +16,12 @@ from graft.core.errors import BundleError
 from graft.core.files import write_json
 from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
+from graft.rows.content import Content, kind_named
 from graft.scores.models import Model
 
 SAMPLE_ROWS = 32
 _FILE = "sample.json"
 _TOLERANCE = 1e-5
-_SENTENCES = (
-    "This is a sentence that nobody wrote.",
-    "Please check the attached file and answer by Friday.",
-    "Thank you, everything works again.",
-    "When does the next train leave?",
-    "I have a question about my account.",
-    "0 1 2 3 4 5 6 7 8 9",
-    "?",
-    "The quick brown fox jumps over the lazy dog. " * 8,
-)
 
 
 def write_sample(folder: Path, model: Model, sample: Dataset) -> None:
@@ -38,7 +29,7 @@ def write_sample(folder: Path, model: Model, sample: Dataset) -> None:
     rows = sample.take(np.arange(min(len(sample), SAMPLE_ROWS)))
     columns = {
         "ids": list(rows.ids),
-        "texts": list(rows.texts),
+        rows.kind.plural: list(map(rows.kind.written, rows.contents)),
         "numeric": [[None if np.isnan(value) else float(value) for value in row] for row in rows.numeric],
         "categorical": [list(row) for row in rows.categorical.tolist()],
     }
@@ -46,27 +37,28 @@ def write_sample(folder: Path, model: Model, sample: Dataset) -> None:
 
 
 def made_up(contract: Contract) -> Dataset:
-    """Rows that come from no data: fixed sentences and the names of the classes."""
-    texts = (*_SENTENCES, *contract.labels)[:SAMPLE_ROWS]
-    return _rows(contract, tuple(f"made-up {number}" for number in range(len(texts))), texts)
+    """Rows that come from no data: made-up contents, which may use the names of the classes."""
+    contents = kind_named(contract.roles.kind).made_up(contract.labels)[:SAMPLE_ROWS]
+    return _rows(contract, tuple(f"made-up {number}" for number in range(len(contents))), contents)
 
 
-def _rows(contract: Contract, ids: tuple[str, ...], texts: tuple[str, ...]) -> Dataset:
+def _rows(contract: Contract, ids: tuple[str, ...], contents: tuple[Content, ...]) -> Dataset:
     roles = contract.roles
     return Dataset(
         contract=contract,
         ids=ids,
-        texts=texts,
-        rows=np.arange(len(texts), dtype=np.int64),
-        numeric=np.full((len(texts), len(roles.numeric)), np.nan, np.float32),
-        categorical=np.full((len(texts), len(roles.categorical)), "", object),
+        contents=contents,
+        rows=np.arange(len(contents), dtype=np.int64),
+        numeric=np.full((len(contents), len(roles.numeric)), np.nan, np.float32),
+        categorical=np.full((len(contents), len(roles.categorical)), "", object),
     )
 
 
 def check_sample(folder: Path, model: Model, contract: Contract) -> None:
     """Raise BundleError unless the model reproduces the stored scores."""
     stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    bare = _rows(contract, tuple(stored["ids"]), tuple(stored["texts"]))
+    kind = kind_named(contract.roles.kind)
+    bare = _rows(contract, tuple(stored["ids"]), tuple(map(kind.restored, stored[kind.plural])))
     numeric = np.array(stored["numeric"], np.float32).reshape(bare.numeric.shape)
     categorical = np.array(stored["categorical"], object).reshape(bare.categorical.shape)
     rows = replace(bare, numeric=numeric, categorical=categorical)

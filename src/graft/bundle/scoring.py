@@ -55,7 +55,7 @@ def vectors_of(
         if cache is None:
             return model.vectors(rows, progress=progress)
         encoder = Encoder(model.source, cache=cache, precision=model.encoder.precision)
-        return encoder.vectors(rows.texts, progress=progress)[0]
+        return encoder.vectors(rows.contents, progress=progress)[0]
     if isinstance(model, ClassicalModel) and model.encoders:
-        return encode_ngrams(model.encoders, rows.texts, np.zeros((len(rows), 0), np.float32))
+        return encode_ngrams(model.encoders, rows.contents, np.zeros((len(rows), 0), np.float32))
     return None

@@ -1,7 +1,7 @@
 """From the parts of a finished study to a folder with all that is needed to use and defend a model.
 
 Decisions: the folder appears whole or not at all, and only after it has been loaded and has reproduced its own
-predictions; without permission to keep rows no training text and no vector of a single row is written to any file.
+predictions; without permission to keep rows no training content and no vector of a single row is written to any file.
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graft.bundle.decision import DecisionRule
 from graft.bundle.documents import Told, write_documents
-from graft.bundle.evidence import without_texts, write_evidence
+from graft.bundle.evidence import without_contents, write_evidence
 from graft.bundle.folders import whole_folder
 from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
@@ -68,7 +68,7 @@ def write_bundle(
 ) -> None:
     """Write a bundle to ``folder``; a bundle that is there already is replaced at the very end.
 
-    keep_rows: False leaves out training texts and vectors of single rows, also from the evidence.
+    keep_rows: False leaves out training contents and vectors of single rows, also from the evidence.
     cache: where vectors of training rows may be known already.
     Raises BundleError when the parts do not fit together, OutputError when the place cannot be written.
     """
@@ -81,10 +81,10 @@ def write_bundle(
         write_text(place / "contract.json", parts.contract.model_dump_json(indent=2) + "\n")
         write_text(place / "decision.json", decision.model_dump_json(indent=2) + "\n")
         write_text(place / "lineage.json", parts.origin.model_dump_json(indent=2) + "\n")
-        texts = (*parts.training.texts, *parts.sample.texts)
         record = parts.record
         if record is not None and not keep_rows:
-            record = without_texts(record, texts)
+            written = map(parts.training.kind.written, (*parts.training.contents, *parts.sample.contents))
+            record = without_contents(record, written)
         write_evidence(place, record)
         write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
         kept = write_reference(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.inputs.schema import CATEGORY_CAP, Contract
+from graft.rows.content import Content, kind_named
 from graft.rows.table import Table
-from graft.rows.values import joined, numbers, times, words
+from graft.rows.values import numbers, times, words
 
-LONG_TEXT = 100_000
 _EXCERPT = 60
 
 
@@ -20,9 +20,9 @@ _EXCERPT = 60
 class RowProblem:
     """Something wrong with one row.
 
-    row: position in the given table, from 0. code: missing-text, empty-text, too-long, bad-number, unknown-category,
-    missing-label, unknown-label, missing-group, missing-time, bad-time, missing-id or repeated-id. fatal: the row is
-    left out.
+    row: position in the given table, from 0. code: what the kind of content calls it (missing-text, empty-text,
+    too-long), or bad-number, unknown-category, missing-label, unknown-label, missing-group, missing-time, bad-time,
+    missing-id or repeated-id. fatal: the row is left out.
     """
 
     row: int
@@ -34,9 +34,9 @@ class RowProblem:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What a model reads: texts (rows,), numeric float32 (rows, k), categorical object (rows, c)."""
+    """What a model reads: contents (rows,), numeric float32 (rows, k), categorical object (rows, c)."""
 
-    texts: tuple[str, ...]
+    contents: tuple[Content, ...]
     numeric: np.ndarray
     categorical: np.ndarray
     problems: tuple[RowProblem, ...]
@@ -55,7 +55,7 @@ class Keys:
 def read_inputs(table: Table, contract: Contract) -> Inputs:
     """The input columns of every row; all of them must exist."""
     problems: list[RowProblem] = []
-    written = _texts(table, contract, problems)
+    written = _contents(table, contract, problems)
     numeric = np.full((len(table), len(contract.roles.numeric)), np.nan, dtype=np.float32)
     for place, name in enumerate(contract.roles.numeric):
         column = table.frame[name]
@@ -72,20 +72,14 @@ def read_inputs(table: Table, contract: Contract) -> Inputs:
     return Inputs(tuple(written), numeric, categorical, tuple(problems))
 
 
-def _texts(table: Table, contract: Contract, problems: list[RowProblem]) -> list[str]:
-    names = contract.roles.text
+def _contents(table: Table, contract: Contract, problems: list[RowProblem]) -> list[Content]:
+    kind, names = kind_named(contract.roles.kind), contract.roles.content
     where = ", ".join(names)
-    found: list[str] = []
-    for row, given in enumerate(joined([table.as_written(name) for name in names])):
-        text = given or ""
-        found.append(text)
-        if given is None:
-            problems.append(RowProblem(row, where, "missing-text", "the row has no text", fatal=True))
-        elif not text.strip():
-            problems.append(RowProblem(row, where, "empty-text", "the text is blank", fatal=True))
-        elif len(text) > LONG_TEXT:
-            message = f"the text has {len(text):,} characters: most sources read only its beginning"
-            problems.append(RowProblem(row, where, "too-long", message, fatal=False))
+    found = kind.read([table.as_written(name) for name in names])
+    for row, content in enumerate(found):
+        problem = kind.problem(content)
+        if problem is not None:
+            problems.append(RowProblem(row, where, problem.code, problem.message, problem.fatal))
     return found
 
 

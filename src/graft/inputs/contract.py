@@ -12,10 +12,11 @@ import polars as pl
 from graft.core.errors import ContractError, InputError
 from graft.core.tasks import Task
 from graft.inputs.classes import count_classes, refuse_bad_numbers, refuse_few_rows, used_classes
-from graft.inputs.facts import category_facts, key_facts, number_facts, number_summary, text_facts
+from graft.inputs.facts import category_facts, content_facts, key_facts, number_facts, number_summary
 from graft.inputs.roles import Roles
 from graft.inputs.schema import ColumnFacts, Contract
 from graft.inputs.targets import Labels, read_labels, separator_of
+from graft.rows.content import kind_named
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, times, words
 
@@ -32,24 +33,30 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
 
     >>> from graft.rows.table import read_frame
     >>> rows = read_frame({"text": [f"message {i}" for i in range(12)], "kind": ["a", "b"] * 6})
-    >>> infer_contract(rows, Roles(text=("text",), label=("kind",))).task
+    >>> infer_contract(rows, Roles(content=("text",), label=("kind",))).task
     <Task.BINARY: 'binary'>
     """
     wanted = _task(task)
-    if not roles.text:
+    kind = kind_named(roles.kind)
+    if not roles.content:
         raise InputError(
-            "no text column is named", needed="at least one column of text", fix="name it: text=('message',)"
+            f"no {kind.name} column is named",
+            needed=f"at least one column of {kind.name}",
+            fix=f"name it: {kind.name}=('message',)",
         )
     if not roles.label:
         raise InputError(
             "no label column is named", needed="what is to be predicted", fix="name it: label=('category',)"
         )
     require_columns(table, [name for name, _ in roles.columns])
-    columns = [_facts(table, name, role) for name, role in roles.columns if role != "label"]
+    measured = {name: kind.measure(table.frame[name]) for name in roles.content}
+    columns = [content_facts(table, name, kind.name, one) for name, one in measured.items()]
+    columns += [_facts(table, name, role) for name, role in roles.columns if role not in ("label", kind.name)]
     task_found = wanted or _infer_task(table, roles)
     separator = _separator(table, roles, task_found)
     labels = read_labels(table, roles, task_found, separator=separator, classes=None)
-    usable = _usable(table, roles, labels)
+    stated = np.any([one.stated for one in measured.values()], axis=0)
+    usable = _usable(table, roles, labels, stated)
     if task_found is Task.REGRESSION:
         refuse_bad_numbers(labels, roles)
     refuse_few_rows(int(usable.sum()), folds)
@@ -106,8 +113,6 @@ def _task(task: str) -> Task | None:
 
 
 def _facts(table: Table, name: str, role: str) -> ColumnFacts:
-    if role == "text":
-        return text_facts(table, name)
     if role == "numeric":
         return number_facts(table, name)
     return category_facts(table, name) if role == "categorical" else key_facts(table, name, role)
@@ -146,8 +151,8 @@ def _separator(table: Table, roles: Roles, task: Task) -> str:
     return ""
 
 
-def _usable(table: Table, roles: Roles, labels: Labels) -> np.ndarray:
-    """Mask of the rows with a label, some text, readable numbers, group and time as far as asked for; (rows,)."""
+def _usable(table: Table, roles: Roles, labels: Labels, stated: np.ndarray) -> np.ndarray:
+    """Mask of the rows with a label, some content, readable numbers, group and time as far as asked for; (rows,)."""
     labelled = ~(labels.missing | labels.bad)
     if not labelled.any() and not labels.bad.any():
         raise ContractError(
@@ -155,16 +160,13 @@ def _usable(table: Table, roles: Roles, labels: Labels) -> np.ndarray:
             needed="labelled rows",
             fix="check the column name and the export",
         )
-    written = np.zeros(len(table), dtype=bool)
-    for name in roles.text:
-        written |= words(table.frame[name]).is_not_null().to_numpy()
-    if not written.any():
+    if not stated.any():
         raise ContractError(
-            f"every row lacks text in {', '.join(map(repr, roles.text))}",
-            needed="rows with text",
+            f"every row lacks {roles.kind} in {', '.join(map(repr, roles.content))}",
+            needed=f"rows with {roles.kind}",
             fix="check the column name and the export",
         )
-    usable = labelled & written
+    usable = labelled & stated
     for name in roles.numeric:
         usable &= ~numbers(table.frame[name])[1]
     if roles.group is not None:

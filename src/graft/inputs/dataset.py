@@ -2,7 +2,7 @@
 
 Decisions: a row that cannot be used is reported with its position and a code, and the others go on; a column that is
 missing altogether is an error, since every row would be wrong. Missing numbers stay NaN and missing categories "",
-for the candidate to handle. A text that does not say what it is in training does not become usable in prediction.
+for the candidate to handle. A content that cannot be used in training does not become usable in prediction.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from graft.inputs.assembly import RowProblem, read_inputs, read_keys
 from graft.inputs.contract import require_columns
 from graft.inputs.schema import Contract
 from graft.inputs.targets import read_labels
+from graft.rows.content import Content, ContentKind, kind_named
 from graft.rows.table import Table
 
 __all__ = ["Dataset", "RowProblem", "build_dataset"]
@@ -27,7 +28,7 @@ __all__ = ["Dataset", "RowProblem", "build_dataset"]
 class Dataset:
     """n rows that satisfy a contract.
 
-    ids: name of each row (its position when no id column is given). texts: the text columns joined by newlines.
+    ids: name of each row (its position when no id column is given). contents: what each row says, of ``kind``.
     rows: int64 (n,), position in the given table. numeric: float32 (n, k), NaN when missing.
     categorical: object array of str (n, c), "" when missing. targets: int64 (n,) class index, float64 (n,), uint8
     (n, labels), or None. groups: str (n,) or None. times: datetime64[us] (n,) in UTC or None.
@@ -35,7 +36,7 @@ class Dataset:
 
     contract: Contract
     ids: tuple[str, ...]
-    texts: tuple[str, ...]
+    contents: tuple[Content, ...]
     rows: np.ndarray
     numeric: np.ndarray
     categorical: np.ndarray
@@ -45,7 +46,7 @@ class Dataset:
 
     def __len__(self) -> int:
         """Number of rows."""
-        return len(self.texts)
+        return len(self.contents)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "Dataset":
         """The rows at these positions, in this order; a boolean mask of shape (n,) works too."""
@@ -55,7 +56,7 @@ class Dataset:
         return Dataset(
             contract=self.contract,
             ids=tuple(self.ids[i] for i in picked),
-            texts=tuple(self.texts[i] for i in picked),
+            contents=tuple(self.contents[i] for i in picked),
             rows=self.rows[chosen],
             numeric=self.numeric[chosen],
             categorical=self.categorical[chosen],
@@ -64,10 +65,15 @@ class Dataset:
             times=None if self.times is None else self.times[chosen],
         )
 
+    @property
+    def kind(self) -> ContentKind:
+        """What kind of content the rows hold."""
+        return kind_named(self.contract.roles.kind)
+
     @cached_property
-    def text_digests(self) -> tuple[bytes, ...]:
-        """The content digest of each text, 16 bytes."""
-        return tuple(content_digest(text) for text in self.texts)
+    def digests(self) -> tuple[bytes, ...]:
+        """The digest of each content, 16 bytes."""
+        return tuple(map(self.kind.digest, self.contents))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -81,7 +87,7 @@ class Dataset:
         return content_digest(
             key([meaning, named, missing_parts, self.numeric.shape, self.categorical.shape]),
             array_digest([self.numeric, targets, times]),
-            content_digest(*self.text_digests),
+            content_digest(*self.digests),
             content_digest(*self.ids),
             content_digest(*(str(cell) for cell in self.categorical.ravel())),
             content_digest(*groups),
@@ -125,7 +131,7 @@ def build_dataset(table: Table, contract: Contract, *, labelled: bool) -> tuple[
     whole = Dataset(
         contract=contract,
         ids=keys.ids,
-        texts=inputs.texts,
+        contents=inputs.contents,
         rows=np.arange(len(table), dtype=np.int64),
         numeric=inputs.numeric,
         categorical=inputs.categorical,

@@ -1,15 +1,13 @@
 """Rows that say the same thing, found before they can land on both sides of a split.
 
-Decisions: rows repeat one another when their loose forms are equal (see ``sameness``) or nearly equal: long texts by
-the n-grams they share (``shingles``), short ones when they are one slip of the keyboard apart (``edits``). A short text
-with another number in it is another text (clinc150 asks for many square roots); a long one is the same message sent
-again (spam is, from another telephone). Near-duplicates are linked transitively, because a chain across a split leaks
-as well; but a group of more than a tenth of the rows says that the rows share a template, not a meaning, so it is
-linked again at stricter thresholds. Only texts whose strict forms are equal can contradict: "has arrived" and "has not
-arrived" are near-duplicates that rightly differ, and so do "C#" and "C", "-5" and "5", "really?" and "really!".
+Decisions: rows repeat one another when the loose forms of their contents are equal or nearly so, as their kind says
+(``rows/content``). Near-duplicates are linked transitively, because a chain across a split leaks as well; but a group
+of more than a tenth of the rows says that the rows share a template, not a meaning, so it is linked again at stricter
+thresholds. Only contents whose strict forms are equal can contradict: "has arrived" and "has not arrived" are
+near-duplicates that rightly differ, and so do "C#" and "C", "-5" and "5", "really?" and "really!".
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from graft.core.errors import InputError
-from graft.inputs.edits import name_apart, one_slip_pairs, reach
-from graft.inputs.sameness import normalise, strict_form
-from graft.inputs.shingles import near_pairs
+from graft.rows.content import TEXT, Content, ContentKind
 
 _LARGEST_SHARE = 0.1
 _LARGEST_ROWS = 10
@@ -28,9 +24,9 @@ _EXCERPT = 80
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Rows with the same text, in strict form, and different targets.
+    """Rows with the same content, in strict form, and different targets.
 
-    rows: indices into the data set. labels: what each of rows is labelled, same order. text: the beginning of the text.
+    rows: indices into the data set. labels: what each of rows is labelled, same order. text: how the content is shown.
     """
 
     rows: tuple[int, ...]
@@ -43,9 +39,9 @@ class Duplicates:
     """Groups of rows that repeat one another.
 
     groups: int64 (rows,), one id per group, 0.. in order of first appearance. exact: rows that repeat an earlier row's
-    text in loose form. near: other rows whose group holds a different text. contradictions: same text in strict form,
-    different target. relinked: rows of groups that were linked again at a stricter threshold because they had grown too
-    large.
+    content in loose form. near: other rows whose group holds a different one. contradictions: same content in strict
+    form, different target. relinked: rows of groups that were linked again at a stricter threshold because they had
+    grown too large.
     """
 
     groups: np.ndarray
@@ -67,68 +63,57 @@ class Duplicates:
 
 
 def find_duplicates(
-    texts: Sequence[str],
+    contents: Sequence[Content],
     targets: np.ndarray | None = None,
     *,
+    kind: ContentKind = TEXT,
     label_names: Sequence[str] = (),
     threshold: float = 0.8,
     seed: int = 0,
 ) -> Duplicates:
-    """Groups of equal and nearly equal texts, and the contradictions among equal ones.
+    """Groups of equal and nearly equal contents of one kind, and the contradictions among equal ones.
 
     targets: class index (rows,), numbers (rows,) or flags (rows, labels); numbers contradict when they differ by more
-    than their standard deviation. label_names: names of the classes. threshold: Jaccard similarity of character 5-grams
-    (3-grams for texts under 20 characters) from which texts are near-duplicates, in (0, 1]; below 1, texts of 15
-    characters or more that are one slip apart are near-duplicates too.
+    than their standard deviation. label_names: names of the classes. threshold: similarity from which contents
+    are near-duplicates, in (0, 1]. Of texts it is the Jaccard similarity of character 5-grams (3-grams for texts under
+    20 characters); below 1, texts of 15 characters or more that are one slip apart are near-duplicates too.
 
     >>> find_duplicates(["Hello there!", "hello there", "Something else"]).groups.tolist()
     [0, 0, 1]
     """
     if not 0 < threshold <= 1:
         raise InputError(f"threshold={threshold}", needed="a similarity in (0, 1]", fix="use the default of 0.8")
-    if targets is not None and len(targets) != len(texts):
+    if targets is not None and len(targets) != len(contents):
         raise InputError(
-            f"{len(texts)} texts and {len(targets)} targets",
-            needed="one target per text",
+            f"{len(contents)} {kind.plural} and {len(targets)} targets",
+            needed=f"one target per {kind.name}",
             fix="pass those of the same rows",
         )
-    strict = [strict_form(text) for text in texts]
-    index: dict[str, int] = {}
-    distinct = np.array([index.setdefault(normalise(text), len(index)) for text in texts], dtype=np.int64)
-    sizes = np.zeros(len(index), dtype=np.int64)
-    np.maximum.at(sizes, distinct, [len(text) for text in strict])
-    pairs, similarity = _near(list(index), sizes, threshold, seed)
+    strict = [kind.strict(content) for content in contents]
+    index: dict[Hashable, int] = {}
+    distinct = np.array([index.setdefault(kind.loose(one), len(index)) for one in contents], dtype=np.int64)
+    claims: list[set[Hashable]] = [set() for _ in index]
+    for place, claim in zip(distinct.tolist(), strict, strict=True):
+        claims[place].add(claim)
+    pairs, similarity = kind.near(list(index), claims, threshold, seed)
     weights = np.bincount(distinct, minlength=len(index))
     components, relinked = _link(pairs, similarity, weights, threshold)
     groups = _by_appearance(components[distinct])
-    exact = len(texts) - len(index)
-    texts_in_group = np.bincount(components, minlength=len(index))
-    near = int((texts_in_group[components] > 1).sum())
-    contradictions = () if targets is None else _contradictions(texts, strict, targets, label_names)
+    exact = len(contents) - len(index)
+    forms_in_group = np.bincount(components, minlength=len(index))
+    near = int((forms_in_group[components] > 1).sum())
+    contradictions = () if targets is None else _contradictions(contents, kind, strict, targets, label_names)
     return Duplicates(groups, exact, near, contradictions, relinked)
 
 
-def _near(texts: list[str], sizes: np.ndarray, threshold: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of nearly equal texts and how similar each is, by n-grams or as the share of letters without a slip."""
-    pairs, similarity = near_pairs(texts, threshold=threshold, seed=seed)
-    lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    short = np.flatnonzero(lengths[pairs].max(axis=1, initial=0) < reach(threshold))
-    differs = [name_apart(texts[one], texts[other]) for one, other in pairs[short].tolist()]
-    same = np.ones(len(pairs), dtype=bool)
-    same[short[np.array(differs, dtype=bool)]] = False
-    slips = one_slip_pairs(texts, sizes, high=reach(threshold))
-    unchanged = 1 - 1 / np.maximum(lengths[slips].max(axis=1, initial=1), 1)
-    return np.concatenate([pairs[same], slips]), np.concatenate([similarity[same], unchanged])
-
-
 def _link(pairs: np.ndarray, similarity: np.ndarray, weights: np.ndarray, threshold: float) -> tuple[np.ndarray, int]:
-    """Component of each distinct text (texts,), and how many rows were linked again more strictly."""
+    """Component of each distinct form, (forms,), and how many rows were linked again more strictly."""
     limit = max(_LARGEST_ROWS, int(_LARGEST_SHARE * weights.sum()))
     components = _components(pairs, len(weights))
     relinked = np.zeros(len(weights), dtype=bool)
     for stricter in (1 - (1 - threshold) / 2, 1 - (1 - threshold) / 4, 2.0):
-        texts_in = np.bincount(components, minlength=len(weights))
-        large = (np.bincount(components, weights, minlength=len(weights)) > limit) & (texts_in > 1)
+        forms_in = np.bincount(components, minlength=len(weights))
+        large = (np.bincount(components, weights, minlength=len(weights)) > limit) & (forms_in > 1)
         if not large.any():
             break
         relinked |= large[components]
@@ -156,10 +141,14 @@ def _by_appearance(groups: np.ndarray) -> np.ndarray:
 
 
 def _contradictions(
-    texts: Sequence[str], strict: Sequence[str], targets: np.ndarray, names: Sequence[str]
+    contents: Sequence[Content],
+    kind: ContentKind,
+    strict: Sequence[Hashable],
+    targets: np.ndarray,
+    names: Sequence[str],
 ) -> tuple[Contradiction, ...]:
-    index: dict[str, int] = {}
-    claims = np.array([index.setdefault(text, len(index)) for text in strict], dtype=np.int64)
+    index: dict[Hashable, int] = {}
+    claims = np.array([index.setdefault(claim, len(index)) for claim in strict], dtype=np.int64)
     numeric = targets.dtype.kind == "f"
     tolerance = float(np.std(targets)) if numeric else 0.0
     order = np.argsort(claims, kind="stable")
@@ -171,9 +160,8 @@ def _contradictions(
         differs = np.ptp(same) > tolerance if numeric else (same != same[0]).any()
         if differs:
             labels = tuple(_label(target, names) for target in same)
-            text = texts[int(rows[0])]
-            excerpt = text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
-            found.append(Contradiction(tuple(rows.tolist()), labels, excerpt))
+            shown = kind.shown(contents[int(rows[0])], _EXCERPT)
+            found.append(Contradiction(tuple(rows.tolist()), labels, shown))
     return tuple(sorted(found, key=lambda contradiction: contradiction.rows))
 
 

@@ -1,65 +1,34 @@
 """Counts about columns, for the contract, and the refusals that need nothing but one column.
 
-Decisions: a column of text is judged by its cells, not its type: one that is nearly all numbers was meant as a number,
-one that is mostly names of pictures or recordings belongs to another modality.
+Decision: what a column of content may hold is judged by the kind of content (``rows/content``), not here.
 """
 
 import numpy as np
-import polars as pl
 
 from graft.core.errors import ContractError
-from graft.inputs.schema import CATEGORY_CAP, CategoryCount, ColumnFacts, Kind, LengthFacts, NumberFacts
+from graft.inputs.schema import CATEGORY_CAP, CategoryCount, ColumnFacts, LengthFacts, NumberFacts
+from graft.rows.content import ColumnMeasure
 from graft.rows.table import Table
 from graft.rows.values import numbers, texts, times, words
 
-_IMAGE = r"(?i)^\S*\.(png|jpe?g|gif|bmp|tiff?|webp|heic|svg)(\?\S*)?$|^data:image/"
-_AUDIO = r"(?i)^\S*\.(wav|mp3|flac|ogg|oga|opus|m4a|aac)(\?\S*)?$|^data:audio/"
-_NUMERIC_SHARE = 0.95
-_FILE_SHARE = 0.5
 _SHOWN = 5
 
 
-def text_facts(table: Table, name: str) -> ColumnFacts:
-    """Facts of a text column. Raises ContractError when it holds numbers, dates, or names of media files."""
-    column = table.frame[name]
-    if column.dtype != pl.String:
-        raise _not_text(name, str(column.dtype), column.dtype.is_numeric())
-    present = column.drop_nulls()
-    present = present.filter(present.str.strip_chars() != "")
-    if len(present):
-        _refuse_other_kinds(name, present)
-    lengths = present.str.len_chars().to_numpy()
+def content_facts(table: Table, name: str, kind: str, measured: ColumnMeasure) -> ColumnFacts:
+    """Facts of a column of content, given what its kind measured."""
     length = None
-    if len(lengths):
-        median, p95 = np.quantile(lengths, [0.5, 0.95])
-        length = LengthFacts(min=int(lengths.min()), median=float(median), p95=float(p95), max=int(lengths.max()))
+    if len(measured.sizes):
+        median, p95 = np.quantile(measured.sizes, [0.5, 0.95])
+        low, high = int(measured.sizes.min()), int(measured.sizes.max())
+        length = LengthFacts(min=low, median=float(median), p95=float(p95), max=high)
     return ColumnFacts(
         name=name,
-        role="text",
-        kind="text",
-        missing=len(column) - len(present),
-        distinct=present.n_unique(),
+        role=kind,
+        kind=kind,
+        missing=len(table) - int(measured.stated.sum()),
+        distinct=measured.distinct,
         length=length,
     )
-
-
-def _refuse_other_kinds(name: str, present: pl.Series) -> None:
-    for what, pattern in (("image", _IMAGE), ("audio", _AUDIO)):
-        share = present.str.contains(pattern).mean()
-        if isinstance(share, float) and share > _FILE_SHARE:
-            raise ContractError(
-                f"text column {name!r} holds names of {what} files, such as {present[0]!r}",
-                needed=f"the text itself in every cell; {what} files are another modality",
-                fix=f"name a column of text, or study these files as {what} data with a {what} source",
-            )
-    share = present.str.strip_chars().str.contains(r"^[+-]?\d+([.,]\d+)?$").mean()
-    if isinstance(share, float) and share > _NUMERIC_SHARE:
-        raise _not_text(name, "numbers written as text", numeric=True)
-
-
-def _not_text(name: str, holds: str, numeric: bool) -> ContractError:
-    fix = f"list {name!r} as numeric or categorical, and name a column of text" if numeric else "name a column of text"
-    return ContractError(f"text column {name!r} holds {holds}", needed="a column of text", fix=fix)
 
 
 def number_facts(table: Table, name: str) -> ColumnFacts:
@@ -108,7 +77,7 @@ def category_facts(table: Table, name: str) -> ColumnFacts:
 def key_facts(table: Table, name: str, role: str) -> ColumnFacts:
     """Facts of an id, group or time column. Raises ContractError when a time column has cells that are no times."""
     column = table.frame[name]
-    kind: Kind = "id" if role == "id" else "group" if role == "group" else "time"
+    kind = "id" if role == "id" else "group" if role == "group" else "time"
     if role == "time":
         found, bad = times(column)
         if bad.any():

@@ -1,44 +1,49 @@
 """What a column is for.
 
 Decisions: a column that the model reads is read one way only, and never predicts itself; roles are plain names, so
-they travel inside the contract as JSON.
+they travel inside the contract as JSON, where the columns of content stand under the name of their kind:
+``{"text": ["message"], "label": ["category"]}``.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from graft.core.errors import InputError
+from graft.rows.content import KINDS
 
 
 @dataclass(frozen=True)
 class Roles:
     """The columns of a table by what they are for.
 
-    text, numeric, categorical: what the model reads. label: what it predicts (several columns: multilabel).
-    id names a row; rows of one group never lie on both sides of a split; time orders the rows.
+    content, numeric, categorical: what the model reads. label: what it predicts (several columns: multilabel). kind:
+    which kind the content is of, such as ``text``. id names a row; rows of one group never lie on both sides of a
+    split; time orders the rows.
     Raises InputError when one column is given two jobs that exclude each other.
 
-    >>> Roles(text=("message",), label=("category",)).inputs
+    >>> Roles(content=("message",), label=("category",)).inputs
     ('message',)
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    text: tuple[str, ...]
+    content: tuple[str, ...]
     label: tuple[str, ...]
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     id: str | None = None
     group: str | None = None
     time: str | None = None
+    kind: str = "text"
 
     def __post_init__(self) -> None:
         """Refuse roles that exclude each other."""
         owner: dict[str, str] = {}
-        for role in ("text", "label", "numeric", "categorical"):
-            given = getattr(self, role)
+        for field in ("content", "label", "numeric", "categorical"):
+            given, role = getattr(self, field), self.kind if field == "content" else field
             if isinstance(given, str):
                 raise InputError(
                     f"{role}={given!r} is one string",
@@ -46,12 +51,12 @@ class Roles:
                     fix=f"write {role}=({given!r},)",
                 )
             names = tuple(given)
-            object.__setattr__(self, role, names)
+            object.__setattr__(self, field, names)
             for name in names:
                 if name in owner:
                     raise InputError(
                         f"column {name!r} is given as {owner[name]} and as {role}",
-                        needed="one role per column among text, label, numeric and categorical",
+                        needed=f"one role per column among {self.kind}, label, numeric and categorical",
                         fix=f"take {name!r} out of one of the two",
                     )
                 owner[name] = role
@@ -66,14 +71,14 @@ class Roles:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The columns a model reads, in order: text, numeric, categorical."""
-        return self.text + self.numeric + self.categorical
+        """The columns a model reads, in order: content, numeric, categorical."""
+        return self.content + self.numeric + self.categorical
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
         """Every (column, role), in a fixed order; a column with two roles appears twice."""
         many = (
-            ("text", self.text),
+            (self.kind, self.content),
             ("numeric", self.numeric),
             ("categorical", self.categorical),
             ("label", self.label),
@@ -81,3 +86,22 @@ class Roles:
         pairs = [(name, role) for role, names in many for name in names]
         single = (("id", self.id), ("group", self.group), ("time", self.time))
         return (*pairs, *((name, role) for role, name in single if name is not None))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """In JSON the columns of content stand under the name of their kind."""
+        writing = core_schema.wrap_serializer_function_ser_schema(_under_kind)
+        return core_schema.no_info_before_validator_function(_by_kind, handler(source), serialization=writing)
+
+
+def _by_kind(given: Any) -> Any:
+    names = [kind.name for kind in KINDS if isinstance(given, dict) and kind.name in given]
+    if len(names) != 1:
+        return given
+    return {"content": given[names[0]], "kind": names[0]} | {key: given[key] for key in given if key != names[0]}
+
+
+def _under_kind(roles: Roles, serialise: core_schema.SerializerFunctionWrapHandler) -> dict[str, Any]:
+    written: dict[str, Any] = serialise(roles)
+    kind = written.pop("kind")
+    return {kind: written.pop("content"), **written}

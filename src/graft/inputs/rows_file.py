@@ -13,13 +13,14 @@ from graft.core.errors import InputError
 from graft.core.files import whole_file
 from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
+from graft.rows.content import kind_named
 
 
 def write_rows(path: Path, rows: Dataset) -> None:
     """Write labelled rows, whole or not at all."""
     columns: dict[str, pa.Array] = {
         "id": pa.array(rows.ids, pa.string()),
-        "text": pa.array(rows.texts, pa.string()),
+        "content": pa.array(map(rows.kind.written, rows.contents), pa.string()),
         "row": pa.array(rows.rows),
     }
     columns |= _wide("numeric", rows.numeric)
@@ -55,10 +56,11 @@ def read_rows(path: Path, fingerprint: str) -> Dataset:
 def _rows(table: pa.Table) -> Dataset:
     names = set(table.column_names)
     targets = _narrow(table, "target", np.uint8) if "target" not in names else table["target"].to_numpy()
+    contract = Contract.model_validate_json(table.schema.metadata[b"contract"])
     return Dataset(
-        contract=Contract.model_validate_json(table.schema.metadata[b"contract"]),
+        contract=contract,
         ids=tuple(table["id"].to_pylist()),
-        texts=tuple(table["text"].to_pylist()),
+        contents=tuple(map(kind_named(contract.roles.kind).restored, table["content"].to_pylist())),
         rows=table["row"].to_numpy(),
         numeric=_narrow(table, "numeric", np.float32),
         categorical=_narrow(table, "categorical", object),

@@ -1,7 +1,7 @@
 """What the rows are, written down: columns, types, lengths, label set and missing values.
 
 Decisions: the contract is inferred once, travels with the model as JSON and rejects unknown keys; it is a fact about
-the given rows, so it holds counts and no cleverness. Rows without a label or without text are set aside, not fatal,
+the given rows, so it holds counts and no cleverness. Rows without a label or without content are set aside, not fatal,
 unless that is all of them; counts of classes are over the rows that remain.
 """
 
@@ -13,7 +13,6 @@ from graft.core.tasks import Task
 from graft.inputs.roles import Roles
 
 CATEGORY_CAP = 1000
-Kind = Literal["text", "number", "category", "time", "label", "id", "group"]
 
 
 class _Frozen(BaseModel):
@@ -23,7 +22,7 @@ class _Frozen(BaseModel):
 
 
 class LengthFacts(_Frozen):
-    """Lengths of the texts of a column, in characters."""
+    """How long the contents of a column are, in the unit of their kind: characters of texts."""
 
     min: int
     median: float
@@ -50,13 +49,14 @@ class CategoryCount(_Frozen):
 class ColumnFacts(_Frozen):
     """One column: what it is for and what it holds.
 
-    missing: rows without a value. distinct: number of different values. length is given for text, number for numbers,
+    kind: that of its content, such as text, or number, category, time, label, id or group. missing: rows without a
+    value. distinct: number of different values. length is given for content, number for numbers,
     categories (most frequent first, at most 1000) for categories.
     """
 
     name: str
     role: str
-    kind: Kind
+    kind: str
     missing: int
     distinct: int
     length: LengthFacts | None = None

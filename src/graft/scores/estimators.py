@@ -168,7 +168,7 @@ def _check_length(texts: list[str], labels: np.ndarray) -> None:
 
 
 def _contract(task: Task, labels: tuple[str, ...], rows: int) -> Contract:
-    return Contract(task=task, roles=Roles(text=("text",), label=("label",)), columns=(), labels=labels, rows=rows)
+    return Contract(task=task, roles=Roles(content=("text",), label=("label",)), columns=(), labels=labels, rows=rows)
 
 
 def _dataset(texts: list[str], contract: Contract, targets: np.ndarray | None) -> Dataset:
@@ -176,7 +176,7 @@ def _dataset(texts: list[str], contract: Contract, targets: np.ndarray | None) -
     return Dataset(
         contract=contract,
         ids=tuple(map(str, range(count))),
-        texts=tuple(texts),
+        contents=tuple(texts),
         rows=np.arange(count),
         numeric=np.zeros((count, 0), np.float32),
         categorical=np.zeros((count, 0), object),

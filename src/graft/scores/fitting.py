@@ -190,7 +190,7 @@ def _majority(problem: _Problem) -> Fit:
 
 def _classical(problem: _Problem) -> Fit:
     bench, rows = problem.bench, problem.rows
-    texts = tuple(bench.rows.texts[row] for row in rows)
+    texts = tuple(bench.rows.contents[row] for row in rows)
     best = None
     for recipe in RECIPES[: problem.budget.configurations]:
         encoders = fit_ngrams(texts, recipe, outputs=bench.outputs)

@@ -118,7 +118,7 @@ class ClassicalModel:
 
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
         """Finished scores."""
-        matrix = encode_ngrams(self.encoders, rows.texts, self.columns.encode(rows))
+        matrix = encode_ngrams(self.encoders, rows.contents, self.columns.encode(rows))
         return self.output.finish(matrix @ self.weight.T + self.bias)
 
     def facts(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class VectorModel:
 
     def vectors(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
         """Pooled vectors in float32, shape (rows, dimension)."""
-        return self.encoder.vectors(rows.texts, progress=progress)[0]
+        return self.encoder.vectors(rows.contents, progress=progress)[0]
 
     @cached_property
     def encoder(self) -> Encoder:

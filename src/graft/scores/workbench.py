@@ -77,7 +77,7 @@ class Workbench:
         key = (source.digest, whole.beside)
         if key not in self._vectors:
             vectors, report = Encoder(whole, cache=self._cache_for(source)).vectors(
-                self.rows.texts, progress=self.progress
+                self.rows.contents, progress=self.progress
             )
             self._count(report)
             self._vectors[key] = vectors
@@ -89,7 +89,7 @@ class Workbench:
         if key not in self._boundaries:
             check_split(source, layer)
             ragged, report = Encoder(source, cache=self._cache_for(source)).boundary(
-                self.rows.texts, layer, progress=self.progress
+                self.rows.contents, layer, progress=self.progress
             )
             self._count(report)
             self._boundaries[key] = ragged
@@ -98,7 +98,7 @@ class Workbench:
     def tokens(self, source: Source) -> TokenRows:
         """Token numbers of all rows."""
         if source.preprocessing not in self._tokens:
-            self._tokens[source.preprocessing] = tokenise(source, self.rows.texts)
+            self._tokens[source.preprocessing] = tokenise(source, self.rows.contents)
         return self._tokens[source.preprocessing]
 
     def body(self, source: Source) -> Any:

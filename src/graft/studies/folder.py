@@ -85,9 +85,9 @@ def save_study(out: Path, study: StudyParts, record: StudyRecord, saved: ToSave,
     )
     keep_rows = study.settings.keep_rows
     write_bundle(out / "bundle", bundle, keep_rows=keep_rows, cache=study.bench.cache, progress=progress)
-    write_json(out / "holdout.json", sorted(digest.hex() for digest in holdout.text_digests))
+    write_json(out / "holdout.json", sorted(digest.hex() for digest in holdout.digests))
     learnt = prepared.rows.take(study.shipped.learnt)
-    write_json(out / "learnt.json", sorted({digest.hex() for digest in learnt.text_digests}))
+    write_json(out / "learnt.json", sorted({digest.hex() for digest in learnt.digests}))
     with whole_file(out / "predictions.parquet") as temporary:
         _predictions(study).write_parquet(temporary)
     shutil.rmtree(out / "models", ignore_errors=True)
@@ -96,12 +96,12 @@ def save_study(out: Path, study: StudyParts, record: StudyRecord, saved: ToSave,
 def _predictions(study: StudyParts) -> pl.DataFrame:
     """Rows that were unseen, as scored by the shipped procedure and the best control.
 
-    digest: of the text. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
+    digest: of the content. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
     decided, truth: class or value; for several labels those given, joined by ``;``.
     """
     prepared, concluded = study.prepared, study.concluded
     rows = prepared.rows
-    digests = [digest.hex() for digest in rows.text_digests]
+    digests = [digest.hex() for digest in rows.digests]
     frames = []
     names = {"shipped": concluded.shipped, "control": study.judgement.choice.control}
     for role, name in names.items():

@@ -63,13 +63,13 @@ def prepare(
     table: Table,
     settings: StudySettings,
     *,
-    held_texts: frozenset[bytes] | None = None,
+    held_digests: frozenset[bytes] | None = None,
     costs: str = "",
     test: Table | None = None,
 ) -> Prepared:
     """Everything that comes before the plan.
 
-    held_texts: digests of the texts an earlier study held out; they are held out again, and as many new rows beside
+    held_digests: of the contents an earlier study held out; they are held out again, and as many new rows beside
     them as the share of the holdout asks for. costs: digest of the cost table. test: rows of the user's own to test on,
     which become the holdout; rows that repeat one of them are left out of learning. Raises InputError for rows or
     sources that cannot work.
@@ -84,7 +84,9 @@ def prepare(
     metric(name, str(contract.task))
     sources = tuple(resolve_source(reference) for reference in settings.sources)
     classes = rows.targets if contract.task is not Task.REGRESSION else None
-    duplicates = find_duplicates(rows.texts, classes, label_names=contract.labels, seed=settings.seed)
+    duplicates = find_duplicates(
+        rows.contents, classes, kind=rows.kind, label_names=contract.labels, seed=settings.seed
+    )
     held = None
     if test is not None:
         held = np.asarray(rows.rows >= given)
@@ -92,10 +94,10 @@ def prepare(
             raise InputError(
                 f"{int(held.sum())} usable test rows and {int((~held).sum())} to learn from",
                 needed="some of both",
-                fix="check the test file: it needs the same text and label columns",
+                fix=f"check the test file: it needs the same {rows.kind.name} and label columns",
             )
-    elif held_texts is not None:
-        held = np.fromiter((digest in held_texts for digest in rows.text_digests), bool, len(rows))
+    elif held_digests is not None:
+        held = np.fromiter((digest in held_digests for digest in rows.digests), bool, len(rows))
     splits = make_splits(
         rows.targets,
         task=contract.task,
@@ -133,7 +135,7 @@ def prepare(
         sources,
         name,
         identity,
-        key(sorted(d.hex() for d in held_out.text_digests)),
+        key(sorted(d.hex() for d in held_out.digests)),
         test is not None,
         _margin(settings, name, rows.targets),
     )

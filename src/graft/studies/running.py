@@ -90,11 +90,11 @@ def run_study(
             fix="leave out --test to keep the earlier holdout, or --after to test on the file",
         )
     earlier = None if after is None else read_study(after)
-    held = None if after is None else _held_texts(after)
+    held = None if after is None else _held_digests(after)
     prepared = prepare(
         table,
         settings,
-        held_texts=held,
+        held_digests=held,
         costs="" if costs is None else file_sha256(_there(costs)),
         test=tested,
     )
@@ -159,7 +159,7 @@ def _conduct(
     return study, ToSave(shipped.model, shipped.parts, descent, answers)
 
 
-def _held_texts(after: Path) -> frozenset[bytes]:
+def _held_digests(after: Path) -> frozenset[bytes]:
     file = after / "holdout.json"
     if not file.is_file():
         raise InputError(f"{after} does not say which rows it held out", needed="holdout.json", fix="check the path")

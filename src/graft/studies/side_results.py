@@ -96,7 +96,7 @@ def slice_scores(
 
 def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
     roles = prepared.rows.contract.roles
-    taken = {*roles.text, *roles.label, roles.id, roles.time}
+    taken = {*roles.content, *roles.label, roles.id, roles.time}
     positions = prepared.rows.rows[rows]
     found: dict[str, np.ndarray] = {}
     for name in prepared.table.frame.columns:
@@ -107,10 +107,13 @@ def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
         values = series.cast(pl.String).fill_null("(missing)").to_numpy()[positions]
         if 2 <= len(set(values)) <= _MOST_VALUES:
             found[name] = values.astype(str)
-    lengths = np.array([len(prepared.rows.texts[row]) for row in rows])
+    kind = prepared.rows.kind
+    lengths = np.array([kind.size(prepared.rows.contents[row]) for row in rows])
     short, long = np.quantile(lengths, [1 / 3, 2 / 3])
     if short < long:
-        found["length of text"] = np.where(lengths <= short, "short", np.where(lengths <= long, "middling", "long"))
+        found[f"length of {kind.name}"] = np.where(
+            lengths <= short, "short", np.where(lengths <= long, "middling", "long")
+        )
     return found
 
 
@@ -142,7 +145,7 @@ def suspects_of(bench: Workbench, judged: Judged) -> Suspects:
         SuspectFact(
             row=int(rows.rows[seen.rows[first[one.row]]]),
             id=rows.ids[seen.rows[first[one.row]]],
-            text=rows.texts[seen.rows[first[one.row]]][:_EXCERPT],
+            text=rows.kind.shown(rows.contents[seen.rows[first[one.row]]], _EXCERPT),
             given=labels[one.given],
             suggested=labels[one.suggested],
             margin=one.margin,

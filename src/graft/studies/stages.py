@@ -322,9 +322,9 @@ class Stages:
             write_reference(
                 folder, model, learnt, keep_rows=self.settings.keep_rows, cache=self.bench.cache, progress=self.progress
             )
-            reference = read_reference(folder, model)
+            reference = read_reference(folder, model, learnt.kind)
         vectors = vectors_of(model, holdout, cache=self.bench.cache)
-        return np.array([why is not None for why in why_far(reference, holdout.texts, vectors)], bool)
+        return np.array([why is not None for why in why_far(reference, holdout.contents, vectors)], bool)
 
     def ship(self, candidates: list[Candidate], gathered: GatheredTrials, concluded: Concluded) -> Shipped:
         """The model of the bundle: the measured one, learnt once more from all rows unless something forbids it."""

@@ -73,7 +73,7 @@ def table() -> dict[str, list[object]]:
 
 @cache
 def rows_for(task: str) -> Dataset:
-    roles = Roles(text=("text",), label=(task,), numeric=("size",), categorical=("channel",), id="key")
+    roles = Roles(content=("text",), label=(task,), numeric=("size",), categorical=("channel",), id="key")
     given = read_frame(table())
     return build_dataset(given, infer_contract(given, roles, task=task), labelled=True)[0]
 
@@ -127,7 +127,7 @@ def parts_for(kind: str, task: str, *, model: Model | None = None) -> BundlePart
         interval=interval,
         training=rows,
         sample=rows.take(np.arange(8)),
-        record=study_record(rows.texts),
+        record=study_record(rows.contents),
         origin=Origin(
             study="0" * 32,
             strategy=kind,

@@ -9,7 +9,6 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from graft.bundle import Bundle, BundleParts, Origin, load_bundle, write_bundle
-from graft.bundle.explanations import parts_of
 from graft.bundle.manifest import write_manifest
 from graft.bundle.predictions import class_columns
 from graft.bundle.reference import independent
@@ -17,6 +16,7 @@ from graft.core.errors import ContractError
 from graft.decisions import Identity, fit_policy
 from graft.inputs import Roles, build_dataset, infer_contract
 from graft.rows import read_frame
+from graft.rows.content.text import pieces_of
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench
@@ -38,7 +38,7 @@ def saved(folder, kind: str, task: str, *, keep_rows: bool = True) -> Bundle:
 def plain(folder, texts: list[str], labels: list[str], *, kind: str = "classical", **roles: str) -> Bundle:
     """A bundle learnt from nothing but texts and labels."""
     given = read_frame({"text": texts, "label": labels, **{name: list(range(len(texts))) for name in roles.values()}})
-    contract = infer_contract(given, Roles(text=("text",), label=("label",), **roles))
+    contract = infer_contract(given, Roles(content=("text",), label=("label",), **roles))
     rows = build_dataset(given, contract, labelled=True)[0]
     candidate = Candidate(parse_strategy(kind), source() if kind == "frozen" else None)
     every = np.arange(len(rows))
@@ -332,26 +332,26 @@ def test_words_of_a_label_set_name_their_label(folder):
 
 
 def test_leaving_a_word_out_leaves_it_out_everywhere():
-    parts = {part.name: part for part in parts_of("Reset it; don't reset it")}
-    assert list(parts) == ["Reset", "it", "don't"]
-    assert parts["Reset"].without("Reset it; don't reset it") == " it; don't  it"
+    pieces = {piece.name: piece for piece in pieces_of("Reset it; don't reset it")}
+    assert list(pieces) == ["Reset", "it", "don't"]
+    assert pieces["Reset"].rest == " it; don't  it"
 
 
 def test_long_texts_are_taken_apart_by_sentences_or_runs():
     sentences = " ".join(f"This is sentence number {number} of a long text." for number in range(10))
-    assert len(parts_of(sentences)) == 10
+    assert len(pieces_of(sentences)) == 10
     endless = " ".join(f"word{number}" for number in range(1000))
-    runs = parts_of(endless)
+    runs = pieces_of(endless)
     assert len(runs) == 30
-    assert "".join(part.without(endless) for part in runs).count("word999") == 29
-    assert len(parts_of("go. " * 500)) == 30
-    assert len(parts_of("go on " * 50 + "." * 1_000_000)) == 25
+    assert "".join(piece.rest for piece in runs).count("word999") == 29
+    assert len(pieces_of("go. " * 500)) == 30
+    assert len(pieces_of("go on " * 50 + "." * 1_000_000)) == 25
 
 
 @pytest.mark.parametrize("text", ["", "?!", "请重置密码", "ÀÉÎ"])
 def test_odd_texts_can_be_taken_apart(text):
-    assert all(part.without(text) != text for part in parts_of(text))
-    assert len(parts_of("请重置密码")) == 5
+    assert all(piece.rest != text for piece in pieces_of(text))
+    assert len(pieces_of("请重置密码")) == 5
 
 
 def test_odd_texts_can_be_explained(folder):

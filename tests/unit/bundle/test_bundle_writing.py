@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from graft.bundle import folders, load_bundle, write_bundle, writing
-from graft.bundle.evidence import without_texts
+from graft.bundle.evidence import without_contents
 from graft.bundle.manifest import write_manifest
 from graft.bundle.reference import ROWS_AT_MOST
 from graft.core.errors import BundleError, GraftError, OutputError
@@ -219,7 +219,7 @@ def test_the_bill_of_materials_is_the_same_twice(tmp_path):
 def test_blanking_takes_the_texts_of_rows_and_leaves_the_words_of_the_record():
     record = undecided()
     secrets = ["I was charged twice, please fix it.", " transfer ", "inconclusive", "tickets.csv"]
-    blank = without_texts(record, secrets)
+    blank = without_contents(record, secrets)
     assert {one.text for one in (*blank.errors, *blank.data.suspects, *blank.data.contradictions)} == {""}
     assert blank.data.name == ""
     assert blank.verdict == record.verdict
@@ -238,7 +238,7 @@ def test_a_class_of_few_rows_has_no_centroid(tmp_path):
 
 def test_a_model_of_columns_alone_has_no_reference(tmp_path):
     given = read_frame({"text": ["?", "!"] * 12, "label": ["a", "b"] * 12})
-    rows = build_dataset(given, infer_contract(given, Roles(text=("text",), label=("label",))), labelled=True)[0]
+    rows = build_dataset(given, infer_contract(given, Roles(content=("text",), label=("label",))), labelled=True)[0]
     classical = parts_for("classical", "binary").model
     bare = dataclasses.replace(classical, encoders=(), columns=type(classical.columns)(), weight=np.zeros((2, 0)))
     parts = parts_for("majority", "binary")
@@ -258,5 +258,5 @@ def test_the_sample_of_a_bundle_without_rows_is_made_up(tmp_path):
     write_bundle(tmp_path / "bundle", parts_for("classical", "binary"), keep_rows=False)
     stored = json.loads((tmp_path / "bundle" / "sample.json").read_text())
     assert {"no", "yes"} <= set(stored["texts"])
-    assert not set(stored["texts"]) & set(rows_for("binary").texts)
+    assert not set(stored["texts"]) & set(rows_for("binary").contents)
     assert not set(stored["ids"]) & set(inputs()["key"])

@@ -20,7 +20,7 @@ def table(**columns):
 def infer(label, task="auto", **roles):
     columns = {"label": label} if not isinstance(label, dict) else label
     names = tuple(columns)
-    return infer_contract(table(**columns), Roles(text=("text",), label=names, **roles), task=task)
+    return infer_contract(table(**columns), Roles(content=("text",), label=names, **roles), task=task)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,10 @@ def test_text_that_mentions_files_is_text():
 @pytest.mark.parametrize(
     ("roles", "given", "fix"),
     [
-        ({"text": ("txt",)}, "no column 'txt'", "'text'"),
+        ({"content": ("txt",)}, "no column 'txt'", "'text'"),
         ({"label": ("Label",)}, "no column 'Label'", "'label'"),
-        ({"text": ("zzzzz",)}, "no column 'zzzzz'", "check the spelling"),
-        ({"text": ()}, "no text column", "text=('message',)"),
+        ({"content": ("zzzzz",)}, "no column 'zzzzz'", "check the spelling"),
+        ({"content": ()}, "no text column", "text=('message',)"),
         ({"label": ()}, "no label column", "label=('category',)"),
         ({"numeric": ("word",)}, "'word' holds 12 cells that are no number", "categorical"),
         ({"numeric": ("empty",)}, "'empty' holds no number at all", "drop it"),
@@ -196,7 +196,7 @@ def test_text_that_mentions_files_is_text():
 def test_columns_that_cannot_work_are_refused(roles, given, fix):
     rows = table(label=["a", "b"] * 6, word=["soon", "late"] * 6, empty=[None] * 12, lists=[["a"]] * 12)
     with pytest.raises(InputError) as caught:
-        infer_contract(rows, Roles(**({"text": ("text",), "label": ("label",)} | roles)))
+        infer_contract(rows, Roles(**({"content": ("text",), "label": ("label",)} | roles)))
     assert given in caught.value.given
     assert fix in caught.value.fix
 
@@ -209,12 +209,12 @@ def test_columns_that_cannot_work_are_refused(roles, given, fix):
         ({"numeric": ("n",), "categorical": ("n",)}, "given as numeric and as categorical", "take"),
         ({"label": ("y", "y")}, "given as label and as label", "take"),
         ({"group": "y"}, "given as label and as group", "take"),
-        ({"text": "text"}, "text='text' is one string", "text=('text',)"),
+        ({"content": "text"}, "text='text' is one string", "text=('text',)"),
     ],
 )
 def test_roles_that_exclude_each_other(roles, given, fix):
     with pytest.raises(InputError) as caught:
-        Roles(**({"text": ("text",), "label": ("y",)} | roles))
+        Roles(**({"content": ("text",), "label": ("y",)} | roles))
     assert given in caught.value.given
     assert fix in caught.value.fix
 

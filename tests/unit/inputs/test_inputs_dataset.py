@@ -41,8 +41,8 @@ def test_a_whole_table_becomes_arrays():
     assert problems == ()
     assert len(data) == 12
     assert data.ids[:2] == ("k0", "k1")
-    assert data.texts[0] == "hello\ntext number 0"
-    assert data.texts[2] == "text number 2"
+    assert data.contents[0] == "hello\ntext number 0"
+    assert data.contents[2] == "text number 2"
     assert data.rows.dtype == np.int64
     assert data.numeric.dtype == np.float32
     assert data.numeric.shape == (12, 1)
@@ -54,7 +54,7 @@ def test_a_whole_table_becomes_arrays():
     assert data.groups.tolist() == ["ann", "bob"] * 6
     assert data.times[0] == np.datetime64("2024-01-01")
     assert data.times.dtype == np.dtype("datetime64[us]")
-    assert data.text_digests[0] == content_digest("hello\ntext number 0")
+    assert data.digests[0] == content_digest("hello\ntext number 0")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_fatal_problems_leave_out_their_row_only(cells, code, column, labelled_o
     ("cells", "code", "seen"),
     [
         ({"city": "Paris"}, "unknown-category", lambda data: data.categorical[4, 0] == "Paris"),
-        ({"body": "long " * 30_000}, "too-long", lambda data: len(data.texts[4]) > 150_000),
+        ({"body": "long " * 30_000}, "too-long", lambda data: len(data.contents[4]) > 150_000),
         ({"key": None}, "missing-id", lambda data: data.ids[4] == "row 4"),
         ({"key": "k1"}, "repeated-id", lambda data: data.ids[4] == "k1"),
     ],
@@ -191,9 +191,9 @@ def test_a_numeric_looking_text_is_read_as_written(tmp_path):
     )
     (tmp_path / "new.csv").write_text("text\n1.50\n007\n")
     (tmp_path / "one.csv").write_text("text\n1.50\n")
-    assert build_dataset(read_frame(tmp_path / "new.csv"), contract, labelled=False)[0].texts == ("1.50", "007")
-    assert build_dataset(read_frame(tmp_path / "one.csv"), contract, labelled=False)[0].texts == ("1.50",)
-    assert build_dataset(read_frame({"text": [42]}), contract, labelled=False)[0].texts == ("42",)
+    assert build_dataset(read_frame(tmp_path / "new.csv"), contract, labelled=False)[0].contents == ("1.50", "007")
+    assert build_dataset(read_frame(tmp_path / "one.csv"), contract, labelled=False)[0].contents == ("1.50",)
+    assert build_dataset(read_frame({"text": [42]}), contract, labelled=False)[0].contents == ("42",)
 
 
 @pytest.mark.parametrize("spelling", [["0", "1"], [0, 1], [0.0, 1.0], ["0.0", " 1 "], ["0.0", "1.00"]])

@@ -7,8 +7,8 @@ import pytest
 
 from graft.core.errors import InputError
 from graft.inputs import find_duplicates
-from graft.inputs.sameness import normalise, strict_form
-from graft.inputs.shingles import jaccard, near_pairs
+from graft.rows.content.sameness import normalise, strict_form
+from graft.rows.content.shingles import jaccard, near_pairs
 
 
 def partition(groups):

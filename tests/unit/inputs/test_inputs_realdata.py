@@ -17,7 +17,7 @@ def whole(source, roles, kind="stratified", **options):
     table = read_frame(source)
     contract = infer_contract(table, roles, **options)
     data, problems = build_dataset(table, contract, labelled=True)
-    found = find_duplicates(data.texts, data.targets, label_names=contract.labels)
+    found = find_duplicates(data.contents, data.targets, label_names=contract.labels)
     made = make_splits(
         data.targets, task=contract.task, units=found.groups, kind=kind, groups=data.groups, times=data.times
     )

@@ -32,7 +32,7 @@ BESIDE = {"numeric": ("weight",), "categorical": ("place",), "id": "name", "grou
 
 def rows_of(*label: str, **more):
     table = read_frame(FRAME)
-    contract = infer_contract(table, Roles(text=("text",), label=label, **more), task="auto", folds=2)
+    contract = infer_contract(table, Roles(content=("text",), label=label, **more), task="auto", folds=2)
     return build_dataset(table, contract, labelled=True)[0]
 
 
@@ -64,7 +64,7 @@ def test_rows_come_back_as_they_were(tmp_path, label, more):
 
 def test_other_rows_are_refused(tmp_path):
     rows = rows_of("kind")
-    other = replace(rows, texts=(*rows.texts[:-1], "changed"))
+    other = replace(rows, contents=(*rows.contents[:-1], "changed"))
     write_rows(tmp_path / "rows.arrow", other)
     with pytest.raises(InputError, match="holds other rows than were asked for"):
         read_rows(tmp_path / "rows.arrow", rows.fingerprint)

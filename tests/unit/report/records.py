@@ -262,7 +262,7 @@ def data_facts(names: tuple[str, ...], task: Task = Task.MULTICLASS) -> DataFact
         ),
         contract=Contract(
             task=task,
-            roles=Roles(text=("message",), label=("category",), id="ticket"),
+            roles=Roles(content=("message",), label=("category",), id="ticket"),
             columns=(
                 ColumnFacts(
                     name="message",

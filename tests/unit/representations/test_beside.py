@@ -14,7 +14,7 @@ from graft.scores.models import copy_source
 from unit.bundle.building import rows_for
 from unit.scores.nets import encoder_of
 
-TEXTS = list(rows_for("multiclass").texts)[:9]
+TEXTS = list(rows_for("multiclass").contents)[:9]
 
 
 @pytest.mark.parametrize("architecture", ["bert", "distilbert", "modernbert"])

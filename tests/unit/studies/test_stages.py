@@ -19,7 +19,7 @@ from journeys.small_study import rows, source
 
 
 def settings_of(reference, **changed):
-    roles = Roles(text=("message",), label=("category",))
+    roles = Roles(content=("message",), label=("category",))
     return StudySettings(roles=roles, sources=(reference,), effort="quick", folds=3, **changed)
 
 
@@ -133,7 +133,7 @@ def test_a_test_file_is_the_holdout_and_never_learnt(reference, tmp_path):
     assert prepared.tested
     assert len(prepared.splits.holdout) == 30
     assert stages.judges.labels == len(prepared.splits.development) <= 120
-    texts = {prepared.rows.texts[row] for row in prepared.splits.development}
+    texts = {prepared.rows.contents[row] for row in prepared.splits.development}
     assert not texts & set(test.frame["message"])
     concluded = stages.conclude(candidates, gathered)
     shipped = stages.ship(candidates, gathered, concluded)
@@ -149,7 +149,7 @@ def test_a_test_file_without_the_label_is_refused(reference):
 
 def test_the_margin_of_an_error_has_the_unit_of_the_target(reference):
     frame = rows(120).with_columns(pl.Series("hours", np.arange(120) * 10.0))
-    roles = Roles(text=("message",), label=("hours",))
+    roles = Roles(content=("message",), label=("hours",))
     asked = StudySettings(roles=roles, sources=(reference,), metric="mae", task="regression")
     prepared = prepare(read_frame(frame), asked)
     assert prepared.margin == pytest.approx(0.01 * np.std(np.arange(120) * 10.0))

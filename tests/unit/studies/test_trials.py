@@ -37,7 +37,7 @@ class Told:
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     reference = source(tmp_path_factory.mktemp("source") / "encoder")
-    roles = Roles(text=("message",), label=("category",))
+    roles = Roles(content=("message",), label=("category",))
     settings = StudySettings(roles=roles, sources=(reference,), effort="quick", folds=3)
     return prepare(read_frame(rows(90)), settings), settings
 

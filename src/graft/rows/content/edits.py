@@ -40,7 +40,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graft.inputs.shingles import chunks, mix
+from graft.rows.content.shingles import chunks, mix
 
 LOW = 15
 _CODE = re.compile(r"\S*\d\S*")

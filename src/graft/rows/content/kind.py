@@ -1,0 +1,86 @@
+"""What every kind of content says about itself: one frozen record a kind.
+
+Decisions: a content is a plain value (a ``str`` for text), so it travels through tuples, caches and processes as it is;
+whatever must be known about it is a field of its kind's record, and nobody above asks what type it has. Equal meaning
+has an equal digest. Whatever is shown of a content is one line of bounded length.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import polars as pl
+
+# What a row says. Its type is the business of its kind alone: a text is a str.
+Content: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class ContentProblem:
+    """What is wrong with one content. fatal: its row cannot be used."""
+
+    code: str
+    message: str
+    fatal: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnMeasure:
+    """What a column of content holds.
+
+    stated: bool (rows,), cells that say something. distinct: how many different ones. sizes: of the stated ones, int64,
+    in the unit of the kind.
+    """
+
+    stated: np.ndarray
+    distinct: int
+    sizes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something that can be left out of a content: what it is called, and the content without it."""
+
+    name: str
+    rest: Content
+
+
+@dataclass(frozen=True)
+class ContentKind:
+    """One kind of content.
+
+    name: the word for it, which is also the role of its columns and the option that names them. plural: for counting.
+    unit: of sizes.
+    measure: what a column holds; raises ContractError for one that cannot be of this kind.
+    read: the columns of a table to one content a row, None where no cell is there.
+    problem: what is wrong with a content that was read, None when nothing is.
+    size: how large a content is, in ``unit``.
+    digest: 16 bytes; the same for whatever means the same to a model.
+    loose: the form under which two contents repeat one another. strict: the form under which they claim the same; equal
+    strict forms have equal loose forms.
+    near: given different loose forms, the strict forms of each, a threshold in (0, 1] and a seed: pairs of nearly equal
+    ones, int64 (pairs, 2), smaller index first, and how similar each pair is, (pairs,).
+    shown: a line of at most so many characters for a person to recognise it by.
+    pieces: what can be left out of it, at most ``pieces_at_most``, to see what carries a score.
+    made_up: contents that come from no data, given words to use.
+    written, restored: a content as a string for files, and back.
+    """
+
+    name: str
+    plural: str
+    unit: str
+    pieces_at_most: int
+    measure: Callable[[pl.Series], ColumnMeasure]
+    read: Callable[[Sequence[pl.Series]], list[Content]]
+    problem: Callable[[Content], ContentProblem | None]
+    size: Callable[[Content], int]
+    digest: Callable[[Content], bytes]
+    loose: Callable[[Content], Hashable]
+    strict: Callable[[Content], Hashable]
+    near: Callable[[Sequence[Any], Sequence[Collection[Any]], float, int], tuple[np.ndarray, np.ndarray]]
+    shown: Callable[[Content, int], str]
+    pieces: Callable[[Content], tuple[Piece, ...]]
+    made_up: Callable[[Sequence[str]], tuple[Content, ...]]
+    written: Callable[[Content], str]
+    restored: Callable[[str], Content]
