@@ -60,7 +60,7 @@ def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
     from graft.inputs.roles import Roles
     from graft.rows.table import read_frame
     from graft.scores.fitting import Candidate
-    from graft.scores.strategies import Kind, Strategy
+    from graft.scores.strategies import CLASSICAL, FROZEN, MAJORITY
     from graft.studies.prepared import prepare
     from graft.studies.settings import StudySettings
     from graft.studies.stages import Stages
@@ -70,9 +70,9 @@ def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
     prepared = prepare(table, settings)
     source = prepared.sources[0]
     candidates = [
-        Candidate(Strategy(Kind.MAJORITY)),
-        Candidate(Strategy(Kind.CLASSICAL)),
-        Candidate(Strategy(Kind.FROZEN), source),
+        Candidate(MAJORITY),
+        Candidate(CLASSICAL),
+        Candidate(FROZEN, source),
     ]
     with tempfile.TemporaryDirectory() as folder:
         stages = Stages(prepared, settings, Path(folder), None, SILENT)

@@ -56,7 +56,7 @@ def scores(cell: object, seed: int, strategies: tuple[str, ...]) -> dict[str, fl
     found = {}
     for name in strategies:
         strategy = parse_strategy(name)
-        candidate = Candidate(strategy, None if name in ("majority", "classical") else source)
+        candidate = Candidate(strategy, source if strategy.reads_source else None)
         fitted = fit(bench, candidate, learn, judge, budget=Budget(1, steps), seed=seed)
         found[name] = float(f1_score(targets[judge], fitted.scores.argmax(axis=1), average="macro"))
     return found

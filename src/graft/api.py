@@ -52,6 +52,7 @@ def study(
     after: str | Path | None = None,
     costs: str | Path | None = None,
     weights: "Weights" = "auto",
+    loss: str = "auto",
     prior: bool = True,
     seed: int = 0,
     use: Names = (),
@@ -72,7 +73,8 @@ def study(
     group, time: rows of one group stay on one side of every split; splits go forward in time. task: what is predicted.
 
     What is tried. source: references of pretrained models. strategy: ``auto``, or names such as ``frozen`` and
-    ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``.
+    ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``. loss: what networks are
+    trained by, ``auto`` or a name such as ``focal``; heads that are solved keep theirs, and say so.
 
     How it is judged. metric: its name, or ``auto``. margin: the smallest difference that matters, in its unit; 0.01, or
     1 % of the target's deviation, when None. level: how sure a verdict must be. folds, repeats, holdout: how often the
@@ -133,6 +135,7 @@ def study(
             "repeats": repeats,
             "holdout": holdout,
             "weights": weights,
+            "loss": loss,
             "prior": prior,
             "seed": seed,
             "uses": _names(use),

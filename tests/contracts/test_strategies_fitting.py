@@ -1,5 +1,7 @@
 """What a trial promises, whatever the strategy and whatever is predicted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,14 +9,13 @@ import torch
 from graft.core.errors import InputError
 from graft.scores.fitting import Budget, Candidate, Fit, fit
 from graft.scores.models import VectorModel, load_model, save_model
-from graft.scores.strategies import Kind, parse_strategy
-from graft.scores.tuning import CONFIGURATIONS, Rates
+from graft.scores.strategies import Rates, parse_strategy
 from graft.scores.workbench import Workbench
 from unit.bundle.building import TASKS, rows_for
 from unit.scores.nets import encoder_of
 
-STRATEGIES = ("majority", "classical", "scratch", "frozen", "partial:1", "lora", "full", "contrastive", "contrastive:1")
-TUNED = ("scratch", "partial:1", "lora", "full", "contrastive", "contrastive:1")
+TUNED = ("scratch", "partial:1", "lora", "full", "l2sp", "contrastive", "contrastive:1")
+STRATEGIES = ("majority", "classical", "frozen", *TUNED)
 # The full suite tries every pair; the quick one tries these strategies on two tasks.
 EVERY = [
     pytest.param(
@@ -30,18 +31,19 @@ LEARN, EVALUATE = np.arange(60), np.arange(60, 72)[::-1]
 OUTPUTS = {"binary": 2, "multiclass": 3, "multilabel": 4, "regression": 1}
 
 
-def candidate_of(strategy: str) -> Candidate:
+def candidate_of(strategy: str, rates: tuple[Rates, ...] = ()) -> Candidate:
     parsed = parse_strategy(strategy)
-    bare = parsed.kind in (Kind.MAJORITY, Kind.CLASSICAL)
-    return Candidate(parsed, None if bare else encoder_of("bert"))
+    if rates:
+        parsed = replace(parsed, rates=rates)
+    return Candidate(parsed, encoder_of("bert") if parsed.reads_source else None)
 
 
 def fitted(
-    strategy: str, task: str, keep, *, rows=None, learn=LEARN, evaluate=EVALUATE, seed=0, steps=8, refit=False
+    strategy: str, task: str, keep, *, rows=None, learn=LEARN, evaluate=EVALUATE, seed=0, steps=8, refit=False, rates=()
 ) -> Fit:
     bench = Workbench(rows_for(task) if rows is None else rows)
     budget = Budget(steps=steps, batch=8, refit=refit)
-    return fit(bench, candidate_of(strategy), learn, evaluate, budget=budget, seed=seed, keep=keep)
+    return fit(bench, candidate_of(strategy, rates), learn, evaluate, budget=budget, seed=seed, keep=keep)
 
 
 @pytest.fixture(scope="module", params=EVERY)
@@ -55,9 +57,8 @@ def trial(request, tmp_path_factory):
             # The vectors of a random backbone lie close together, so values would hang on how they are rounded.
             for place in ("scores.training", "representations.encoding.encoder"):
                 patch.setattr(f"graft.{place}.native_precision", lambda: torch.float32)
-        for kind in CONFIGURATIONS:
-            patch.setitem(CONFIGURATIONS, kind, (Rates(1e-3, 1e-3),))
-        return strategy, task, fitted(strategy, task, tmp_path_factory.mktemp("kept"), refit=task == "multiclass")
+        kept, refit = tmp_path_factory.mktemp("kept"), task == "multiclass"
+        return strategy, task, fitted(strategy, task, kept, refit=refit, rates=(Rates(1e-3, 1e-3),))
 
 
 def test_scores_have_the_shape_of_the_task_and_are_numbers(trial):
@@ -106,7 +107,7 @@ def test_one_row_is_scored_as_among_others(trial):
 
 
 def test_pairs_of_numbers_are_refused_in_words(tmp_path):
-    with pytest.raises(InputError, match=r"contrastive, and the target is a number[\s\S]*use frozen"):
+    with pytest.raises(InputError, match=r"contrastive for regression targets[\s\S]*a number has no label"):
         fitted("contrastive", "regression", tmp_path)
 
 

@@ -9,6 +9,8 @@ import typer
 
 from graft.core.tasks import Task
 from graft.governance.records import Use
+from graft.scores.losses import LOSSES
+from graft.scores.strategies import notations
 
 if TYPE_CHECKING:
     from graft.studies.running import StudyResult
@@ -61,7 +63,7 @@ def study(
     ] = ["minilm"],  # noqa: B006
     strategy: Annotated[
         list[str],
-        typer.Option(help="auto, or frozen, partial:K, lora, full, contrastive; may repeat.", rich_help_panel=_WHAT),
+        typer.Option(help=f"auto, or {', '.join(notations())}; may repeat.", rich_help_panel=_WHAT),
     ] = ["auto"],  # noqa: B006
     effort: Annotated[Effort, typer.Option(help="How much is tried.", rich_help_panel=_WHAT)] = Effort.STANDARD,
     metric: Annotated[str, typer.Option(help="auto, or a metric's name.", rich_help_panel=_HOW)] = "auto",
@@ -90,6 +92,14 @@ def study(
             help="How classes count: balanced (all alike), none (as frequent as they are), or auto: alike when the "
             "metric averages over classes, unless a cost table says what errors cost.",
             rich_help_panel=_HOW,
+        ),
+    ] = "auto",
+    loss: Annotated[
+        str,
+        typer.Option(
+            help=f"What networks are trained by: auto, {', '.join(one.name for one in LOSSES)}; solved heads keep "
+            "theirs.",
+            rich_help_panel=_WHAT,
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=_HOW)] = 0,
@@ -161,6 +171,7 @@ def study(
         "after": after,
         "costs": costs,
         "weights": weights,
+        "loss": loss,
         "prior": prior,
         "seed": seed,
         "use": tuple(use),

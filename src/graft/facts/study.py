@@ -73,7 +73,7 @@ class CandidateFacts(Fact):
     folds: its score on each fold. seconds: of all its trials. peak_mb: peak memory of the process while it ran.
     configurations: how many were tried. steps: optimiser steps of its trials. curves: of each trial of the first
     repeat.
-    frozen_parameters, freeze_verified: what provably did not change.
+    frozen_parameters, freeze_verified: what provably did not change. meaning: what its strategy does, in one line.
     """
 
     source: str
@@ -96,6 +96,7 @@ class CandidateFacts(Fact):
     remarks: tuple[Remark, ...] = ()
     megabytes: float | None = None
     explained_by: str = ""
+    meaning: str = ""
 
 
 class SplitFacts(Fact):

@@ -169,7 +169,7 @@ def check_split(source: Source, boundary: int) -> None:
         raise SourceError(
             f"{source.reference} ({source.model_type}) cannot be split after layer {boundary}: the halves differ",
             needed="an encoder that is a plain stack of layers",
-            fix="use the strategies frozen, lora or full with this source",
+            fix="use strategies without a number of layers with this source",
         )
 
 

@@ -12,16 +12,17 @@ Decisions:
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from graft.core.errors import InputError
-from graft.core.tasks import Task
-from graft.scores.training import Stepper
+from graft.core.seeds import generator
+from graft.evidence.training_curve import TrainingLog
+from graft.scores.training import Lesson, Stepper, follow, vectors_of
 
+MEASURED = 2
 _OF_A_LABEL = 2
 
 
@@ -138,11 +139,31 @@ class PairStepper(Stepper):
         return pair_loss(vectors, wanted)
 
 
-def require_labels(task: Task) -> None:
-    """Raise InputError for targets that have no labels to compare."""
-    if task is Task.REGRESSION:
-        raise InputError(
-            "the strategy contrastive, and the target is a number",
-            needed="classes or labels, which two rows share or do not share",
-            fix="use frozen, partial:K, lora or full for numbers",
-        )
+def learn_pairs(lesson: Lesson) -> TrainingLog:
+    """Train the body of a lesson on pairs and solve its head on what its vectors have become."""
+    network, rows, schedule = lesson.network, lesson.train_rows, lesson.schedule
+    solve = lesson.solve
+    assert solve is not None, "pairs train no head, so there is one to solve"
+
+    def solve_again() -> None:
+        vectors = vectors_of(network, lesson.examples.feed, rows)
+        network.set_head(solve(np.concatenate([vectors, lesson.examples.extra[rows]], 1), rows))
+
+    def measure() -> float:
+        solve_again()
+        return lesson.held_loss()
+
+    # Pairs say nothing about the head: no step moves it, and its state is not one to be kept.
+    network.head.requires_grad_(False)
+    log = follow(
+        PairStepper(lesson),
+        pair_batches(index_labels(lesson.examples.targets, rows), schedule.batch, generator(lesson.seed, "pairs")),
+        measure if len(lesson.held_rows) else None,
+        schedule=replace(schedule, patience=schedule.steps),
+        stretch=max(1, -(-schedule.steps // MEASURED)),
+        seed=lesson.seed,
+        on_step=lesson.on_step,
+    )
+    solve_again()
+    network.head.requires_grad_(True)
+    return replace(log, alike=False)

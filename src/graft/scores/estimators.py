@@ -23,7 +23,7 @@ from graft.representations.embedder import as_texts
 from graft.representations.sources import resolve_source
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.models import Model
-from graft.scores.strategies import Kind, parse_strategy
+from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench
 
 
@@ -62,8 +62,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
             )
         rows = _dataset(texts, contract, targets)
         strategy = parse_strategy(self.strategy)
-        bare = strategy.kind in (Kind.MAJORITY, Kind.CLASSICAL)
-        candidate = Candidate(strategy, None if bare else resolve_source(self.source))
+        candidate = Candidate(strategy, resolve_source(self.source) if strategy.reads_source else None)
         everything = np.arange(len(rows))
         steps = self.steps or max(30, 5 * -(-len(rows) // 16))
         folder = Path(tempfile.mkdtemp(prefix="graft-")) if strategy.trains_backbone else None

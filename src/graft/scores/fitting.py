@@ -21,10 +21,13 @@ from graft.scores.classical import RECIPES, encode_ngrams, fit_ngrams, solve_spa
 from graft.scores.columns import ColumnEncoder, fit_columns
 from graft.scores.freezing import FreezeRecord
 from graft.scores.linear import LinearHead, class_weights
+from graft.scores.losses import Loss
 from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
-from graft.scores.strategies import Kind, Strategy
+from graft.scores.strategies import FULL, STRATEGIES, Strategy, Trains
 from graft.scores.tuning import Gain, Job, assemble, gain_over_solved, predict_logits, solve_views, tune
 from graft.scores.workbench import Workbench
+
+Weighing = str | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Candidate:
     @classmethod
     def full(cls, source: Source) -> "Candidate":
         """Full fine-tuning of a source."""
-        return cls(Strategy(Kind.FULL), source)
+        return cls(FULL, source)
 
     @property
     def name(self) -> str:
@@ -51,7 +54,7 @@ class Candidate:
     @property
     def kind(self) -> str:
         """``transfer`` or ``control``."""
-        return "control" if self.strategy.is_control else "transfer"
+        return "control" if self.strategy.control else "transfer"
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class _Problem:
     weights: np.ndarray
     head_weights: np.ndarray
     untilt: bool
+    loss: Loss | None
     budget: Budget
     seed: int
     shared_seed: int
@@ -121,24 +125,39 @@ def fit(
     *,
     budget: Budget,
     seed: int,
-    weights: str = "auto",
+    weights: Weighing = "auto",
+    loss: Loss | None = None,
     keep: Path | None = None,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> Fit:
     """Learn from ``rows`` of the workbench and score the rows ``evaluate``.
 
-    weights: how class imbalance is handled (``auto``, ``balanced``, ``none``). keep: a folder; when given, the fitted
+    weights: how class imbalance is handled (``auto``, ``balanced``, ``none``), or a number for each class. loss: what
+    networks learn by; the usual one of the task when None. keep: a folder; when given, the fitted
     model is returned and whatever it needs on disk is written there. on_step: called with optimiser steps done.
     """
     problem = _problem(
-        bench, candidate, rows, evaluate, budget=budget, seed=seed, weights=weights, keep=keep, on_step=on_step
+        bench,
+        candidate,
+        rows,
+        evaluate,
+        budget=budget,
+        seed=seed,
+        weights=weights,
+        loss=loss,
+        keep=keep,
+        on_step=on_step,
     )
-    kind = candidate.strategy.kind
-    steps = {Kind.MAJORITY: _majority, Kind.CLASSICAL: _classical, Kind.FROZEN: _frozen}
     started = time.perf_counter()
     with peak_memory() as peak:
-        found = steps.get(kind, _tuned)(problem)
-    return replace(found, seconds=time.perf_counter() - started, peak_mb=peak.megabytes)
+        found = _WAYS[candidate.strategy.trains](problem)
+    notes = (*found.notes, *_untouched(candidate, loss))
+    return replace(found, seconds=time.perf_counter() - started, peak_mb=peak.megabytes, notes=notes)
+
+
+def _untouched(candidate: Candidate, loss: Loss | None) -> tuple[str, ...]:
+    told = "" if loss is None else loss.untouched(candidate.strategy)
+    return (told,) if told else ()
 
 
 def _problem(
@@ -149,7 +168,8 @@ def _problem(
     *,
     budget: Budget,
     seed: int,
-    weights: str,
+    weights: Weighing,
+    loss: Loss | None = None,
     keep: Path | None = None,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> _Problem:
@@ -167,7 +187,9 @@ def _problem(
         head_weights=class_weights(
             bench.targets[rows], bench.task, bench.outputs, mode="balanced" if weights == "auto" else weights
         ),
-        untilt=weights == "auto",
+        # Numbers that weigh costs tilt a head as balancing does.
+        untilt=weights == "auto" or not isinstance(weights, str),
+        loss=loss,
         budget=budget,
         seed=derive(seed, candidate.name),
         shared_seed=derive(seed, "shared"),
@@ -238,7 +260,7 @@ def _vector_model(problem: _Problem, source: Source, head: LinearHead) -> Vector
 def warm(bench: Workbench, candidate: Candidate) -> None:
     """Put what the candidate reads of its backbone into the workbench's cache, for whoever shares that cache."""
     source, layers = candidate.source, candidate.strategy.layers
-    if source is None or not source.pretrained or candidate.strategy.is_control:
+    if source is None or not source.pretrained or candidate.strategy.control:
         return
     if bench.cache is not None and bench.cache.limit > 0:
         bench.vectors(source.plain)
@@ -254,7 +276,8 @@ def tuning_gain(
     *,
     steps: int,
     seed: int,
-    weights: str = "auto",
+    weights: Weighing = "auto",
+    loss: Loss | None = None,
 ) -> Gain:
     """How much ``steps`` of tuning on one fold lower the loss of its test rows, against the frozen head.
 
@@ -263,19 +286,19 @@ def tuning_gain(
     spent, and not evidence. Raises InputError for a candidate that tunes nothing.
     """
     source = candidate.source
-    if source is None or candidate.strategy.is_control or not candidate.strategy.trains_backbone:
+    if source is None or not candidate.strategy.tunes:
         raise InputError(
             f"{candidate.name} tunes nothing",
-            needed="partial:K, lora, full or contrastive",
+            needed=", ".join(text for one in STRATEGIES if one.tunes for text in one.notations),
             fix="ask about one of those",
         )
     budget = Budget(steps=steps, refit=False)
-    problem = _problem(bench, candidate, fold_train, fold_test, budget=budget, seed=seed, weights=weights)
+    problem = _problem(bench, candidate, fold_train, fold_test, budget=budget, seed=seed, weights=weights, loss=loss)
     return gain_over_solved(_job(problem, source), fold_test)
 
 
 def training_job(
-    bench: Workbench, candidate: Candidate, rows: np.ndarray, *, budget: Budget, seed: int, weights: str = "auto"
+    bench: Workbench, candidate: Candidate, rows: np.ndarray, *, budget: Budget, seed: int, weights: Weighing = "auto"
 ) -> Job:
     """The training problem of a candidate that has a source, without running it."""
     assert candidate.source is not None
@@ -297,6 +320,7 @@ def _job(problem: _Problem, source: Source) -> Job:
         refit=problem.budget.refit,
         head_weights=problem.head_weights,
         untilt=problem.untilt,
+        loss=problem.loss,
         seed=problem.seed,
         shared_seed=problem.shared_seed,
         on_step=problem.on_step,
@@ -306,7 +330,7 @@ def _job(problem: _Problem, source: Source) -> Job:
 def _tuned(problem: _Problem) -> Fit:
     source = problem.candidate.source
     assert source is not None
-    if problem.candidate.strategy.kind is Kind.SCRATCH and source.pretrained:
+    if not problem.candidate.strategy.pretrained and source.pretrained:
         source = randomised(source, seed=problem.seed % (1 << 31))
     job = _job(problem, source)
     source = job.source
@@ -337,3 +361,11 @@ def _tuned(problem: _Problem) -> Fit:
         tuned.notes,
         tuned.remarks,
     )
+
+
+_WAYS: dict[Trains, Callable[[_Problem], Fit]] = {
+    Trains.SHARES: _majority,
+    Trains.TERMS: _classical,
+    Trains.HEAD: _frozen,
+    Trains.NETWORK: _tuned,
+}

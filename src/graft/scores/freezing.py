@@ -63,12 +63,14 @@ def parameter_groups(
     head_rate: float,
     decay: float,
     weight_decay: float,
+    head_decay: float = 0.0,
 ) -> list[dict[str, object]]:
     """AdamW groups with a lower rate the deeper a layer lies, and no weight decay on norms, biases and embeddings.
 
     layer_names: prefixes of the layers, from the lowest to the highest; what lies below them (the embeddings) comes
     last.
-    rate: of the highest layer. decay: factor from one layer to the next below.
+    rate: of the highest layer. decay: factor from one layer to the next below. head_decay: weight decay of the head's
+    matrices.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in body.named_parameters():
@@ -81,5 +83,5 @@ def parameter_groups(
         plain = parameter.ndim < 2 or "embed" in name
         groups.setdefault((rate * decay**above, 0.0 if plain else weight_decay), []).append(parameter)
     for parameter in head.parameters():
-        groups.setdefault((head_rate, 0.0), []).append(parameter)
+        groups.setdefault((head_rate, 0.0 if parameter.ndim < 2 else head_decay), []).append(parameter)
     return [{"params": members, "lr": lr, "weight_decay": wd} for (lr, wd), members in groups.items()]

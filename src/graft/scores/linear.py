@@ -16,9 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
-from torch.nn import functional
 
 from graft.core.errors import Diverged, InputError
 from graft.core.seeds import generator
@@ -58,44 +56,39 @@ class LinearHead:
         return np.asarray(vectors @ self.weight.T + self.bias, np.float32)
 
 
-def class_weights(targets: np.ndarray, task: Task, outputs: int, *, mode: str = "auto") -> np.ndarray:
+def class_weights(
+    targets: np.ndarray, task: Task, outputs: int, *, mode: str | tuple[float, ...] = "auto"
+) -> np.ndarray:
     """Weights that make up for imbalance, float32: per class, or per label for the positives of multi-label.
 
     mode: ``none``, ``balanced`` (inverse frequency), or ``auto`` (the square root of it once the largest class is
-    three times the smallest, a compromise between rare classes and calibration). The mean weight of a row is one.
+    three times the smallest, a compromise between rare classes and calibration); or a number for each class or label.
+    The mean weight of a row is one.
     Raises InputError for another mode.
     """
-    if mode not in WEIGHT_MODES:
+    if isinstance(mode, str) and mode not in WEIGHT_MODES:
         raise InputError(
             f"class weights {mode!r}", needed=f"one of {', '.join(WEIGHT_MODES)}", fix="for example weights='auto'"
         )
     if task is Task.REGRESSION or mode == "none":
         return np.ones(outputs, np.float32)
+    if task is Task.MULTILABEL and not isinstance(mode, str):
+        return np.array(mode, np.float32)
     if task is Task.MULTILABEL:
         positive = np.clip(targets.mean(0), 1 / (len(targets) + 1), 1)
         ratio = (1 - positive) / positive
         return np.asarray(np.clip(ratio if mode == "balanced" else np.sqrt(ratio), 1, 20), np.float32)
     counts = np.maximum(np.bincount(targets, minlength=outputs), 1)
-    weights = len(targets) / (outputs * counts)
+    weights = len(targets) / (outputs * counts) if isinstance(mode, str) else np.array(mode)
     if mode == "auto":
         present = counts[np.bincount(targets, minlength=outputs) > 0]
         weights = np.sqrt(weights) if present.max() > 3 * present.min() else np.ones(outputs)
     return np.asarray(weights * len(targets) / (weights[targets].sum()), np.float32)
 
 
-def loss_of(logits: torch.Tensor, targets: torch.Tensor, task: Task, weights: torch.Tensor) -> torch.Tensor:
-    """Mean weighted loss: cross-entropy, binary cross-entropy over labels, or half the squared error."""
-    if task is Task.REGRESSION:
-        return 0.5 * functional.mse_loss(logits[:, 0], targets)
-    if task is Task.MULTILABEL:
-        return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
-    rows = functional.cross_entropy(logits, targets, reduction="none")
-    return (rows * weights[targets]).mean()
-
-
 def plain_loss(logits: np.ndarray, targets: np.ndarray, task: Task) -> float:
-    """``loss_of`` without weights, in NumPy: cross-entropy, binary cross-entropy over labels, or half the squared
-    error."""
+    """The usual loss of a task without weights, in NumPy: cross-entropy, binary cross-entropy over labels, or half the
+    squared error."""
     if task is Task.REGRESSION:
         return float(0.5 * np.square(logits[:, 0] - targets).mean())
     if task is Task.MULTILABEL:

@@ -7,7 +7,7 @@ shares below are what studies used.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,15 +15,12 @@ import numpy as np
 
 from graft.representations.sources import Source
 from graft.scores.fitting import Budget, Candidate, fit, training_job
-from graft.scores.strategies import Kind, Strategy
+from graft.scores.strategies import CLASSICAL, FROZEN, FULL, STRATEGIES, Strategy, Trains
 from graft.scores.tuning import HELD_SHARE, REFIT_BELOW, one_step, reader
 from graft.scores.workbench import Workbench
 
 _ROWS = 600
 _READ, _TRIES = 48, 3
-# Of its budget a configuration uses so much before the held-in loss stops it, and the repeat on all rows so much more.
-_USED = {Kind.SCRATCH: (0.45, 0.2), Kind.CONTRASTIVE: (1.0, 1.0)}
-_USED_BY_OTHERS = (0.9, 0.9)
 # Measurements of the held-in loss in a budget, at least.
 _MEASURED = 4
 
@@ -32,11 +29,11 @@ _MEASURED = 4
 class Pace:
     """Seconds on this machine.
 
-    full, lora: one step of each. read: a row, forward. head, classical: one fit of each on ``rows`` rows.
+    steps: one step of each strategy whose pace is its own, by name. read: a row, forward. head, classical: one fit of
+    each on ``rows`` rows.
     """
 
-    full: float
-    lora: float
+    steps: Mapping[str, float]
     read: float
     head: float
     classical: float
@@ -44,11 +41,16 @@ class Pace:
 
     def step(self, strategy: Strategy, layers: int) -> float:
         """Seconds of a step of a strategy, for a source of so many layers."""
-        if strategy.kind is Kind.LORA:
-            return self.lora
+        if strategy.own_pace:
+            return self.steps[strategy.name]
         if strategy.layers:
-            return self.full * (0.1 + 0.9 * strategy.layers / max(1, layers))
-        return self.full
+            return self.whole * (0.1 + 0.9 * strategy.layers / max(1, layers))
+        return self.whole
+
+    @property
+    def whole(self) -> float:
+        """Seconds of a step that trains everything."""
+        return self.steps[FULL.name]
 
 
 def seconds_per_step(bench: Workbench, source: Source, rows: np.ndarray, *, batch: int = 16) -> Pace:
@@ -60,26 +62,23 @@ def seconds_per_step(bench: Workbench, source: Source, rows: np.ndarray, *, batc
     bench.vectors(source)  # a study pays this once, not once a trial
     lengths = bench.tokens(source).lengths[rows]
     middling = rows[np.argsort(lengths, kind="stable")][len(rows) // 2 :][:batch]
-    steps: dict[Kind, float] = {}
-    for kind in (Kind.FULL, Kind.LORA):
-        job = training_job(
-            bench, Candidate(Strategy(kind), source), middling, budget=Budget(steps=2, batch=batch), seed=0
-        )
+    steps: dict[str, float] = {}
+    for strategy in (one for one in STRATEGIES if one.own_pace):
+        job = training_job(bench, Candidate(strategy, source), middling, budget=Budget(steps=2, batch=batch), seed=0)
         step = one_step(job)
         step()  # the first prepares kernels
-        steps[kind] = float(np.median([_seconds(step) for _ in range(_TRIES)]))
+        steps[strategy.name] = float(np.median([_seconds(step) for _ in range(_TRIES)]))
     reading = rows[:: max(1, len(rows) // _READ)][:_READ]
     read = reader(job, reading)
     fits = {
-        kind: _seconds(partial(fit, bench, Candidate(Strategy(kind), of), some, some[:1], budget=Budget(), seed=0))
-        for kind, of in ((Kind.FROZEN, source), (Kind.CLASSICAL, None))
+        one: _seconds(partial(fit, bench, Candidate(one, of), some, some[:1], budget=Budget(), seed=0))
+        for one, of in ((FROZEN, source), (CLASSICAL, None))
     }
     return Pace(
-        full=steps[Kind.FULL],
-        lora=steps[Kind.LORA],
+        steps=steps,
         read=_seconds(read) / len(reading),
-        head=fits[Kind.FROZEN],
-        classical=fits[Kind.CLASSICAL],
+        head=fits[FROZEN],
+        classical=fits[CLASSICAL],
         rows=len(some),
     )
 
@@ -89,23 +88,23 @@ def estimate(candidate: Candidate, budget: Budget, *, rows: int, outputs: int, s
 
     rows: training rows. outputs: columns of the scores. step: what ``seconds_per_step`` measured.
     """
-    kind, source = candidate.strategy.kind, candidate.source
+    strategy, source = candidate.strategy, candidate.source
     share = rows / max(1, step.rows)
-    if kind is Kind.MAJORITY:
+    if strategy.trains is Trains.SHARES:
         return 0.01
-    if kind is Kind.CLASSICAL:
+    if strategy.trains is Trains.TERMS:
         return budget.configurations * step.classical * share
     head = step.head * share
-    if kind is Kind.FROZEN or source is None:
+    if strategy.trains is Trains.HEAD or source is None:
         return head
-    one = step.step(candidate.strategy, source.layers)
-    part = one / step.full  # of the layers that run
-    tried, again = _USED.get(kind, _USED_BY_OTHERS)
+    one = step.step(strategy, source.layers)
+    part = one / step.whole  # of the layers that run
+    tried, again = strategy.used
     refit = budget.refit and rows < REFIT_BELOW
     steps = budget.steps * (budget.configurations * tried + (again if refit else 0))
-    measured = rows if kind is Kind.CONTRASTIVE else rows / HELD_SHARE
+    measured = rows if strategy.measures_all else rows / HELD_SHARE
     read = (budget.configurations * _MEASURED * measured + rows / 4) * step.read * part
-    heads = 0 if kind is Kind.SCRATCH else 1.5 * head
+    heads = 1.5 * head if strategy.pretrained else 0
     return steps * one + read + heads
 
 

@@ -23,8 +23,10 @@ from graft.core.tasks import Task
 from graft.evidence.training_curve import CurvePoint, TrainingLog
 from graft.representations.backbone import device, native_precision
 from graft.scores.feed import Feed, reading_batches, training_batches
-from graft.scores.linear import loss_of
+from graft.scores.linear import LinearHead
+from graft.scores.losses import Loss, loss_named
 from graft.scores.network import Network
+from graft.scores.strategy import Penalty
 
 _CLIP = 1.0
 _STILL_FALLING = 0.01
@@ -37,8 +39,8 @@ _FACTORS = tuple(np.geomspace(0.05, 5.0, 61).tolist())
 class Schedule:
     """How long and how fast.
 
-    steps: optimiser steps. batch: rows. rate: of the highest layer. patience: measurements without a
-    better held-in loss.
+    steps: optimiser steps. batch: rows. rate: of the highest layer. strength: of a penalty. patience: measurements
+    without a better held-in loss.
     """
 
     steps: int
@@ -49,6 +51,7 @@ class Schedule:
     weight_decay: float = 0.01
     warmup: float = 0.1
     patience: int = 3
+    strength: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,33 +66,48 @@ class Examples:
     targets: np.ndarray
 
 
-def train(
-    network: Network,
-    groups: list[dict[str, object]],
-    examples: Examples,
-    *,
-    train_rows: np.ndarray,
-    held_rows: np.ndarray,
-    task: Task,
-    weights: np.ndarray,
-    schedule: Schedule,
-    seed: int,
-    chance: float = math.inf,
-    on_step: Callable[[int], None] = lambda step: None,
-) -> TrainingLog:
-    """Train ``network`` in place and leave it in its best state, in eval mode.
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a network is to learn, and how.
 
-    chance: stop a third of the steps in, unless the held-in loss has come below this.
+    groups: of parameters, for AdamW. train_rows, held_rows: rows learnt from, and those that say when to stop (none:
+    the last state stays). weights: of the classes. loss: the usual one of the task when None. penalty: what holds the
+    body back. chance: stop a third of the steps in, unless the held-in loss has come below this. solve: inputs of rows
+    (rows, width) and their numbers to a head, for what solves its head anew.
     """
+
+    network: Network
+    groups: list[dict[str, object]]
+    examples: Examples
+    train_rows: np.ndarray
+    held_rows: np.ndarray
+    task: Task
+    weights: np.ndarray
+    schedule: Schedule
+    seed: int
+    loss: Loss | None = None
+    penalty: Penalty | None = None
+    chance: float = math.inf
+    solve: Callable[[np.ndarray, np.ndarray], LinearHead] | None = None
+    on_step: Callable[[int], None] = lambda step: None
+
+    def held_loss(self) -> float:
+        """The judged loss of the held-in rows now."""
+        return held_loss(self.network, self.examples, self.held_rows, self.task, self.weights, self.loss)
+
+
+def train(lesson: Lesson) -> TrainingLog:
+    """Train the network of a lesson in place and leave it in its best state, in eval mode."""
+    schedule = lesson.schedule
     return follow(
-        Stepper(network, groups, examples, task, weights),
-        _passes(examples.feed.lengths, train_rows, schedule.batch, generator(seed, "batches")),
-        (lambda: held_loss(network, examples, held_rows, task, weights)) if len(held_rows) else None,
+        Stepper(lesson),
+        _passes(lesson.examples.feed.lengths, lesson.train_rows, schedule.batch, generator(lesson.seed, "batches")),
+        lesson.held_loss if len(lesson.held_rows) else None,
         schedule=schedule,
-        stretch=max(1, min(len(train_rows) // schedule.batch, schedule.steps // _MEASUREMENTS)),
-        seed=seed,
-        chance=chance,
-        on_step=on_step,
+        stretch=max(1, min(len(lesson.train_rows) // schedule.batch, schedule.steps // _MEASUREMENTS)),
+        seed=lesson.seed,
+        chance=lesson.chance,
+        on_step=lesson.on_step,
     )
 
 
@@ -171,22 +189,16 @@ def _factor(step: int, schedule: Schedule) -> float:
 
 
 class Stepper:
-    """One optimiser and its steps on a loss of logits."""
+    """One optimiser and its steps on the loss of a lesson, and on its penalty."""
 
-    def __init__(
-        self,
-        network: Network,
-        groups: list[dict[str, object]],
-        examples: Examples,
-        task: Task,
-        weights: np.ndarray,
-    ) -> None:
+    def __init__(self, lesson: Lesson) -> None:
         self.where = device()
-        self.network, self.examples, self._task = network.to(self.where), examples, task
-        self.trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self._optimiser = torch.optim.AdamW(groups, fused=True)
+        self.network, self.examples, self._task = lesson.network.to(self.where), lesson.examples, lesson.task
+        self.trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self._optimiser = torch.optim.AdamW(lesson.groups, fused=True)
         self._base = [float(group["lr"]) for group in self._optimiser.param_groups]
-        self._weights = torch.from_numpy(weights).to(self.where)
+        self._weights = torch.from_numpy(lesson.weights).to(self.where)
+        self._loss, self._penalty = lesson.loss or loss_named("auto", lesson.task), lesson.penalty
 
     def step(self, rows: np.ndarray, factor: float = 1.0) -> float:
         """Learn from one batch at ``factor`` of the rates; its loss before the step."""
@@ -196,6 +208,8 @@ class Stepper:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.trainable, _CLIP, foreach=True)
         self._optimiser.step()
+        if self._penalty is not None:
+            self._penalty.pull(self._optimiser.param_groups)
         self._optimiser.zero_grad()
         return float(loss.detach())
 
@@ -206,7 +220,7 @@ class Stepper:
         targets = torch.from_numpy(self.examples.targets[rows]).to(self.where)
         with self.precision():
             logits = self.network(inputs, extra)
-        return loss_of(logits.float(), targets, self._task, self._weights)
+        return self._loss.mean(logits.float(), targets, self._task, self._weights)
 
     def precision(self) -> torch.autocast:
         """The context a forward pass runs in: bfloat16 where the processor has it."""
@@ -248,14 +262,23 @@ def _read(
     return found
 
 
-def held_loss(network: Network, examples: Examples, rows: np.ndarray, task: Task, weights: np.ndarray) -> float:
+def held_loss(
+    network: Network,
+    examples: Examples,
+    rows: np.ndarray,
+    task: Task,
+    weights: np.ndarray,
+    loss: Loss | None = None,
+) -> float:
     """The judged loss of held-in rows."""
     if not len(rows):
         return math.inf
-    return judged_loss(logits_of(network, examples, rows), examples.targets[rows], task, weights)
+    return judged_loss(logits_of(network, examples, rows), examples.targets[rows], task, weights, loss)
 
 
-def judged_loss(logits: np.ndarray, targets: np.ndarray, task: Task, weights: np.ndarray) -> float:
+def judged_loss(
+    logits: np.ndarray, targets: np.ndarray, task: Task, weights: np.ndarray, loss: Loss | None = None
+) -> float:
     """The mean of ``judged_losses``.
 
     >>> sure, unsure = np.array([[9.0, 0], [0, 9]], np.float32), np.array([[9.0, 0], [1, 2]], np.float32)
@@ -263,20 +286,22 @@ def judged_loss(logits: np.ndarray, targets: np.ndarray, task: Task, weights: np
     >>> [round(judged_loss(logits, truth, Task.BINARY, even), 2) for logits in (sure, sure / 9, unsure)]
     [0.45, 0.45, 0.54]
     """
-    return float(judged_losses(logits, targets, task, weights).mean())
+    return float(judged_losses(logits, targets, task, weights, loss).mean())
 
 
-def judged_losses(logits: np.ndarray, targets: np.ndarray, task: Task, weights: np.ndarray) -> np.ndarray:
+def judged_losses(
+    logits: np.ndarray, targets: np.ndarray, task: Task, weights: np.ndarray, loss: Loss | None = None
+) -> np.ndarray:
     """The loss of each row that nothing was learnt from, at the temperature that suits all best; shape (rows,).
 
     Probabilities are calibrated later in any case, so confidence alone must decide nothing here. One row more whose
     truth is anybody's guess is counted in, shared out over the rows: otherwise two models that order a dozen rows
     rightly both come to a loss of zero, and nothing is left to tell them apart. logits: (rows, outputs). targets,
-    weights: as ``loss_of`` takes them.
+    weights: as a loss takes them. loss: of numbers, which are judged by it; the usual one when None.
     """
     values, truth, weight = torch.from_numpy(logits), torch.from_numpy(targets), torch.from_numpy(weights)
     if task is Task.REGRESSION:
-        return np.asarray(0.5 * np.square(logits[:, 0] - targets))
+        return (loss or loss_named("auto", task)).cells(values, truth, task, weight).numpy()
     unknown = 1 / (len(targets) + 1)
     if task is Task.MULTILABEL:
         truth = truth * (1 - unknown) + unknown / 2

@@ -1,4 +1,4 @@
-"""Changing the backbone: partial, LoRA, full, by contrastive pairs, and from scratch.
+"""Changing the backbone, as a strategy says: which part, from where, by which steps.
 
 Decisions:
 - Tuning starts from a solved head (linear probe, then fine-tune; Kumar et al. 2022), but from one with a stronger
@@ -10,7 +10,6 @@ Decisions:
 """
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,16 +18,16 @@ import numpy as np
 import torch
 
 from graft.core.errors import InputError
-from graft.core.seeds import derive, generator
+from graft.core.seeds import derive
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
-from graft.representations.backbone import quiet_transformers, upper_half
+from graft.representations.backbone import upper_half
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
-from graft.scores.contrastive import PairStepper, index_labels, pair_batches, require_labels
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
 from graft.scores.linear import LinearHead, solve_head
+from graft.scores.losses import Loss
 from graft.scores.network import (
     Network,
     Vocabulary,
@@ -37,47 +36,23 @@ from graft.scores.network import (
     shrink_vocabulary,
     use_byte_dropout,
 )
-from graft.scores.strategies import Kind, Strategy
+from graft.scores.strategies import Rates, Strategy
 from graft.scores.training import (
     Examples,
+    Lesson,
     Schedule,
     Stepper,
-    follow,
-    held_loss,
     judged_loss,
     judged_losses,
     logits_of,
     train,
-    vectors_of,
 )
 from graft.scores.workbench import Workbench, with_middle
 
 START_PENALTY = 0.1
+KEPT_SOLVED = "tuning did not improve the held-in loss over the solved head, which was kept"
 REFIT_BELOW = 2000
 HELD_SHARE, HELD_SHARE_OF_MANY = 5, 8
-LORA_RANK = 8
-PAIRS_PENALTY, PAIRS_MEASURED = 0.1, 2
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Learning rates of one configuration."""
-
-    rate: float
-    head_rate: float
-
-    def __str__(self) -> str:
-        """As a person reads it."""
-        return f"rate {self.rate:g}"
-
-
-CONFIGURATIONS: dict[Kind, tuple[Rates, ...]] = {
-    Kind.FULL: (Rates(1e-4, 1e-3), Rates(5e-5, 1e-3), Rates(2e-4, 1e-3), Rates(2e-5, 1e-3)),
-    Kind.PARTIAL: (Rates(1e-4, 1e-3), Rates(2e-4, 1e-3), Rates(5e-5, 1e-3), Rates(4e-4, 1e-3)),
-    Kind.LORA: (Rates(1e-3, 1e-3), Rates(5e-4, 1e-3), Rates(2e-3, 1e-3), Rates(2e-4, 1e-3)),
-    Kind.CONTRASTIVE: (Rates(1e-4, 0.0), Rates(5e-5, 0.0), Rates(2e-4, 0.0), Rates(2e-5, 0.0)),
-    Kind.SCRATCH: (Rates(5e-4, 2e-3), Rates(1e-3, 5e-3), Rates(2e-4, 1e-3), Rates(1e-4, 1e-3)),
-}
 
 
 @dataclass(frozen=True)
@@ -87,8 +62,8 @@ class Job:
     rows: positions in the workbench to learn from. targets: as a head sees them, for all rows of the workbench.
     extra: encoded extra columns of all rows. weights: of the classes, in training. steps: optimiser steps of a
     configuration. refit: train the best once more on all rows. head_weights, untilt: how heads are solved that stay;
-    the training weights when None. shared_seed: of what all candidates share: the rows held in, and how solved heads
-    choose their penalty.
+    the training weights when None. loss: the usual one of the task when None. shared_seed: of what all candidates
+    share: the rows held in, and how solved heads choose their penalty.
     """
 
     bench: Workbench
@@ -104,6 +79,7 @@ class Job:
     shared_seed: int
     refit: bool = True
     head_weights: np.ndarray | None = None
+    loss: Loss | None = None
     untilt: bool = False
     on_step: Callable[[int], None] = lambda step: None
 
@@ -113,8 +89,8 @@ class Job:
         if self.strategy.layers > self.source.layers:
             raise InputError(
                 f"{self.strategy}, and {self.source.reference} has {self.source.layers} layers",
-                needed=f"{self.strategy.kind}:K with K from 1 to {self.source.layers}",
-                fix=f"for example {self.strategy.kind}:{max(1, self.source.layers // 2)}, or full",
+                needed=f"{self.strategy.name}:K with K from 1 to {self.source.layers}",
+                fix=f"for example {self.strategy.name}:{max(1, self.source.layers // 2)}, or full",
             )
         return self.source.layers - self.strategy.layers
 
@@ -141,28 +117,23 @@ class Tuned:
 
 def tune(job: Job, *, configurations: int) -> Tuned:
     """Try the first ``configurations`` rates on a held-in part, then train the best on what the rows allow."""
-    if job.strategy.kind is Kind.CONTRASTIVE:
-        require_labels(job.bench.task)
+    job.strategy.require_task(job.bench.task)
     inner, held = _held_in(job)
     refit = job.refit and len(job.rows) < REFIT_BELOW and len(held) > 0
-    rates = CONFIGURATIONS[job.strategy.kind][:configurations]
-    schedule = Schedule(steps=max(1, job.steps), batch=job.batch)
-    tried = [
-        (_run(job, inner, held, replace(schedule, rate=rate.rate, head_rate=rate.head_rate)), rate) for rate in rates
-    ]
+    rates = job.strategy.rates[:configurations]
+    tried = [(_run(job, inner, held, _schedule(job, job.steps, rate)), rate) for rate in rates]
     best, rate = min(tried, key=lambda pair: _best_loss(pair[0].log))
     if best.log.best_step > 0 and not _beats_solved(best, job, inner, held):
         best = replace(best, log=replace(best.log, best_step=0))
     best = replace(best, remarks=dynamics(best.log, _chance(job, inner, held)))
     notes = [f"{rate}: {best.log.diverged}"] if best.log.diverged else []
-    if best.log.best_step == 0 and job.strategy.kind is not Kind.SCRATCH:
+    if best.log.best_step == 0 and job.strategy.pretrained:
         view, solved = solve_views(job, job.rows)
-        notes.append("tuning did not improve the held-in loss over the solved head, which was kept")
+        notes.append(KEPT_SOLVED)
         return replace(best, network=None, head=solved, view=view, configuration=str(rate), notes=tuple(notes))
     if refit and best.log.best_step > 0:
         steps = max(1, round(best.log.best_step * len(job.rows) / len(inner)))
-        again = replace(schedule, steps=steps, rate=rate.rate, head_rate=rate.head_rate)
-        final = _run(job, job.rows, np.zeros(0, np.int64), again)
+        final = _run(job, job.rows, np.zeros(0, np.int64), _schedule(job, steps, rate))
         log = replace(best.log, steps=best.log.steps + final.log.steps)
         if final.log.diverged:
             notes.append(f"{rate}, all rows: {final.log.diverged}; what was learnt without the held-in rows was kept")
@@ -185,26 +156,35 @@ def gain_over_solved(job: Job, judged: np.ndarray) -> Gain:
 
     Each side at its own best temperature; the first rate, nothing held in.
     """
-    if job.strategy.kind is Kind.CONTRASTIVE:
-        require_labels(job.bench.task)
-    rate = CONFIGURATIONS[job.strategy.kind][0]
-    schedule = Schedule(steps=max(1, job.steps), batch=job.batch, rate=rate.rate, head_rate=rate.head_rate)
-    tuned = _run(job, job.rows, np.zeros(0, np.int64), schedule)
+    job.strategy.require_task(job.bench.task)
+    rate = job.strategy.rates[0]
+    tuned = _run(job, job.rows, np.zeros(0, np.int64), _schedule(job, job.steps, rate))
     assert tuned.network is not None
     before, after = (
-        judged_losses(logits, job.targets[judged], job.bench.task, job.weights)
+        judged_losses(logits, job.targets[judged], job.bench.task, job.weights, job.loss)
         for logits in (_solved_logits(job, job.rows, judged), logits_of(tuned.network, tuned.examples, judged))
     )
     less = (before - after).astype(np.float64)
     return Gain(float(less.mean()), float(less.std(ddof=1) / math.sqrt(len(less))) if len(less) > 1 else math.inf)
 
 
+def _schedule(job: Job, steps: int, rates: Rates) -> Schedule:
+    return Schedule(
+        steps=max(1, steps),
+        batch=job.batch,
+        rate=rates.rate,
+        head_rate=rates.head_rate,
+        strength=rates.strength,
+        decay=Schedule.decay if job.strategy.decays else 1.0,
+        weight_decay=job.strategy.weight_decay,
+    )
+
+
 def one_step(job: Job) -> Callable[[], None]:
     """A training step to be timed: each call runs one over all rows of the job, and changes nothing."""
     network, examples = _network(job, job.seed)
-    names = layer_names(network.body, job.source, _depth(job))
-    groups = parameter_groups(network.body, network.head, names, rate=0.0, head_rate=0.0, decay=1.0, weight_decay=0.0)
-    stepper = Stepper(network, groups, examples, job.bench.task, job.weights)
+    schedule = Schedule(steps=1, batch=job.batch, rate=0.0, head_rate=0.0, weight_decay=0.0)
+    stepper = Stepper(_lesson(job, network, examples, job.rows, np.zeros(0, np.int64), schedule, job.seed))
 
     def step() -> None:
         stepper.step(job.rows)
@@ -229,11 +209,6 @@ def _network(job: Job, seed: int) -> tuple[Network, Examples]:
     return network, Examples(feed, job.extra, job.targets)
 
 
-def _depth(job: Job) -> int:
-    """The layers that may change."""
-    return job.strategy.layers or job.source.layers
-
-
 def predict_logits(tuned: Tuned, job: Job, rows: np.ndarray) -> np.ndarray:
     """Logits of rows of the workbench."""
     if tuned.network is not None:
@@ -247,8 +222,8 @@ def assemble(tuned: Tuned, job: Job) -> Any:
     """The whole tuned backbone with all its embeddings, its frozen part proven unchanged."""
     assert tuned.network is not None
     body = tuned.network.body
-    if job.strategy.kind is Kind.LORA:
-        body = body.merge_and_unload()
+    if job.strategy.merge is not None:
+        body = job.strategy.merge(body)
     whole = job.bench.body(job.source)
     if tuned.vocabulary is not None:
         restore_vocabulary(body, tuned.vocabulary, whole.get_input_embeddings().weight)
@@ -281,39 +256,15 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
     network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
     use_byte_dropout(network, seed)
     head = None
-    if job.strategy.kind is Kind.SCRATCH:
+    if not job.strategy.pretrained:
         network.draw_head(seed)
     else:
         head = _solved(job, _head_inputs(job, job.source, rows), rows, START_PENALTY, stays=False)
         network.set_head(head)
     before, frozen = frozen_digest([network.body])
-    schedule = replace(schedule, decay=1.0) if job.strategy.kind in (Kind.LORA, Kind.SCRATCH) else schedule
-    groups = parameter_groups(
-        network.body,
-        network.head,
-        layer_names(network.body, job.source, _depth(job)),
-        rate=schedule.rate,
-        head_rate=schedule.head_rate,
-        decay=schedule.decay,
-        weight_decay=schedule.weight_decay,
-    )
     examples = Examples(feed, job.extra, job.targets)
-    if job.strategy.kind is Kind.CONTRASTIVE:
-        log = _by_pairs(job, network, groups, examples, rows, held, schedule, seed)
-    else:
-        log = train(
-            network,
-            groups,
-            examples,
-            train_rows=rows,
-            held_rows=held,
-            task=job.bench.task,
-            weights=job.weights,
-            schedule=schedule,
-            seed=seed,
-            chance=_chance(job, rows, held) if job.strategy.kind is Kind.SCRATCH else math.inf,
-            on_step=job.on_step,
-        )
+    lesson = _lesson(job, network, examples, rows, held, schedule, seed)
+    log = (job.strategy.lesson or train)(lesson)
     after, _ = frozen_digest([network.body])
     verify_frozen(before, after, f"{job.source.reference} ({job.strategy})")
     of_body, of_head = (
@@ -328,44 +279,39 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
     return Tuned(network, head, examples, vocabulary, log, FreezeRecord(frozen, trained, before), "", ())
 
 
-def _by_pairs(
-    job: Job,
-    network: Network,
-    groups: list[dict[str, object]],
-    examples: Examples,
-    rows: np.ndarray,
-    held: np.ndarray,
-    schedule: Schedule,
-    seed: int,
-) -> TrainingLog:
-    """Train the body on pairs and solve the head on what its vectors have become."""
-
-    def solve_again() -> None:
-        inputs = np.concatenate([vectors_of(network, examples.feed, rows), job.extra[rows]], 1)
-        network.set_head(_solved(job, inputs, rows, PAIRS_PENALTY, stays=False))
-
-    def measure() -> float:
-        solve_again()
-        return held_loss(network, examples, held, job.bench.task, job.weights)
-
-    # Pairs say nothing about the head: no step moves it, and its state is not one to be kept.
-    network.head.requires_grad_(False)
-    log = follow(
-        PairStepper(network, groups, examples, job.bench.task, job.weights),
-        pair_batches(index_labels(job.targets, rows), schedule.batch, generator(seed, "pairs")),
-        measure if len(held) else None,
-        schedule=replace(schedule, patience=schedule.steps),
-        stretch=max(1, -(-schedule.steps // PAIRS_MEASURED)),
+def _lesson(
+    job: Job, network: Network, examples: Examples, rows: np.ndarray, held: np.ndarray, schedule: Schedule, seed: int
+) -> Lesson:
+    """What the job's strategy teaches a network on ``rows``."""
+    strategy, body = job.strategy, network.body
+    return Lesson(
+        network,
+        parameter_groups(
+            body,
+            network.head,
+            layer_names(body, job.source, strategy.layers or job.source.layers),
+            rate=schedule.rate,
+            head_rate=schedule.head_rate,
+            decay=schedule.decay,
+            weight_decay=schedule.weight_decay,
+            head_decay=strategy.head_decay,
+        ),
+        examples,
+        train_rows=rows,
+        held_rows=held,
+        task=job.bench.task,
+        weights=job.weights,
+        schedule=schedule,
         seed=seed,
+        loss=job.loss,
+        penalty=None if strategy.penalty is None else strategy.penalty(body, schedule.strength),
+        chance=math.inf if strategy.pretrained else _chance(job, rows, held),
+        solve=lambda inputs, some: _solved(job, inputs, some, START_PENALTY, stays=False),
         on_step=job.on_step,
     )
-    solve_again()
-    network.head.requires_grad_(True)
-    return replace(log, alike=False)
 
 
 def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
-    kind = job.strategy.kind
     body = job.bench.body(job.source)
     if job.strategy.layers:
         boundary = job.boundary
@@ -377,33 +323,9 @@ def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
         return upper, None, ActivationFeed(job.bench.boundary(job.source, boundary))
     tokens, pad = job.bench.tokens(job.source), special_tokens(job.source).pad
     vocabulary = shrink_vocabulary(body, tokens.ids, pad)
-    if kind is Kind.LORA:
-        body = _with_lora(body, seed)
+    if job.strategy.adapt is not None:
+        body = job.strategy.adapt(body, seed)
     return body, vocabulary, TokenFeed(tokens, pad, vocabulary)
-
-
-def _with_lora(body: Any, seed: int) -> Any:
-    from peft import LoraConfig, get_peft_model
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    config = LoraConfig(
-        r=LORA_RANK,
-        lora_alpha=2 * LORA_RANK,
-        lora_dropout=0.0,
-        use_rslora=True,
-        target_modules="all-linear",
-        bias="none",
-    )
-    with quiet_transformers(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        # peft 0.20 asks for an attribute that transformers 5 has renamed.
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
-        torch.manual_seed(seed)
-        adapted = get_peft_model(body, config)
-    for layer in adapted.modules():
-        if isinstance(layer, BaseTunerLayer):
-            # autocast chooses the precision; peft's own conversion beside it moves every input twice.
-            layer.cast_input_dtype_enabled = False
-    return adapted
 
 
 def solve_views(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:
@@ -455,7 +377,7 @@ def _solved(job: Job, inputs: np.ndarray, rows: np.ndarray, penalty: float | Non
 
 def _beats_solved(tuned: Tuned, job: Job, inner: np.ndarray, held: np.ndarray) -> bool:
     """Whether tuning beats the solved head on the held-in rows, each at its own best temperature."""
-    if job.strategy.kind is Kind.SCRATCH or not len(held):
+    if not job.strategy.pretrained or not len(held):
         return True
     assert tuned.network is not None
     tuned_logits = logits_of(tuned.network, tuned.examples, held)
@@ -464,7 +386,7 @@ def _beats_solved(tuned: Tuned, job: Job, inner: np.ndarray, held: np.ndarray) -
 
 
 def _judged(logits: np.ndarray, job: Job, rows: np.ndarray) -> float:
-    return judged_loss(logits, job.targets[rows], job.bench.task, job.weights)
+    return judged_loss(logits, job.targets[rows], job.bench.task, job.weights, job.loss)
 
 
 def _chance(job: Job, rows: np.ndarray, held: np.ndarray) -> float:

@@ -5,7 +5,7 @@ luck of the draw; the steps shrink with the rows, as they would in a study that 
 drawn on a few folds, because their curve would cost more than the rest of the study.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from graft.evidence.more_labels import more_labels
 from graft.facts.study import LearningCurveFacts, LearningPoint
 from graft.inputs.splits import Fold, Splits
 from graft.scores.fitting import Candidate, Fit
-from graft.scores.strategies import Kind
+from graft.scores.strategies import Strategy, Trains
 from graft.studies.judgement import Judgement, scored
 from graft.studies.settings import StudySettings
 from graft.studies.trial_specs import TrialSpec
@@ -51,7 +51,7 @@ def half_trials(runner: TrialRunner, candidates: Sequence[Candidate], splits: Sp
     The first halves of all folds come first, then the second ones. None when rows are few, or in time.
     """
     folds = [*splits.folds, *splits.further]
-    cheap = [one for one in candidates if one.strategy.kind in (Kind.FROZEN, Kind.CLASSICAL)]
+    cheap = [one for one in candidates if one.strategy.trains in (Trains.HEAD, Trains.TERMS)]
     if splits.kind == "time" or not _enough(runner, folds, 0.5):
         return {}
     specs = [_half(runner, one, fold, other) for one in cheap for other in (False, True) for fold in folds]
@@ -84,14 +84,14 @@ def curve_plan(candidates: Sequence[Candidate], judgement: Judgement, splits: Sp
     mean = {name: judgement.found.estimate(name) for name in judgement.found.names}
     candidates = [one for one in candidates if one.name in mean]
 
-    def best(kinds: tuple[Kind, ...]) -> list[Candidate]:
-        found = [one for one in candidates if one.strategy.kind in kinds]
+    def best(asked: Callable[[Strategy], bool]) -> list[Candidate]:
+        found = [one for one in candidates if asked(one.strategy)]
         return sorted(found, key=lambda one: (-mean[one.name], one.name))[:1]
 
     chosen = (
-        best((Kind.FROZEN,))
-        + (best((Kind.PARTIAL, Kind.LORA, Kind.FULL, Kind.CONTRASTIVE)) if tuned else [])
-        + best((Kind.CLASSICAL,))
+        best(lambda one: one.trains is Trains.HEAD)
+        + (best(lambda one: one.tunes) if tuned else [])
+        + best(lambda one: one.trains is Trains.TERMS)
     )
     return CurvePlan(tuple(chosen), folds)
 
@@ -163,11 +163,8 @@ def _facts(
     points: list[LearningPoint], plan: CurvePlan, judgement: Judgement, settings: StudySettings
 ) -> LearningCurveFacts:
     found = None
-    by_kind = {one.strategy.kind: one for one in plan.candidates}
-    frozen = by_kind.get(Kind.FROZEN)
-    tuned = next(
-        (one for kind, one in by_kind.items() if kind in (Kind.PARTIAL, Kind.LORA, Kind.FULL, Kind.CONTRASTIVE)), None
-    )
+    frozen = next((one for one in plan.candidates if one.strategy.trains is Trains.HEAD), None)
+    tuned = next((one for one in plan.candidates if one.strategy.tunes), None)
     if frozen is not None and tuned is not None:
         ceiling = metric(judgement.metric).oriented_bounds[1]
         try:

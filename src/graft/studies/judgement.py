@@ -23,7 +23,7 @@ from graft.evidence.predictions import Scored
 from graft.evidence.verdict import Outcome, Verdict, decide_verdict
 from graft.inputs.splits import Fold, Splits
 from graft.scores.fitting import Candidate, Fit
-from graft.scores.strategies import Kind
+from graft.scores.strategies import Trains
 from graft.scores.workbench import Workbench
 from graft.studies.out_of_fold import (
     DecisionParts,
@@ -72,7 +72,8 @@ class Judges:
         folds = (*self.prepared.splits.folds, *self.prepared.splits.further)
         seen = out_of_fold(fits, folds[: len(fits)])
         # What says the same of every row has nothing to weigh: it says the most common class.
-        rule = replace(self.rule, balanced=False) if candidate.strategy.kind is Kind.MAJORITY else self.rule
+        shares = candidate.strategy.trains is Trains.SHARES
+        rule = replace(self.rule, balanced=False) if shares else self.rule
         parts = fit_decisions(self.bench, seen, rule)
         half = None
         if halves:
@@ -133,7 +134,7 @@ class Judges:
         same = [
             other
             for other in judged.values()
-            if other.candidate.strategy.kind is Kind.FROZEN and other.candidate.source == one.candidate.source
+            if other.candidate.strategy.trains is Trains.HEAD and other.candidate.source == one.candidate.source
         ]
         return same[0] if same else None
 
@@ -228,19 +229,15 @@ def raw_fold_scores(bench: Workbench, fits: Sequence[Fit], folds: Sequence[Fold]
 def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
     """A deterministic measure of what a candidate costs to train and to run, in parameter passes.
 
-    A step goes forward and back through what it trains (three passes), and LoRA through everything besides; ``partial``
-    reads what lies below it from the cache. Embeddings are looked up, not multiplied.
+    What a step costs the strategy says. Embeddings are looked up, not multiplied.
     """
-    kind, source = candidate.strategy.kind, candidate.source
+    source = candidate.source
     steps = float(np.mean([one.steps for one in fits]))
     trained = float(np.mean([one.trainable for one in fits]))
     if source is None:
         return trained
     layers = float(source.parameters - source.vocabulary * source.dimension)
-    step = {Kind.FROZEN: 0.0, Kind.LORA: 2 * layers + 3 * trained}.get(kind, 3 * layers)
-    if candidate.strategy.layers:
-        step = 3 * trained
-    return layers * _ROWS_ASSUMED + trained + steps * step
+    return layers * _ROWS_ASSUMED + trained + steps * candidate.strategy.passes(layers, trained)
 
 
 def sentence(verdict: Verdict, choice: Choice, metric_name: str) -> str:

@@ -96,6 +96,8 @@ def changed(
 
 
 def _gap(candidates: Sequence[CandidateFacts]) -> float | None:
-    frozen = [one.score.mean for one in candidates if one.strategy == "frozen"]
-    tuned = [one.score.mean for one in candidates if one.kind == "transfer" and one.strategy != "frozen"]
+    """By how much the best of what took steps led the best of what needed none, among what reuses a source."""
+    reused = [one for one in candidates if one.kind == "transfer"]
+    frozen = [one.score.mean for one in reused if not one.steps]
+    tuned = [one.score.mean for one in reused if one.steps]
     return max(tuned) - max(frozen) if frozen and tuned else None

@@ -5,27 +5,30 @@ can be repeated; times are estimated beside it. The fewer the labels, the fewer 
 sources, the ones that suit the labels less (LogME) are only tried frozen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
+from graft.core.errors import InputError
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import CueFact
 from graft.representations.sources import Source
 from graft.scores.fitting import Budget, Candidate
-from graft.scores.strategies import Kind, Strategy, parse_strategy
+from graft.scores.losses import Loss, loss_named
+from graft.scores.strategies import STRATEGIES, Strategy, parse_strategy
 from graft.studies.settings import StudySettings
 
 FEW_PER_CLASS, FEW_ROWS = 4, 60
-MANY_PER_CLASS, FEWEST_PER_CLASS = 64, 2
 
 
 @dataclass(frozen=True)
 class EffortLevel:
     """What an effort allows.
 
-    epochs, least, most: passes over the rows, and the bounds of the optimiser steps that makes. tuned: strategies
-    besides ``frozen``, on the best ``tuned_sources`` sources. curve: learning curves of tuned candidates too.
+    epochs, least, most: passes over the rows, and the bounds of the optimiser steps that makes. Strategies say at which
+    efforts they are tried; those that tune, on the best ``tuned_sources`` sources. curve: learning curves of tuned
+    candidates too.
     tried_first: of the tuned ones only the one runs that pays best in a short try on one fold, if any does. kept: how
     many of the tuned ones go on after the first fold, those with the lowest loss there.
     """
@@ -34,7 +37,6 @@ class EffortLevel:
     least: int
     most: int
     configurations: int
-    tuned: tuple[str, ...]
     tuned_sources: int
     curve: bool
     refit: bool = True
@@ -43,12 +45,12 @@ class EffortLevel:
 
 
 EFFORTS = {
-    "quick": EffortLevel(2, 40, 40, 1, ("full", "contrastive:3"), 1, False, False, True),
-    "standard": EffortLevel(5, 60, 400, 1, ("partial:2", "contrastive:3", "lora", "full"), 1, True),
-    "thorough": EffortLevel(
-        10, 150, 2000, 3, ("partial:1", "partial:2", "contrastive:3", "lora", "full"), 2, True, kept=4
-    ),
+    "quick": EffortLevel(2, 40, 40, 1, 1, False, False, True),
+    "standard": EffortLevel(5, 60, 400, 1, 1, True),
+    "thorough": EffortLevel(10, 150, 2000, 3, 2, True, kept=4),
 }
+
+_NEXT = dict(pairwise(EFFORTS))
 
 
 @dataclass(frozen=True)
@@ -70,74 +72,81 @@ def budget_of(settings: StudySettings, training_rows: int) -> Budget:
 def plan_candidates(
     settings: StudySettings, sources: tuple[Source, ...], cues: tuple[CueFact, ...], targets: np.ndarray, task: Task
 ) -> tuple[PlanEntry, ...]:
-    """Candidates and controls, in the order they run."""
-    controls = [
-        PlanEntry(Candidate(Strategy(Kind.MAJORITY)), True, "control: what saying the same of every row scores"),
-        PlanEntry(Candidate(Strategy(Kind.CLASSICAL)), True, "control: what no neural network at all scores"),
-    ]
+    """Candidates and controls, in the order they run, each with the reason why, or why not.
+
+    Raises InputError for a strategy that was asked for and cannot learn the task, and for a loss by which nothing that
+    was asked for would learn.
+    """
     best = _ranked(sources, cues)
-    controls.append(
-        PlanEntry(
-            Candidate(Strategy(Kind.SCRATCH), best[0]), True, "control: the same architecture without its pretraining"
-        )
-    )
-    if settings.strategies != ("auto",):
-        named = [parse_strategy(name) for name in settings.strategies]
-        named = [strategy for strategy in named if not strategy.is_control]
-        asked = [
-            PlanEntry(Candidate(_fitting(strategy, source), source), True, "asked for")
-            for source in sources
-            for strategy in named
-        ]
-        return (*controls, *asked)
-    chosen = [
-        PlanEntry(Candidate(Strategy(Kind.FROZEN), source), True, "cheapest, and safe with few labels")
-        for source in best
+    controls = [
+        PlanEntry(Candidate(one, best[0] if one.reads_source else None), True, one.why)
+        for one in STRATEGIES
+        if one.control
     ]
-    effort = EFFORTS[settings.effort]
-    for source in best:
-        for name in effort.tuned:
-            strategy = _fitting(parse_strategy(name), source)
-            chosen.append(
-                _judged(Candidate(strategy, source), best.index(source) < effort.tuned_sources, targets, task)
-            )
-    if settings.effort == "quick":
-        for name in ("partial:2", "lora"):
-            skipped = Candidate(parse_strategy(name), best[0])
-            chosen.append(PlanEntry(skipped, False, "left out at quick effort; use --effort standard"))
-    unique = {plan.candidate.name: plan for plan in reversed(chosen)}
-    return (*controls, *(plan for plan in chosen if unique[plan.candidate.name] is plan))
+    asked = settings.strategies != ("auto",)
+    planned = (
+        *controls,
+        *(_asked(settings, sources, task) if asked else _chosen(settings, best, targets, task)),
+    )
+    loss = loss_named(settings.loss, task)
+    return tuple(replace(one, reason=_with_loss(one, loss)) for one in planned)
+
+
+def _asked(settings: StudySettings, sources: tuple[Source, ...], task: Task) -> list[PlanEntry]:
+    named = [one for one in (parse_strategy(name) for name in settings.strategies) if not one.control]
+    for one in named:
+        one.require_task(task)
+    loss = loss_named(settings.loss, task)
+    if named and all(loss.untouched(one) for one in named):
+        learns = [text for one in STRATEGIES if one.tunes and not loss.untouched(one) for text in one.notations]
+        raise InputError(
+            f"the loss {loss.name}, and {', '.join(map(str, named))}, which does not learn by it",
+            needed=f"a strategy that does: {', '.join(learns)}",
+            fix="ask for one of those too, or leave out the loss",
+        )
+    return [
+        PlanEntry(Candidate(_fitting(strategy, source), source), True, "asked for")
+        for source in sources
+        for strategy in named
+    ]
+
+
+def _chosen(settings: StudySettings, best: tuple[Source, ...], targets: np.ndarray, task: Task) -> list[PlanEntry]:
+    """What is tried without being asked for: heads on every source, tuning of the best ones."""
+    effort, tried = EFFORTS[settings.effort], [one for one in STRATEGIES if one.tried_at(settings.effort)]
+    chosen = [PlanEntry(Candidate(one, source), True, one.why) for source in best for one in tried if not one.tunes]
+    for place, source in enumerate(best):
+        for one in (each for family in tried if family.tunes for each in family.tried_at(settings.effort)):
+            candidate = Candidate(_fitting(one, source), source)
+            chosen.append(_judged(candidate, place < effort.tuned_sources, targets, task))
+    if (more := _NEXT.get(settings.effort)) is not None:
+        left = (one for family in STRATEGIES if family not in tried for one in family.tried_at(more))
+        why = f"left out at {settings.effort} effort; use --effort {more}"
+        chosen += [PlanEntry(Candidate(one, best[0]), False, why) for one in left]
+    unique: dict[str, PlanEntry] = {}
+    for plan in chosen:
+        unique.setdefault(plan.candidate.name, plan)
+    return list(unique.values())
 
 
 def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> PlanEntry:
-    few = _few_labels(targets, task)
+    """Whether a strategy that tunes suits these rows."""
     strategy = candidate.strategy
-    if strategy.kind is Kind.CONTRASTIVE:
-        return _judged_pairs(candidate, shortlisted, targets, task)
+    few = _few_labels(targets, task) if strategy.cautious else ""
+    if task not in strategy.tasks:
+        return PlanEntry(candidate, False, strategy.untaught)
     if not shortlisted:
         return PlanEntry(candidate, False, "another source suits the labels better before training (LogME)")
-    if few and strategy.kind in (Kind.FULL, Kind.LORA):
+    if few:
         return PlanEntry(candidate, False, f"too few labels to change so much: {few}")
-    if strategy.kind is Kind.PARTIAL:
-        return PlanEntry(candidate, True, "adapts the upper layers; the lower ones are run once and cached")
-    if strategy.kind is Kind.LORA:
-        return PlanEntry(candidate, True, "adapts every layer through few parameters")
-    return PlanEntry(candidate, True, "adapts everything, from the solved head")
+    against = "" if strategy.suits is None else strategy.suits(targets, task)
+    return PlanEntry(candidate, not against, against or strategy.words(strategy.why))
 
 
-def _judged_pairs(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> PlanEntry:
-    """Pairs are many where rows are few; where rows are many, the rows say it themselves."""
-    if task is Task.REGRESSION:
-        return PlanEntry(candidate, False, "a number has no label that two rows share")
-    if not shortlisted:
-        return PlanEntry(candidate, False, "another source suits the labels better before training (LogME)")
-    counts = targets.sum(0) if task is Task.MULTILABEL else np.bincount(targets)
-    typical = float(np.median(counts[counts > 0]))
-    if typical < FEWEST_PER_CLASS:
-        return PlanEntry(candidate, False, "a typical class has a single row, so no two rows share a label")
-    if typical > MANY_PER_CLASS:
-        return PlanEntry(candidate, False, f"{typical:g} rows in a typical class: pairs are for few labels")
-    return PlanEntry(candidate, True, "few labels make many pairs, which adapt the upper layers")
+def _with_loss(planned: PlanEntry, loss: Loss) -> str:
+    """The reason, and that the loss does not touch a candidate, where it does not."""
+    told = loss.untouched(planned.candidate.strategy) if planned.run else ""
+    return f"{planned.reason}; {told}" if told else planned.reason
 
 
 def _few_labels(targets: np.ndarray, task: Task) -> str:
@@ -154,7 +163,7 @@ def _fitting(strategy: Strategy, source: Source) -> Strategy:
     """A strategy of upper layers with no more of them than the source has above its first."""
     if not strategy.layers:
         return strategy
-    return Strategy(strategy.kind, max(1, min(strategy.layers, source.layers - 1)))
+    return strategy.of(max(1, min(strategy.layers, source.layers - 1)))
 
 
 def _ranked(sources: tuple[Source, ...], cues: tuple[CueFact, ...]) -> tuple[Source, ...]:

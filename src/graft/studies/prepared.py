@@ -19,6 +19,7 @@ from graft.inputs.duplicates import Duplicates, find_duplicates
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.sources import Source, resolve_source
 from graft.rows.table import Table
+from graft.scores.losses import loss_named
 from graft.studies.settings import StudySettings
 
 MARGIN = 0.01
@@ -82,6 +83,12 @@ def prepare(
     assert rows.targets is not None
     name = default_metric(str(contract.task)) if settings.metric == "auto" else settings.metric
     metric(name, str(contract.task))
+    if loss_named(settings.loss, contract.task).by_costs is not None and not costs:
+        raise InputError(
+            f"the loss {settings.loss} without a cost table",
+            needed="what each kind of error costs",
+            fix="add --costs costs.csv, or use another loss",
+        )
     sources = tuple(resolve_source(reference) for reference in settings.sources)
     classes = rows.targets if contract.task is not Task.REGRESSION else None
     duplicates = find_duplicates(

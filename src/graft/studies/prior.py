@@ -20,8 +20,6 @@ from graft.scores.workbench import Workbench
 from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings
 
-_SAYS_NOTHING = ("majority", "scratch")
-
 
 class Usual(BaseModel):
     """Mean scores less that of ``frozen``, by labels a class. spread: of a set's true difference around it."""
@@ -52,10 +50,10 @@ def usual(candidates: Sequence[Candidate], bench: Workbench, prepared: Prepared,
     rows = np.bincount(bench.targets[prepared.splits.development])
     a_class = float(np.log(np.median(rows[rows > 0])))
     means = {
-        one.name: float(np.interp(a_class, np.log(known.labels), known.means[str(one.strategy.kind)]))
+        one.name: float(np.interp(a_class, np.log(known.labels), known.means[one.strategy.name]))
         for one in candidates
-        if str(one.strategy.kind) in known.means
+        if one.strategy.name in known.means
         # What says the same of every row may well be accurate where one class is common.
-        and (record.steps == "classes" or str(one.strategy.kind) not in _SAYS_NOTHING)
+        and (record.steps == "classes" or not one.strategy.constant)
     }
     return Prior(means, known.spread)

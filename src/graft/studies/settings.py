@@ -10,6 +10,7 @@ from graft.core.tasks import TaskName
 from graft.evidence.metrics import metric
 from graft.governance.records import Use
 from graft.inputs.roles import Roles
+from graft.scores.losses import loss_named
 from graft.scores.strategies import parse_strategy
 
 Effort = Literal["quick", "standard", "thorough"]
@@ -21,8 +22,9 @@ class StudySettings(BaseModel):
 
     roles: which column is what. task: ``auto`` or a task. sources: references. strategies: ``auto`` or names; the
     controls always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters, in
-    the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled. uses: what the
-    model is meant for; a source whose terms block one is refused before training. refit: what ships is learnt once more
+    the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled. loss: what
+    networks are trained by, ``auto`` or a loss; solved heads keep theirs. uses: what the model is meant for; a source
+    whose terms block one is refused before training. refit: what ships is learnt once more
     from all rows after it was measured. cautious: an undecided study ships the control. prior: what usually wins on
     public sets informs what an undecided study ships. workers: processes that candidates learn in; 0 for the process of
     the study itself.
@@ -43,6 +45,7 @@ class StudySettings(BaseModel):
     margin: float | None = Field(default=None, ge=0)
     level: float = Field(default=0.95, gt=0.5, lt=1)
     weights: Weights = "auto"
+    loss: str = "auto"
     seed: int = Field(default=0, ge=0)
     cache_limit: int = Field(default=DEFAULT_CACHE_LIMIT, ge=0)
     workers: int = Field(default=0, ge=0, le=1024)
@@ -70,6 +73,12 @@ def make_settings(options: dict[str, Any]) -> StudySettings:
     for name in settings.strategies:
         if name != "auto":
             parse_strategy(name)
+    if settings.loss != "auto" and loss_named(settings.loss).by_costs is not None and settings.weights == "balanced":
+        raise InputError(
+            f"the loss {settings.loss} and balanced weights",
+            needed="one of them: both say how much a class counts",
+            fix="leave out --weights to weigh by costs",
+        )
     if "auto" in settings.strategies and len(settings.strategies) > 1:
         raise InputError("strategies 'auto' and others", needed="either auto, or names", fix="drop one of them")
     if not settings.sources:

@@ -17,7 +17,7 @@ from graft.evidence.slices import SliceScore, slice_differences
 from graft.facts.study import SuspectFact
 from graft.inputs.splits import make_splits
 from graft.scores.fitting import Candidate
-from graft.scores.strategies import Kind
+from graft.scores.strategies import Trains
 from graft.scores.workbench import Workbench
 from graft.studies.judgement import Judged, Judgement, raw_fold_scores, test_fraction
 from graft.studies.prepared import Prepared
@@ -42,8 +42,9 @@ def optimism(
     splits = prepared.splits
     if splits.kind == "stratified":
         return None
-    frozen = [one for one in candidates if one.strategy.kind is Kind.FROZEN]
-    candidate = (frozen or [one for one in candidates if one.strategy.kind is Kind.CLASSICAL])[0]
+    candidate = next(
+        one for trains in (Trains.HEAD, Trains.TERMS) for one in candidates if one.strategy.trains is trains
+    )
     bench = runner.bench
     inside = splits.development
     random = make_splits(

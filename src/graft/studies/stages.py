@@ -36,7 +36,8 @@ from graft.facts.study import (
 from graft.inputs.dataset import Dataset
 from graft.inputs.splits import Fold
 from graft.representations.cache import ActivationCache
-from graft.scores.fitting import Candidate, Fit
+from graft.scores.fitting import Candidate, Fit, Weighing
+from graft.scores.losses import loss_named
 from graft.scores.models import Model
 from graft.scores.probe import estimate, seconds_per_step
 from graft.scores.training import judged_loss
@@ -131,9 +132,13 @@ class Stages:
         self.bench = Workbench(prepared.rows, cache, progress)
         self.rule = Rule(costs, _balanced(settings, prepared, costs), settings.seed)
         self.judges = Judges(self.bench, prepared, self.rule)
-        self.weights = settings.weights
+        self.weights: Weighing = settings.weights
         if settings.weights == "auto" and not self.rule.balanced:
             self.weights = "none"
+        self.loss = loss_named(settings.loss, self.bench.task)
+        if self.loss.by_costs is not None:
+            assert costs is not None, "prepare refuses a loss by costs without costs"
+            self.weights = self.loss.by_costs(costs, self.bench.task)
         training = int(np.mean([len(fold.train) for fold in prepared.splits.folds]))
         self.training_rows = training
         self.runner = TrialRunner(
@@ -143,6 +148,7 @@ class Stages:
             identity=prepared.identity,
             budget=budget_of(settings, training),
             weights=self.weights,
+            loss=self.loss,
             seed=settings.seed,
             engine=engine or Here(),
         )
@@ -193,8 +199,7 @@ class Stages:
     def _that_pays(self, planned: tuple[PlanEntry, ...]) -> tuple[PlanEntry, ...]:
         """Of the candidates that tune, only the one that gains most in a short try on one fold, if one gains at all."""
         fold, steps = self.prepared.splits.folds[0], max(1, self.runner.budget.steps // 2)
-        tuned = [one for one in planned if one.run and one.candidate.kind == "transfer"]
-        tuned = [one for one in tuned if one.candidate.strategy.trains_backbone]
+        tuned = [one for one in planned if one.run and one.candidate.strategy.tunes]
         with self.progress.stage("short tries", len(tuned), "tries") as stage:
             found = self.runner.learn([self._short_try(one.candidate, fold, steps) for one in tuned], stage)
         gains = {one.candidate.name: gain for one, gain in zip(tuned, found, strict=True)}
@@ -227,6 +232,7 @@ class Stages:
             budget=replace(self.runner.budget, steps=steps),
             seed=self.settings.seed,
             weights=self.weights,
+            loss=self.loss.name,
         )
 
     def gather(self, candidates: list[Candidate]) -> GatheredTrials:
@@ -419,7 +425,7 @@ class Stages:
         rows, simulated verdicts are false as rarely as without (``bench verdicts``, "4 to 2").
         """
         kept = EFFORTS[self.settings.effort].kept
-        tuned = [name for name, one in candidates.items() if one.kind == "transfer" and one.strategy.trains_backbone]
+        tuned = [name for name, one in candidates.items() if one.strategy.tunes]
         # Whoever names strategies wants each of them measured.
         if self.settings.strategies != ("auto",) or len(done) != 1 or len(tuned) <= kept:
             return {}
@@ -431,7 +437,7 @@ class Stages:
             even = np.ones(self.bench.outputs, np.float32)
             targets = self.bench.targets[rows]
             targets = targets.astype(np.float32) if task in (Task.REGRESSION, Task.MULTILABEL) else targets
-            return judged_loss(values.astype(np.float32), targets, task, even)
+            return judged_loss(values.astype(np.float32), targets, task, even, self.loss)
 
         order = sorted(tuned, key=lambda name: (loss(name), name))
         best = " and ".join(order[:kept]) if kept < 3 else f"{kept} others"

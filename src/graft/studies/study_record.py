@@ -38,7 +38,7 @@ from graft.representations.backbone import native_precision
 from graft.representations.encoding.encoder import Encoder
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.models import VectorModel
-from graft.scores.strategies import Kind
+from graft.scores.tuning import KEPT_SOLVED
 from graft.scores.workbench import Workbench
 from graft.studies.judgement import Judgement, sentence
 from graft.studies.next_steps import advice, changed
@@ -89,30 +89,9 @@ class StudyParts:
     def done(self) -> str:
         """What was done to the source that ships, in words."""
         shipped = self.candidate(self.concluded.shipped)
-        kind, final = shipped.strategy.kind, self.concluded.finals[self.concluded.shipped]
-        if final.freeze.trained and kind in (
-            Kind.PARTIAL,
-            Kind.LORA,
-            Kind.FULL,
-            Kind.CONTRASTIVE,
-        ):
-            kept = any("solved head" in note for note in final.notes)
-            if kept:
-                return "a head was solved on the source's vectors; tuning did not improve on it"
-        return {
-            Kind.MAJORITY: "no source was used",
-            Kind.CLASSICAL: "no source was used",
-            Kind.SCRATCH: "the architecture was trained from random weights",
-            Kind.FROZEN: "a head was solved on the source's vectors; the source was not changed",
-            Kind.PARTIAL: f"the {shipped.strategy.layers} upper layers and a head were tuned",
-            Kind.LORA: "low-rank updates of every layer and a head were tuned, and merged into the weights",
-            Kind.FULL: "all weights and a head were tuned",
-            Kind.CONTRASTIVE: (
-                f"{f'the {shipped.strategy.layers} upper layers' if shipped.strategy.layers else 'all weights'} were "
-                "tuned "
-                "on pairs of rows that share a label or do not; a head was solved"
-            ),
-        }[kind]
+        if KEPT_SOLVED in self.concluded.finals[shipped.name].notes:
+            return "a head was solved on the source's vectors; tuning did not improve on it"
+        return shipped.strategy.words(shipped.strategy.done)
 
 
 def choice_of(candidate: Candidate) -> CandidateName:
@@ -207,7 +186,7 @@ def _candidate(found: StudyParts, candidate: Candidate) -> CandidateFacts:
     return CandidateFacts(
         source=candidate.source.reference if candidate.source else "",
         strategy=str(candidate.strategy),
-        kind="control" if candidate.strategy.is_control else "transfer",
+        kind="control" if candidate.strategy.control else "transfer",
         score=score,
         folds=tuple(float(value) for value in judges.fold_scores(judged) if np.isfinite(value)),
         seconds=sum(one.seconds for one in trials),
@@ -224,7 +203,8 @@ def _candidate(found: StudyParts, candidate: Candidate) -> CandidateFacts:
         predict_rows_per_second=found.decided.speed if name == found.concluded.shipped else None,
         remarks=tuple(Remark(code, text, count) for (code, text), count in remarks.items()),
         megabytes=None if final is None or final.model is None else _megabytes(final),
-        explained_by=_explained(candidate),
+        explained_by=candidate.strategy.explained,
+        meaning=candidate.strategy.words(candidate.strategy.meaning),
     )
 
 
@@ -236,16 +216,6 @@ def _megabytes(final: Fit) -> float:
     if isinstance(model, VectorModel):
         size += sum(path.stat().st_size for path in model.source.directory.glob("*.safetensors"))
     return size / 1e6
-
-
-def _explained(candidate: Candidate) -> str:
-    """How a prediction of this candidate can be explained."""
-    kind = candidate.strategy.kind
-    if kind is Kind.MAJORITY:
-        return "it says the same of every row"
-    if kind is Kind.CLASSICAL:
-        return "a weight per word and letter sequence"
-    return "words left out, and the nearest training rows"
 
 
 def _holdout(found: StudyParts) -> HoldoutFacts:

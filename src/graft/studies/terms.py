@@ -22,7 +22,7 @@ from graft.governance.reading import read_data
 from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Outcome, Relation, Use
 from graft.governance.registry import HoldoutOpenings, Registry
 from graft.representations.sources import Source
-from graft.scores.strategies import Kind, Strategy
+from graft.scores.strategies import Strategy
 from graft.studies.prepared import Prepared
 
 
@@ -54,9 +54,8 @@ class Governed:
         """What the shipped model was made from. keeps_rows: whether it stores vectors of training rows."""
         edges = [Edge(relation=Relation.TRAINED_ON_DATA, parent=self.data.identity, study=self._study)]
         used = self.sources.get(source.reference) if source is not None else None
-        if used is not None and strategy.kind is not Kind.SCRATCH:
-            relation = Relation.ADAPTER if strategy.kind is Kind.FROZEN else Relation.FINE_TUNED
-            edges.append(Edge(relation=relation, parent=used.identity, study=self._study))
+        if used is not None and strategy.lineage:
+            edges.append(Edge(relation=Relation(strategy.lineage), parent=used.identity, study=self._study))
             if keeps_rows:
                 edges.append(Edge(relation=Relation.STORED_VECTORS, parent=self.data.identity, study=self._study))
         assets = _ancestors(self._lineage(), (edge.parent for edge in edges))

@@ -19,7 +19,8 @@ from graft.inputs.dataset import Dataset
 from graft.inputs.rows_file import read_rows, write_rows
 from graft.representations.cache import ActivationCache
 from graft.representations.sources import Source
-from graft.scores.fitting import Budget, Candidate, Fit, fit, tuning_gain
+from graft.scores.fitting import Budget, Candidate, Fit, Weighing, fit, tuning_gain
+from graft.scores.losses import loss_named
 from graft.scores.strategies import parse_strategy
 from graft.scores.tuning import Gain
 from graft.scores.workbench import Workbench
@@ -33,7 +34,7 @@ class LearnSpec:
 
     title: what a person is told it is, beside the candidate. rows: fingerprint of all rows. train, test: positions
     among them, int64. strategy: as a person writes it. seed: of everything random in it. weights: how class imbalance
-    is handled.
+    is handled. loss: what networks are trained by, by name.
     """
 
     title: str
@@ -45,7 +46,8 @@ class LearnSpec:
     test: np.ndarray
     budget: Budget
     seed: int
-    weights: str
+    weights: Weighing
+    loss: str
 
     @property
     def candidate(self) -> Candidate:
@@ -91,6 +93,7 @@ class TrialSpec(LearnSpec):
             budget=self.budget,
             seed=self.seed,
             weights=self.weights,
+            loss=loss_named(self.loss, bench.task),
             keep=self.keep,
         )
 
@@ -109,6 +112,7 @@ class ShortTry(LearnSpec):
             steps=self.budget.steps,
             seed=self.seed,
             weights=self.weights,
+            loss=loss_named(self.loss, bench.task),
         )
 
 

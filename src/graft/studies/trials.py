@@ -16,8 +16,9 @@ from graft.engine.engines import Engine
 from graft.engine.store import ResultStore
 from graft.evidence.training_curve import CurvePoint, Remark
 from graft.inputs.splits import Fold
-from graft.scores.fitting import Budget, Candidate, Fit, warm
+from graft.scores.fitting import Budget, Candidate, Fit, Weighing, warm
 from graft.scores.freezing import FreezeRecord
+from graft.scores.losses import Loss
 from graft.scores.workbench import Workbench
 from graft.studies.trial_specs import Runnable, TrialSpec, Workplace
 
@@ -38,7 +39,8 @@ class TrialRunner:
     store: ResultStore
     identity: str
     budget: Budget
-    weights: str
+    weights: Weighing
+    loss: Loss
     seed: int
     engine: Engine
 
@@ -63,6 +65,7 @@ class TrialRunner:
             budget=budget or self.budget,
             seed=derive(self.seed, "trial", fold.repeat, fold.index),
             weights=self.weights,
+            loss=self.loss.name,
             study=self.identity,
             repeat=fold.repeat,
             fold=fold.index,

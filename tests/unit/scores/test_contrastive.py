@@ -7,7 +7,8 @@ import torch
 
 from graft.core.errors import InputError
 from graft.inputs import Task
-from graft.scores.contrastive import index_labels, likeness, pair_batches, pair_loss, require_labels
+from graft.scores.contrastive import index_labels, likeness, pair_batches, pair_loss
+from graft.scores.strategies import CONTRASTIVE
 
 
 def batches_of(targets: np.ndarray, size: int, count: int, seed: int = 0) -> list[np.ndarray]:
@@ -109,6 +110,6 @@ def test_a_batch_without_one_kind_of_pair_still_has_a_loss():
 
 
 def test_numbers_are_refused_in_words():
-    require_labels(Task.MULTILABEL)
-    with pytest.raises(InputError, match=r"contrastive, and the target is a number[\s\S]*use frozen"):
-        require_labels(Task.REGRESSION)
+    CONTRASTIVE.require_task(Task.MULTILABEL)
+    with pytest.raises(InputError, match=r"contrastive for regression targets[\s\S]*a number has no label"):
+        CONTRASTIVE.require_task(Task.REGRESSION)

@@ -13,8 +13,8 @@ from graft.scores.network import (
     shrink_vocabulary,
     use_byte_dropout,
 )
-from graft.scores.training import Examples, Stepper
-from unit.scores.nets import encoder_of, groups_of, job_for, network_of
+from graft.scores.training import Examples, Lesson, Stepper
+from unit.scores.nets import encoder_of, groups_of, job_for, network_of, schedule
 
 
 def dropout(p: float, seed: int = 0) -> ByteDropout:
@@ -113,7 +113,18 @@ def test_a_small_vocabulary_learns_what_the_whole_one_learns(architecture, monke
     feed = TokenFeed(tokens.take(rows), pad, vocabulary)
     for network, given in ((dense, examples), (small, Examples(feed, job.extra[rows], job.targets[rows]))):
         network.train()
-        stepper = Stepper(network, groups_of(network, job), given, job.bench.task, job.weights)
+        lesson = Lesson(
+            network,
+            groups_of(network, job),
+            given,
+            train_rows=rows,
+            held_rows=rows[:0],
+            task=job.bench.task,
+            weights=job.weights,
+            schedule=schedule(1),
+            seed=0,
+        )
+        stepper = Stepper(lesson)
         stepper.step(rows)
     restore_vocabulary(small.body, vocabulary, original)
     theirs, ours = dict(dense.named_parameters()), dict(small.named_parameters())

@@ -1,8 +1,12 @@
+import pickle
+
 import pytest
 
 from graft.core.errors import InputError
+from graft.core.tasks import Task
 from graft.scores.fitting import Candidate
-from graft.scores.strategies import CONTROLS, Kind, Strategy, parse_strategy
+from graft.scores.strategies import L2SP, STRATEGIES, parse_strategy
+from graft.studies.plan import EFFORTS
 from unit.scores.nets import encoder_of, job_for
 
 
@@ -19,6 +23,7 @@ from unit.scores.nets import encoder_of, job_for
         "full",
         "contrastive",
         "contrastive:2",
+        "l2sp",
     ],
 )
 def test_a_strategy_is_written_as_it_is_read(text):
@@ -47,10 +52,36 @@ def test_anything_else_is_refused_with_what_would_work(text):
     assert repr(text) in str(caught.value)
 
 
-def test_controls_transfer_nothing_and_five_kinds_change_a_backbone():
-    every = [Strategy(kind, 1 if kind is Kind.PARTIAL else 0) for kind in Kind]
-    assert {one.kind for one in every if one.is_control} == set(CONTROLS) == {"majority", "classical", "scratch"}
-    assert {one.kind for one in every if one.trains_backbone} == {"scratch", "partial", "lora", "full", "contrastive"}
+def test_controls_transfer_nothing_and_six_strategies_change_a_backbone():
+    assert {one.name for one in STRATEGIES if one.control} == {"majority", "classical", "scratch"}
+    tuning = {"partial", "lora", "full", "contrastive", "l2sp"}
+    assert {one.name for one in STRATEGIES if one.trains_backbone} == {"scratch", *tuning}
+    assert {one.name for one in STRATEGIES if one.tunes} == tuning
+    assert {one.name for one in STRATEGIES if not one.reads_source} == {"majority", "classical"}
+
+
+@pytest.mark.parametrize("one", STRATEGIES, ids=str)
+def test_a_record_is_complete_and_can_travel(one):
+    """Trials are sent to other processes, and a strategy goes with them."""
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert bool(one.rates) is one.trains_backbone
+    assert bool(one.lineage) is (not one.control)
+    assert (one.adapt is None) is (one.merge is None)
+    assert bool(one.untaught) is (len(one.tasks) < len(Task))
+    for layers in (0, 1, 3):
+        for text in (one.meaning, one.done, one.why):
+            assert text
+            assert "{" not in one.of(layers).words(text)
+
+
+def test_what_nobody_asks_for_is_not_tried():
+    assert not L2SP.efforts
+    tried = {effort: [str(each) for one in STRATEGIES for each in one.tried_at(effort)] for effort in EFFORTS}
+    assert tried == {
+        "quick": ["frozen", "contrastive:3", "full"],
+        "standard": ["frozen", "partial:2", "contrastive:3", "lora", "full"],
+        "thorough": ["frozen", "partial:1", "partial:2", "contrastive:3", "lora", "full"],
+    }
 
 
 def test_a_candidate_is_named_by_source_strategy_and_label():

@@ -7,7 +7,7 @@ import torch
 from graft.core.errors import Diverged
 from graft.evidence.training_curve import CurvePoint
 from graft.inputs import Task
-from graft.scores.training import _factor, _under_trained, held_loss, judged_loss, logits_of, train
+from graft.scores.training import Lesson, _factor, _under_trained, held_loss, judged_loss, logits_of, train
 from unit.scores.nets import groups_of, job_for, network_of, same, schedule, state_of
 
 EVERY = np.arange(72)
@@ -21,7 +21,7 @@ def run(job=None, *, steps=40, held=HELD, rows=LEARN, rate=1e-3, head_rate=1e-2,
     network, examples = network_of(job, seed=seed)
     if targets is not None:
         examples = type(examples)(examples.feed, examples.extra, targets)
-    log = train(
+    lesson = Lesson(
         network,
         groups_of(network, job, rate=rate, head_rate=head_rate),
         examples,
@@ -32,6 +32,7 @@ def run(job=None, *, steps=40, held=HELD, rows=LEARN, rate=1e-3, head_rate=1e-2,
         schedule=schedule(steps, rate=rate, **changes),
         seed=seed,
     )
+    log = train(lesson)
     return network, examples, log
 
 
@@ -52,7 +53,7 @@ def test_every_pass_is_a_point_of_the_curve_and_every_step_is_told():
     job = job_for()
     network, examples = network_of(job)
     given = {"train_rows": LEARN, "held_rows": HELD, "task": job.bench.task, "weights": job.weights, "seed": 0}
-    log = train(network, groups_of(network, job), examples, schedule=schedule(24), on_step=told.append, **given)
+    log = train(Lesson(network, groups_of(network, job), examples, schedule=schedule(24), on_step=told.append, **given))
     # 61 rows are seven batches of eight a pass.
     assert [point.step for point in log.curve] == [0, 7, 14, 21, 24]
     assert math.isnan(log.curve[0].train)
@@ -63,7 +64,7 @@ def test_a_budget_shorter_than_a_pass_is_still_measured_three_times():
     job = job_for()
     network, examples = network_of(job)
     given = {"train_rows": LEARN, "held_rows": HELD, "task": job.bench.task, "weights": job.weights, "seed": 0}
-    log = train(network, groups_of(network, job), examples, schedule=schedule(6), **given)
+    log = train(Lesson(network, groups_of(network, job), examples, schedule=schedule(6), **given))
     assert [point.step for point in log.curve] == [0, 2, 4, 6]
 
 
@@ -131,7 +132,7 @@ def test_a_start_that_is_no_number_is_an_error():
         network.head.bias.fill_(math.nan)
     given = {"train_rows": LEARN, "held_rows": HELD, "task": job.bench.task, "weights": job.weights, "seed": 0}
     with pytest.raises(Diverged, match="training diverged: the loss became nan at step 1"):
-        train(network, groups_of(network, job), examples, schedule=schedule(9), **given)
+        train(Lesson(network, groups_of(network, job), examples, schedule=schedule(9), **given))
 
 
 def test_without_held_rows_the_last_state_is_kept():

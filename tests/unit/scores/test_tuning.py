@@ -15,12 +15,10 @@ from graft.scores.freezing import frozen_digest
 from graft.scores.linear import PENALTIES, solve_head
 from graft.scores.network import layer_names
 from graft.scores.probe import Pace, estimate, seconds_per_step
-from graft.scores.strategies import parse_strategy
+from graft.scores.strategies import STRATEGIES, Rates, parse_strategy
 from graft.scores.training import logits_of
 from graft.scores.tuning import (
-    CONFIGURATIONS,
     START_PENALTY,
-    Rates,
     _held_in,
     assemble,
     one_step,
@@ -48,8 +46,11 @@ def unjudged(monkeypatch):
 
 
 def faster(monkeypatch, strategy: str, *rates: float) -> None:
-    kind = parse_strategy(strategy).kind
-    monkeypatch.setitem(CONFIGURATIONS, kind, tuple(Rates(rate, rate) for rate in rates))
+    """Other rates for a strategy and all that are parsed by its name from now on."""
+    name = parse_strategy(strategy).name
+    given = tuple(Rates(rate, rate) for rate in rates)
+    records = tuple(replace(one, rates=given) if one.name == name else one for one in STRATEGIES)
+    monkeypatch.setattr("graft.scores.strategies.STRATEGIES", records)
 
 
 @pytest.mark.usefixtures("exact")
@@ -59,8 +60,8 @@ def test_tuning_starts_at_the_solved_head(monkeypatch, strategy, architecture):
     """Linear probe, then fine-tune: before the first step the network says what the solved head says."""
     found = []
 
-    def stop(network, groups, examples, **given):
-        found.append(logits_of(network, examples, EVERY))
+    def stop(lesson):
+        found.append(logits_of(lesson.network, lesson.examples, EVERY))
         raise InterruptedError
 
     monkeypatch.setattr(tuning, "train", stop)
@@ -147,10 +148,10 @@ def test_merged_lora_changes_only_linear_layers(monkeypatch):
 def test_a_frozen_part_that_drifts_while_training_is_found(monkeypatch):
     whole = tuning.train
 
-    def drifting(network, groups, examples, **given):
+    def drifting(lesson):
         with torch.no_grad():
-            next(value for value in network.parameters() if not value.requires_grad).add_(1e-6)
-        return whole(network, groups, examples, **given)
+            next(value for value in lesson.network.parameters() if not value.requires_grad).add_(1e-6)
+        return whole(lesson)
 
     monkeypatch.setattr(tuning, "train", drifting)
     with pytest.raises(GraftError, match=r"the frozen part of path:bert \(lora\)"):
@@ -184,9 +185,9 @@ def test_the_rate_with_the_lowest_held_loss_is_taken(monkeypatch):
 def test_a_refit_that_diverges_keeps_what_was_learnt_before_it(monkeypatch):
     whole = tuning.train
 
-    def failing(network, groups, examples, **given):
-        log = whole(network, groups, examples, **given)
-        return log if len(given["held_rows"]) else replace(log, diverged="the loss became nan at step 1")
+    def failing(lesson):
+        log = whole(lesson)
+        return log if len(lesson.held_rows) else replace(log, diverged="the loss became nan at step 1")
 
     monkeypatch.setattr(tuning, "train", failing)
     faster(monkeypatch, "scratch", 1e-3)
@@ -203,9 +204,9 @@ def test_few_labels_are_all_used_in_the_end(monkeypatch):
     seen = []
     whole = tuning.train
 
-    def watching(network, groups, examples, **given):
-        log = whole(network, groups, examples, **given)
-        seen.append((len(given["train_rows"]), len(given["held_rows"]), given["schedule"].steps, log.best_step))
+    def watching(lesson):
+        log = whole(lesson)
+        seen.append((len(lesson.train_rows), len(lesson.held_rows), lesson.schedule.steps, log.best_step))
         return log
 
     monkeypatch.setattr(tuning, "train", watching)
@@ -243,14 +244,15 @@ def test_a_timed_step_changes_nothing():
     before = frozen_digest([source.requires_grad_(False)])[0]
     one_step(job)()
     pace = seconds_per_step(job.bench, job.source, EVERY, batch=4)
-    assert min(pace.full, pace.lora, pace.read, pace.head, pace.classical) > 0
+    assert min(*pace.steps.values(), pace.read, pace.head, pace.classical) > 0
     assert pace.rows == 72
+    assert set(pace.steps) == {"full", "lora"}
     assert frozen_digest([job.bench.body(job.source).requires_grad_(False)])[0] == before
 
 
 def test_estimates_are_arithmetic_on_what_was_measured():
     source, budget = encoder_of("bert"), Budget(steps=100)
-    pace = Pace(full=0.1, lora=0.08, read=0.001, head=0.3, classical=0.5, rows=250)
+    pace = Pace(steps={"full": 0.1, "lora": 0.08}, read=0.001, head=0.3, classical=0.5, rows=250)
     given = {"rows": 500, "outputs": 3, "step": pace}
     cost = {
         text: estimate(Candidate(parse_strategy(text), source), budget, **given)
@@ -271,14 +273,14 @@ def test_estimates_are_arithmetic_on_what_was_measured():
 @pytest.mark.parametrize("strategy", ["partial:1", "lora", "full", "contrastive"])
 def test_a_gain_is_the_loss_that_tuning_takes_away(monkeypatch, strategy):
     """With a rate of zero nothing is tuned, so nothing but the head's penalty differs; a rate that breaks it costs."""
-    bench, candidate = job_for().bench, Candidate(parse_strategy(strategy), encoder_of("bert"))
+    bench = job_for().bench
     learn, judged = np.setdiff1d(EVERY, EVERY[::4]), EVERY[::4]
     monkeypatch.setattr(tuning, "START_PENALTY", 0.01)
-    monkeypatch.setattr(tuning, "PAIRS_PENALTY", 0.01)
     monkeypatch.setattr("graft.scores.linear.PENALTIES", (0.01,))
     found = {}
     for rate in (0.0, 0.3):
         faster(monkeypatch, strategy, rate)
+        candidate = Candidate(parse_strategy(strategy), encoder_of("bert"))
         found[rate] = tuning_gain(bench, candidate, learn, judged, steps=6, seed=0)
     assert found[0.0].mean == pytest.approx(0, abs=0.02)
     assert found[0.3].mean < -0.2
@@ -288,7 +290,7 @@ def test_a_gain_is_the_loss_that_tuning_takes_away(monkeypatch, strategy):
 @pytest.mark.parametrize("strategy", ["frozen", "classical", "scratch"])
 def test_what_tunes_nothing_has_no_gain(strategy):
     bench, source = job_for().bench, None if strategy == "classical" else encoder_of("bert")
-    with pytest.raises(InputError, match=r"tunes nothing[\s\S]*partial:K, lora, full or contrastive"):
+    with pytest.raises(InputError, match=r"tunes nothing[\s\S]*partial:K, contrastive, contrastive:K, lora, full"):
         tuning_gain(bench, Candidate(parse_strategy(strategy), source), EVERY[:60], EVERY[60:], steps=2, seed=0)
 
 

@@ -11,7 +11,7 @@ from graft.core.progress import SILENT
 from graft.inputs.roles import Roles
 from graft.rows.table import read_frame
 from graft.scores.fitting import Candidate
-from graft.scores.strategies import Kind, Strategy, parse_strategy
+from graft.scores.strategies import CLASSICAL, FROZEN, MAJORITY, parse_strategy
 from graft.studies.prepared import prepare
 from graft.studies.settings import StudySettings
 from graft.studies.stages import Stages
@@ -32,9 +32,9 @@ def started(reference, folder, *, test=None, **changed):
     prepared = prepare(read_frame(rows(120)), settings_of(reference, **changed), test=test)
     stages = Stages(prepared, settings_of(reference, **changed), folder, None, SILENT)
     candidates = [
-        Candidate(Strategy(Kind.MAJORITY)),
-        Candidate(Strategy(Kind.CLASSICAL)),
-        Candidate(Strategy(Kind.FROZEN), prepared.sources[0]),
+        Candidate(MAJORITY),
+        Candidate(CLASSICAL),
+        Candidate(FROZEN, prepared.sources[0]),
     ]
     return stages, candidates, stages.gather(candidates)
 

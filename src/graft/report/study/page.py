@@ -79,7 +79,6 @@ def _environment() -> Environment:
             "gain_range": words.gain_range,
             "bracketed": formats.between,
             "estimate": formats.estimate,
-            "meaning": words.strategy_meaning,
             "cue": words.cue_words,
             "bar": share_bar,
         },

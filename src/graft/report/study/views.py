@@ -10,7 +10,7 @@ from graft.evidence.slices import ClassScore
 from graft.facts.study import ConfusionFact, PlannedCandidate, StudyRecord
 from graft.report.shared.formats import known
 from graft.report.study.claims import replaced, undecided_words
-from graft.report.study.words import choice_name
+from graft.report.study.words import choice_name, facts_of
 
 GRID = 20  # up to so many classes the confusions are a table
 COSTLY = 15
@@ -124,7 +124,8 @@ def shipping_words(record: StudyRecord) -> str:
         return f"{saved}. {undecided_words(record)}"
     if verdict.shipped == verdict.chosen:
         return f"{saved}."
-    if verdict.shipped.source == "" or verdict.shipped.strategy == "scratch":
+    facts = facts_of(record, verdict.shipped)
+    if verdict.shipped.source == "" or (facts is not None and facts.kind == "control"):
         return f"The saved model is the control {shipped}: no reused model was shown to be better by enough to matter."
     return f"{saved}: it is practically as good, and cheaper."
 

@@ -113,36 +113,6 @@ def policy_words(name: str, task: str, unit: str = "") -> str:
     return name
 
 
-def strategy_meaning(strategy: str) -> str:
-    """One line on what a strategy does.
-
-    >>> strategy_meaning("partial:2")
-    'the last 2 layers of the pretrained model and a new output layer learn'
-    """
-    kind, _, depth = strategy.partition(":")
-    if kind == "contrastive" and depth:
-        layers = "layer learns" if depth == "1" else f"{depth} layers learn"
-        return (
-            f"the last {layers} from pairs of rows which share a label and which do not; then an output layer is solved"
-        )
-    if kind == "partial":
-        layers = "layer" if depth == "1" else f"{depth or 'few'} layers"
-        return f"the last {layers} of the pretrained model and a new output layer learn"
-    return _STRATEGIES.get(kind, "")
-
-
-_STRATEGIES = {
-    "frozen": "the pretrained model stays as it is, only a new output layer learns",
-    "lora": "small matrices added to the pretrained model learn, its own weights stay",
-    "full": "all weights of the pretrained model learn",
-    "contrastive": "all weights learn from pairs of rows which share a label and which do not; then an output layer is "
-    "solved",
-    "majority": "control: always the same answer, the most common one or the mean",
-    "classical": "control: no neural network (for text: word counts and a linear model)",
-    "scratch": "control: the same architecture, starting from random weights",
-}
-
-
 def gain_words(span: Interval | None) -> str:
     """A difference (candidate minus control, higher is better) in words.
 
