@@ -14,7 +14,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-app.command("study")(studies.study)
+app.command("study", cls=studies.StudyCommand)(studies.study)
 app.command("report")(studies.report)
 app.command("demo")(studies.demo)
 app.command("predict")(models.predict)

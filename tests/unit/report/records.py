@@ -101,6 +101,7 @@ def candidate(
         predict_rows_per_second=850.0 if source else 42_000.0,
         megabytes=90.9 if source else 1.24 if trainable else 0.0,
         explained_by="words left out, and the nearest training rows" if source else "a weight per word",
+        meaning="only a new output layer learns" if source else "control: no neural network",
         remarks=remarks,
     )
 

@@ -66,7 +66,6 @@ def test_a_record_is_complete_and_can_travel(one):
     assert pickle.loads(pickle.dumps(one)) == one
     assert bool(one.rates) is one.trains_backbone
     assert bool(one.lineage) is (not one.control)
-    assert (one.adapt is None) is (one.merge is None)
     assert bool(one.untaught) is (len(one.tasks) < len(Task))
     for layers in (0, 1, 3):
         for text in (one.meaning, one.done, one.why):
