@@ -166,3 +166,12 @@ def test_both_are_never_better_and_a_choice_is_never_worse_than_either(
 def test_words_nobody_knows_never_allow_anything(words: str, wanted: tuple[Use, ...]) -> None:
     terms = read_terms(f"zzz {words} zzz")
     assert effects(terms, Reach.SELF, wanted).rank > 0
+
+
+@few
+@given(base=plain, added=st.sampled_from(["Commons-Clause", "non-commercial", "nonsense", "MIT"]), asked=uses)
+def test_what_is_added_to_a_licence_never_makes_it_better(base: str, added: str, asked: tuple[Use, ...]) -> None:
+    def worst(stated: str) -> int:
+        return effects(read_terms(stated), Reach.SELF, asked).rank
+
+    assert worst(f"{base} WITH {added}") >= max(worst(base), RANK[Outcome.UNSETTLED])

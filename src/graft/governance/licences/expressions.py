@@ -3,9 +3,9 @@
 Decisions: a name of the table is looked up as a whole first, so "GNU Lesser General Public License v3 or later" is a
 name and not a choice; else SPDX expressions are parsed (``license-expression``) and each part is looked up; an
 exception of the SPDX list (``WITH``) keeps the licence's terms, since exceptions only ever permit more; anything else
-after ``WITH`` is terms beside the licence that nobody has read; half an expression (a bracket left open) means nothing;
-a word nobody knows stays unknown and is never guessed, and it makes the whole statement prose: "MIT or GPL depending on
-the file" is no choice.
+after ``WITH`` is terms beside the licence that nobody has read; half an expression (a bracket left open) means nothing,
+and so does a name under a mark of doubt or denial; a word nobody knows stays unknown and is never guessed, and it makes
+the whole statement prose: "MIT or GPL depending on the file" is no choice.
 """
 
 import re
@@ -72,6 +72,7 @@ class AnyOf:
 
 Terms = Leaf | AllOf | AnyOf
 _LONGEST = 2000  # characters of an expression; what is longer is a text
+_DOUBT = re.compile(r"^\s*[!~]|\?\s*$")
 _REFERENCE = re.compile(r"(DocumentRef-[\w.-]+:)?LicenseRef-[\w.-]+$")
 
 
@@ -127,7 +128,7 @@ def canonical(terms: Terms) -> str:
 def _leaf(stated: str, *, decided: bool) -> Leaf:
     """A name of the table; unknown with the reason otherwise."""
     name = normalise(stated)
-    found = by_name().get(name) if _balanced(stated) else None
+    found = by_name().get(name) if _balanced(stated) and not _DOUBT.search(stated) else None
     if isinstance(found, Licence) and (decided or not found.decided_only):
         return Leaf(stated, licence=found.id)
     if isinstance(found, Family):
@@ -141,7 +142,7 @@ def _terms(parsed: spdx.Renderable, decided: bool) -> Terms:
     """A parsed expression as terms, nested as it was written."""
     if isinstance(parsed, spdx.LicenseWithExceptionSymbol):
         base, added = _leaf(parsed.license_symbol.key, decided=decided), parsed.exception_symbol.key
-        exception = _exceptions().get(added.casefold())
+        exception = _exceptions().get(normalise(added))
         # What is no exception may as well forbid something, so it stands beside the licence and nobody has read it.
         return replace(base, exception=exception) if exception else AllOf((base, Leaf(added, unknown=Unknown.ADDED)))
     if isinstance(parsed, spdx.LicenseSymbol):
@@ -170,10 +171,10 @@ def _balanced(stated: str) -> bool:
 
 @cache
 def _exceptions() -> dict[str, str]:
-    """The exceptions of the SPDX list as it writes them, by their names in lower case."""
+    """The exceptions of the SPDX list as it writes them, by their normalised names."""
     known = spdx.get_spdx_licensing().known_symbols
     names = (name for name, symbol in known.items() if symbol.is_exception and not name.startswith("LicenseRef-"))
-    return {name.casefold(): name for name in names}
+    return {normalise(name): name for name in names}
 
 
 @cache

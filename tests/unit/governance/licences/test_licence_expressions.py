@@ -119,6 +119,9 @@ def test_a_family_is_not_a_licence(stated: str) -> None:
         ("MIT or GPL depending on the file", Unknown.WORD),
         ("(MIT OR Apache-2.0", Unknown.WORD),
         ("MIT AND", Unknown.WORD),
+        ("MIT?", Unknown.WORD),
+        ("!MIT", Unknown.WORD),
+        ("~ Apache-2.0", Unknown.WORD),
         ("MIT\n\nCopyright (c) 2020", Unknown.WORD),
         ("許諾", Unknown.WORD),
         ("MIT License 許諾", Unknown.WORD),
@@ -209,6 +212,7 @@ def test_what_is_written_as_an_expression_is_one(operator, form, other):
 
 def test_exceptions_are_written_as_the_list_writes_them():
     assert expression("GPL-2.0-only with classpath-exception-2.0") == "GPL-2.0-only WITH Classpath-exception-2.0"
+    assert expression("Apache License 2.0 with LLVM exception") == "Apache-2.0 WITH LLVM-exception"
 
 
 def test_every_licence_of_the_table_has_an_identifier_documents_may_carry():
