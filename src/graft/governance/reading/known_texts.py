@@ -21,7 +21,7 @@ LONGEST_NAME = 12
 _MOST_COPIES = 200  # of one text in one file; a file made of openings alone must not be slow to read
 
 
-class Piece(Record):
+class KnownPiece(Record):
     """A run of words. opening: its first words. count: how many it has. digest: of them all."""
 
     opening: str
@@ -33,7 +33,7 @@ class KnownText(Record):
     """The pieces of a licence's operative part, in order. licence: empty for a companion, which grants nothing."""
 
     licence: str = ""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[KnownPiece, ...]
 
 
 class Passage(Record):
@@ -43,14 +43,14 @@ class Passage(Record):
     runs: tuple[tuple[int, int], ...]
 
 
-def piece_of(text: str) -> Piece:
+def piece_of(text: str) -> KnownPiece:
     """The entry of a run of words: how the table was made, and how to add to it.
 
     >>> piece_of("Permission is hereby granted, free of charge, to any person").opening
     'permission is hereby granted free'
     """
     words = words_of(text).words
-    return Piece(opening=" ".join(words[:OPENING]), count=len(words), digest=wording_digest(words))
+    return KnownPiece(opening=" ".join(words[:OPENING]), count=len(words), digest=wording_digest(words))
 
 
 @cache
@@ -58,7 +58,7 @@ def known_texts() -> tuple[KnownText, ...]:
     """The table."""
     raw = yaml.safe_load((files(__package__) / "known_texts.yaml").read_text(encoding="utf-8"))
     return tuple(
-        KnownText(licence=name, pieces=tuple(Piece(opening=o, count=c, digest=d) for o, c, d in pieces))
+        KnownText(licence=name, pieces=tuple(KnownPiece(opening=o, count=c, digest=d) for o, c, d in pieces))
         for name, texts in raw.items()
         for pieces in texts
     )
