@@ -12,7 +12,7 @@ from pydantic import ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from graft.core.errors import InputError
-from graft.rows.content import KINDS
+from graft.rows.content import kinds
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Roles:
 
 
 def _by_kind(given: Any) -> Any:
-    names = [kind.name for kind in KINDS if isinstance(given, dict) and kind.name in given]
+    names = [kind.name for kind in kinds.KINDS if isinstance(given, dict) and kind.name in given]
     if len(names) != 1:
         return given
     return {"content": given[names[0]], "kind": names[0]} | {key: given[key] for key in given if key != names[0]}
