@@ -93,7 +93,7 @@ from graft.studies.plan import plan_candidates
 from graft.studies.settings import make_settings
 from unit.scores.nets import encoder_of, job_for
 
-roles = Roles(text=("text",), label=("label",))
+roles = Roles(content=("text",), label=("label",))
 source = encoder_of("bert")
 cue = CueFact(source=source.reference, name="LogME", value=0.1, meaning="", warning=False)
 targets = np.arange(90) % 3
