@@ -24,6 +24,15 @@ _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _DATETIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
 
 
+def is_missing_number(written: pl.Series) -> pl.Series:
+    """Which cells of a column of text hold no number where numbers are meant: blank, ``NA``, ``null`` and the like.
+
+    >>> is_missing_number(pl.Series(["1", " ", "N/A", None, "x"])).to_list()
+    [False, True, True, True, False]
+    """
+    return written.str.contains(_MISSING_NUMBER).fill_null(True)
+
+
 def typed(written: pl.Series) -> pl.Series:
     """A column of text as the narrowest type that every cell has; itself when that is text.
 

@@ -47,6 +47,7 @@ class Table:
 
     frame: the typed columns. notes: what was changed in reading. name: how errors call it.
     written: for columns typed from a text file, the text they were typed from. skipped: rows that were passed over.
+    decimals: columns of decimal numbers as they were given; the frame holds them as floats.
     """
 
     frame: pl.DataFrame
@@ -54,6 +55,7 @@ class Table:
     name: str = "the table"
     written: pl.DataFrame = field(default_factory=pl.DataFrame)
     skipped: tuple[Skipped, ...] = ()
+    decimals: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -211,4 +213,5 @@ def _checked(table: Table, max_cell_chars: int, *, empty: bool = False) -> Table
                 row = lengths.arg_max() or 0
                 raise too_long(table.name, row=row, column=plain.name, chars=longest, limit=max_cell_chars)
         columns.append(plain)
-    return replace(table, frame=pl.DataFrame(columns))
+    decimals = frame.select(column.name for column in frame if isinstance(column.dtype, pl.Decimal))
+    return replace(table, frame=pl.DataFrame(columns), decimals=decimals)

@@ -3,7 +3,8 @@
 Decisions: a user's column keeps its type as Delta Lake has it (text, numbers, truth values, bytes, dates, times,
 lists and records of these); what Delta has no type for is refused by name rather than turned into something else. A
 column that appears later is null in older rows; one of another type than before is refused, except where every value
-fits the wider type. A column of nothing but nulls has no type and waits until it has one.
+fits the wider type; whole numbers fit a double as long as none of them is changed by it. A column of nothing but
+nulls has no type and waits until it has one.
 """
 
 import re
@@ -105,6 +106,8 @@ def cast(column: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArr
 
 def _fits(given: pa.DataType, kept: pa.DataType) -> bool:
     if given == kept:
+        return True
+    if pa.types.is_integer(given) and pa.types.is_float64(kept):
         return True
     integers = pa.types.is_signed_integer(given) and pa.types.is_signed_integer(kept)
     floats = pa.types.is_floating(given) and pa.types.is_floating(kept)

@@ -3,7 +3,7 @@
 Decisions: only rows whose text changed are encoded, whatever else changed; a row that cannot be kept (no id, an id
 twice, no text) is listed and the others go on; the texts are kept as columns, because a table that forgot them could
 never move to another source. What is encoded lies in the activation cache at once, so a killed run encodes nothing
-twice.
+twice. Types are those the table has: a file whose cells say less (blank, ``NA``, whole numbers only) changes none.
 """
 
 from collections import Counter
@@ -22,6 +22,7 @@ from graft.core.progress import SILENT, Progress
 from graft.inputs.contract import require_columns
 from graft.rows.table import Table
 from graft.rows.values import joined
+from graft.tables.column_types import fitted
 from graft.tables.columns import OURS
 from graft.tables.encoders import pinned
 from graft.tables.pointer import POINTER, Precision
@@ -82,11 +83,14 @@ def embed_into(
     id_column, text: columns of ``rows``; several texts are joined by a line break. strict: raise TableError for the
     first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
     """
+    text = (text,) if isinstance(text, str) else tuple(text)
     require_columns(rows, [id_column, *text])
-    kept, left_out = _sorted_out(rows, id_column, tuple(text))
+    _require_names(rows, id_column)
+    known = EmbeddingTable.open(path).schema if (path / POINTER).is_file() else OURS
+    kept, left_out = _sorted_out(rows, id_column, text, known)
     if strict and left_out:
         raise _refused(left_out)
-    table = _table(path, encoder, id_column, tuple(text), precision)
+    table = _table(path, encoder, id_column, text, precision)
     needed = table.changed(kept.ids, kept.digests)
     encoded: list[int] = []
     said = table.upsert(_batches(kept, needed, encoder, encoded, progress), strict=strict)
@@ -106,11 +110,26 @@ def embed_into(
     return table, report
 
 
-def _sorted_out(rows: Table, id_column: str, text: tuple[str, ...]) -> tuple[_Kept, list[LeftOut]]:
+def _require_names(rows: Table, id_column: str) -> None:
+    """Raise TableError when a column is called as one of the table's own, which would take its place."""
+    ours = [name for name in rows.frame.columns if name != id_column and name.lower() in OURS.names]
+    if ours:
+        raise TableError(
+            f"columns that are called as the table's own: {', '.join(map(repr, ours))}",
+            needed=f"other names than {', '.join(OURS.names)}, which the table keeps for itself",
+            fix="rename these columns, or leave them out",
+        )
+
+
+def _sorted_out(
+    rows: Table, id_column: str, text: tuple[str, ...], known: pa.Schema = OURS
+) -> tuple[_Kept, list[LeftOut]]:
     ids = rows.as_ids(id_column).to_list()
     texts = [one or "" for one in joined([rows.as_written(name) for name in text])]
     counts = Counter(ids)
     left_out = [LeftOut(f"line {one.line}", one.why) for one in rows.skipped]
+    others = [name for name in rows.frame.columns if name not in (id_column, *text)]
+    frame, odd = fitted(rows, others, known)
     numbers: list[int] = []
     for row, (name, words) in enumerate(zip(ids, texts, strict=True)):
         place = f"row {row}" + (f" (id {name!r})" if name else "")
@@ -120,10 +139,14 @@ def _sorted_out(rows: Table, id_column: str, text: tuple[str, ...]) -> tuple[_Ke
             left_out.append(LeftOut(place, f"{counts[name]} rows have this id, and nobody knows which one is meant"))
         elif not words.strip():
             left_out.append(LeftOut(place, "it has no text"))
+        elif row in odd:
+            left_out.append(LeftOut(place, odd[row]))
         else:
             numbers.append(row)
-    written = rows.frame.with_columns(rows.as_written(name).cast(pl.String).alias(name) for name in text)
-    columns = written.drop(id_column)[numbers].to_arrow() if numbers else written.drop(id_column).clear().to_arrow()
+    texts_written = [rows.as_written(name).cast(pl.String).alias(name) for name in text]
+    written = rows.frame.with_columns([*frame.get_columns(), *texts_written])
+    ordered = written.select(name for name in rows.frame.columns if name != id_column)
+    columns = ordered[numbers].to_arrow() if numbers else ordered.clear().to_arrow()
     chosen = [texts[row] for row in numbers]
     digests = [content_digest(one).hex() for one in chosen]
     return _Kept(np.array(numbers, np.int64), [ids[row] for row in numbers], chosen, digests, columns), left_out

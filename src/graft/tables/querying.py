@@ -94,7 +94,8 @@ def ask(
     """The ``k`` nearest rows of each query, nearest first: ``query``, ``rank``, ``id``, ``distance`` and columns.
 
     queries: a text, several, or vectors of shape (queries, dimension), whose space must be said. where: an SQL
-    condition the rows must meet. columns: of the table, all the user's own when None. distance: cosine, in [0, 2].
+    condition the rows must meet. columns: of the table, all the user's own when None; one that is called ``query``,
+    ``rank`` or ``distance`` is there as ``distance_in_table`` and so on. distance: cosine, in [0, 2].
     Raises SpaceMismatch for vectors of another space, InputError for queries that cannot be asked.
     """
     if k < 1:
@@ -140,7 +141,16 @@ def _frame(asking: Asking, table: OpenTable, hits: Hits, columns: Sequence[str] 
     if not names:
         return found
     positions = hits.positions.reshape(-1)
-    return found.hstack(asking.columns_of(table, names, positions[positions >= 0]))
+    own = asking.columns_of(table, names, positions[positions >= 0])
+    taken = [*found.columns, *names]
+    # A column of the table that is called as one of ours is in the answer under another name.
+    return found.hstack(own.rename({name: _free(name, taken) for name in names if name in found.columns}))
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name += "_in_table"
+    return name
 
 
 _HIDDEN = ("id", "vector", "space", "digest", "updated_at")

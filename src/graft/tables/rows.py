@@ -113,6 +113,12 @@ def check_rows(rows: pa.Table, space: Space, *, id_column: str, first: int = 0) 
 
 def _ids(rows: pa.Table, id_column: str) -> pa.Array:
     name = next((name for name in (id_column, "id") if name in rows.column_names), None)
+    if name == id_column != "id" and "id" in rows.column_names:
+        raise TableError(
+            f"rows with a column 'id' beside {id_column!r}, which names them",
+            needed="one of the two: the table keeps the names of its rows as 'id'",
+            fix="rename or drop the column 'id'",
+        )
     if name is None or rows.column_names.count(name) > 1:
         raise TableError(
             f"rows with the columns {', '.join(rows.column_names) or 'none'}",

@@ -178,10 +178,10 @@ class EmbeddingTable:
         kept[found.wanted] = found.digests.to_numpy(zero_copy_only=False)
         return np.asarray(kept[named.indices.to_numpy()] != np.asarray(digests, object), bool)
 
-    def delete(self, ids: Iterable[str]) -> int:
-        """Remove rows; how many there were. Ids the table does not have are passed over."""
+    def delete(self, ids: str | Iterable[str]) -> int:
+        """Remove rows; how many there were. ids: one or several; those the table does not have are passed over."""
         self._require_newest()
-        named = pa.array(dict.fromkeys(ids), pa.string())
+        named = pa.array(dict.fromkeys([ids] if isinstance(ids, str) else ids), pa.string())
         count = 0
 
         def plan(snapshot: Snapshot) -> Change | None:
@@ -226,7 +226,8 @@ class EmbeddingTable:
         """The ``k`` nearest rows of each query: ``query``, ``rank``, ``id``, ``distance`` (cosine, 0 to 2), columns.
 
         queries: a text, several, or vectors of shape (queries, dimension), whose ``space`` must be said. where: an SQL
-        condition over the columns. columns: which come along; all the user's own when None. A table that was opened as
+        condition over the columns. columns: which come along; all the user's own when None (one that is called
+        ``distance`` comes as ``distance_in_table``, ``query`` and ``rank`` likewise). A table that was opened as
         the one that answers follows the pointer, so that a swap is seen by the next question.
         Raises SpaceMismatch for vectors of another space, InputError for queries that cannot be asked.
         """
