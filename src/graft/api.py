@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.settings import parse_size
 
@@ -38,6 +39,7 @@ def study(
     id: str | None = None,  # noqa: A002 - the field's own word, and the command line's
     group: str | None = None,
     time: str | None = None,
+    encoding: str | None = None,
     task: "TaskName" = "auto",
     source: Names = "minilm",
     strategy: Names = "auto",
@@ -70,7 +72,8 @@ def study(
 
     The rows. data: a path (CSV, TSV, JSON lines, Parquet), a pandas or Polars frame, an Arrow table, a mapping of
     columns or a list of mappings. text, label, numeric, categorical: column names, one or several. id: names the rows.
-    group, time: rows of one group stay on one side of every split; splits go forward in time. task: what is predicted.
+    group, time: rows of one group stay on one side of every split; splits go forward in time. encoding: what text files
+    are written in, where it is not recognised (``cp1252``). task: what is predicted.
 
     What is tried. source: references of pretrained models. strategy: ``auto``, or names such as ``frozen`` and
     ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``. loss: what networks are
@@ -100,6 +103,12 @@ def study(
     from graft.inputs.roles import Roles
     from graft.rows.table import read_frame
 
+    if group is not None and time is not None:
+        raise InputError(
+            f"group={group!r} and time={time!r}",
+            needed="one of them: rows of one group stay together, or splits go forward in time",
+            fix="leave one out: are the rows new in use those of other groups, or of later times?",
+        )
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = Roles(
         content=_names(text),
@@ -110,9 +119,9 @@ def study(
         group=group,
         time=time,
     )
-    table = read_frame(data)
+    table = read_frame(data, encoding=encoding)
     require_columns(table, [name for name, _ in roles.columns])
-    tested = None if test is None else read_frame(test)
+    tested = None if test is None else read_frame(test, encoding=encoding)
     if tested is not None:
         require_columns(tested, [name for name, _ in roles.columns])
 
@@ -187,6 +196,7 @@ def embed_table(
     force: bool = False,
     encoder: "Encoder | None" = None,
     strict: bool = False,
+    encoding: str | None = None,
     progress: Progress = SILENT,
 ) -> "tuple[EmbeddingTable, Embedded]":
     """Embed rows into a table, which is made when it is not there; only rows whose text changed are encoded.
@@ -194,7 +204,9 @@ def embed_table(
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
     text: columns. precision: ``native``, ``float32`` or ``int8``. force: int8 even for a source it does not suit.
     encoder: one at hand, instead of ``source`` and ``precision``. strict: raise TableError for the first row that
-    cannot be kept. The table, its source and its file are recorded in the ledger; an index the table has is brought up
+    cannot be kept. encoding: as for ``study``.
+
+    The table, its source and its file are recorded in the ledger; an index the table has is brought up
     to date.
     """
     from graft.core.seeds import generator
@@ -202,7 +214,8 @@ def embed_table(
     from graft.rows.table import read_frame, read_rows
 
     file = Path(data) if isinstance(data, str | Path) else None
-    rows = read_rows(file) if file is not None and not strict else read_frame(data)
+    lenient = file is not None and not strict
+    rows = read_rows(Path(data), encoding=encoding) if lenient else read_frame(data, encoding=encoding)
     require_columns(rows, [id, *_names(text)])
 
     from graft.governance.registry import Registry

@@ -61,10 +61,13 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a bundle. Raises BundleError when there is none, or it is damaged or of another version."""
     path = folder / MANIFEST
     if not folder.is_dir() or not path.is_file() or path.is_symlink():
+        inside = folder / "bundle"
+        given = f"{folder} is a file" if folder.is_file() else f"there is no folder {folder}"
+        fix = "the bundle comes before the rows: graft predict BUNDLE FILE" if folder.is_file() else "check the path"
         raise BundleError(
-            f"{folder} is no bundle: it has no {MANIFEST}" if folder.is_dir() else f"there is no folder {folder}",
-            needed="a folder that graft study wrote",
-            fix="check the path",
+            f"{folder} is no bundle: it has no {MANIFEST}" if folder.is_dir() else given,
+            needed="the folder of a bundle, as graft study wrote it",
+            fix=f"the bundle of this study is {inside}" if (inside / MANIFEST).is_file() else fix,
         )
     raw = path.read_bytes()
     try:

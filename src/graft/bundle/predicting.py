@@ -72,13 +72,21 @@ class Bundle:
     reference: Reference
     manifest: Manifest
 
-    def predict(self, rows: "Source", *, explain: bool = False, progress: Progress = SILENT) -> Predictions:
+    def predict(
+        self,
+        rows: "Source",
+        *,
+        explain: bool = False,
+        encoding: str | None = None,
+        progress: Progress = SILENT,
+    ) -> Predictions:
         """Predictions for every row of a table, in its order.
 
-        rows: anything read_frame accepts; the label column is not needed. explain: also the words that carry each
-        prediction and the nearest training rows. Raises ContractError when a column of the contract is missing.
+        rows: anything read_frame accepts, no rows too; the label column is not needed. explain: also the words that
+        carry each prediction and the nearest training rows. encoding: what a text file is written in, where it is not
+        recognised. Raises ContractError when a column of the contract is missing.
         """
-        table = read_frame(rows)
+        table = read_frame(rows, empty=True, encoding=encoding)
         data, found = build_dataset(table, self.contract, labelled=False)
         problems = Problems(len(table))
         for problem in found:

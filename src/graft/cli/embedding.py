@@ -23,6 +23,9 @@ def embed(
     int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers, where that is near enough.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Use --int8 even where it is not near enough.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be kept.")] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="What the file is written in, when it is not recognised: cp1252.")
+    ] = None,
 ) -> None:
     """Embed the rows of a file: into a table that keeps them, or as bare vectors in the order of the file."""
     from rich.console import Console
@@ -39,7 +42,7 @@ def embed(
     bars = Bars(Console(stderr=True))
     precision = "int8" if int8 else "native"
     if out is not None:
-        _bare(data, text, out, source, precision, force, bars)
+        _bare(data, text, out, source, precision, force, encoding, bars)
         return
     assert table is not None
     if not id_column:
@@ -48,7 +51,7 @@ def embed(
 
     opened, done = embed_table(
         data, table=table, id=id_column, text=text, source=source, precision=precision, force=force, strict=strict,
-        progress=bars,
+        encoding=encoding, progress=bars,
     )  # fmt: skip
     typer.echo(
         f"{table}: {opened.count():,} rows, version {done.version} "
@@ -67,7 +70,7 @@ def _left_out(done: "Embedded") -> None:
 
 
 def _bare(  # type: ignore[no-untyped-def]
-    data: Path, text: list[str], out: Path, source: str, precision: str, force: bool, bars
+    data: Path, text: list[str], out: Path, source: str, precision: str, force: bool, encoding: str | None, bars
 ) -> None:
     import numpy as np
     import polars as pl
@@ -76,7 +79,7 @@ def _bare(  # type: ignore[no-untyped-def]
     from graft.inputs.contract import require_columns
     from graft.rows.table import read_frame
 
-    rows = read_frame(data)
+    rows = read_frame(data, encoding=encoding)
     require_columns(rows, text)
     # Not before the rows were looked at: it imports a model library, which takes seconds.
     from graft.tables.encoders import encoder_for

@@ -14,6 +14,9 @@ def predict(
         bool, typer.Option("--explain", help="Add the words that carry each score and the nearest labelled rows.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 when any row has no prediction.")] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="What the file is written in, when it is not recognised: cp1252.")
+    ] = None,
 ) -> None:
     """Predict with a saved model; rows with problems are reported and the others are not lost."""
     from rich.console import Console
@@ -23,7 +26,7 @@ def predict(
     from graft.core.errors import ContractError
 
     console = Console(stderr=True)
-    predictions = load_bundle(bundle).predict(data, explain=explain, progress=Bars(console))
+    predictions = load_bundle(bundle).predict(data, explain=explain, encoding=encoding, progress=Bars(console))
     predictions.write_csv(out)
     console.print(f"{len(predictions.frame):,} rows written to {out}", highlight=False)
     for note in predictions.notes:

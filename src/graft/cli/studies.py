@@ -68,6 +68,10 @@ def study(
     time: Annotated[
         str | None, typer.Option(help="Learn from the past, test on the future.", rich_help_panel=_DATA)
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="What the files are written in, when it is not recognised: cp1252.", rich_help_panel=_DATA),
+    ] = None,
     task: Annotated[
         str,
         typer.Option(help=f"What is predicted: auto, or {', '.join(Task)}.", rich_help_panel=_DATA),
@@ -172,6 +176,7 @@ def study(
     Example: graft study tickets.csv --text message --label category --out study/
     """
     options = {
+        "encoding": encoding,
         "task": task,
         "source": tuple(source),
         "strategy": tuple(strategy),

@@ -11,6 +11,7 @@ import csv
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -84,7 +85,7 @@ def costs_from_mapping(document: Mapping[str, object], labels: Sequence[str], *,
     for true, row in _mapping(document.get("costs", {}), "costs").items():
         for decided, cost in _mapping(row, f"costs of {true}").items():
             entries[true, decided] = _amount(cost, f"the cost of deciding {decided} when it is {true}")
-    if (abstain := document.get("abstain")) is not None:
+    if (abstain := document.get("abstain")) not in (None, "", "null", "~"):
         for true, cost in (abstain if isinstance(abstain, Mapping) else {ANY: abstain}).items():
             entries[str(true), ABSTAIN] = _amount(cost, f"the cost of abstaining when it is {true}")
     default = _amount(document.get("default", 1), "the default cost")
@@ -106,15 +107,40 @@ def load_costs(
         raise InputError(f"the cost table {file} cannot be read: {error}", needed="a CSV or YAML file") from error
     if file.suffix.lower() in (".yaml", ".yml"):
         try:
-            document = yaml.safe_load(text) or {}
-        except yaml.YAMLError as error:
-            raise InputError(f"{file} is not YAML: {error}", needed="unit, default, abstain, costs") from error
+            document = yaml.load(text, Loader=_AsWritten) or {}
+        except (yaml.YAMLError, RecursionError) as error:
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise InputError(
+                f"{file} is not YAML of a cost table: {why}",
+                needed="unit, default, abstain, costs",
+                fix="write costs: {true class: {decided class: cost}}, every name once, without anchors",
+            ) from error
         table = costs_from_mapping(_mapping(document, str(file)), labels, task=task)
     elif file.suffix.lower() == ".csv":
         table = _table(_csv_entries(text, file), labels, unit="errors", default=1.0, task=task)
     else:
         raise InputError(f"the cost table {file}", needed="a file that ends in .csv, .yaml or .yml")
     return table if unit is None else table.model_copy(update={"unit": unit})
+
+
+class _AsWritten(yaml.BaseLoader):
+    """Names as they are written (``yes``, ``007``, ``1.10``), each once; no alias, which can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A node of the document. Raises yaml.YAMLError for an alias."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, f"the alias *{event.anchor}", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping. Raises yaml.YAMLError for a key that stands twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
 
 
 def _csv_entries(text: str, file: Path) -> dict[tuple[str, str], float]:
@@ -124,7 +150,11 @@ def _csv_entries(text: str, file: Path) -> dict[tuple[str, str], float]:
         raise InputError(f"the columns {', '.join(columns) or '(none)'} in {file}", needed="true,decided,cost")
     reader.fieldnames = columns
     entries: dict[tuple[str, str], float] = {}
-    for line, row in enumerate(reader, start=2):
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise InputError(f"{file} cannot be read as CSV: {error}", needed="true,decided,cost") from error
+    for line, row in enumerate(rows, start=2):
         pair = ((row["true"] or "").strip(), (row["decided"] or "").strip())
         if pair in entries:
             raise InputError(f"{pair[0]},{pair[1]} twice, again on line {line} of {file}", needed="one cost per pair")
@@ -138,9 +168,14 @@ def _table(
     """Resolve names and stars into the full table."""
     names = tuple(str(label) for label in labels)
     reserved = {ABSTAIN, ANY} | ({NONE} if task == "multilabel" else set())
-    if taken := reserved & set(names):
-        raise InputError(f"a class named {sorted(taken)[0]!r}", needed="another name: this one has a meaning in costs")
+    if entries and (taken := reserved & set(names)):
+        raise InputError(
+            f"a cost table for a class named {sorted(taken)[0]!r}",
+            needed="another name of the class: this one has a meaning in cost tables",
+            fix="rename the class in the rows, or leave the cost table out",
+        )
     names = (NONE, *names) if task == "multilabel" else names
+    entries = {(_meant(true, names), _meant(said, names)): cost for (true, said), cost in entries.items()}
     for true, decided in entries:
         _known(true, (*names, ANY), "true class")
         _known(decided, (*names, ANY, ABSTAIN), "decision")
@@ -168,6 +203,11 @@ def _table(
             fix="add the row *,abstain,COST",
         )
     return CostTable(unit=unit, labels=names, cost=matrix, abstain=tuple(float(one or 0.0) for one in abstain))
+
+
+def _meant(name: str, names: Sequence[str]) -> str:
+    """Booleans are one class however written: ``True`` is the class ``true``."""
+    return name.lower() if name not in names and name.lower() in ("true", "false") else name
 
 
 def _known(name: str, names: Sequence[str], what: str) -> None:

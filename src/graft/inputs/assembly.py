@@ -10,8 +10,9 @@ import numpy as np
 
 from graft.inputs.schema import CATEGORY_CAP, Contract
 from graft.rows.content import Content, kind_named
+from graft.rows.names import Names
 from graft.rows.table import Table
-from graft.rows.values import numbers, times, words
+from graft.rows.values import how_written, numbers, times
 
 _EXCERPT = 60
 
@@ -62,7 +63,8 @@ def read_inputs(table: Table, contract: Contract) -> Inputs:
         found, bad = numbers(column)
         bad |= np.abs(np.nan_to_num(found)) > np.finfo(np.float32).max
         for row in np.flatnonzero(bad).tolist():
-            message = f"{_excerpt(str(column[row]))!r} is no finite number"
+            how = how_written(str(column[row]))
+            message = f"{_excerpt(str(column[row]))!r} is " + (f"a number {how}" if how else "no finite number")
             problems.append(RowProblem(row, name, "bad-number", message, fatal=True))
         found[bad] = np.nan
         numeric[:, place] = found
@@ -85,13 +87,17 @@ def _contents(table: Table, contract: Contract, problems: list[RowProblem]) -> l
 
 def _categories(table: Table, contract: Contract, name: str, problems: list[RowProblem]) -> list[str]:
     facts = contract.column(name, "categorical")
-    known = {count.value for count in facts.categories} if facts and facts.distinct <= CATEGORY_CAP else None
-    cells = [cell or "" for cell in words(table.frame[name]).to_list()]
+    cells = [cell or "" for cell in table.as_names(name).to_list()]
+    if facts is None:
+        return cells
+    known = [count.value for count in facts.categories]
+    names, measured = Names(known), table.measured(name)
+    meant = {cell: names.find(cell, measured=measured) for cell in set(cells) - {""}}
     for row, cell in enumerate(cells):
-        if known is not None and cell and cell not in known:
+        if cell and meant[cell] is None and facts.distinct <= CATEGORY_CAP:
             message = f"{_excerpt(cell)!r} did not occur in the data the contract was made from"
             problems.append(RowProblem(row, name, "unknown-category", message, fatal=False))
-    return cells
+    return [cell if (place := meant.get(cell)) is None else known[place] for cell in cells]
 
 
 def read_keys(table: Table, contract: Contract, *, required: bool) -> Keys:
@@ -102,7 +108,7 @@ def read_keys(table: Table, contract: Contract, *, required: bool) -> Keys:
     ids = _ids(table, roles.id, problems) if roles.id in have else tuple(map(str, range(len(table))))
     groups: np.ndarray | None = None
     if roles.group is not None and roles.group in have:
-        cells = words(table.as_names(roles.group)).to_list()
+        cells = table.as_names(roles.group).to_list()
         groups = np.array([cell or "" for cell in cells], dtype=np.str_)
         for row, cell in enumerate(cells):
             if cell is None and required:

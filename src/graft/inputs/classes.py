@@ -10,6 +10,7 @@ from graft.core.errors import ContractError
 from graft.core.tasks import Task
 from graft.inputs.roles import Roles
 from graft.inputs.targets import Labels
+from graft.rows.values import how_written
 
 _ROWS_PER_FOLD = 2
 _SHOWN = 5
@@ -30,9 +31,10 @@ def refuse_bad_numbers(labels: Labels, roles: Roles) -> None:
     bad = np.flatnonzero(labels.bad)
     if len(bad):
         shown = ", ".join(f"{labels.shown(row)!r} in row {row}" for row in bad[:_SHOWN].tolist())
+        how = how_written(labels.shown(int(bad[0])))
         raise ContractError(
-            f"{len(bad)} values of {roles.label[0]!r} are no finite number: {shown}",
-            needed="finite numbers to predict (empty cells are set aside)",
+            f"{len(bad)} values of {roles.label[0]!r} are no finite number{how and f' (written {how})'}: {shown}",
+            needed="finite numbers to predict, such as 1234.5 (empty cells are set aside)",
             fix="correct or empty these cells; if they are names of classes, use task='multiclass'",
         )
 

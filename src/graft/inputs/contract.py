@@ -1,7 +1,9 @@
 """The contract of a table: find out what the task is, and refuse what cannot work before anything is trained.
 
-Decisions: a number with more than 20 different values is a quantity, otherwise a class; a class of one row is refused
-rather than dropped, because it can be trained on or tested on but never both; two rows per fold are the least.
+Decisions: a number with more than 20 different values is a quantity, otherwise a class, and so are whole numbers that
+count 0 or 1 up to the last without a gap, each in several rows: that is how published sets number their classes. A
+class of one row is refused rather than dropped, because it can be trained on or tested on but never both; two rows per
+fold are the least.
 """
 
 import difflib
@@ -15,7 +17,7 @@ from graft.inputs.classes import count_classes, refuse_bad_numbers, refuse_few_r
 from graft.inputs.facts import category_facts, content_facts, key_facts, number_facts, number_summary
 from graft.inputs.roles import Roles
 from graft.inputs.schema import ColumnFacts, Contract
-from graft.inputs.targets import Labels, read_labels, separator_of
+from graft.inputs.targets import Labels, holds_lists, read_labels, separator_of
 from graft.rows.content import kind_named
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, times, words
@@ -23,6 +25,8 @@ from graft.rows.values import flags, numbers, times, words
 __all__ = ["Contract", "infer_contract", "require_columns"]
 
 _CLASSES_AT_MOST = 20
+_ROWS_OF_A_NUMBER = 5
+_HEADER_WORDS = 5
 
 
 def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int = 5) -> Contract:
@@ -87,7 +91,10 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
 
 
 def require_columns(table: Table, names: list[str]) -> None:
-    """Raise ContractError when a column is missing, with the names that come close."""
+    """Raise ContractError when a column is missing, with the names that come close, or cannot be read."""
+    for name in names:
+        if name in table.unread:
+            raise table.unread[name]
     missing = [name for name in names if name not in table.frame.columns]
     if not missing:
         return
@@ -95,6 +102,10 @@ def require_columns(table: Table, names: list[str]) -> None:
     by_case = {name.casefold(): name for name in have}
     close = [by_case[c] for c in difflib.get_close_matches(missing[0].casefold(), by_case, n=3, cutoff=0.6)]
     fix = f"did you mean {' or '.join(map(repr, close))}?" if close else "check the spelling, or export the column"
+    sentence = next((name for name in have if len(name.split()) >= _HEADER_WORDS), "")
+    doubt = table.doubt or (sentence and f"{sentence!r} reads like a row of data")
+    if doubt and not close:
+        fix = f"the first line looks like data: {doubt}: put a line with the column names above it"
     raise ContractError(
         f"{table.name} has no column {', '.join(map(repr, missing))}",
         needed=f"the column among: {', '.join(have[:20])}{' …' if len(have) > 20 else ''}",
@@ -124,9 +135,26 @@ def _infer_task(table: Table, roles: Roles) -> Task:
     column = table.frame[roles.label[0]]
     if isinstance(column.dtype, pl.List | pl.Array):
         return Task.MULTILABEL
-    if column.dtype.is_numeric() and len(np.unique(column.drop_nulls().drop_nans().to_numpy())) > _CLASSES_AT_MOST:
+    if holds_lists(column):
+        return Task.MULTILABEL
+    if column.dtype.is_numeric() and _many_numbers(column) and not numbered_classes(column):
         return Task.REGRESSION
-    return Task.BINARY if words(table.as_names(column.name)).drop_nulls().n_unique() <= 2 else Task.MULTICLASS
+    return Task.BINARY if table.as_names(column.name).drop_nulls().n_unique() <= 2 else Task.MULTICLASS
+
+
+def _many_numbers(column: pl.Series) -> bool:
+    present = column.drop_nulls()
+    return (present.drop_nans() if column.dtype.is_float() else present).n_unique() > _CLASSES_AT_MOST
+
+
+def numbered_classes(column: pl.Series) -> bool:
+    """Whether more whole numbers than a few are numbers of classes: 0 or 1 up to the last, none left out or rare."""
+    if not column.dtype.is_numeric() or not _many_numbers(column):
+        return False
+    found, _ = numbers(column)
+    values, counts = np.unique(found[np.isfinite(found)], return_counts=True)
+    counted = np.array_equal(values, values[0] + np.arange(len(values))) and values[0] in (0, 1)
+    return bool(counted and counts.min() > 1 and counts.sum() >= _ROWS_OF_A_NUMBER * len(values))
 
 
 def _separator(table: Table, roles: Roles, task: Task) -> str:
@@ -170,7 +198,7 @@ def _usable(table: Table, roles: Roles, labels: Labels, stated: np.ndarray) -> n
     for name in roles.numeric:
         usable &= ~numbers(table.frame[name])[1]
     if roles.group is not None:
-        usable &= words(table.frame[roles.group]).is_not_null().to_numpy()
+        usable &= table.as_names(roles.group).is_not_null().to_numpy()
     if roles.time is not None:
         usable &= ~np.isnat(times(table.frame[roles.time])[0])
     return np.asarray(usable)

@@ -6,10 +6,11 @@ for the candidate to handle. A content that cannot be used in training does not 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from graft.core.digests import array_digest, content_digest, key
 from graft.core.errors import ContractError
@@ -102,6 +103,9 @@ def build_dataset(table: Table, contract: Contract, *, labelled: bool) -> tuple[
     column is missing altogether or no row is usable for learning.
     """
     roles = contract.roles
+    if not labelled and not table.frame.width and not table.unread:
+        # Nothing to predict, given as nothing at all.
+        table = replace(table, frame=pl.DataFrame(schema=dict.fromkeys(roles.inputs, pl.String)))
     needed = [*roles.inputs, *(name for name, role in roles.columns if labelled and role not in ("id",))]
     require_columns(table, list(dict.fromkeys(needed)))
     inputs = read_inputs(table, contract)

@@ -4,12 +4,13 @@ Decision: what a column of content may hold is judged by the kind of content (``
 """
 
 import numpy as np
+import polars as pl
 
 from graft.core.errors import ContractError
 from graft.inputs.schema import CATEGORY_CAP, CategoryCount, ColumnFacts, LengthFacts, NumberFacts
 from graft.rows.content import ColumnMeasure
 from graft.rows.table import Table
-from graft.rows.values import numbers, texts, times, words
+from graft.rows.values import how_written, numbers, texts, times, words
 
 _SHOWN = 5
 
@@ -38,10 +39,13 @@ def number_facts(table: Table, name: str) -> ColumnFacts:
     present = found[np.isfinite(found)]
     if bad.sum() > len(present) or not len(present):
         shown = f"{int(bad.sum())} cells that are no number" if bad.any() else "no number at all"
+        how, example = _written_otherwise(column, bad)
         raise ContractError(
-            f"numeric column {name!r} holds {shown}",
-            needed="numbers",
-            fix=f"list {name!r} as text or categorical, or drop it",
+            f"numeric column {name!r} holds {shown}" + (f", written {how} ({example!r})" if how else ""),
+            needed="numbers such as 1234.5",
+            fix="write them with a decimal point and nothing between thousands"
+            if how
+            else f"list {name!r} as text or categorical, or drop it",
         )
     return ColumnFacts(
         name=name,
@@ -53,6 +57,14 @@ def number_facts(table: Table, name: str) -> ColumnFacts:
     )
 
 
+def _written_otherwise(column: pl.Series, bad: np.ndarray) -> tuple[str, str]:
+    """How the first bad cell that a person would call a number is written, and that cell; "" when none is."""
+    if column.dtype != pl.String:
+        return "", ""
+    cells = (str(column[row]) for row in np.flatnonzero(bad).tolist())
+    return next(((how, cell) for cell in cells if (how := how_written(cell))), ("", ""))
+
+
 def number_summary(present: np.ndarray) -> NumberFacts:
     """Minimum, maximum, mean and standard deviation of finite numbers, shape (rows,)."""
     std = float(present.std(ddof=1)) if len(present) > 1 else 0.0
@@ -61,7 +73,7 @@ def number_summary(present: np.ndarray) -> NumberFacts:
 
 def category_facts(table: Table, name: str) -> ColumnFacts:
     """Facts of a categorical column, with its most frequent values."""
-    named = words(table.frame[name])
+    named = table.as_names(name)
     counts = named.drop_nulls().value_counts(name="rows").sort(["rows", named.name], descending=[True, False])
     known = tuple(CategoryCount(value=value, rows=rows) for value, rows in counts.head(CATEGORY_CAP).iter_rows())
     return ColumnFacts(
@@ -92,7 +104,7 @@ def key_facts(table: Table, name: str, role: str) -> ColumnFacts:
         return ColumnFacts(
             name=name, role=role, kind=kind, missing=len(found) - len(known), distinct=len(np.unique(known))
         )
-    named = words(table.as_names(name))
+    named = words(table.as_written(name)) if role == "id" else table.as_names(name)
     return ColumnFacts(
         name=name, role=role, kind=kind, missing=named.null_count(), distinct=named.drop_nulls().n_unique()
     )

@@ -6,9 +6,11 @@ Classes are sorted names, so a class has the same index whatever the order of ro
 of one of several label columns has no label, since absent and unknown are different things.
 """
 
+import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,11 +19,14 @@ import polars as pl
 from graft.core.errors import ContractError
 from graft.core.tasks import Task
 from graft.inputs.roles import Roles
+from graft.rows.columns import number_name
+from graft.rows.names import Names
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, words
 
-_WHOLE_FLOAT = re.compile(r"^-?\d{1,15}(\.0*)?$")
-_WHOLE_ENDINGS = ("", ".", ".0", ".00", ".000")
+_INDICATORS = {"0": "", "0.0": "", "1": "1", "1.0": "1", "false": "", "False": "", "true": "1", "True": "1"}
+_FEWEST_INDICATORS = 2
+_ARRAY = re.compile(r"^\[[^\[\],]*\]$")
 _SEPARATORS = ("|", ";", ",")
 
 
@@ -55,10 +60,15 @@ def read_labels(table: Table, roles: Roles, task: Task, *, separator: str, class
     if task is Task.MULTILABEL:
         if len(roles.label) > 1:
             return _flag_columns(table, roles.label, classes)
-        return _sets(table.as_names(roles.label[0]), separator, classes)
+        return _sets(table.as_written(roles.label[0]), separator, classes)
     if task is Task.REGRESSION:
         return _quantities(table.frame[roles.label[0]])
-    return _classes(table.as_names(roles.label[0]), classes)
+    name = roles.label[0]
+    if isinstance(table.frame[name].dtype, pl.List | pl.Array):
+        raise ContractError(
+            f"label column {name!r} holds lists", needed="one class per row", fix="use task='multilabel'"
+        )
+    return _classes(table.as_names(name), classes, measured=table.measured(name))
 
 
 def _quantities(column: pl.Series) -> Labels:
@@ -73,21 +83,16 @@ def _quantities(column: pl.Series) -> Labels:
     return Labels(values, np.isnan(values) & ~bad, bad, (), given)
 
 
-def _classes(column: pl.Series, classes: tuple[str, ...] | None) -> Labels:
-    if isinstance(column.dtype, pl.List | pl.Array):
-        raise ContractError(
-            f"label column {column.name!r} holds lists", needed="one class per row", fix="use task='multilabel'"
-        )
-    named = words(column)
-    known = tuple(sorted(named.drop_nulls().unique().to_list())) if classes is None else classes
-    index = {name: position for position, name in enumerate(known)}
-    cells = named.to_list()
-    places = {word: lookup(word, index) for word in set(cells) - {None}}
+def _classes(column: pl.Series, classes: tuple[str, ...] | None, *, measured: bool) -> Labels:
+    known = tuple(sorted(column.drop_nulls().unique().to_list())) if classes is None else classes
+    names = Names(known)
+    cells = column.to_list()
+    places = {word: names.find(word, measured=measured) for word in set(cells) - {None}}
     given = {row: word for row, word in enumerate(cells) if word is not None and places[word] is None}
     values = np.array([-1 if word is None else _or(places[word], -1) for word in cells], dtype=np.int64)
     bad = np.zeros(len(cells), dtype=bool)
     bad[list(given)] = True
-    return Labels(values, named.is_null().to_numpy(), bad, known, given)
+    return Labels(values, column.is_null().to_numpy(), bad, known, given)
 
 
 def _or(value: int | None, default: int) -> int:
@@ -97,12 +102,12 @@ def _or(value: int | None, default: int) -> int:
 def _sets(column: pl.Series, separator: str, classes: tuple[str, ...] | None) -> Labels:
     cells = label_sets(column, separator)
     known = tuple(sorted({name for cell in cells for name in cell or ()})) if classes is None else classes
-    index = {name: position for position, name in enumerate(known)}
+    names = Names(known)
     values = np.zeros((len(cells), len(known)), dtype=np.uint8)
     given: dict[int, str] = {}
     for row, cell in enumerate(cells):
         for name in cell or ():
-            place = lookup(name, index)
+            place = names.find(name)
             if place is None:
                 given[row] = name
             else:
@@ -127,56 +132,100 @@ def _flag_columns(table: Table, names: tuple[str, ...], classes: tuple[str, ...]
     return Labels(values, missing, bad, known, given, lacking)
 
 
-def lookup(word: str, index: Mapping[str, int]) -> int | None:
-    """Position of a class name, forgiving how a boolean or a whole number was written where that leaves one class.
-
-    >>> lookup("1.0", {"0": 0, "1": 1}), lookup("1", {"0.0": 0, "1.0": 1}), lookup("True", {"false": 0, "true": 1})
-    (1, 1, 1)
-    >>> lookup("1.10", {"1.1": 0}), lookup("2.00", {"2": 0, "2.0": 1})
-    (None, None)
-    """
-    if word in index:
-        return index[word]
-    if word.lower() in ("true", "false"):
-        return index.get(word.lower())
-    if not _WHOLE_FLOAT.match(word):
-        return None
-    found = [index[name] for name in (word.partition(".")[0] + ending for ending in _WHOLE_ENDINGS) if name in index]
-    return found[0] if len(found) == 1 else None
-
-
 def separator_of(column: pl.Series) -> str:
     """The character that separates labels in a column of text: ``|``, ``;`` or ``,``, the first that occurs."""
     if column.dtype != pl.String:
         return ""
-    plain = [cell for cell in column.drop_nulls().to_list() if not cell.lstrip().startswith("[")]
+    plain = [cell for cell in column.drop_nulls().to_list() if _listed(cell) is None]
     return next((mark for mark in _SEPARATORS if any(mark in cell for cell in plain)), _SEPARATORS[0])
+
+
+def holds_lists(column: pl.Series) -> bool:
+    """Whether every cell of a column of text is a list written as JSON or Python writes it, and one has two items."""
+    if column.dtype != pl.String:
+        return False
+    cells = column.drop_nulls()
+    if not len(cells) or not cells.str.contains(r"^\s*[\[({]").all():
+        return False
+    lists = [_listed(cell) for cell in cells.to_list()]
+    return all(one is not None for one in lists) and any(len(one or ()) > 1 for one in lists)
 
 
 def label_sets(column: pl.Series, separator: str) -> list[tuple[str, ...] | None]:
     """The labels of every row, sorted and without repeats; None where nothing was given, () where none apply.
 
-    column: a List column, or text that is a JSON list or has labels between separators.
+    column: a List column, or text that is a list (as JSON, Python or NumPy writes it) or has labels between separators.
+    Lists of one length that hold nothing but 0 and 1 are indicators: their labels are the positions, from 0.
 
-    >>> label_sets(pl.Series(["b|a", '["c"]', "[]", None]), "|")
-    [('a', 'b'), ('c',), (), None]
+    >>> label_sets(pl.Series(["b|a", '["c"]', "['d', 'e']", "[]", None]), "|")
+    [('a', 'b'), ('c',), ('d', 'e'), (), None]
+    >>> label_sets(pl.Series([[1, 0, 0], [0, 1, 1]]), "")
+    [('0',), ('1', '2')]
     """
     if isinstance(column.dtype, pl.List | pl.Array):
-        return [
-            None if cell is None else _label_set([str(item) for item in cell if item is not None]) for cell in column
-        ]
-    return [None if cell is None else _label_set(_split(cell, separator or "|")) for cell in words(column).to_list()]
+        cells = [None if cell is None else [_item(item) for item in cell if item is not None] for cell in column]
+        return [None if one is None else _label_set(one) for one in _positions(cells)]
+    written: list[str | None] = words(column).to_list()
+    lists = [None if cell is None else _listed(cell) for cell in written]
+    if all(one is not None for cell, one in zip(written, lists, strict=True) if cell is not None):
+        lists = _positions(lists)
+    return [
+        None if cell is None else _label_set(cell.split(separator or "|") if items is None else items)
+        for cell, items in zip(written, lists, strict=True)
+    ]
 
 
-def _split(cell: str, separator: str) -> list[str]:
-    if cell.startswith("["):
-        try:
-            items = json.loads(cell)
-        except ValueError:
-            items = None
-        if isinstance(items, list):
-            return [str(item) for item in items if item is not None]
-    return cell.split(separator)
+def _item(item: object) -> str:
+    return number_name(item) if isinstance(item, float) else str(item).lower() if isinstance(item, bool) else str(item)
+
+
+def _positions(cells: list[list[str] | None]) -> list[list[str] | None]:
+    """Lists of nothing but 0 and 1, all of one length, as the positions of the ones; other lists as they are."""
+    given = [cell for cell in cells if cell is not None]
+    if (
+        len({len(cell) for cell in given}) != 1
+        or len(given[0]) < _FEWEST_INDICATORS
+        or not {item for cell in given for item in cell} <= set(_INDICATORS)
+    ):
+        return cells
+    return [
+        None if cell is None else [str(place) for place, item in enumerate(cell) if _INDICATORS[item]] for cell in cells
+    ]
+
+
+def _listed(cell: str) -> list[str] | None:
+    """The items of a list as JSON, Python or NumPy writes it; None when the cell is no list."""
+    plain = cell.strip()
+    if not plain.startswith(("[", "(", "{")):
+        return None
+    if plain == "set()":
+        return []
+    items: object = None
+    try:
+        items = json.loads(plain)
+    except (ValueError, RecursionError):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            items = ast.literal_eval(plain)
+    # NumPy prints no commas, so Python reads the words as one.
+    if _ARRAY.match(plain) and not (isinstance(items, list) and len(items) < 2 and "' '" not in plain):
+        items = _printed(plain[1:-1])
+    if not isinstance(items, list | tuple | set):
+        return None
+    if any(isinstance(item, list | tuple | set | dict) for item in items):
+        return None
+    return sorted(map(_item, _there(items))) if isinstance(items, set) else [_item(item) for item in _there(items)]
+
+
+def _there(items: Iterable[object]) -> list[object]:
+    return [item for item in items if item is not None]
+
+
+def _printed(inside: str) -> list[str] | None:
+    quoted = re.findall(r"'([^']*)'|\"([^\"]*)\"", inside)
+    if quoted:
+        return [one or other for one, other in quoted]
+    numbers_written = inside.split()
+    return numbers_written if all(re.match(r"^-?\d+\.?\d*$|^(True|False)$", one) for one in numbers_written) else None
 
 
 def _label_set(names: list[str]) -> tuple[str, ...]:

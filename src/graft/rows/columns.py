@@ -2,15 +2,20 @@
 
 Decisions: a column of text becomes numbers, booleans or dates only when every cell is one and nothing is lost by it,
 so ``007``, ``+49 151``, ``1,5`` and numbers too long for a float stay text. ``NA`` is a missing number inside a column
-of numbers and a word anywhere else. A column with nothing in it stays text.
+of numbers and a word anywhere else, names included. A column with nothing in it stays text. Bytes are text in UTF-8;
+values that print as a word (intervals, periods) are that word; complex numbers and durations are nothing Graft reads.
 """
 
 import datetime
+import decimal
 import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
+
+from graft.core.errors import InputError
 
 _INTEGER = r"^\s*-?(0|[1-9]\d{0,17})\s*$"
 _PLAIN = r"(0|[1-9]\d*)"
@@ -85,12 +90,14 @@ def instant(cell: str) -> datetime.datetime | None:
 def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str, ...]]:
     """A column from Python values, and notes about values that had to be written as text.
 
-    values: None, bool, int, float, str, date, datetime, or lists of them (labels); anything else becomes its JSON.
+    values: None, bool, int, float, Decimal, str, bytes, date, datetime, or lists and arrays of them (labels); a mapping
+    becomes its JSON, anything else the word it prints. Raises InputError for complex numbers, durations and bytes that
+    are no text.
 
     >>> from_values("a", [1, None, 2.5])[0].dtype
     Float64
     """
-    plain = [value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value for value in values]
+    plain = [_plain(name, row, value) for row, value in enumerate(values)]
     kinds = {type(value) for value in plain if value is not None}
     if float in kinds and not kinds <= {int, float, bool}:
         # Not a number, among words, is how a table says that nothing is there.
@@ -102,9 +109,11 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
         return pl.Series(name, plain, dtype=pl.Boolean), ()
     if kinds == {int} and all(value is None or -(2**63) <= value < 2**63 for value in plain):
         return pl.Series(name, plain, dtype=pl.Int64), ()
-    if kinds <= {int, float}:
+    if float in kinds and kinds <= {int, float}:
         floats = [None if value is None or value != value else float(value) for value in plain]
         return pl.Series(name, floats, dtype=pl.Float64), ()
+    if kinds == {decimal.Decimal} and (exact := _decimals(name, plain)) is not None:
+        return exact, ()
     if kinds == {datetime.date}:
         return pl.Series(name, plain, dtype=pl.Date), ()
     if all(issubclass(kind, datetime.date) for kind in kinds):
@@ -113,18 +122,67 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
         ), ()
     notes: list[str] = []
     if all(issubclass(kind, list | tuple | set | frozenset) for kind in kinds):
-        lists = [None if value is None else [_written(item) for item in _ordered(value)] for value in plain]
+        lists = [None if value is None else [_item(name, item) for item in _ordered(value)] for value in plain]
         return pl.Series(name, lists, dtype=pl.List(pl.String)), ()
     texts = [None if value is None else _written(value) for value in plain]
-    if kinds != {str}:
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    if len(kinds) > 1:
         notes.append(f"column {name!r} mixes {names}: read as text")
+    elif kinds not in ({str}, {dict}):
+        large = "whole numbers beyond 64 bits" if kinds == {int} else names
+        notes.append(f"column {name!r} holds {large}: read as the words they print")
     broken = [row for row, text in enumerate(texts) if text is not None and not _encodable(text)]
     for row in broken:
         texts[row] = str(texts[row]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if broken:
         notes.append(f"column {name!r} has half a character (a lone surrogate) in row {broken[0]}: replaced by U+FFFD")
     return pl.Series(name, texts, dtype=pl.String), tuple(notes)
+
+
+def _plain(name: str, row: int, value: Any) -> Any:
+    """The value without the library it came in."""
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        value = None if np.isnat(value) else value.astype(f"{value.dtype.str[1]}8[us]").item()
+    elif isinstance(value, np.generic):
+        # The shortest number that is this one: a float32 of 0.1 is 0.1, as in a file.
+        value = float(str(value)) if isinstance(value, np.float16 | np.float32) else value.item()
+    elif hasattr(value, "tolist") and hasattr(value, "__len__"):
+        value = value.tolist()
+    elif isinstance(value, pl.Series):
+        value = value.to_list()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _decoded(name, row, bytes(value))
+    if isinstance(value, complex | datetime.timedelta) and not isinstance(value, float | int):
+        what = "complex numbers" if isinstance(value, complex) else "durations"
+        raise InputError(
+            f"column {name!r} holds {what}, such as {value} in row {row}",
+            needed="text, numbers, booleans, dates or lists of words",
+            fix="write it as plain numbers (a duration in seconds), or drop the column",
+        )
+    return value
+
+
+def _decoded(name: str, row: int, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"column {name!r} holds bytes that are not UTF-8 text in row {row}",
+            needed="text",
+            fix="decode them first, or drop the column",
+        ) from error
+
+
+def _decimals(name: str, values: Sequence[Any]) -> pl.Series | None:
+    try:
+        return pl.Series(name, values, dtype=None)
+    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _item(name: str, value: Any) -> str | None:
+    plain = _plain(name, 0, value)
+    return None if plain is None or (isinstance(plain, float) and plain != plain) else _written(plain)
 
 
 def number_name(value: float) -> str:

@@ -3,11 +3,13 @@
 Decisions: the standard library's reader, strict about quotes, because a lenient one shifts cells silently; an
 unreadable file is refused with line numbers (lines of the file, from 1), never repaired by dropping rows. A
 tab-separated file whose quotes do not pair up is read with quotes as plain characters, which is what such files mean.
-An unquoted empty cell and a quoted one are both missing.
+An unquoted empty cell and a quoted one are both missing. A first line ``sep=;``, which spreadsheets write, says what
+separates the cells. A first line that looks like data is doubted, not moved: only a person knows the column names.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,27 +25,33 @@ _SAMPLE_RECORDS = 200
 _SAMPLE_CHARS = 1 << 18
 _SHOWN = 5
 _MOST_BROKEN = 1000
+_SAYS_DELIMITER = re.compile(r'^"?sep=(.)"?[ ,;\t]*(\r\n|\n|\r)', re.IGNORECASE)
+_SENTENCE_WORDS, _FEWEST_ROWS = 5, 3
+_VALUE = re.compile(r"^[+-]?\d+([.,]\d+)?$|^\d{4}-\d{2}-\d{2}([T ].*)?$")
 
 
 @dataclass(frozen=True)
 class Delimited:
     """The cells of a file as they were written: String columns, null where a cell was empty.
 
-    skipped: records that were passed over, when that was asked for.
+    skipped: records that were passed over, when that was asked for. doubt: why the first line looks like data, not like
+    names of columns; "" when it does not.
     """
 
     frame: pl.DataFrame
     notes: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
+    doubt: str = ""
 
 
 def parse_delimited(
-    text: str, *, name: str, max_cell_chars: int, tabs: bool = False, lenient: bool = False
+    text: str, *, name: str, max_cell_chars: int, tabs: bool = False, lenient: bool = False, empty: bool = False
 ) -> Delimited:
     """The columns of a delimited file with a header line.
 
     text: the decoded file. name: how errors call it. max_cell_chars: longest cell accepted, in characters.
-    tabs: the file says it is tab-separated. lenient: pass over records that cannot be read and list them.
+    tabs: the file says it is tab-separated. lenient: pass over records that cannot be read and list them. empty: a
+    header without rows is an answer.
     Raises InputError for an empty file or repeated column names and, unless lenient, for a ragged file, quotes that do
     not pair up, or a cell that is too long.
 
@@ -52,7 +60,11 @@ def parse_delimited(
     """
     if not text.strip():
         raise InputError(f"{name} is empty", needed="a header line and at least one row", fix="check the export")
-    delimiter = "\t" if tabs and "\t" in text else _sniff(text)
+    said = _SAYS_DELIMITER.match(text)
+    if said:
+        # The line end stays, so that lines are counted as in the file.
+        text = text[said.start(2) :]
+    delimiter = said[1] if said else "\t" if tabs and "\t" in text else _sniff(text)
     notes: list[str] = []
     skipped: list[Skipped] = []
     try:
@@ -65,24 +77,29 @@ def parse_delimited(
             notes.append(f"{name}: its quotes do not pair up, so they were read as plain characters")
         else:
             raise
-    header, names_notes = _header(records[0][1], name)
-    notes.extend(names_notes)
+    if not records:
+        raise InputError(f"{name} is empty", needed="a header line and at least one row", fix="check the export")
     body = records[1:]
+    doubt = _doubt(records[0][1], body)
+    header, names_notes = _header(records[0][1], name, doubt)
+    notes.extend(names_notes)
     if lenient:
         body, unfit = _fitting(body, header, max_cell_chars)
         skipped = sorted([*skipped, *unfit], key=lambda one: one.line)
     _refuse_ragged(body, header, delimiter, name)
-    if not body:
+    if not body and not empty:
         raise InputError(
             f"{name} holds a header and no rows", needed="at least one row under the header", fix="check the export"
         )
     _refuse_long(body, header, name, max_cell_chars)
-    cells = zip(*(record for _, record in body), strict=True)
+    cells = zip(*(record for _, record in body), strict=True) if body else [[] for _ in header]
     series = [
         pl.Series(column, [cell or None for cell in column_cells], dtype=pl.String)
         for column, column_cells in zip(header, cells, strict=True)
     ]
-    return Delimited(pl.DataFrame(series), tuple(notes), tuple(skipped))
+    if doubt:
+        notes.append(f"{name}: its first line was read as the names of the columns, but {doubt}")
+    return Delimited(pl.DataFrame(series), tuple(notes), tuple(skipped), doubt)
 
 
 def _readable(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], list[Skipped]]:
@@ -182,7 +199,29 @@ def _sniff(text: str) -> str:
     return best
 
 
-def _header(cells: list[str], name: str) -> tuple[list[str], list[str]]:
+def _doubt(header: list[str], body: list[tuple[int, list[str]]]) -> str:
+    """Why the first line looks like a row of data: its cells occur below, or are values or sentences as those are."""
+    rows = [record for _, record in body if len(record) == len(header) and record != header]
+    sentence = any(len(cell.split()) >= _SENTENCE_WORDS for cell in header)
+    for place, cell in enumerate(header):
+        name = cell.strip()
+        present = [record[place].strip() for record in rows if record[place].strip()]
+        if not name or len(present) < _FEWEST_ROWS:
+            continue
+        # Columns of marks are often called 0, 1, 2 or by the mark itself.
+        if name in present and len(set(present)) > 1 and (sentence or not name.isdigit()):
+            line = next(n for n, one in body if len(one) == len(header) and one[place].strip() == name)
+            return f"{_shown(name)} stands below it too (line {line}); a file without a header line needs one"
+        if _VALUE.match(name) and not name.isdigit() and all(map(_VALUE.match, present)):
+            return f"{_shown(name)} is a value like those below it; a file without a header line needs one"
+    return ""
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 60 else name[:59] + "…")
+
+
+def _header(cells: list[str], name: str, doubt: str) -> tuple[list[str], list[str]]:
     notes: list[str] = []
     header = [cell.strip() for cell in cells]
     if header != cells:
@@ -196,7 +235,7 @@ def _header(cells: list[str], name: str) -> tuple[list[str], list[str]]:
         raise InputError(
             f"{name} names {', '.join(map(repr, repeated))} more than once in its header",
             needed="every column name once",
-            fix="rename or drop the repeated columns",
+            fix="rename or drop the repeated columns" + (f"; or write a header line: {doubt}" if doubt else ""),
         )
     return header, notes
 
@@ -204,12 +243,13 @@ def _header(cells: list[str], name: str) -> tuple[list[str], list[str]]:
 def _refuse_ragged(body: list[tuple[int, list[str]]], header: list[str], delimiter: str, name: str) -> None:
     ragged = [(line, len(record)) for line, record in body if len(record) != len(header)]
     if ragged:
+        mark = _NAMES.get(delimiter, repr(delimiter))
         shown = ", ".join(f"line {line} has {width}" for line, width in ragged[:_SHOWN])
         more = f" and {len(ragged) - _SHOWN} more lines" if len(ragged) > _SHOWN else ""
         raise InputError(
             f"{name}: the header has {len(header)} cells but {shown}{more}",
-            needed=f"the same number of {_NAMES[delimiter]}-separated cells in every line",
-            fix=f"put double quotes around cells that contain a {_NAMES[delimiter]} or a line break",
+            needed=f"the same number of {mark}-separated cells in every line",
+            fix=f"put double quotes around cells that contain a {mark} or a line break",
         )
 
 

@@ -1,12 +1,15 @@
 """Bytes to text, without guessing silently.
 
-Decisions: a byte-order mark is believed; otherwise a file is UTF-8, or it is Windows-1252 throughout (then a note says
-so), or it is refused with the place of the first byte that does not fit. A file that mixes the two is refused, because
-either reading would damage some of its rows.
+Decisions: an encoding that is asked for is used and a byte-order mark is believed; otherwise a file is UTF-8, or it is
+Windows-1252 throughout (then a note says so), or it is refused with the place of the first byte that does not fit. A
+file that mixes the two is refused, because either reading would damage some of its rows. Windows-1252 has pairs that
+are one character of UTF-8 by chance (``É»``, ``Ü°``): those stand alone, are fewer than the bytes that fit nothing, and
+are hardly ever the letters and quotes that Western text has in UTF-8.
 """
 
 import codecs
 import re
+from itertools import pairwise
 
 from graft.core.errors import InputError
 
@@ -21,22 +24,27 @@ _UTF8_CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
     rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
 )
+_WESTERN_LEADS = b"\xc2\xc3\xc4\xc5\xe2"
 _WESTERN_SHARE = 0.3
-_SAVE = "save it again as UTF-8 (a spreadsheet: 'CSV UTF-8'; a shell: iconv -f ENCODING -t UTF-8)"
+_CHANCE_SHARE = 0.05
+_SAVE = "name its encoding (--encoding cp1252), or save it again as UTF-8 (a spreadsheet: 'CSV UTF-8'; a shell: iconv)"
 
 
-def decode(raw: bytes, *, name: str) -> tuple[str, tuple[str, ...]]:
+def decode(raw: bytes, *, name: str, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
     """The text of a file and notes about how it was read.
 
-    raw: the bytes of the whole file. name: how errors call it. Raises InputError with the offset and line of the
-    first byte that does not fit, when no single encoding fits the file.
+    raw: the bytes of the whole file. name: how errors call it. encoding: what it is written in, where that is known.
+    Raises InputError with the offset and line of the first byte that does not fit, when no single encoding fits the
+    file, or not the one that was named.
 
     >>> decode("café".encode("cp1252"), name="menu.csv")
     ('café', ('menu.csv is not UTF-8: read as Windows-1252 (first such byte at offset 3, line 1)',))
     """
-    for mark, encoding in _MARKS:
+    if encoding is not None:
+        return _refuse_nul(_decode_as(raw, encoding, name), name), ()
+    for mark, marked in _MARKS:
         if raw.startswith(mark):
-            return _refuse_nul(_decode_marked(raw, encoding, name), name), ()
+            return _refuse_nul(_decode_marked(raw, marked, name), name), ()
     if b"\0" in raw:
         offset = raw.index(b"\0")
         many = raw[:4096].count(b"\0") * 4 > len(raw[:4096])
@@ -49,6 +57,28 @@ def decode(raw: bytes, *, name: str) -> tuple[str, tuple[str, ...]]:
         return raw.decode("utf-8"), ()
     except UnicodeDecodeError as error:
         return _decode_western(raw, error.start, name)
+
+
+def _decode_as(raw: bytes, encoding: str, name: str) -> str:
+    try:
+        known = codecs.lookup("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
+        text, _ = known.decode(raw)
+        if not isinstance(text, str):
+            raise LookupError(encoding)
+        return text
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name} is not {encoding}: byte 0x{raw[error.start]:02x} at offset {error.start}, "
+            f"line {_line(raw, error.start)} does not fit",
+            needed="the encoding the whole file is written in",
+            fix="name another one, or leave --encoding out to have it recognised",
+        ) from error
+    except (LookupError, ValueError, TypeError) as error:
+        raise InputError(
+            f"encoding={encoding!r}",
+            needed="the name of a text encoding, such as utf-8, cp1252, iso-8859-2 or shift-jis",
+            fix="check the spelling, or leave it out to have it recognised",
+        ) from error
 
 
 def _decode_marked(raw: bytes, encoding: str, name: str) -> str:
@@ -75,7 +105,7 @@ def _refuse_nul(text: str, name: str) -> str:
 def _decode_western(raw: bytes, start: int, name: str) -> tuple[str, tuple[str, ...]]:
     where = f"offset {start}, line {_line(raw, start)}"
     valid = _UTF8_CHARACTER.search(raw)
-    if valid is not None:
+    if valid is not None and not _by_chance(raw):
         other = f"offset {valid.start()}, line {_line(raw, valid.start())}"
         raise InputError(
             f"{name} mixes encodings: byte 0x{raw[start]:02x} at {where} is not UTF-8, the character at {other} is",
@@ -94,6 +124,16 @@ def _decode_western(raw: bytes, start: int, name: str) -> tuple[str, tuple[str, 
             fix=_SAVE,
         )
     return text, (f"{name} is not UTF-8: read as Windows-1252 (first such byte at {where})",)
+
+
+def _by_chance(raw: bytes) -> bool:
+    """Whether what looks like characters of UTF-8 among bytes that are not is more likely Windows-1252 too."""
+    pairs = list(_UTF8_CHARACTER.finditer(raw))
+    unfit = sum(byte >= 0x80 for byte in raw) - sum(pair.end() - pair.start() for pair in pairs)
+    if len(pairs) <= _CHANCE_SHARE * unfit:
+        return True
+    alone = all(one.end() < other.start() for one, other in pairwise(pairs))
+    return alone and len(pairs) <= unfit and not any(raw[pair.start()] in _WESTERN_LEADS for pair in pairs)
 
 
 def _line(raw: bytes, offset: int) -> int:

@@ -5,16 +5,27 @@ imported here: a frame is asked for its columns, so it stays optional.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
 from graft.rows.columns import from_values
 from graft.rows.skipped import Skipped
 
-Columns = tuple[pl.DataFrame, tuple[str, ...]]
+
+class Columns(NamedTuple):
+    """Columns that were read, notes about them, and why others cannot be: their names with what is wrong."""
+
+    frame: pl.DataFrame
+    notes: tuple[str, ...] = ()
+    unread: Mapping[str, InputError] = MappingProxyType({})
+
+
 _LINE = 'one object per line, such as {"text": "...", "label": "..."}'
 
 
@@ -89,13 +100,31 @@ def from_columns(columns: Mapping[str, object], *, name: str) -> Columns:
         raise InputError(
             f"{name}: columns differ in length: {sizes}", needed="one value per row in each", fix="align them"
         )
-    built = [from_values(column, cells) for column, cells in values.items()]
-    return pl.DataFrame([series for series, _ in built]), tuple(note for _, notes in built for note in notes)
+    return _built({column: partial(from_values, column, cells) for column, cells in values.items()})
+
+
+def _built(columns: Mapping[str, Callable[[], tuple[pl.Series, tuple[str, ...]]]]) -> Columns:
+    """The columns that can be read; what is wrong with the others matters only to somebody who names one."""
+    series: list[pl.Series] = []
+    notes: list[str] = []
+    unread: dict[str, InputError] = {}
+    for name, build in columns.items():
+        try:
+            column, more = build()
+        except InputError as error:
+            unread[name] = error
+            notes.append(f"{error.given}: the column is left aside")
+            continue
+        series.append(column)
+        notes.extend(more)
+    return Columns(pl.DataFrame(series), tuple(notes), unread)
 
 
 def _values(name: str, cells: object) -> list[Any]:
     if isinstance(cells, pl.Series):
         return cells.to_list()
+    if isinstance(cells, np.ndarray) and cells.ndim == 1:
+        return list(cells)
     if isinstance(cells, str | bytes | Mapping) or not isinstance(cells, Iterable):
         raise InputError(
             f"column {name!r} given as {type(cells).__name__}",
@@ -106,7 +135,13 @@ def _values(name: str, cells: object) -> list[Any]:
 
 
 def from_pandas(frame: Any) -> Columns:
-    """The columns of a pandas frame, its index left aside, and notes."""
+    """The columns of a pandas frame, its index left aside, and notes. Raises InputError for a Series."""
+    if not hasattr(frame, "columns"):
+        raise InputError(
+            f"rows given as a pandas {type(frame).__name__}",
+            needed="a frame with named columns",
+            fix="use .to_frame('text'), and name the other columns beside it",
+        )
     names = [str(column) for column in frame.columns]
     repeated = sorted({column for column in names if names.count(column) > 1})
     if repeated:
@@ -115,17 +150,23 @@ def from_pandas(frame: Any) -> Columns:
             needed="every column name once",
             fix="rename or drop the repeated columns",
         )
-    series: list[pl.Series] = []
-    notes: list[str] = []
-    for position, name in enumerate(names):
-        column = frame.iloc[:, position]
-        if str(column.dtype) in ("object", "str", "string"):
-            built, more = from_values(name, [None if _missing(value) else value for value in column.tolist()])
-            notes.extend(more)
-        else:
-            built = pl.from_pandas(column).alias(name)
-        series.append(built)
-    return pl.DataFrame(series), tuple(notes)
+    return _built({name: partial(_pandas_column, name, frame.iloc[:, place]) for place, name in enumerate(names)})
+
+
+def _pandas_column(name: str, column: Any) -> tuple[pl.Series, tuple[str, ...]]:
+    kind = str(column.dtype).partition("[")[0].lower()
+    if kind == "sparse":
+        column = column.sparse.to_dense()
+    if kind in ("object", "str", "string", "category", "interval", "period", "complex64", "complex128", "timedelta64"):
+        return from_values(name, [None if _missing(value) else value for value in column.tolist()])
+    try:
+        return pl.from_pandas(column).alias(name), ()
+    except Exception as error:  # each library below raises its own
+        raise InputError(
+            f"column {name!r} holds {column.dtype}",
+            needed="text, numbers, booleans, dates or lists of words",
+            fix="convert it with .astype(str), or drop the column",
+        ) from error
 
 
 def from_arrow(table: Any) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 Decisions: everything becomes a Polars frame in memory, since the sets Graft is for are small; what was changed on the
 way in is written down as notes; what cannot be read without guessing is refused. A column typed from a text file keeps
 the text it was written as, so a message that reads ``1.50`` is still ``1.50`` to the encoder, and the classes ``1.1``
-and ``1.10`` are two. Booleans stay typed: ``True`` and ``TRUE`` are one class.
+and ``1.10`` are two. A column of a frame that Graft cannot read is no error until somebody names it.
 """
 
 import gzip
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.rows.columns import typed
+from graft.rows.columns import from_values, typed
 from graft.rows.delimited import parse_delimited, too_long
 from graft.rows.encoding import decode
 from graft.rows.records import (
+    Columns,
     from_arrow,
     from_columns,
     from_json_lines,
@@ -28,7 +29,7 @@ from graft.rows.records import (
     from_records,
 )
 from graft.rows.skipped import UNDECODABLE, Skipped, decode_what_can_be, is_decoded, without_long
-from graft.rows.values import ids
+from graft.rows.values import ids, written_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +47,10 @@ class Table:
     """Rows as they were given.
 
     frame: the typed columns. notes: what was changed in reading. name: how errors call it.
-    written: for columns typed from a text file, the text they were typed from. skipped: rows that were passed over.
-    decimals: columns of decimal numbers as they were given; the frame holds them as floats.
+    written: for columns typed from a text file, and for decimals, the text they were typed from. skipped: rows that
+    were passed over. unread: columns that cannot be read, with what is wrong. doubt: why the first line of the file
+    looks like data, "" when it does not. decimals: columns of decimal numbers as they were given; the frame holds them
+    as floats.
     """
 
     frame: pl.DataFrame
@@ -55,6 +58,8 @@ class Table:
     name: str = "the table"
     written: pl.DataFrame = field(default_factory=pl.DataFrame)
     skipped: tuple[Skipped, ...] = ()
+    unread: Mapping[str, InputError] = field(default_factory=dict)
+    doubt: str = ""
     decimals: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def __len__(self) -> int:
@@ -66,45 +71,48 @@ class Table:
         return self.written[name] if name in self.written.columns else self.frame[name]
 
     def as_names(self, name: str) -> pl.Series:
-        """A column of classes or groups: numbers as they were written, since 1.1 and 1.10 are two names; else typed.
+        """A column of classes, groups or categories as the words it holds, String: those written, since 1.1 and 1.10
+        are two names and NA is one. A frame holds no written numbers: there 1.0 is ``1``. Raises ContractError for a
+        column of lists."""
+        return written_names(self.as_written(name))
 
-        A cell that is missing among numbers (``NA``) is missing among names too. A frame holds no written numbers.
-        """
-        column = self.frame[name]
-        if name not in self.written.columns or not column.dtype.is_numeric():
-            return column
-        return self.written[name].set(column.is_null(), None)
+    def measured(self, name: str) -> bool:
+        """Whether a column holds numbers of which nobody knows how they were written."""
+        return name not in self.written.columns and self.frame[name].dtype.is_float()
 
     def as_ids(self, name: str) -> pl.Series:
         """A column of ids, String: as written, except that ``1.0`` and ``1`` name one thing."""
-        return ids(self.as_names(name))
+        return ids(self.as_written(name))
 
 
-def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS, empty: bool = False) -> Table:
+def read_frame(
+    source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS, empty: bool = False, encoding: str | None = None
+) -> Table:
     """Rows from a file or a frame.
 
     source: path of a .csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet file; a Polars or pandas frame; an Arrow
     table; a mapping of columns; or a sequence of mappings, one per row. max_cell_chars: longest text accepted in a
-    cell, in characters. empty: a table without rows is an answer.
+    cell, in characters. empty: a table without rows is an answer. encoding: what a text file is written in, where that
+    is known; recognised otherwise.
     Raises InputError with what was found, where, and how to fix it.
 
     >>> read_frame({"text": ["hi", "bye"], "label": [1, 0]}).frame.shape
     (2, 2)
     """
     if isinstance(source, str | Path):
-        table = _read_path(Path(source), max_cell_chars)
+        table = _read_path(Path(source), max_cell_chars, empty=empty, encoding=encoding)
     elif isinstance(source, pl.LazyFrame):
         table = Table(source.collect())
     elif isinstance(source, pl.DataFrame):
         table = Table(source)
     elif type(source).__module__.partition(".")[0] == "pandas":
-        table = Table(*from_pandas(source), "the pandas frame")
+        table = _of(from_pandas(source), "the pandas frame")
     elif type(source).__module__.partition(".")[0] == "pyarrow":
         table = Table(from_arrow(source), (), "the Arrow table")
     elif isinstance(source, Mapping):
-        table = Table(*from_columns(source, name="the table"))
+        table = _of(from_columns(source, name="the table"), "the table")
     elif isinstance(source, list | tuple):
-        table = Table(*from_records(source, name="the rows"), "the rows")
+        table = _of(from_records(source, name="the list of rows"), "the list of rows")
     else:
         raise InputError(
             f"rows given as {type(source).__name__}",
@@ -114,18 +122,24 @@ def read_frame(source: "Source", *, max_cell_chars: int = MAX_CELL_CHARS, empty:
     return _checked(table, max_cell_chars, empty=empty)
 
 
-def read_rows(path: Path, *, max_cell_chars: int = MAX_CELL_CHARS) -> Table:
+def _of(columns: Columns, name: str, notes: tuple[str, ...] = (), skipped: tuple[Skipped, ...] = ()) -> Table:
+    return Table(columns.frame, (*notes, *columns.notes), name, skipped=skipped, unread=columns.unread)
+
+
+def read_rows(path: Path, *, max_cell_chars: int = MAX_CELL_CHARS, encoding: str | None = None) -> Table:
     """The rows of a file that can be read; the others are listed in ``skipped`` and passed over.
 
     Raises InputError for a file that cannot be read at all.
     """
-    table = _read_path(path, max_cell_chars, lenient=True)
+    table = _read_path(path, max_cell_chars, lenient=True, encoding=encoding)
     frame, long = without_long(table.frame, max_cell_chars)
     skipped = (*table.skipped, *(Skipped(row + 1, "it holds a cell that is too long") for row in long))
     return _checked(replace(table, frame=frame, skipped=skipped), max_cell_chars)
 
 
-def _read_path(path: Path, max_cell_chars: int, *, lenient: bool = False) -> Table:
+def _read_path(
+    path: Path, max_cell_chars: int, *, lenient: bool = False, empty: bool = False, encoding: str | None = None
+) -> Table:
     if path.is_dir():
         raise InputError(f"{path} is a directory", needed=f"one file: {_EXTENSIONS}", fix="name the file inside it")
     if not path.exists():
@@ -141,31 +155,39 @@ def _read_path(path: Path, max_cell_chars: int, *, lenient: bool = False) -> Tab
         raise InputError(
             f"{path.name} has the extension {found or '(none)'}", needed=_EXTENSIONS, fix="export it as one of these"
         )
-    text, notes = _text(_bytes(path, packed=packed), path.name, lenient=lenient)
+    text, notes = _text(_bytes(path, packed=packed), path.name, lenient=lenient, encoding=encoding)
     if kind in (".jsonl", ".ndjson"):
         return _json_table(text, notes, path.name, lenient=lenient)
-    parsed = parse_delimited(text, name=path.name, max_cell_chars=max_cell_chars, tabs=kind == ".tsv", lenient=lenient)
+    parsed = parse_delimited(
+        text, name=path.name, max_cell_chars=max_cell_chars, tabs=kind == ".tsv", lenient=lenient, empty=empty
+    )
     columns = [typed(column) for column in parsed.frame]
     written = [column for column, new in zip(parsed.frame, columns, strict=True) if new.dtype != pl.String]
-    return Table(pl.DataFrame(columns), notes + parsed.notes, path.name, pl.DataFrame(written), parsed.skipped)
+    return Table(
+        pl.DataFrame(columns),
+        notes + parsed.notes,
+        path.name,
+        pl.DataFrame(written),
+        parsed.skipped,
+        doubt=parsed.doubt,
+    )
 
 
-def _text(raw: bytes, name: str, *, lenient: bool) -> tuple[str, tuple[str, ...]]:
+def _text(raw: bytes, name: str, *, lenient: bool, encoding: str | None) -> tuple[str, tuple[str, ...]]:
     try:
-        return decode(raw, name=name)
+        return decode(raw, name=name, encoding=encoding)
     except InputError:
-        if not lenient:
+        if not lenient or encoding is not None:
             raise
-        return decode_what_can_be(raw), ()
+        return decode_what_can_be(raw), (f"{name} is not UTF-8 throughout: rows with other bytes are left out",)
 
 
 def _json_table(text: str, notes: tuple[str, ...], name: str, *, lenient: bool) -> Table:
     if not lenient:
-        frame, more = from_json_lines(text, name=name)
-        return Table(frame, notes + more, name)
+        return _of(from_json_lines(text, name=name), name, notes)
     kept = "\n".join(line if is_decoded(line) else UNDECODABLE for line in text.split("\n"))
-    (frame, more), skipped = from_readable_json_lines(kept, name=name)
-    return Table(frame, notes + more, name, skipped=skipped)
+    columns, skipped = from_readable_json_lines(kept, name=name)
+    return _of(columns, name, notes, skipped)
 
 
 def _bytes(path: Path, *, packed: bool) -> bytes:
@@ -195,15 +217,19 @@ def _read_parquet(path: Path) -> Table:
 def _checked(table: Table, max_cell_chars: int, *, empty: bool = False) -> Table:
     """The same table with categories and decimals as plain text and numbers, if it has rows and no cell is too long."""
     frame = table.frame
-    if (frame.height == 0 and not empty) or frame.width == 0:
-        raise InputError(f"{table.name} has no rows", needed="at least one row", fix="check the export or the filter")
+    if not empty and (frame.height == 0 or frame.width == 0) and not table.unread:
+        raise InputError(f"{table.name} holds no rows", needed="at least one row", fix="check the export or the filter")
     columns: list[pl.Series] = []
+    written = table.written
     for column in frame:
         plain = column
         if isinstance(column.dtype, pl.Categorical | pl.Enum):
             plain = column.cast(pl.String)
         elif isinstance(column.dtype, pl.Decimal):
             plain = column.cast(pl.Float64)
+            written = pl.DataFrame([*written, column.cast(pl.String)])
+        elif isinstance(column.dtype, pl.BaseExtension):
+            plain = _without_extension(column)
         elif column.dtype == pl.Null:
             plain = column.cast(pl.String)
         if plain.dtype == pl.String:
@@ -214,4 +240,12 @@ def _checked(table: Table, max_cell_chars: int, *, empty: bool = False) -> Table
                 raise too_long(table.name, row=row, column=plain.name, chars=longest, limit=max_cell_chars)
         columns.append(plain)
     decimals = frame.select(column.name for column in frame if isinstance(column.dtype, pl.Decimal))
-    return replace(table, frame=pl.DataFrame(columns), decimals=decimals)
+    return replace(table, frame=pl.DataFrame(columns), written=written, decimals=decimals)
+
+
+def _without_extension(column: pl.Series) -> pl.Series:
+    """A column of a type that another library defined, as the words it prints where that library is at hand."""
+    try:
+        return from_values(column.name, column.to_arrow().to_pandas().tolist())[0]
+    except Exception:  # pandas is not there, or does not know the type
+        return column.ext.storage()

@@ -4,7 +4,10 @@ Decisions: a value of a frame has one name, ``1`` for 1 and 1.0; what is written
 word do not make another word; a blank word is missing. What cannot be understood is marked, never guessed.
 """
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +17,13 @@ from graft.rows.columns import instant, number_name
 
 _WHOLE = r"^(-?\d{1,15})\.0+$"
 _MISSING_NUMBER = r"(?i)^(na|n/a|nan|null|none)?$"
+_BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
+_FLAGS = {word: digit for digit in "01" for word in (("false", "False", "FALSE"), ("true", "True", "TRUE"))[int(digit)]}
+_DECIMAL_COMMA = re.compile(r"^[+-]?\d+(\.\d{3})*,\d+$|^[+-]?\d{1,3}(\.\d{3}){2,}$")
+_THOUSANDS = re.compile(r"^[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d+)?$")
+# Numbers that are written-out dates: what each count of digits spells, and the years it is believed for.
+_COMPACT = ((14, "%Y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (8, "%Y%m%d"), (6, "%Y%m"))
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
 
 
 def words(column: pl.Series) -> pl.Series:
@@ -22,20 +32,46 @@ def words(column: pl.Series) -> pl.Series:
     >>> words(pl.Series([1.0, 2.5, None])).to_list()
     ['1', '2.5', None]
     """
-    if isinstance(column.dtype, pl.List | pl.Array | pl.Struct) or column.dtype in (pl.Binary, pl.Object):
-        raise ContractError(
-            f"column {column.name!r} holds {column.dtype}",
-            needed="text, numbers, booleans or dates",
-            fix="flatten it into plain columns",
-        )
     if column.dtype.is_float():
-        named = pl.Series(
-            column.name, [None if v is None or v != v else number_name(v) for v in column.to_list()], pl.String
-        )
+        named = pl.Series(column.name, [_float_name(value) for value in column.to_numpy()], pl.String)
+    elif isinstance(column.dtype, pl.Datetime):
+        named = column.cast(pl.String).str.replace(r"\.0+($|[^\d])", "$1")
     else:
-        named = column.cast(pl.String)
+        named = _printed(column)
     stripped = named.str.strip_chars()
     return stripped.set(stripped == "", None) if (stripped == "").any() else stripped
+
+
+def _float_name(value: np.floating[Any]) -> str | None:
+    """The shortest number that is this one: a float32 of 0.1 is ``0.1``, as in a file."""
+    return None if np.isnan(value) else number_name(float(str(value)))
+
+
+def _printed(column: pl.Series) -> pl.Series:
+    nested = isinstance(column.dtype, pl.List | pl.Array | pl.Struct | pl.Duration)
+    if not nested and column.dtype != pl.Object:
+        try:
+            return column.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            pass
+    raise ContractError(
+        f"column {column.name!r} holds {column.dtype}",
+        needed="text, numbers, booleans or dates",
+        fix="flatten it into plain columns; write a duration in seconds",
+    )
+
+
+def written_names(column: pl.Series) -> pl.Series:
+    """Each value as the name of a class, group or category: as ``words``, and ``True`` and ``TRUE`` are ``true``.
+
+    What a cell means depends on that cell alone.
+
+    >>> written_names(pl.Series(["1.10 ", "True", "NA", "Truth"])).to_list()
+    ['1.10', 'true', 'NA', 'Truth']
+    """
+    named = words(column)
+    flags_written = named.str.contains(_BOOLEAN).fill_null(value=False)
+    return named.zip_with(~flags_written, named.str.to_lowercase()) if flags_written.any() else named
 
 
 def texts(column: pl.Series) -> list[str | None]:
@@ -72,7 +108,8 @@ def numbers(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     if column.dtype == pl.String:
         stripped = column.str.strip_chars()
         missing |= stripped.str.contains(_MISSING_NUMBER).fill_null(value=False).to_numpy()
-        column = stripped
+        # As in a column of nothing but booleans: what a cell means depends on that cell alone.
+        column = stripped.replace(_FLAGS)
     elif not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
         return np.full(len(column), np.nan), ~missing
     found = column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().copy()
@@ -81,6 +118,18 @@ def numbers(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     bad = ~missing & ~np.isfinite(found)
     found[bad | missing] = np.nan
     return found, bad
+
+
+def how_written(cell: str) -> str:
+    """What makes a cell no number though a person sees one; "" when nothing does.
+
+    >>> how_written("1.234,5"), how_written("12,345"), how_written("abc")
+    ('with a decimal comma', 'with a decimal comma', '')
+    """
+    plain = cell.strip()
+    if _DECIMAL_COMMA.match(plain):
+        return "with a decimal comma"
+    return "with marks between thousands" if _THOUSANDS.match(plain) else ""
 
 
 def flags(column: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,20 +144,33 @@ def flags(column: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     """Values as datetime64[us] in UTC with NaT for missing, shape (rows,), and a mask of cells that are no time.
 
-    Numbers are years when all lie in 1000..3000, else seconds, milliseconds or microseconds since 1970 by their size.
+    Numbers, and text that holds them, are dates written without marks (20240515, 202405, with hours and minutes too)
+    or years (1000..3000) when all are; else seconds, milliseconds, microseconds or nanoseconds since 1970 by the size
+    of most. One that is then outside 1900..2100 while another unit would put it inside is no time: units are mixed.
     """
     missing = column.is_null().to_numpy()
     if column.dtype.is_numeric():
         return _numeric_times(column)
     if column.dtype == pl.String:
-        cells = [None if cell is None or not cell.strip() else cell for cell in column.to_list()]
-        missing = np.array([cell is None for cell in cells], dtype=bool)
-        column = pl.Series(column.name, [None if cell is None else instant(cell) for cell in cells], pl.Datetime("us"))
-    elif not isinstance(column.dtype, pl.Date | pl.Datetime):
+        return _written_times(column)
+    if not isinstance(column.dtype, pl.Date | pl.Datetime):
         return np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]"), ~missing
-    elif isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     found = column.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
+    return found, ~missing & np.isnat(found)
+
+
+def _written_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    cells = [None if cell is None or not cell.strip() else cell.strip() for cell in column.to_list()]
+    missing = np.array([cell is None for cell in cells], dtype=bool)
+    digits = np.array([cell is not None and cell.isdigit() for cell in cells], dtype=bool)
+    read = [None if cell is None or digits[row] else instant(cell) for row, cell in enumerate(cells)]
+    found = pl.Series(column.name, read, pl.Datetime("us")).to_numpy().astype("datetime64[us]")
+    if digits.any():
+        counted, _ = _numeric_times(pl.Series([float(cells[row] or 0) for row in np.flatnonzero(digits).tolist()]))
+        found = found.copy()
+        found[digits] = counted
     return found, ~missing & np.isnat(found)
 
 
@@ -119,12 +181,43 @@ def _numeric_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     if not len(known):
         return result, bad
     present = np.isfinite(found)
-    if known.min() >= 1000 and known.max() <= 3000 and (known == np.floor(known)).all():
+    whole = bool((known == np.floor(known)).all())
+    if whole and known.min() >= 1000 and known.max() <= 3000:
         years = known.astype(np.int64) - 1970
         result[present] = years.astype("datetime64[Y]").astype("datetime64[us]")
         return result, bad
+    if whole and (compact := _compact(known)) is not None:
+        result[present] = compact
+        return result, bad
     size = float(np.median(np.abs(known)))
-    scale = 1e6 if size < 1e11 else 1e3 if size < 1e14 else 1.0
+    scale = _scale(np.array([size]))[0]
     inside = present & (np.abs(found * scale) < 9e18)
     result[inside] = (found[inside] * scale).astype(np.int64).astype("datetime64[us]")
-    return result, bad | (present & ~inside)
+    own = np.zeros(len(found))
+    own[inside] = found[inside] * _scale(np.abs(found[inside]))
+    mixed = inside & ~_believed(np.where(inside, found, 0) * scale) & _believed(own)
+    result[mixed] = np.datetime64("NaT")
+    return result, bad | (present & ~inside) | mixed
+
+
+def _scale(sizes: np.ndarray) -> np.ndarray:
+    """Microseconds in the unit that a number of this size is counted in."""
+    return np.select([sizes < 1e11, sizes < 1e14, sizes < 1e17], [1e6, 1e3, 1.0], 1e-3)
+
+
+def _believed(microseconds: np.ndarray) -> np.ndarray:
+    years = microseconds / (365.2425 * 86_400e6) + 1970
+    return np.asarray((years >= _FIRST_YEAR) & (years < _LAST_YEAR))
+
+
+def _compact(known: np.ndarray) -> np.ndarray | None:
+    """Dates written as numbers, when all are of one form; None when one is not."""
+    written = [str(int(value)) for value in known.tolist()]
+    for digits, form in _COMPACT:
+        if any(len(one) != digits or not _FIRST_YEAR <= int(one[:4]) < _LAST_YEAR for one in written):
+            continue
+        try:
+            return np.array([datetime.strptime(one, form) for one in written], dtype="datetime64[us]")
+        except ValueError:
+            return None
+    return None

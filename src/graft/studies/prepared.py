@@ -16,11 +16,12 @@ from graft.inputs.blocks import group_blocks, unit_blocks
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.duplicates import Duplicates, find_duplicates
+from graft.inputs.remarks import remarks
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.sources import Source, resolve_source
 from graft.rows.table import Table
 from graft.scores.losses import loss_named
-from graft.studies.settings import StudySettings
+from graft.studies.settings import StudySettings, require_margin
 
 MARGIN = 0.01
 # Heads on cached vectors and the classical control cost seconds, so few rows are cut into folds several times for them.
@@ -79,10 +80,11 @@ def prepare(
     if test is not None:
         table = _with_test(table, test, settings)
     contract = infer_contract(table, settings.roles, task=settings.task, folds=settings.folds)
+    table = replace(table, notes=(*table.notes, *remarks(table, contract)))
     rows, problems = build_dataset(table, contract, labelled=True)
     assert rows.targets is not None
     name = default_metric(str(contract.task)) if settings.metric == "auto" else settings.metric
-    metric(name, str(contract.task))
+    require_margin(settings, metric(name, str(contract.task)))
     if loss_named(settings.loss, contract.task).by_costs is not None and not costs:
         raise InputError(
             f"the loss {settings.loss} without a cost table",

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from graft.core.errors import InputError
 from graft.core.settings import DEFAULT_CACHE_LIMIT
 from graft.core.tasks import TaskName
-from graft.evidence.metrics import metric
+from graft.evidence.metrics import Metric, metric
 from graft.governance.records import Use
 from graft.inputs.roles import Roles
 from graft.scores.losses import loss_named
@@ -61,6 +61,17 @@ class StudySettings(BaseModel):
         return self.model_dump(mode="json", exclude={"cache_limit", "workers", "uses"})
 
 
+def require_margin(settings: StudySettings, chosen: Metric) -> None:
+    """Raise InputError for a margin that no difference in this metric can reach."""
+    low, high = chosen.bounds
+    if settings.margin is not None and settings.margin >= high - low:
+        raise InputError(
+            f"a margin of {settings.margin:g} for {chosen.name}, which lies between {low:g} and {high:g}",
+            needed=f"the smallest difference that matters, below {high - low:g}",
+            fix="write 5 % as 0.05",
+        )
+
+
 def make_settings(options: dict[str, Any]) -> StudySettings:
     """Settings from options as a person gives them. Raises InputError that names each wrong one."""
     try:
@@ -69,7 +80,7 @@ def make_settings(options: dict[str, Any]) -> StudySettings:
         wrong = [f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors()]
         raise InputError(f"settings that do not work: {'; '.join(wrong)}", fix="see `graft study --help`") from error
     if settings.metric != "auto":
-        metric(settings.metric)
+        require_margin(settings, metric(settings.metric))
     for name in settings.strategies:
         if name != "auto":
             parse_strategy(name)

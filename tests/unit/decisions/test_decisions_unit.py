@@ -220,9 +220,11 @@ class TestCosts:
         with pytest.raises(InputError, match="cannot be read"):
             load_costs(tmp_path / "missing.csv", LABELS)
         with pytest.raises(InputError, match="'abstain'"):
-            CostTable.default(("abstain", "b"))
+            costs_from_mapping({"costs": {"b": {"abstain": 1}}}, ("abstain", "b"))
         with pytest.raises(InputError, match="'none'"):
-            CostTable.default(("none", "b"), task="multilabel")
+            costs_from_mapping({"costs": {"b": {"none": 1}}}, ("none", "b"), task="multilabel")
+        assert CostTable.default(("none", "b"), task="multilabel").matrix.shape == (3, 3)
+        assert CostTable.default(("abstain", "*")).matrix.tolist() == [[0, 1], [1, 0]]
         with pytest.raises(InputError, match="abstaining for labels"):
             costs_from_mapping({"abstain": 1}, ("a", "b"), task="multilabel")
         for broken in (

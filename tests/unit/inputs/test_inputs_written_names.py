@@ -5,6 +5,7 @@ import pytest
 
 from graft.core.errors import ContractError
 from graft.inputs import Roles, Task, build_dataset, infer_contract, make_splits
+from graft.inputs.remarks import remarks
 from graft.rows import read_frame
 
 ROLES = Roles(("text",), ("label",))
@@ -84,11 +85,14 @@ def test_numbers_to_predict_stay_numbers(tmp_path):
     assert build_dataset(few, contract, labelled=True)[0].targets.tolist() == [1.1, 1.1, 2.1] * 8
 
 
-def test_a_missing_number_is_a_missing_class_and_spaces_are_not_written(tmp_path):
-    table = read_frame(file_of(tmp_path, ["1.10 ", "NA", "1.1", ""] * 8))
+@pytest.mark.parametrize("word", ["NA", "None", "n/a", "null", "nan"])
+@pytest.mark.parametrize("others", [("1.10 ", "1.1"), ("low ", "high")])
+def test_a_word_for_nothing_is_the_same_class_among_numbers_and_words(tmp_path, word, others):
+    table = read_frame(file_of(tmp_path, [others[0], word, others[1], ""] * 8))
     contract = infer_contract(table, ROLES)
-    assert contract.labels == ("1.1", "1.10")
-    assert contract.column("label", "label").missing == 16
+    assert set(contract.labels) == {word, *(one.strip() for one in others)}
+    assert contract.column("label", "label").missing == 8
+    assert any(repr(word) in note and "8 rows" in note for note in remarks(table, contract))
 
 
 def test_booleans_are_one_class_however_written(tmp_path):
