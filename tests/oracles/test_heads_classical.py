@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from graft.inputs import Task
-from graft.scores.classical import RECIPES, NgramEncoder, encode_ngrams, fit_ngrams, solve_sparse
+from graft.scores.classical import RECIPES, NgramEncoder, count_terms, encode_ngrams, fit_ngrams, solve_sparse
 from graft.scores.linear import class_weights
 from unit.bundle.building import rows_for
 
@@ -135,3 +135,30 @@ def test_rows_that_hold_nothing_get_a_bias_and_no_weight(task):
     assert head.weight.shape == (outputs, 7)
     said = {Task.BINARY: 1 / (1 + np.exp(-np.ptp(head.bias))), Task.REGRESSION: 1 - head.bias[0]}
     assert said.get(task, 1 / (1 + np.exp(head.bias[0]))) == pytest.approx(0.75, abs=2e-3)
+
+
+@pytest.mark.parametrize("most", [10_000, 40])
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_terms_counted_once_are_scikit_learns(recipe, most):
+    """A trial's share of n-grams counted once: the vocabulary, the weights and the rows of TfidfVectorizer, exactly."""
+    texts = (*TEXTS, *MORE)
+    learn, judge = np.arange(0, len(texts), 2), np.arange(1, len(texts), 2)
+    for counted in count_terms(texts, recipe):
+        encoder, places = counted.fit(learn, most=most)
+        theirs = TfidfVectorizer(
+            analyzer=encoder.analyzer,
+            ngram_range=encoder.ngrams,
+            sublinear_tf=True,
+            strip_accents="unicode",
+            token_pattern=r"(?u)\b\w+\b" if encoder.analyzer == "word" else None,
+            min_df=1 if encoder.analyzer == "word" else 2,
+            max_features=most,
+            dtype=np.float32,
+        ).fit([texts[row] for row in learn])
+        assert encoder.terms == tuple(theirs.get_feature_names_out())
+        np.testing.assert_array_equal(encoder.idf, theirs.idf_)
+        for rows in (learn, judge):
+            ours = counted.encode(encoder, places, rows)
+            given = tuple(texts[row] for row in rows)
+            np.testing.assert_array_equal(ours.toarray(), encoder.encode(given).toarray())
+            np.testing.assert_allclose(ours.toarray(), theirs.transform(given).toarray(), atol=1e-6)

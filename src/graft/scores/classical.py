@@ -4,11 +4,13 @@ Decisions: it is tuned with the same number of configurations as every candidate
 proves nothing; it is stored as a vocabulary and arrays, never as a pickle.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
@@ -54,53 +56,98 @@ class NgramEncoder:
         """Sparse TF-IDF rows of unit length, shape (rows, terms)."""
         if not texts:
             return sparse.csr_matrix(np.zeros((0, len(self.terms)), np.float32))
-        vectorizer = _vectorizer(
-            self.analyzer, self.ngrams, None, {term: place for place, term in enumerate(self.terms)}
-        )
+        vocabulary = {term: place for place, term in enumerate(self.terms)}
+        vectorizer = TfidfVectorizer(vocabulary=vocabulary, sublinear_tf=True, **_options(self.analyzer, self.ngrams))
         vectorizer.idf_ = self.idf.astype(np.float64)
         return sparse.csr_matrix(vectorizer.transform(texts))
 
 
-def _vectorizer(
-    analyzer: str, ngrams: tuple[int, int], terms: int | None, vocabulary: dict[str, int] | None = None
-) -> TfidfVectorizer:
-    limits = {} if vocabulary is not None else {"min_df": 1 if analyzer == "word" else 2, "max_features": terms}
-    return TfidfVectorizer(
-        analyzer=analyzer,
-        ngram_range=ngrams,
-        sublinear_tf=True,
-        strip_accents="unicode",
-        token_pattern=r"(?u)\b\w+\b" if analyzer == "word" else None,
-        vocabulary=vocabulary,
-        dtype=np.float32,
-        **limits,
-    )
+def _options(analyzer: str, ngrams: tuple[int, int]) -> dict[str, Any]:
+    """How scikit-learn's vectorizers cut texts."""
+    return {
+        "analyzer": analyzer,
+        "ngram_range": ngrams,
+        "strip_accents": "unicode",
+        "token_pattern": r"(?u)\b\w+\b" if analyzer == "word" else None,
+        "dtype": np.float32,
+    }
 
 
-def fit_ngrams(texts: tuple[str, ...], recipe: Recipe, *, outputs: int = 1) -> tuple[NgramEncoder, ...]:
-    """Vocabularies of the training texts; a text set without any term gives none.
+@dataclass(frozen=True, eq=False)
+class TermCounts:
+    """How often each n-gram occurs in each of some texts, counted once for all trials that learn from part of them.
 
-    outputs: columns of the scores to come; many rows with many classes get fewer terms, the most frequent ones.
+    terms: sorted. counts: float32, shape (texts, terms).
     """
-    terms_kept = _TERMS if len(texts) <= _ROWS_FOR_SPAN else int(np.clip(_WEIGHTS // outputs, 5_000, _TERMS))
+
+    analyzer: str
+    ngrams: tuple[int, int]
+    terms: np.ndarray
+    counts: sparse.csr_matrix
+
+    def fit(self, rows: np.ndarray, *, most: int) -> tuple[NgramEncoder, np.ndarray] | None:
+        """The vocabulary of some of the texts, with its places among all terms; None without any term.
+
+        rows: positions. most: so many terms at most, the most frequent ones. The same as ``TfidfVectorizer.fit``.
+        """
+        some = self.counts[rows]
+        places = np.flatnonzero(np.bincount(some.indices, minlength=len(self.terms)) >= self._least)
+        if len(places) > most:
+            often = np.asarray(some[:, places].sum(axis=0)).ravel()
+            places = np.sort(places[(-often).argsort()[:most]])
+        if not len(places):
+            return None
+        idf = TfidfTransformer().fit(some[:, places]).idf_.astype(np.float32)
+        return NgramEncoder(self.analyzer, self.ngrams, tuple(map(str, self.terms[places])), idf), places
+
+    def encode(self, encoder: NgramEncoder, places: np.ndarray, rows: np.ndarray) -> sparse.csr_matrix:
+        """The same as ``encoder.encode`` of these texts. places: of its terms. rows: positions."""
+        transformer = TfidfTransformer(sublinear_tf=True)
+        transformer.idf_ = encoder.idf.astype(np.float64)
+        return sparse.csr_matrix(transformer.transform(self.counts[rows][:, places], copy=False))
+
+    @property
+    def _least(self) -> int:
+        """Texts a term must be in."""
+        return 1 if self.analyzer == "word" else 2
+
+
+def count_terms(texts: Sequence[str], recipe: Recipe) -> tuple[TermCounts, ...]:
+    """All n-grams of a recipe in some texts; kinds of which there is none are left out."""
     found = []
     for analyzer, ngrams in (("word", recipe.words), ("char_wb", recipe.letters)):
         if ngrams == (0, 0):
             continue
-        vectorizer = _vectorizer(analyzer, ngrams, terms_kept)
+        vectorizer = CountVectorizer(**_options(analyzer, ngrams))
         try:
-            vectorizer.fit(texts)
+            counts = sparse.csr_matrix(vectorizer.fit_transform(texts))
         except ValueError:
-            # scikit-learn's way to say that no term was left.
+            # scikit-learn's way to say that there is no term.
             continue
-        terms = vectorizer.get_feature_names_out()
-        found.append(NgramEncoder(analyzer, ngrams, tuple(map(str, terms)), vectorizer.idf_.astype(np.float32)))
+        counts.sort_indices()  # terms are summed in the order in which an encoder sums them
+        found.append(TermCounts(analyzer, ngrams, vectorizer.get_feature_names_out(), counts))
     return tuple(found)
+
+
+def terms_kept(texts: int, outputs: int) -> int:
+    """How many terms a vocabulary may have; many rows with many classes get fewer, the most frequent ones."""
+    return _TERMS if texts <= _ROWS_FOR_SPAN else int(np.clip(_WEIGHTS // outputs, 5_000, _TERMS))
+
+
+def fit_ngrams(texts: tuple[str, ...], recipe: Recipe, *, outputs: int = 1) -> tuple[NgramEncoder, ...]:
+    """Vocabularies of the training texts; a text set without any term gives none. outputs: columns of the scores."""
+    most, rows = terms_kept(len(texts), outputs), np.arange(len(texts))
+    fitted = [one.fit(rows, most=most) for one in count_terms(texts, recipe)]
+    return tuple(one[0] for one in fitted if one is not None)
 
 
 def encode_ngrams(encoders: tuple[NgramEncoder, ...], texts: tuple[str, ...], extra: np.ndarray) -> sparse.csr_matrix:
     """TF-IDF and the extra columns side by side, shape (rows, terms + width)."""
-    blocks = [encoder.encode(texts) for encoder in encoders]
+    return beside([encoder.encode(texts) for encoder in encoders], extra)
+
+
+def beside(blocks: Sequence[sparse.csr_matrix], extra: np.ndarray) -> sparse.csr_matrix:
+    """Blocks of columns and the extra ones side by side, float32."""
     return sparse.csr_matrix(sparse.hstack([*blocks, sparse.csr_matrix(extra)], format="csr", dtype=np.float32))
 
 

@@ -7,6 +7,7 @@ steps; what differs between strategies lives in their own files.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from graft.core.seeds import derive
 from graft.core.tasks import CLASSES
 from graft.evidence.training_curve import CurvePoint, Remark
 from graft.representations.sources import Source, randomised
-from graft.scores.classical import RECIPES, encode_ngrams, fit_ngrams, solve_sparse
+from graft.scores.classical import RECIPES, beside, count_terms, solve_sparse, terms_kept
 from graft.scores.columns import ColumnEncoder, fit_columns
 from graft.scores.freezing import FreezeRecord
 from graft.scores.linear import LinearHead, class_weights
@@ -28,6 +29,8 @@ from graft.scores.tuning import Gain, Job, assemble, gain_over_solved, predict_l
 from graft.scores.workbench import Workbench
 
 Weighing = str | tuple[float, ...]
+
+_COUNTED = 5_000  # texts up to which n-grams are counted once for all trials
 
 
 @dataclass(frozen=True)
@@ -211,12 +214,19 @@ def _majority(problem: _Problem) -> Fit:
 
 
 def _classical(problem: _Problem) -> Fit:
-    bench, rows = problem.bench, problem.rows
-    texts = tuple(bench.rows.contents[row] for row in rows)
-    best = None
+    bench = problem.bench
+    texts, rows, evaluate = bench.rows.contents, problem.rows, problem.evaluate
+    if shared := len(texts) <= _COUNTED:
+        learn, judge = rows, evaluate
+    else:
+        texts = tuple(texts[row] for row in (*rows, *evaluate))
+        learn, judge = np.arange(len(rows)), np.arange(len(rows), len(texts))
+    most, best = terms_kept(len(rows), bench.outputs), None
     for recipe in RECIPES[: problem.budget.configurations]:
-        encoders = fit_ngrams(texts, recipe, outputs=bench.outputs)
-        matrix = encode_ngrams(encoders, texts, problem.extra[rows])
+        count = partial(count_terms, texts, recipe)
+        counted = bench.remembered(("terms", recipe.name), count) if shared else count()
+        fitted = [(one, *found) for one in counted if (found := one.fit(learn, most=most)) is not None]
+        matrix = beside([one.encode(encoder, places, learn) for one, encoder, places in fitted], problem.extra[rows])
         if not matrix.shape[1]:
             continue
         head = solve_sparse(
@@ -229,13 +239,15 @@ def _classical(problem: _Problem) -> Fit:
             untilt=problem.untilt,
         )
         if best is None or head.held_loss < best[2].held_loss:
-            best = (recipe, encoders, head)
+            best = (recipe, fitted, head)
     if best is None:
         # No recipe found a single term in the texts: all that is left is the share of each class.
         return _majority(problem)
-    recipe, encoders, head = best
+    recipe, fitted, head = best
+    encoders = tuple(encoder for _, encoder, _ in fitted)
     model = ClassicalModel(problem.output, encoders, problem.columns, head.weight, head.bias)
-    scores = model.scores(bench.rows.take(problem.evaluate))
+    blocks = [one.encode(encoder, places, judge) for one, encoder, places in fitted]
+    scores = model.finished(beside(blocks, problem.extra[evaluate]))
     size = head.weight.size + head.bias.size
     return Fit(scores, size, FreezeRecord(0, size, ""), recipe.name, model)
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
+from scipy import sparse
 
 from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json
@@ -118,7 +119,10 @@ class ClassicalModel:
 
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
         """Finished scores."""
-        matrix = encode_ngrams(self.encoders, rows.contents, self.columns.encode(rows))
+        return self.finished(encode_ngrams(self.encoders, rows.contents, self.columns.encode(rows)))
+
+    def finished(self, matrix: sparse.csr_matrix) -> np.ndarray:
+        """Finished scores of encoded rows, shape (rows, terms + columns)."""
         return self.output.finish(matrix @ self.weight.T + self.bias)
 
     def facts(self) -> dict[str, Any]:
