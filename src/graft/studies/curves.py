@@ -46,16 +46,16 @@ class CurvePlan:
 
 
 def half_trials(runner: TrialRunner, candidates: Sequence[Candidate], splits: Splits) -> dict[str, list[Fit]]:
-    """Trials on both halves of the training rows of all folds, the further ones too, of candidates that cost seconds.
-
-    The first halves of all folds come first, then the second ones. None when rows are few, or in time.
+    """Trials on halves of the training rows, of candidates that cost seconds: one of every fold, then the other ones of
+    the folds that all candidates share. None when rows are few, or in time.
     """
     folds = [*splits.folds, *splits.further]
+    halves = [(fold, False) for fold in folds] + [(fold, True) for fold in splits.folds]
     cheap = [one for one in candidates if one.strategy.trains in (Trains.HEAD, Trains.TERMS)]
     if splits.kind == "time" or not _enough(runner, folds, 0.5):
         return {}
-    specs = [_half(runner, one, fold, other) for one in cheap for other in (False, True) for fold in folds]
-    fits, each = runner.run(specs), 2 * len(folds)
+    specs = [_half(runner, one, fold, other) for one in cheap for fold, other in halves]
+    fits, each = runner.run(specs), len(halves)
     return {one.name: fits[place * each : (place + 1) * each] for place, one in enumerate(cheap)}
 
 

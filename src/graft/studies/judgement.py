@@ -67,9 +67,10 @@ class Judges:
         self._names = prepared.rows.contract.labels
 
     def judge(self, candidate: Candidate, fits: Sequence[Fit], halves: Sequence[Fit] = ()) -> Judged:
-        """A candidate from its trials: on the folds, and on the further ones if it ran them. halves: trials on both
-        halves of the training rows of all these folds, if any."""
-        folds = (*self.prepared.splits.folds, *self.prepared.splits.further)
+        """A candidate from its trials: on the folds, and on the further ones if it ran them. halves: trials on one half
+        of the training rows of all these folds, then on the other halves of the first ones, if any."""
+        shared, further = self.prepared.splits.folds, self.prepared.splits.further
+        folds = (*shared, *further)
         seen = out_of_fold(fits, folds[: len(fits)])
         # What says the same of every row has nothing to weigh: it says the most common class.
         shares = candidate.strategy.trains is Trains.SHARES
@@ -77,7 +78,7 @@ class Judges:
         parts = fit_decisions(self.bench, seen, rule)
         half = None
         if halves:
-            twice = [replace(fold, repeat=2 * fold.repeat + half) for half in (0, 1) for fold in folds]
+            twice = [*folds, *(replace(fold, repeat=fold.repeat + len(folds)) for fold in shared)]
             less = out_of_fold(halves, twice)
             half = (less, crossfitted(fit_decisions(self.bench, less, self.rule), self.bench, less, self.rule))
         return Judged(candidate, seen, parts, crossfitted(parts, self.bench, seen, rule), half)
