@@ -36,7 +36,7 @@ def scores(cell: object, seed: int, strategies: tuple[str, ...]) -> dict[str, fl
     rows, test = draw(cell, seed)
     names = tuple(np.unique(rows.labels).tolist())
     place = {name: number for number, name in enumerate(names)}
-    texts = (*rows.contents, *test.texts)
+    texts = (*rows.texts, *test.texts)
     targets = np.array([place[name] for name in (*rows.labels, *test.labels)])
     task = Task.BINARY if len(names) == 2 else Task.MULTICLASS
     data = Dataset(
