@@ -51,7 +51,7 @@ def scores(cell: object, seed: int, strategies: tuple[str, ...]) -> dict[str, fl
         targets=targets,
     )
     bench, source = Workbench(data, ActivationCache()), resolve_source("minilm")
-    learn, judge = np.arange(len(rows.contents)), np.arange(len(rows.contents), len(texts))
+    learn, judge = np.arange(len(rows.texts)), np.arange(len(rows.texts), len(texts))
     steps = int(np.clip(EPOCHS * -(-len(learn) // STEPS_AN_EPOCH), 60, 400))
     found = {}
     for name in strategies:
