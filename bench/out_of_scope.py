@@ -86,9 +86,8 @@ def _rows(texts: tuple[str, ...], names: list[str], targets: np.ndarray | None =
 def _flagged(kind, model, training, parts) -> dict[str, float]:  # type: ignore[no-untyped-def]
     from graft.bundle.familiarity import UnknownTerms
     from graft.bundle.reference import read_reference, write_reference
-    from graft.bundle.scoring import vectors_of
 
-    seen = {name: vectors_of(model, rows) for name, rows in parts.items()}
+    seen = {name: model.seen(rows) for name, rows in parts.items()}
     found = {}
     for keep_rows in (True, False):
         with tempfile.TemporaryDirectory() as folder:

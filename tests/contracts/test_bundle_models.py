@@ -146,7 +146,7 @@ def test_a_bundle_without_rows_holds_no_vector_of_a_single_row(bundle, bare, par
     if bundle.model.kind != "vectors":
         assert not path.exists()
         return
-    kept, own = load_file(path)["vectors"].astype(np.float32), bundle.model.vectors(parts.training)
+    kept, own = load_file(path)["vectors"].astype(np.float32), bundle.model.seen(parts.training)
     own /= np.linalg.norm(own, axis=1, keepdims=True)
     assert len(kept) <= max(1, len(parts.contract.labels))
     assert (kept @ own.T).max() < 0.9999

@@ -26,7 +26,6 @@ from graft.governance.reading import digest_files
 from graft.governance.records import Answer, Obligation, Use
 from graft.governance.registry import Registry
 from graft.inputs.schema import Contract
-from graft.scores.models import ClassicalModel
 
 CARD, CYCLONEDX, SPDX, OBLIGATIONS = "README.md", "bom.cdx.json", "bom.spdx.json", "obligations.json"
 FORMATS = ("card", "cyclonedx", "spdx")
@@ -153,7 +152,7 @@ def _facts(folder: Path, registry: Registry) -> ModelFacts:
         record,
         rows=0 if record is None else record.splits.development_rows,
         kept_rows=info.kept_rows,
-        vocabulary=isinstance(bundle.model, ClassicalModel),
+        vocabulary=bool(bundle.model.encoders),
     )
     facts = model_facts(folder, bundle.origin, told, descent=read_descent(folder), answers=answers)
     decided = [one.licence for one in decisions if one.asset == asset.identity]

@@ -18,9 +18,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from graft.bundle.decision import blockwise
 from graft.bundle.nearness import NEAREST, SHARE, UnitColumns, cosines, count, mean_of_largest, unit
-from graft.bundle.scoring import Matrix
 from graft.decisions.outlying import far_below
 from graft.scores.classical import NgramEncoder
+from graft.scores.models import Matrix
 
 _NOTHING = -2.0  # below any similarity less half of another
 

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from graft.bundle.decision import blockwise
-from graft.bundle.scoring import Matrix
+from graft.scores.models import Matrix
 
 NEAREST, SHARE = 5, 0.5
 _SHOWN = 3

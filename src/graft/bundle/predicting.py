@@ -18,7 +18,7 @@ from graft.bundle.nearness import ReferenceRows
 from graft.bundle.origin import Origin
 from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers
 from graft.bundle.reference import Reference, why_far
-from graft.bundle.scoring import RawScores, score, scores_alone
+from graft.bundle.scoring import RawScores, score
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import StudyRecord
@@ -26,7 +26,7 @@ from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.schema import Contract
 from graft.representations.tokens import tokenise
 from graft.rows.table import read_frame
-from graft.scores.models import MajorityModel, Model, VectorModel
+from graft.scores.models import Model
 
 if TYPE_CHECKING:
     from graft.rows.table import Source
@@ -135,9 +135,10 @@ class Bundle:
     def _note_doubts(self, data: Dataset, far: list[str | None], problems: Problems) -> None:
         if not len(data):
             return
-        if isinstance(self.model, VectorModel):
-            limit = self.model.source.max_tokens
-            for place in np.flatnonzero(tokenise(self.model.source, data.contents).truncated).tolist():
+        source = self.model.source
+        if source is not None:
+            limit = source.max_tokens
+            for place in np.flatnonzero(tokenise(source, data.contents).truncated).tolist():
                 message = f"the text is longer than {limit} tokens: the rest of it was not read"
                 problems.add(int(data.rows[place]), "truncated", message)
         for row, why in zip(data.rows.tolist(), far, strict=True):
@@ -149,7 +150,7 @@ class Bundle:
     ) -> dict[str, list[str] | list[None]]:
         words: list[str] | list[None] = [None] * len(data)
         nearest: list[str] | list[None] = [None] * len(data)
-        if not isinstance(self.model, MajorityModel) and len(data):
+        if self.model.explains and len(data):
             words = self._words(data, judgement, progress)
         if isinstance(self.reference, ReferenceRows) and scored.vectors is not None:
             nearest = self.reference.nearest(scored.vectors)
@@ -164,7 +165,7 @@ class Bundle:
             data,
             judgement.probabilities,
             outputs,
-            probabilities=lambda rows: self.decision.probabilities(scores_alone(self.model, rows)),
+            probabilities=lambda rows: self.decision.probabilities(score(self.model, rows).scores),
             digits="+.3g" if self.contract.task is Task.REGRESSION else "+.2f",
             progress=progress,
         )

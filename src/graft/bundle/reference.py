@@ -19,7 +19,6 @@ from scipy import sparse
 
 from graft.bundle.familiarity import UnknownTerms, of_centroids, of_rows, unknown_terms
 from graft.bundle.nearness import NEAREST, ReferenceRows, unit
-from graft.bundle.scoring import Matrix, vectors_of
 from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json, write_text
 from graft.core.progress import SILENT, Progress
@@ -32,7 +31,7 @@ from graft.inputs.duplicates import find_duplicates
 from graft.representations.cache import ActivationCache
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.rows.content import Content, ContentKind
-from graft.scores.models import ClassicalModel, Model
+from graft.scores.models import Matrix, Model
 
 Reference: TypeAlias = ReferenceRows | UnknownTerms | None
 
@@ -57,11 +56,11 @@ def write_reference(
     rate: the share of familiar rows that may be flagged as far.
     """
     rows = _sampled(training)
-    if isinstance(model, ClassicalModel) and model.encoders and not keep_rows:
+    if model.encoders and not keep_rows:
         terms = unknown_terms(model.encoders[0], rows.contents, independent(rows), rate=rate)
         _write_facts(folder, "terms", terms.threshold, rate)
         return 0
-    vectors = vectors_of(model, rows, cache=cache, progress=progress)
+    vectors = model.seen(rows, cache=cache, progress=progress)
     if vectors is None:
         _write_facts(folder, "none", None, rate)
         return 0
@@ -84,7 +83,7 @@ def _fitted(kept: Matrix, units: np.ndarray, model: Model, rate: float) -> tuple
     """The threshold for kept rows, what is usual around each, and their units."""
     if len(np.unique(units)) < max(units_needed(rate), NEAREST + 2):
         return None, np.zeros(len(units)), units
-    widths = tuple(len(one.terms) for one in model.encoders) if isinstance(model, ClassicalModel) else ()
+    widths = tuple(len(one.terms) for one in model.encoders)
     usual, scores = of_rows(kept, units, widths=widths)
     return far_below(scores, units, rate=rate), usual, units
 
@@ -180,7 +179,7 @@ def read_reference(folder: Path, model: Model, kind: ContentKind) -> Reference:
     """Read what write_reference wrote. kind: of the content of the rows."""
     facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
     form, threshold = facts["kind"], facts["threshold"]
-    if form == "terms" and isinstance(model, ClassicalModel):
+    if form == "terms" and model.encoders:
         return UnknownTerms(model.encoders[0], threshold)
     if form not in ("rows", "centroids"):
         return None

@@ -5,21 +5,14 @@ the same alone and among thousands, to the last bit; no rows give no scores rath
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from scipy import sparse
 
 from graft.bundle.decision import blockwise
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
-from graft.representations.cache import ActivationCache
-from graft.representations.encoding.encoder import Encoder
-from graft.scores.classical import encode_ngrams
-from graft.scores.models import ClassicalModel, Model, VectorModel
-
-Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
+from graft.scores.models import Matrix, Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,27 +28,8 @@ def score(model: Model, rows: Dataset, *, progress: Progress = SILENT) -> RawSco
     if not len(rows):
         width = (0,) if rows.contract.task is Task.REGRESSION else (0, len(rows.contract.labels))
         return RawScores(np.zeros(width), None)
-    vectors = vectors_of(model, rows, progress=progress)
-    if isinstance(model, VectorModel) and isinstance(vectors, np.ndarray):
-        dense = vectors
+    seen = model.seen(rows, progress=progress)
+    if isinstance(seen, np.ndarray):
+        dense = seen
         return RawScores(blockwise(lambda some: model.scores_of(dense[some], rows.take(some)), len(rows)), dense)
-    return RawScores(model.scores(rows, progress=progress), vectors)
-
-
-def scores_alone(model: Model, rows: Dataset) -> np.ndarray:
-    """Raw scores, without keeping what the model saw."""
-    return score(model, rows).scores if isinstance(model, VectorModel) else model.scores(rows)
-
-
-def vectors_of(
-    model: Model, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT
-) -> Matrix | None:
-    """What a model sees of the texts, (rows, dimension): float32 vectors, sparse TF-IDF, or None."""
-    if isinstance(model, VectorModel):
-        if cache is None:
-            return model.vectors(rows, progress=progress)
-        encoder = Encoder(model.source, cache=cache, precision=model.encoder.precision)
-        return encoder.vectors(rows.contents, progress=progress)[0]
-    if isinstance(model, ClassicalModel) and model.encoders:
-        return encode_ngrams(model.encoders, rows.contents, np.zeros((len(rows), 0), np.float32))
-    return None
+    return RawScores(model.scores_of(seen, rows), seen)

@@ -31,7 +31,7 @@ from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
 from graft.representations.backbone import load_encoder
 from graft.representations.cache import ActivationCache
-from graft.scores.models import ClassicalModel, Model, VectorModel, save_model, save_tuned_body
+from graft.scores.models import Model, VectorModel, save_model, save_tuned_body
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def write_bundle(
             record,
             rows=len(parts.training),
             kept_rows=kept,
-            vocabulary=isinstance(model, ClassicalModel),
+            vocabulary=bool(model.encoders),
         )
         write_documents(place, parts.origin, told, descent=parts.descent, answers=parts.answers)
         real = keep_rows and len(parts.sample) > 0

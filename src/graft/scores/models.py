@@ -2,7 +2,8 @@
 
 Decisions: whatever was tuned is, once training is over, a source directory of its own with a linear head on its
 vectors, so there is one way to predict for every strategy; models predict in float32, because a saved model must say
-the same on another processor; arrays go to safetensors and the rest to JSON, so loading runs no code.
+the same on another processor; arrays go to safetensors and the rest to JSON, so loading runs no code. Each kind of
+model says itself what others must know of it, and stands in one tuple, ``MODELS``.
 """
 
 import json
@@ -10,7 +11,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -22,11 +23,14 @@ from graft.core.files import whole_file, write_json
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
+from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import Source, read_directory, write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.classical import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder
+
+Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 _SIDE_FILES = ("*.json", "*.txt", "*.model", "1_Pooling/config.json", "README.md", "LICENSE*")
 
@@ -64,11 +68,38 @@ def output_of(task: Task, targets: np.ndarray) -> Output:
 
 
 class Model(Protocol):
-    """A fitted model."""
+    """A fitted model.
+
+    kind: its name on disk. explains: whether what a row says changes its score, so that pieces of it can be left out to
+    see which do.
+    """
+
+    kind: ClassVar[str]
+    explains: ClassVar[bool]
 
     @property
-    def kind(self) -> str:
-        """Its name on disk."""
+    def output(self) -> Output:
+        """What its raw scores mean."""
+        ...
+
+    @property
+    def source(self) -> Source | None:
+        """The pretrained source it reads rows with, None for one that needs none."""
+        ...
+
+    @property
+    def encoders(self) -> tuple[NgramEncoder, ...]:
+        """The vocabularies it holds, which are terms of the training rows; () for none."""
+        ...
+
+    def seen(
+        self, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT
+    ) -> Matrix | None:
+        """What it sees of the contents, (rows, dimension): float32 vectors, sparse TF-IDF, or None."""
+        ...
+
+    def scores_of(self, seen: Matrix | None, rows: Dataset) -> np.ndarray:
+        """Probabilities (rows, outputs) or values (rows,), float64, of rows whose contents were seen already."""
         ...
 
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
@@ -83,6 +114,11 @@ class Model(Protocol):
         """What safetensors hold of it."""
         ...
 
+    @classmethod
+    def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """The model back from its facts and arrays; folder: where it was saved."""
+        ...
+
 
 @dataclass(frozen=True)
 class MajorityModel:
@@ -90,9 +126,19 @@ class MajorityModel:
 
     output: Output
     level: np.ndarray
-    kind = "majority"
+    kind: ClassVar[str] = "majority"
+    explains: ClassVar[bool] = False
+    source: ClassVar[None] = None
+    encoders: ClassVar[tuple[NgramEncoder, ...]] = ()
+
+    def seen(self, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT) -> None:
+        """Nothing."""
 
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """The shares, repeated."""
+        return self.scores_of(None, rows)
+
+    def scores_of(self, seen: Matrix | None, rows: Dataset) -> np.ndarray:
         """The shares, repeated."""
         repeated = np.repeat(self.level[None, :].astype(np.float64), len(rows), axis=0)
         return repeated[:, 0] if self.output.task is Task.REGRESSION else repeated
@@ -105,6 +151,11 @@ class MajorityModel:
         """The shares."""
         return {"level": self.level}
 
+    @classmethod
+    def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """Back from the shares."""
+        return cls(output, arrays["level"])
+
 
 @dataclass(frozen=True)
 class ClassicalModel:
@@ -115,11 +166,27 @@ class ClassicalModel:
     columns: ColumnEncoder
     weight: np.ndarray
     bias: np.ndarray
-    kind = "classical"
+    kind: ClassVar[str] = "classical"
+    explains: ClassVar[bool] = True
+    source: ClassVar[None] = None
+
+    def seen(
+        self, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT
+    ) -> Matrix | None:
+        """TF-IDF rows, sparse; None when no term was learnt."""
+        return (
+            encode_ngrams(self.encoders, rows.contents, np.zeros((len(rows), 0), np.float32)) if self.encoders else None
+        )
 
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
         """Finished scores."""
-        return self.finished(encode_ngrams(self.encoders, rows.contents, self.columns.encode(rows)))
+        return self.scores_of(self.seen(rows), rows)
+
+    def scores_of(self, seen: Matrix | None, rows: Dataset) -> np.ndarray:
+        """Finished scores of rows whose TF-IDF is known."""
+        extra = sparse.csr_matrix(self.columns.encode(rows))
+        blocks = [extra] if seen is None else [sparse.csr_matrix(seen), extra]
+        return self.finished(sparse.csr_matrix(sparse.hstack(blocks, format="csr", dtype=np.float32)))
 
     def finished(self, matrix: sparse.csr_matrix) -> np.ndarray:
         """Finished scores of encoded rows, shape (rows, terms + columns)."""
@@ -137,6 +204,15 @@ class ClassicalModel:
         idf = {f"idf.{number}": one.idf for number, one in enumerate(self.encoders)}
         return {"weight": self.weight, "bias": self.bias, **idf}
 
+    @classmethod
+    def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """Back from the vocabularies and weights."""
+        encoders = tuple(
+            NgramEncoder(one["analyzer"], tuple(one["ngrams"]), tuple(one["terms"]), arrays[f"idf.{number}"])
+            for number, one in enumerate(facts["encoders"])
+        )
+        return cls(output, encoders, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
+
 
 @dataclass(frozen=True)
 class VectorModel:
@@ -147,11 +223,16 @@ class VectorModel:
     columns: ColumnEncoder
     weight: np.ndarray
     bias: np.ndarray
-    kind = "vectors"
+    kind: ClassVar[str] = "vectors"
+    explains: ClassVar[bool] = True
+    encoders: ClassVar[tuple[NgramEncoder, ...]] = ()
 
-    def vectors(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
-        """Pooled vectors in float32, shape (rows, dimension)."""
-        return self.encoder.vectors(rows.contents, progress=progress)[0]
+    def seen(self, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT) -> np.ndarray:
+        """Pooled vectors in float32, shape (rows, dimension). cache: where they may be known already."""
+        encoder = self.encoder
+        if cache is not None:
+            encoder = Encoder(self.source, cache=cache, precision=encoder.precision)
+        return encoder.vectors(rows.contents, progress=progress)[0]
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -164,11 +245,13 @@ class VectorModel:
 
     def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
         """Finished scores."""
-        return self.scores_of(self.vectors(rows, progress=progress), rows)
+        return self.scores_of(self.seen(rows, progress=progress), rows)
 
-    def scores_of(self, vectors: np.ndarray, rows: Dataset) -> np.ndarray:
+    def scores_of(self, seen: Matrix | None, rows: Dataset) -> np.ndarray:
         """Finished scores of rows whose vectors are known."""
-        return self.output.finish(np.concatenate([vectors, self.columns.encode(rows)], 1) @ self.weight.T + self.bias)
+        return self.output.finish(
+            np.concatenate([np.asarray(seen), self.columns.encode(rows)], 1) @ self.weight.T + self.bias
+        )
 
     def facts(self) -> dict[str, Any]:
         """Where it came from."""
@@ -181,14 +264,23 @@ class VectorModel:
         """The head."""
         return {"weight": self.weight, "bias": self.bias}
 
+    @classmethod
+    def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """Back from the head and the source directory beside it."""
+        stated = facts["source"]
+        source = read_directory(folder / "source", reference=stated["reference"], revision=stated["revision"])
+        return cls(output, source, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
+
+
+MODELS: tuple[type[Model], ...] = (MajorityModel, ClassicalModel, VectorModel)
+
 
 def save_model(model: Model, folder: Path) -> None:
     """Write ``model.json``, ``model.safetensors`` and, for a source, the directory ``source``."""
-    output = asdict(model.output)  # type: ignore[attr-defined]
-    write_json(folder / "model.json", {"kind": model.kind, "output": output, **model.facts()})
+    write_json(folder / "model.json", {"kind": model.kind, "output": asdict(model.output), **model.facts()})
     with whole_file(folder / "model.safetensors") as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in model.arrays().items()}, temporary)
-    if isinstance(model, VectorModel) and model.source.directory != folder / "source":
+    if model.source is not None and model.source.directory != folder / "source":
         copy_source(model.source, folder / "source")
 
 
@@ -219,18 +311,8 @@ def load_model(folder: Path) -> Model:
         check_safetensors(folder / "model.safetensors")
         arrays = load_file(folder / "model.safetensors")
         output = Output(Task(facts["output"]["task"]), facts["output"]["mean"], facts["output"]["scale"])
-        if facts["kind"] == "majority":
-            return MajorityModel(output, arrays["level"])
-        columns = _columns(facts["columns"])
-        if facts["kind"] == "classical":
-            encoders = tuple(
-                NgramEncoder(one["analyzer"], tuple(one["ngrams"]), tuple(one["terms"]), arrays[f"idf.{number}"])
-                for number, one in enumerate(facts["encoders"])
-            )
-            return ClassicalModel(output, encoders, columns, arrays["weight"], arrays["bias"])
-        stated = facts["source"]
-        source = read_directory(folder / "source", reference=stated["reference"], revision=stated["revision"])
-        return VectorModel(output, source, columns, arrays["weight"], arrays["bias"])
+        made = {model.kind: model for model in MODELS}[facts["kind"]]
+        return made.load(folder, output, facts, arrays)
     except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
         raise BundleError(
             f"{folder} does not hold a model Graft can read ({type(error).__name__}: {error})",

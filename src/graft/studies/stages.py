@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from graft.bundle.reference import read_reference, why_far, write_reference
-from graft.bundle.scoring import vectors_of
 from graft.core.intervals import Interval
 from graft.core.progress import Progress, Stage
 from graft.core.seeds import derive
@@ -329,7 +328,7 @@ class Stages:
                 folder, model, learnt, keep_rows=self.settings.keep_rows, cache=self.bench.cache, progress=self.progress
             )
             reference = read_reference(folder, model, learnt.kind)
-        vectors = vectors_of(model, holdout, cache=self.bench.cache)
+        vectors = model.seen(holdout, cache=self.bench.cache)
         return np.array([why is not None for why in why_far(reference, holdout.contents, vectors)], bool)
 
     def ship(self, candidates: list[Candidate], gathered: GatheredTrials, concluded: Concluded) -> Shipped:

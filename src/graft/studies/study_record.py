@@ -37,7 +37,6 @@ from graft.governance.registry import HoldoutOpenings
 from graft.representations.backbone import native_precision
 from graft.representations.encoding.encoder import Encoder
 from graft.scores.fitting import Candidate, Fit
-from graft.scores.models import VectorModel
 from graft.scores.tuning import KEPT_SOLVED
 from graft.scores.workbench import Workbench
 from graft.studies.judgement import Judgement, sentence
@@ -213,7 +212,7 @@ def _megabytes(final: Fit) -> float:
     model = final.model
     assert model is not None
     size = sum(array.nbytes for array in model.arrays().values())
-    if isinstance(model, VectorModel):
+    if model.source is not None:
         size += sum(path.stat().st_size for path in model.source.directory.glob("*.safetensors"))
     return size / 1e6
 
