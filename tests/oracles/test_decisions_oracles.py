@@ -216,7 +216,7 @@ def test_f1_threshold_is_half_the_best_f1() -> None:
 def test_cost_interval_is_the_normal_one() -> None:
     rng = np.random.default_rng(10)
     costs = rng.choice([0.0, 1.0, 20.0], size=3000, p=[0.8, 0.15, 0.05])
-    estimate = cost_per_thousand(costs, unit="EUR")
+    estimate = cost_per_thousand(costs)
     error = 1000 * 1.96 * costs.std() / np.sqrt(3000)
     assert estimate.low == pytest.approx(1000 * costs.mean() - error, rel=0.03)
     assert estimate.high == pytest.approx(1000 * costs.mean() + error, rel=0.03)

@@ -78,7 +78,10 @@ class TestCalibrationError:
         assert calibration_error(scored, rng=np.random.default_rng(0), bins=2, by="width").shown.mean == pytest.approx(
             0.18
         )
-        assert [(one.rows, one.accuracy) for one in reliability_bins(scored, bins=2, by="width")] == [(4, 0.5), (6, 1)]
+        assert [(one.rows, one.accuracy.mean) for one in reliability_bins(scored, bins=2, by="width")] == [
+            (4, 0.5),
+            (6, 1),
+        ]
 
     def test_against_scipy_binned_means(self) -> None:
         rng = np.random.default_rng(0)

@@ -49,7 +49,10 @@ class TestPerClass:
             one = per_class(decided(targets, said, 2), ("no", "yes"))[1]
             found = (one.precision, one.recall, one.f1)
             covered.append(
-                [part.ends is None or part.low <= t <= part.high for part, t in zip(found, truth, strict=True)]
+                [
+                    part is None or part.ends is None or part.low <= t <= part.high
+                    for part, t in zip(found, truth, strict=True)
+                ]
             )
         assert np.mean(covered, axis=0).min() >= 0.93
 

@@ -161,7 +161,7 @@ def test_a_well_listed_file_with_nonsense_is_refused_in_words(folder, name):
 def test_what_is_no_bundle_is_refused(tmp_path, given):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    with pytest.raises(BundleError, match=r"no bundle|there is no folder"):
+    with pytest.raises(BundleError, match=r"no bundle|there is no folder|is a file"):
         load_bundle(tmp_path / given)
 
 

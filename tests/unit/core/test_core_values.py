@@ -26,6 +26,7 @@ CODES = {
     errors.TableError: (2, ValueError),
     errors.LedgerError: (2, ValueError),
     errors.OutputError: (2, OSError),
+    errors.EngineError: (1, errors.GraftError),
     errors.MissingExtra: (2, ImportError),
     errors.Diverged: (2, ArithmeticError),
     errors.GateNotMet: (3, errors.GraftError),
