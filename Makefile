@@ -46,7 +46,7 @@ test: $(READY) ## the everyday tests
 
 test-slow: $(READY) ## only the tests marked slow
 	@echo "test: only what is marked slow"
-	@$(BIN)/python -m pytest -q -m slow $(ARGS) || { status=$$?; test $$status -eq 5 && echo "test: no test is marked slow"; }
+	@$(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile $(ARGS) || { status=$$?; test $$status -eq 5 && echo "test: no test is marked slow"; }
 
 test-all: $(READY) ## every test, the slow ones too
 	@echo "test: everything"

@@ -163,6 +163,7 @@ def test_the_command_names_what_was_added(tree):
         assert name in words
 
 
+@pytest.mark.slow
 def test_plan_training_words_and_direction_follow(tree):
     found = json.loads(said(tree, ASKED))
     low, mean, high = found["stored"]

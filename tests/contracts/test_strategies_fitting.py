@@ -146,7 +146,13 @@ def test_tuned_candidates_say_how_it_went(trial):
     assert isinstance(found.model, VectorModel)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES[:-1])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] if one in ("lora", "l2sp", "contrastive", "scratch") else [])
+        for one in STRATEGIES[:-1]
+    ],
+)
 def test_the_same_seed_gives_the_same_bits(strategy, tmp_path):
     """Whatever torch and NumPy were seeded with, and however often fit was called before (autogluon #3003)."""
     found = []

@@ -78,6 +78,7 @@ def without_openings(document):
     return {**document, "holdout": {**document["holdout"], "openings": None}, "plan": plan}
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_a_sentence(place):
     folder, reference = place
     process = subprocess.Popen(
@@ -95,6 +96,7 @@ def test_ctrl_c_ends_with_a_sentence(place):
     assert "Traceback" not in told
 
 
+@pytest.mark.slow
 def test_the_gate_exits_with_3(undisturbed):
     folder, reference, _, _ = undisturbed
     done = run(

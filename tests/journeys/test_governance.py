@@ -106,6 +106,7 @@ def test_a_blocked_source_is_refused_before_training_and_a_decision_unblocks_it(
     )
 
 
+@pytest.mark.slow
 def test_a_finished_study_is_asked_again_and_nothing_is_recorded(tmp_path, ledger, monkeypatch):
     rows(120).write_csv(tmp_path / "tickets.csv")
     reference = licensed(tmp_path / "tiny", "cc-by-nc-4.0")

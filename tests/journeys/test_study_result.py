@@ -201,6 +201,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_after_keeps_the_holdout_out_and_says_what_changed(studied, tmp_path):
     result, folder, reference, _ = studied
     fresh = (
@@ -239,7 +240,9 @@ def test_planted_harm_shuffled_labels_never_help(tmp_path):
     assert result.verdict != "helps"
 
 
-@pytest.mark.parametrize("kind", ["multilabel", "regression", pytest.param("binary", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kind", ["multilabel", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("regression", "binary"))]
+)
 def test_other_tasks_end_with_a_bundle(kind, tmp_path):
     frame = rows(120).with_columns(
         (pl.col("category") == "phishing").cast(pl.Int8).alias("bait"),

@@ -66,6 +66,7 @@ class TestFit:
         assert 0.82 <= np.mean(covered) <= 1.0
 
 
+@pytest.mark.slow
 class TestCrossing:
     def test_of_two_known_curves(self) -> None:
         noise = np.random.default_rng(1).normal(0, 0.001, (2, 6, 5))

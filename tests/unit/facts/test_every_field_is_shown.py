@@ -173,7 +173,7 @@ def tables() -> list[TableFacts]:
     return [facts, facts.model_copy(update={"overview": few})]
 
 
-@pytest.fixture(scope="module", params=["study", "table"])
+@pytest.fixture(scope="module", params=[pytest.param("study", marks=pytest.mark.slow), "table"])
 def seen(request):
     if request.param == "study":
         return StudyRecord, told(studies(), study_told)

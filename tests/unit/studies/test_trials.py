@@ -103,7 +103,7 @@ def found_of(fit):
     return repr(replace(fit, seconds=0.0, peak_mb=0.0, scores=None, model=None))
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [pytest.param(count, marks=pytest.mark.slow) for count in (1, 2)])
 def test_trials_in_processes_give_the_same_numbers(study, here, tmp_path, workers):
     with Processes(workers) as engine, rows_within_reach(engine, study[0].rows, tmp_path):
         stages = stages_in(study, tmp_path, engine)
