@@ -72,7 +72,7 @@ def graph(rows: int = 200_000) -> dict[str, object]:
     from graft.tables.index import IndexFile
     from graft.tables.index.files import GRAPH
     from graft.tables.index.recall import recall_of, sample_queries
-    from graft.tables.index.rescoring import Rows, search_graph
+    from graft.tables.index.rescoring import GraphRows, search_graph
     from graft.tables.searching import Searcher
 
     rng = np.random.default_rng(0)
@@ -100,7 +100,7 @@ def graph(rows: int = 200_000) -> dict[str, object]:
             repeats=15,
         )
         truth = exact_search(queries, vectors, K)
-        places = Rows(np.append(np.arange(rows), -1), vectors)
+        places = GraphRows(np.append(np.arange(rows), -1), vectors)
         recall = recall_of(search_graph(index.graph, places, queries, K), truth)
         kept = bare.search(queries, K).keys.astype(np.int64)
         hits = [len(np.intersect1d(*pair)) for pair in zip(kept, truth.positions, strict=True)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graft.representations.encoding.encoder import Encoder
     from graft.studies.running import StudyResult
     from graft.studies.settings import Effort, Weights
-    from graft.tables.embedding import Embedded
+    from graft.tables.embedding import EmbeddingReport
     from graft.tables.table import EmbeddingTable
 
 Names = str | Sequence[str]
@@ -198,7 +198,7 @@ def embed_table(
     strict: bool = False,
     encoding: str | None = None,
     progress: Progress = SILENT,
-) -> "tuple[EmbeddingTable, Embedded]":
+) -> "tuple[EmbeddingTable, EmbeddingReport]":
     """Embed rows into a table, which is made when it is not there; only rows whose text changed are encoded.
 
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,

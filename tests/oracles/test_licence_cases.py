@@ -13,9 +13,9 @@ import pytest
 from graft.governance.answering import answer
 from graft.governance.licences import licence
 from graft.governance.lineage import lineage_of
-from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Outcome, Relation, TrainingData, Use
+from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Permission, Relation, TrainingData, Use
 
-A, B, U = Outcome.ALLOWED, Outcome.BLOCKED, Outcome.UNSETTLED
+A, B, U = Permission.ALLOWED, Permission.BLOCKED, Permission.UNSETTLED
 INTERNAL, COMMERCIAL, REDISTRIBUTE, HOSTED = Use
 LLAMA_2, LLAMA_3 = "LicenseRef-scancode-llama-2-license-2023", "LicenseRef-Meta-Llama-3"
 LLAMA_31, LLAMA_32 = "LicenseRef-scancode-llama-3.1-license-2024", "LicenseRef-scancode-llama-3.2-license-2024"
@@ -64,7 +64,7 @@ class Case:
     story: str
     asset: Asset
     use: Use
-    outcome: Outcome
+    outcome: Permission
     codes: str
     clause: tuple[str, str]
 
@@ -322,5 +322,5 @@ def test_the_answer_is_the_one_worked_out_by_hand(case: Case) -> None:
 
 def test_there_are_at_least_thirty_cases_and_no_two_ask_the_same() -> None:
     assert len({case.story for case in CASES}) == len(CASES) >= 30
-    assert {case.outcome for case in CASES} == set(Outcome)
+    assert {case.outcome for case in CASES} == set(Permission)
     assert {case.use for case in CASES} == set(Use)

@@ -20,13 +20,13 @@ from graft.governance.records import (
     AssetKind,
     Edge,
     LicenceStatement,
-    Outcome,
+    Permission,
     Relation,
     TrainingData,
     Use,
 )
 
-RANK = {Outcome.ALLOWED: 0, Outcome.UNSETTLED: 1, Outcome.BLOCKED: 2}
+RANK = {Permission.ALLOWED: 0, Permission.UNSETTLED: 1, Permission.BLOCKED: 2}
 few = settings(max_examples=60, deadline=None)
 
 plain = st.sampled_from(
@@ -116,7 +116,7 @@ def test_paths_follow_edges_from_the_asset_that_was_asked_about(assets: list[Ass
         assert part.path[0] == assets[0].identity
         assert all(parent in parents[child] for child, parent in zip(part.path, part.path[1:], strict=False))
     outcomes = {reason.outcome for reason in found.reasons}
-    assert found.outcome is max(outcomes, key=RANK.__getitem__, default=Outcome.ALLOWED)
+    assert found.outcome is max(outcomes, key=RANK.__getitem__, default=Permission.ALLOWED)
 
 
 @few
@@ -174,4 +174,4 @@ def test_what_is_added_to_a_licence_never_makes_it_better(base: str, added: str,
     def worst(stated: str) -> int:
         return effects(read_terms(stated), Reach.SELF, asked).rank
 
-    assert worst(f"{base} WITH {added}") >= max(worst(base), RANK[Outcome.UNSETTLED])
+    assert worst(f"{base} WITH {added}") >= max(worst(base), RANK[Permission.UNSETTLED])

@@ -8,7 +8,7 @@ import typer
 from graft.cli.words import listed
 
 if TYPE_CHECKING:
-    from graft.tables.embedding import Embedded
+    from graft.tables.embedding import EmbeddingReport
 
 _LISTED = 20
 
@@ -60,7 +60,7 @@ def embed(
     _left_out(done)
 
 
-def _left_out(done: "Embedded") -> None:
+def _left_out(done: "EmbeddingReport") -> None:
     if not done.left_out:
         return
     counted = f"{len(done.left_out):,} rows were" if len(done.left_out) > 1 else "1 row was"

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from graft.core.errors import EngineError, InputError
 from graft.engine.engines import unheard
-from graft.engine.worker import Answer, Failure, Order
+from graft.engine.worker import Failure, Order, WorkerReply
 
 Spec = TypeVar("Spec")
 Given = TypeVar("Given")
@@ -137,7 +137,7 @@ class Processes:
                 worker = next(one for one in self._busy if one.connection is connection)
                 place = self._busy[worker]
                 try:
-                    answer: Answer = pickle.loads(worker.connection.recv_bytes())
+                    answer: WorkerReply = pickle.loads(worker.connection.recv_bytes())
                 except (EOFError, OSError):
                     killed[place] += 1
                     how = self._buried(worker)

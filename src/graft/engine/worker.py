@@ -37,7 +37,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerReply:
     """What a worker sends back: a result, or why there is none."""
 
     result: Any = None
@@ -58,9 +58,9 @@ def work(descriptor: int) -> None:
                 function = None
                 function = pickle.loads(order.function)
             assert function is not None, "the function came with the first order"
-            answer = pickle.dumps(Answer(function(pickle.loads(order.spec))))
+            answer = pickle.dumps(WorkerReply(function(pickle.loads(order.spec))))
         except BaseException as error:
-            answer = pickle.dumps(Answer(failure=_failure(error)))
+            answer = pickle.dumps(WorkerReply(failure=_failure(error)))
         connection.send_bytes(answer)
 
 

@@ -16,7 +16,7 @@ from graft.core.errors import InputError
 from graft.entities.content import FittedContent, ItemsFromContent
 from graft.entities.cooccurrence import FittedCooccurrence, ItemsFromCooccurrence
 from graft.entities.embedded import SEEN, Embedded, normalised
-from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.representations.spaces import Space
 
 _PENALTIES = tuple(float(penalty) for penalty in np.geomspace(1e-3, 1e3, 13))
@@ -139,7 +139,7 @@ class FittedBoth(FittedEmbedder):
         basis = tuple(SEEN if mine else other for mine, other in zip(seen.tolist(), described.basis, strict=True))
         return Embedded(described.ids, mixed.astype(np.float32), basis, placed.support, described.skipped, self.space)
 
-    def state(self) -> State:
+    def state(self) -> LearntState:
         """The states of both parts, and the map between them."""
         arrays = {"weight": self.bridge.weight, "bias": self.bridge.bias}
         names: dict[str, tuple[str, ...]] = {}
@@ -150,10 +150,10 @@ class FittedBoth(FittedEmbedder):
             facts[part] = dict(inner.settings)
             arrays |= {f"{part}/{name}": array for name, array in inner.arrays.items()}
             names |= {f"{part}/{name}": words for name, words in inner.names.items()}
-        return State(facts, arrays, names)
+        return LearntState(facts, arrays, names)
 
     @classmethod
-    def restore(cls, state: State) -> Self:
+    def restore(cls, state: LearntState) -> Self:
         """The embedder with this state. Raises WeightsMismatch when its source is another one now."""
         together = FittedCooccurrence.restore(_part(state, "together"))
         content = FittedContent.restore(_part(state, "content"))
@@ -164,9 +164,9 @@ class FittedBoth(FittedEmbedder):
         return cls(settings, together, content, bridge)
 
 
-def _part(state: State, part: str) -> State:
+def _part(state: LearntState, part: str) -> LearntState:
     head = f"{part}/"
-    return State(
+    return LearntState(
         state.settings[part],
         {name.removeprefix(head): array for name, array in state.arrays.items() if name.startswith(head)},
         {name.removeprefix(head): words for name, words in state.names.items() if name.startswith(head)},

@@ -15,7 +15,7 @@ import polars as pl
 
 from graft.entities.cooccurrence import ItemsFromCooccurrence
 from graft.entities.embedded import CHILDREN, PARENT, SEEN, UNKNOWN, Embedded, normalised
-from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.entities.tree import Tree, borrow
 from graft.representations.spaces import Space
 from graft.rows.named import entity_ids, ids_of, read_columns, require_once, words_of
@@ -159,15 +159,15 @@ class FittedCategories(FittedEmbedder):
         """Every node with evidence, sorted by name."""
         return self.transform(list(self.names))
 
-    def state(self) -> State:
+    def state(self) -> LearntState:
         """The vectors, their names and counts, and the edges of the tree."""
         edges = sorted(self.tree.parents.items())
         names = {"nodes": self.names, "child": tuple(c for c, _ in edges), "parent": tuple(p for _, p in edges)}
         arrays = {"vectors": self.vectors, "own": self.own, "below": self.below}
-        return State({"embedder": asdict(self.settings)}, arrays, names)
+        return LearntState({"embedder": asdict(self.settings)}, arrays, names)
 
     @classmethod
-    def restore(cls, state: State) -> Self:
+    def restore(cls, state: LearntState) -> Self:
         """The embedder with this state."""
         settings, names, arrays = Categories(**state.settings["embedder"]), state.names, state.arrays
         tree = Tree({}, settings.separator).grown(

@@ -14,7 +14,7 @@ import numpy as np
 
 from graft.core.errors import InputError
 from graft.entities.embedded import CONTENT, PARENT, UNKNOWN, Embedded, normalised
-from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.entities.text import FittedText, TextEntities
 from graft.entities.tree import Tree, borrow
 from graft.representations.spaces import Space
@@ -154,18 +154,18 @@ class FittedContent(FittedEmbedder):
         node = next((node for node in (name, *tree.ancestors(name)) if node in self._places), None)
         return node, node == name
 
-    def state(self) -> State:
+    def state(self) -> LearntState:
         """The vectors of the categories, and which weights the text goes through."""
         facts = {"embedder": {**asdict(self.settings), "text": list(self.settings.text)}}
         facts["text"] = dict(self.text.state().settings)
-        return State(facts, {"vectors": self.vectors, "items": self.items}, {"categories": self.categories})
+        return LearntState(facts, {"vectors": self.vectors, "items": self.items}, {"categories": self.categories})
 
     @classmethod
-    def restore(cls, state: State) -> Self:
+    def restore(cls, state: LearntState) -> Self:
         """The embedder with this state. Raises WeightsMismatch when its source is another one now."""
         given = dict(state.settings["embedder"])
         settings = ItemsFromContent(**{**given, "text": tuple(given["text"])})
-        text = FittedText.restore(State(state.settings["text"], {}, {}))
+        text = FittedText.restore(LearntState(state.settings["text"], {}, {}))
         vectors = state.arrays["vectors"]
         if vectors.shape != (len(state.names["categories"]), text.source.dimension):
             raise ValueError("categories and vectors do not match")

@@ -17,7 +17,7 @@ from graft.core.seeds import generator
 from graft.entities.counting import Together, count_baskets, count_sessions
 from graft.entities.embedded import SEEN, UNKNOWN, Embedded, normalised
 from graft.entities.factors import shifted_ppmi, truncated_svd
-from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.representations.spaces import Space
 from graft.rows.named import days_of, entity_ids, ids_of, read_columns, require_rows
 
@@ -150,13 +150,13 @@ class FittedCooccurrence(FittedEmbedder):
         """Every item that was placed, sorted by id."""
         return self.look_up(list(self.ids))
 
-    def state(self) -> State:
+    def state(self) -> LearntState:
         """The vectors, their ids and counts."""
         facts = {"embedder": asdict(self.settings), "left_out": self.left_out, "unplaced": self.unplaced}
-        return State(facts, {"vectors": self.vectors, "baskets": self.baskets}, {"ids": self.ids})
+        return LearntState(facts, {"vectors": self.vectors, "baskets": self.baskets}, {"ids": self.ids})
 
     @classmethod
-    def restore(cls, state: State) -> Self:
+    def restore(cls, state: LearntState) -> Self:
         """The embedder with this state."""
         facts, arrays = state.settings, state.arrays
         settings = ItemsFromCooccurrence(**facts["embedder"])

@@ -32,7 +32,7 @@ ARRAYS = "learnt.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class LearntState:
     """What an embedder learnt. settings: JSON values. arrays: by name. names: lists of ids, by name."""
 
     settings: Mapping[str, Any]
@@ -55,7 +55,7 @@ class State:
         return packed
 
     @classmethod
-    def unpack(cls, settings: Mapping[str, Any], packed: Mapping[str, np.ndarray]) -> "State":
+    def unpack(cls, settings: Mapping[str, Any], packed: Mapping[str, np.ndarray]) -> "LearntState":
         """The state whose ``tensors()`` are ``packed``."""
         names = {}
         for name in sorted(packed):
@@ -82,12 +82,12 @@ class FittedEmbedder(ABC):
         """Entities (what they are given as, the embedder says) to vectors; unknown ones are said to be so."""
 
     @abstractmethod
-    def state(self) -> State:
+    def state(self) -> LearntState:
         """Everything needed to make this embedder again."""
 
     @classmethod
     @abstractmethod
-    def restore(cls, state: State) -> Self:
+    def restore(cls, state: LearntState) -> Self:
         """The embedder with this state."""
 
     def save(self, folder: str | Path) -> Path:
@@ -115,7 +115,7 @@ class Saved:
     """A saved embedder that verified: its kind, its state, and the space it had."""
 
     kind: str
-    state: State
+    state: LearntState
     space: Mapping[str, Any]
 
 
@@ -138,7 +138,7 @@ def read_saved(folder: Path) -> Saved:
         if file_sha256(folder / ARRAYS) != record["sha256"]:
             raise damaged(folder, f"{ARRAYS} is not the file that was written")
         check_safetensors(folder / ARRAYS)
-        state = State.unpack(record["settings"], load_file(folder / ARRAYS))
+        state = LearntState.unpack(record["settings"], load_file(folder / ARRAYS))
         if state.digest != record["learnt"]:
             raise damaged(folder, "what was learnt has another digest")
         return Saved(str(record["kind"]), state, dict(record["space"]))
@@ -157,7 +157,9 @@ def damaged(folder: Path, problem: str) -> BundleError:
     )
 
 
-def learnt_space(kind: str, state: State, dimension: int, *, shaping: Mapping[str, Any], normalise: bool) -> Space:
+def learnt_space(
+    kind: str, state: LearntState, dimension: int, *, shaping: Mapping[str, Any], normalise: bool
+) -> Space:
     """The space of what was learnt. shaping: the settings that change vectors; the names of columns do not."""
     return fitted_space(kind, state.digest, dimension, settings=key(dict(shaping)), normalise=normalise)
 

@@ -18,7 +18,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Kind:
+class EntityKind:
     """A kind of entity. also: other words for it."""
 
     name: str
@@ -35,7 +35,7 @@ class Trap:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EmbedderRecipe:
     """One embedder on one kind of data.
 
     every: signals that must be there. some: of these, at least one must (none named: none needed). better: signals it
@@ -68,7 +68,7 @@ class Company:
 
 
 @dataclass(frozen=True)
-class Task:
+class EntityTask:
     """What vectors of an entity are for. recipes: names, the best first."""
 
     name: str
@@ -88,10 +88,10 @@ SIGNALS = (
 )
 
 KINDS = (
-    Kind("product", "something people choose", ("item", "article", "film", "song", "book", "sku")),
-    Kind("user", "somebody who chooses", ("customer", "member", "visitor", "account", "person")),
-    Kind("category", "a shelf that products stand on", ("department", "genre", "topic", "tag", "node")),
-    Kind("text", "something that is read", ("document", "ticket", "message", "page", "review")),
+    EntityKind("product", "something people choose", ("item", "article", "film", "song", "book", "sku")),
+    EntityKind("user", "somebody who chooses", ("customer", "member", "visitor", "account", "person")),
+    EntityKind("category", "a shelf that products stand on", ("department", "genre", "topic", "tag", "node")),
+    EntityKind("text", "something that is read", ("document", "ticket", "message", "page", "review")),
 )
 
 COMPANY = (
@@ -171,7 +171,7 @@ _FEW_BASKETS = (
 )
 
 RECIPES = (
-    Recipe(
+    EmbedderRecipe(
         "text",
         "product",
         "TextEntities",
@@ -182,7 +182,7 @@ RECIPES = (
         ("wording", "cut"),
         ('products = TextEntities(text=("title", "description")).fit(text)', "placed = products.transform(text)"),
     ),
-    Recipe(
+    EmbedderRecipe(
         "content",
         "product",
         "ItemsFromContent",
@@ -197,7 +197,7 @@ RECIPES = (
         ),
         better=("tree",),
     ),
-    Recipe(
+    EmbedderRecipe(
         "baskets",
         "product",
         "ItemsFromCooccurrence",
@@ -207,7 +207,7 @@ RECIPES = (
         ("popularity", "substitutes", "time", "cold", "rare", "drift"),
         ("products = ItemsFromCooccurrence(dimension=64).fit(baskets)", "placed = products.everything()"),
     ),
-    Recipe(
+    EmbedderRecipe(
         "sessions",
         "product",
         "ItemsFromCooccurrence",
@@ -220,7 +220,7 @@ RECIPES = (
             "placed = products.everything()",
         ),
     ),
-    Recipe(
+    EmbedderRecipe(
         "shared-taste",
         "product",
         "ItemsFromCooccurrence",
@@ -233,7 +233,7 @@ RECIPES = (
             "placed = products.everything()",
         ),
     ),
-    Recipe(
+    EmbedderRecipe(
         "both",
         "product",
         "ItemsFromBoth",
@@ -249,7 +249,7 @@ RECIPES = (
         ),
         some=_COMPANY,
     ),
-    Recipe(
+    EmbedderRecipe(
         "histories",
         "user",
         "UsersFromHistories",
@@ -265,7 +265,7 @@ RECIPES = (
             "queries = users.queries(placed)",
         ),
     ),
-    Recipe(
+    EmbedderRecipe(
         "segments",
         "user",
         "UsersFromHistories",
@@ -281,7 +281,7 @@ RECIPES = (
             "placed = users.transform(histories, users=segments)",
         ),
     ),
-    Recipe(
+    EmbedderRecipe(
         "profile",
         "user",
         "TextEntities",
@@ -291,7 +291,7 @@ RECIPES = (
         ("wording", "private", "cut"),
         ('users = TextEntities(text=("title", "description")).fit(text)', "placed = users.transform(text)"),
     ),
-    Recipe(
+    EmbedderRecipe(
         "company",
         "category",
         "Categories",
@@ -306,7 +306,7 @@ RECIPES = (
         ),
         some=_COMPANY,
     ),
-    Recipe(
+    EmbedderRecipe(
         "branch",
         "category",
         "Categories",
@@ -321,7 +321,7 @@ RECIPES = (
         ),
         some=_COMPANY,
     ),
-    Recipe(
+    EmbedderRecipe(
         "names",
         "category",
         "TextEntities",
@@ -331,7 +331,7 @@ RECIPES = (
         ("wording", "tree"),
         ('shelves = TextEntities(text=("title",)).fit(text)', "placed = shelves.transform(text)"),
     ),
-    Recipe(
+    EmbedderRecipe(
         "text",
         "text",
         "TextEntities",
@@ -344,22 +344,24 @@ RECIPES = (
 )
 
 TASKS = (
-    Task("substitutes", "product", "what could I take instead?", ("content", "text", "sessions", "shared-taste")),
-    Task("complements", "product", "what is bought together with it?", ("baskets", "sessions", "shared-taste")),
-    Task("next", "product", "what comes next in this visit?", ("sessions", "baskets", "shared-taste")),
-    Task("cold items", "product", "where does a new one stand?", ("both", "content", "text")),
-    Task("search", "product", "which one do these words mean?", ("text",)),
-    Task("recommend", "user", "what would this user choose?", ("segments", "histories")),
-    Task("alike", "user", "who chooses alike?", ("segments", "histories", "profile")),
-    Task("new users", "user", "where does somebody without a history start?", ("segments", "profile", "histories")),
-    Task("related", "category", "which shelves are visited together?", ("branch", "company")),
-    Task(
+    EntityTask("substitutes", "product", "what could I take instead?", ("content", "text", "sessions", "shared-taste")),
+    EntityTask("complements", "product", "what is bought together with it?", ("baskets", "sessions", "shared-taste")),
+    EntityTask("next", "product", "what comes next in this visit?", ("sessions", "baskets", "shared-taste")),
+    EntityTask("cold items", "product", "where does a new one stand?", ("both", "content", "text")),
+    EntityTask("search", "product", "which one do these words mean?", ("text",)),
+    EntityTask("recommend", "user", "what would this user choose?", ("segments", "histories")),
+    EntityTask("alike", "user", "who chooses alike?", ("segments", "histories", "profile")),
+    EntityTask(
+        "new users", "user", "where does somebody without a history start?", ("segments", "profile", "histories")
+    ),
+    EntityTask("related", "category", "which shelves are visited together?", ("branch", "company")),
+    EntityTask(
         "rows in a tree",
         "category",
         "where does a row of the tree stand that nobody bought yet?",
         ("branch", "company", "names"),
     ),
-    Task("search", "category", "which shelf do these words mean?", ("names",)),
-    Task("search", "text", "which one do these words mean?", ("text",)),
-    Task("alike", "text", "which say the same?", ("text",)),
+    EntityTask("search", "category", "which shelf do these words mean?", ("names",)),
+    EntityTask("search", "text", "which one do these words mean?", ("text",)),
+    EntityTask("alike", "text", "which say the same?", ("text",)),
 )

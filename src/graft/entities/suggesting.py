@@ -16,23 +16,23 @@ from graft.entities.signals import (
     SIGNALS,
     TASKS,
     TRAPS,
-    Kind,
-    Recipe,
+    EmbedderRecipe,
+    EntityKind,
+    EntityTask,
     Signal,
-    Task,
     Trap,
 )
 
 
 @dataclass(frozen=True)
-class Choice:
+class PossibleRecipe:
     """A recipe the data allows.
 
     best_for: tasks it comes first in. also_for: tasks it can do as well. using: of the signals that are no must, those
     it uses. call: lines of Python.
     """
 
-    recipe: Recipe
+    recipe: EmbedderRecipe
     best_for: tuple[str, ...]
     also_for: tuple[str, ...]
     using: tuple[str, ...]
@@ -54,10 +54,10 @@ class Lacking:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TaskAdvice:
     """What to do about one task. recipe: its name, or "" when nothing given can. more: what would do it better."""
 
-    task: Task
+    task: EntityTask
     recipe: str
     more: tuple[Lacking, ...]
 
@@ -68,8 +68,8 @@ class Suggestion:
 
     entity: str
     has: tuple[str, ...]
-    choices: tuple[Choice, ...]
-    answers: tuple[Answer, ...]
+    choices: tuple[PossibleRecipe, ...]
+    answers: tuple[TaskAdvice, ...]
     unused: tuple[str, ...]
 
 
@@ -95,7 +95,7 @@ def suggest(entity: str, has: Iterable[str]) -> Suggestion:
     return Suggestion(kind, signals, tuple(choices), answers, tuple(name for name in signals if name not in used))
 
 
-def _known(word: str, table: Sequence[Kind | Signal], what: str) -> str:
+def _known(word: str, table: Sequence[EntityKind | Signal], what: str) -> str:
     sought = word.strip().lower()
     for row in table:
         if sought == row.name or sought in row.also:
@@ -108,25 +108,25 @@ def _known(word: str, table: Sequence[Kind | Signal], what: str) -> str:
     raise InputError(f"{word!r} is not {what} Graft knows", needed=f"one of {names}", fix="choose the nearest of them")
 
 
-def _recipe(name: str, entity: str) -> Recipe:
+def _recipe(name: str, entity: str) -> EmbedderRecipe:
     return next(recipe for recipe in RECIPES if recipe.name == name and recipe.entity == entity)
 
 
-def _answer(task: Task, there: frozenset[str]) -> Answer:
+def _answer(task: EntityTask, there: frozenset[str]) -> TaskAdvice:
     ranked = [_recipe(name, task.entity) for name in task.recipes]
     place = next((place for place, recipe in enumerate(ranked) if recipe.works_with(there)), len(ranked))
     # Of recipes that lack the same, the best is enough.
     lacking = [_lacking(recipe, there) for recipe in ranked[:place]]
     more = tuple({(each.signals, each.either): each for each in reversed(lacking)}.values())[::-1]
-    return Answer(task, ranked[place].name if place < len(ranked) else "", more)
+    return TaskAdvice(task, ranked[place].name if place < len(ranked) else "", more)
 
 
-def _lacking(recipe: Recipe, there: frozenset[str]) -> Lacking:
+def _lacking(recipe: EmbedderRecipe, there: frozenset[str]) -> Lacking:
     either = () if there.intersection(recipe.some) else recipe.some
     return Lacking(recipe.name, tuple(name for name in recipe.every if name not in there), either)
 
 
-def _outdone(choice: Choice, choices: Sequence[Choice]) -> bool:
+def _outdone(choice: PossibleRecipe, choices: Sequence[PossibleRecipe]) -> bool:
     """Whether the same embedder, on more, is the best for everything this one can do."""
     return not choice.best_for and any(
         other.recipe.embedder == choice.recipe.embedder and set(other.best_for) >= set(choice.also_for)
@@ -134,7 +134,7 @@ def _outdone(choice: Choice, choices: Sequence[Choice]) -> bool:
     )
 
 
-def _choice(recipe: Recipe, answers: Sequence[Answer], there: frozenset[str]) -> Choice:
+def _choice(recipe: EmbedderRecipe, answers: Sequence[TaskAdvice], there: frozenset[str]) -> PossibleRecipe:
     best = tuple(answer.task.name for answer in answers if answer.recipe == recipe.name)
     able = tuple(answer.task.name for answer in answers if recipe.name in answer.task.recipes)
     traps = tuple(trap for name in recipe.traps for trap in TRAPS if trap.name == name)
@@ -143,7 +143,7 @@ def _choice(recipe: Recipe, answers: Sequence[Answer], there: frozenset[str]) ->
     call = tuple(
         line.replace("{rows}", company.name).replace("{how}", company.how) if company else line for line in recipe.call
     )
-    return Choice(recipe, best, tuple(name for name in able if name not in best), using, traps, call)
+    return PossibleRecipe(recipe, best, tuple(name for name in able if name not in best), using, traps, call)
 
 
 def render(suggestion: Suggestion, *, width: int = 100) -> tuple[str, ...]:
@@ -174,7 +174,7 @@ def render(suggestion: Suggestion, *, width: int = 100) -> tuple[str, ...]:
     return tuple(line.rstrip() for line in lines)
 
 
-def _tasks(answers: Sequence[Answer], width: int) -> list[str]:
+def _tasks(answers: Sequence[TaskAdvice], width: int) -> list[str]:
     lines = ["Which signal for which task"]
     for answer in answers:
         use = f"use {answer.recipe}" if answer.recipe else "nothing given can say"

@@ -13,7 +13,7 @@ import numpy as np
 
 from graft.core.errors import InputError, WeightsMismatch
 from graft.entities.embedded import CONTENT, UNKNOWN, Embedded
-from graft.entities.fitted import FittedEmbedder, State
+from graft.entities.fitted import FittedEmbedder, LearntState
 from graft.representations.sources import Source, resolve_source
 from graft.representations.spaces import Space
 from graft.rows.named import ids_of, read_columns, require_once, texts_of
@@ -90,13 +90,13 @@ class FittedText(FittedEmbedder):
             vectors[written] = self.encoder.vectors([texts[place] for place in written])[0]
         return vectors
 
-    def state(self) -> State:
+    def state(self) -> LearntState:
         """The settings and which weights they meant."""
         pinned = {"text": list(self.settings.text), "source": self.settings.source, "id": self.settings.id}
-        return State({"embedder": pinned, "weights": self.source.digest}, {}, {})
+        return LearntState({"embedder": pinned, "weights": self.source.digest}, {}, {})
 
     @classmethod
-    def restore(cls, state: State) -> Self:
+    def restore(cls, state: LearntState) -> Self:
         """The embedder with this state. Raises WeightsMismatch when its source is another one now."""
         given = state.settings["embedder"]
         settings = TextEntities(tuple(given["text"]), given["source"], given["id"])

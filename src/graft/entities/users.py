@@ -17,7 +17,7 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.entities.embedded import PRIOR, SEEN, SEGMENT, Embedded, normalised
-from graft.entities.fitted import FittedEmbedder, State, learnt_space, require_positive
+from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.entities.histories import Histories, day_of, rarity, read_histories, read_segments
 from graft.entities.shrinkage import Strength, fit_strength, usual
 from graft.representations.spaces import Space, read_space
@@ -229,7 +229,7 @@ class FittedUsers(FittedEmbedder):
         """The place of a segment's prior; that of everybody when there is none."""
         return self.segments.index(segment) if segment in self.segments else 0
 
-    def state(self) -> State:
+    def state(self) -> LearntState:
         """Item vectors, their weights, the priors, and the strength."""
         facts = {
             "embedder": asdict(self.settings),
@@ -238,10 +238,10 @@ class FittedUsers(FittedEmbedder):
         }
         fitted = np.array([self.now, self.strength.value, self.strength.within, self.strength.between])
         arrays = {"vectors": self.vectors, "weigh": self.weigh, "priors": self.priors, "fitted": fitted}
-        return State(facts, arrays, {"items": self.items, "segments": self.segments})
+        return LearntState(facts, arrays, {"items": self.items, "segments": self.segments})
 
     @classmethod
-    def restore(cls, state: State) -> Self:
+    def restore(cls, state: LearntState) -> Self:
         """The embedder with this state."""
         facts, arrays, names = state.settings, state.arrays, state.names
         now, value, within, between = arrays["fitted"].tolist()

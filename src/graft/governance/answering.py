@@ -24,7 +24,7 @@ from graft.governance.licences.statements import asset_terms
 from graft.governance.licences.table import Duty
 from graft.governance.licences.training import find_training_set, learned_from, trained_effects
 from graft.governance.lineage import Lineage
-from graft.governance.records import Answer, Asset, Decision, Finding, Outcome, Relation, Use
+from graft.governance.records import Answer, Asset, Decision, Finding, Permission, Relation, Use
 from graft.governance.walk import Gathered, walk_from
 
 CLEARED = "cleared"
@@ -117,7 +117,7 @@ def answer(lineage: Lineage, identity: str, *, uses: Iterable[Use], decisions: I
         gathered.add(place, f"{lineage.label(place[0])}, an adapter of {lineage.label(base)}", _BASE_NEEDED)
     reasons = gathered.reasons()
     outcomes = {reason.outcome for reason in reasons}
-    worst = next((one for one in (Outcome.BLOCKED, Outcome.UNSETTLED) if one in outcomes), Outcome.ALLOWED)
+    worst = next((one for one in (Permission.BLOCKED, Permission.UNSETTLED) if one in outcomes), Permission.ALLOWED)
     return Answer(
         asset=identity,
         uses=question.uses,

@@ -142,7 +142,7 @@ class Finding(Record):
     fix: str = ""
 
 
-class Outcome(StrEnum):
+class Permission(StrEnum):
     """The answer to "may we?"."""
 
     ALLOWED = "allowed"
@@ -163,7 +163,7 @@ class Obligation(Record):
 class Reason(Record):
     """Why a use is blocked or unsettled. unblock: what would change that."""
 
-    outcome: Outcome
+    outcome: Permission
     use: Use
     text: str
     licence: str
@@ -177,7 +177,7 @@ class Answer(Record):
 
     asset: str
     uses: tuple[Use, ...]
-    outcome: Outcome
+    outcome: Permission
     reasons: tuple[Reason, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     findings: tuple[Finding, ...] = ()

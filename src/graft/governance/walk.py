@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from graft.governance.licences.effects import Asked, Barred
 from graft.governance.licences.reach import Reach, column, row
 from graft.governance.lineage import Lineage
-from graft.governance.records import Obligation, Outcome, Reason, Relation
+from graft.governance.records import Obligation, Permission, Reason, Relation
 
 Place = tuple[str, Reach]
 _WHOLE = (Reach.SELF, Reach.DERIVED)
@@ -127,7 +127,7 @@ class Gathered:
             for what, place, text in self._told()
             if isinstance(what, Barred)
         ]
-        return tuple(sorted(found, key=lambda reason: (reason.outcome is not Outcome.BLOCKED, len(reason.path))))
+        return tuple(sorted(found, key=lambda reason: (reason.outcome is not Permission.BLOCKED, len(reason.path))))
 
     def obligations(self) -> tuple[Obligation, ...]:
         """What is asked, nearest first."""

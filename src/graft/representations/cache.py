@@ -49,7 +49,7 @@ class Ragged:
 
 
 @dataclass(frozen=True)
-class Found:
+class CachedRows:
     """Which rows a cache holds: for each digest asked for, the shard and the place in it, or -1."""
 
     shard: np.ndarray
@@ -91,7 +91,7 @@ class ActivationCache:
         self.limit = limit
         self._names: dict[Path, _Names] = {}
 
-    def find(self, space: str, digests: Sequence[bytes]) -> Found:
+    def find(self, space: str, digests: Sequence[bytes]) -> CachedRows:
         """Where the rows with these 16-byte digests are."""
         wanted = np.frombuffer(b"".join(digests), _DIGEST)
         order = np.argsort(wanted)
@@ -106,7 +106,7 @@ class ActivationCache:
             if len(hits):
                 shard[order[hits]], place[order[hits]] = len(used), names.places[at[hits]]
                 used.append(path)
-        return Found(shard, place, tuple(used))
+        return CachedRows(shard, place, tuple(used))
 
     def _names_in(self, path: Path) -> "_Names | None":
         """What a shard holds; None, and the shard is removed, when it cannot be read."""
@@ -129,7 +129,7 @@ class ActivationCache:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
-    def read(self, found: Found) -> Ragged | None:
+    def read(self, found: CachedRows) -> Ragged | None:
         """The rows found, in the order asked for; None when a shard vanished meanwhile."""
         pieces: list[Ragged] = []
         for number, path in enumerate(found.shards):

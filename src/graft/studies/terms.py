@@ -19,7 +19,7 @@ from graft.governance.ledger.state import merged
 from graft.governance.licences.statements import stated_licences
 from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.reading import read_data
-from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Outcome, Relation, Use
+from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Permission, Relation, Use
 from graft.governance.registry import HoldoutOpenings, Registry
 from graft.representations.sources import Source
 from graft.scores.strategies import Strategy
@@ -107,9 +107,9 @@ def _gate(
         reference: answer(lineage, asset.identity, uses=asked, decisions=decisions)
         for reference, asset in sources.items()
     }
-    blocked = {name: said for name, said in answers.items() if said.outcome is Outcome.BLOCKED}
+    blocked = {name: said for name, said in answers.items() if said.outcome is Permission.BLOCKED}
     if blocked:
-        reasons = [one for said in blocked.values() for one in said.reasons if one.outcome is Outcome.BLOCKED]
+        reasons = [one for said in blocked.values() for one in said.reasons if one.outcome is Permission.BLOCKED]
         raise GateNotMet(
             f"{', '.join(blocked)} may not be used as asked ({', '.join(asked)}): "
             + " ".join(dict.fromkeys(one.text for one in reasons)),

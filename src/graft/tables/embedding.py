@@ -44,7 +44,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddingReport:
     """What embedding rows did. encoded: texts the source ran for; the others were known. left_out: rows, and why."""
 
     rows: int
@@ -77,7 +77,7 @@ def embed_into(
     precision: Precision = "native",
     strict: bool = False,
     progress: Progress = SILENT,
-) -> tuple[EmbeddingTable, Embedded]:
+) -> tuple[EmbeddingTable, EmbeddingReport]:
     """Insert and update rows in the table at ``path``, which is made when it is not there.
 
     id_column, text: columns of ``rows``; several texts are joined by a line break. strict: raise TableError for the
@@ -98,7 +98,7 @@ def embed_into(
         LeftOut(f"row {kept.numbers[one.row]}" + (f" (id {one.id!r})" if one.id else ""), one.why)
         for one in said.refused
     ]
-    report = Embedded(
+    report = EmbeddingReport(
         len(rows.frame),
         said.inserted,
         said.updated,

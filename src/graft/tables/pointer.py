@@ -154,20 +154,6 @@ def swap(path: Path, to: str) -> Pointer:
     return change_pointer(path, change)
 
 
-def rollback(path: Path) -> Pointer:
-    """Return to the kept generation listed before the one that answers. Raises TableError when there is none."""
-    pointer = read_pointer(path)
-    place = [one.name for one in pointer.generations].index(pointer.current)
-    before = [one.name for one in pointer.generations[:place] if one.state == "kept"]
-    if not before:
-        raise TableError(
-            f"table {pointer.name!r} has no earlier generation to return to",
-            needed="a generation that was swapped away and kept",
-            fix="look at the generations with graft tables show",
-        )
-    return swap(path, before[-1])
-
-
 def _generation(said: Mapping[str, Any]) -> Generation:
     if said["state"] not in ("live", "building", "kept") or said["precision"] not in ("native", "int8"):
         raise KeyError("state")

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from graft.tables.columns import ELEMENT, cast, grown, users
-from graft.tables.delta.leaving import Found
+from graft.tables.delta.leaving import FoundRows
 from graft.tables.delta.snapshots import Snapshot
 from graft.tables.delta.store import Change, DeltaStore
 from graft.tables.rows import Problem, Rows, refusal
@@ -71,7 +71,7 @@ class UpsertPlan:
             metrics={"inserted": inserted, "updated": updated, "deleted": 0},
         )
 
-    def _differ(self, snapshot: Snapshot, once: Found, schema: pa.Schema) -> np.ndarray:
+    def _differ(self, snapshot: Snapshot, once: FoundRows, schema: pa.Schema) -> np.ndarray:
         """Whether the known rows' given columns differ from what the table holds, shape (known,)."""
         differ = np.zeros(len(once.wanted), bool)
         given = self.rows.columns.take(pa.array(once.wanted))
@@ -85,7 +85,7 @@ class UpsertPlan:
                 differ |= pl.Series(old[name]).ne_missing(new).to_numpy()
         return differ
 
-    def _pieces(self, snapshot: Snapshot, schema: pa.Schema, write: np.ndarray, once: Found) -> Iterator[pa.Table]:
+    def _pieces(self, snapshot: Snapshot, schema: pa.Schema, write: np.ndarray, once: FoundRows) -> Iterator[pa.Table]:
         """The rows at ``write`` as they will stand, a piece at a time. once: their old versions."""
         rows = self.rows.take(write)
         older = np.searchsorted(write, once.wanted)
@@ -119,7 +119,7 @@ class UpsertPlan:
                 )
             yield pa.table([arrays[name] for name in schema.names], schema=schema)
 
-    def _old(self, snapshot: Snapshot, once: Found, older: np.ndarray, count: int, name: str) -> pa.ChunkedArray:
+    def _old(self, snapshot: Snapshot, once: FoundRows, older: np.ndarray, count: int, name: str) -> pa.ChunkedArray:
         """A column as it was, null for new rows, shape (rows to write,)."""
         place = np.full(count, -1)
         place[older] = np.arange(len(older))

@@ -13,7 +13,7 @@ from graft.governance.records import (
     Decision,
     Edge,
     LicenceStatement,
-    Outcome,
+    Permission,
     Relation,
     TrainingData,
     Use,
@@ -58,7 +58,7 @@ def test_the_path_leads_from_the_asset_that_was_asked_about_to_the_cause() -> No
         uses=(Use.COMMERCIAL,),
     )
     (reason,) = found.reasons
-    assert found.outcome is Outcome.BLOCKED
+    assert found.outcome is Permission.BLOCKED
     assert reason.path == ("bundle:ours", "source:tuned", "source:base")
     assert reason.text == "base: it may be used for non-commercial purposes only."
     assert reason.use is Use.COMMERCIAL
@@ -81,67 +81,67 @@ def test_an_asset_met_in_two_ways_counts_in_both() -> None:
         asset("base", "llama3"),
         uses=(Use.REDISTRIBUTE,),
     )
-    assert found.outcome is Outcome.UNSETTLED  # section 1.b.v, although a derivative alone would be allowed
+    assert found.outcome is Permission.UNSETTLED  # section 1.b.v, although a derivative alone would be allowed
     assert "naming" in {one.code for one in found.obligations}
 
 
 def test_the_worst_of_several_uses_is_the_answer_and_each_reason_names_its_use() -> None:
     found = ask(asset("model", "unheard of"))
-    assert found.outcome is Outcome.BLOCKED
+    assert found.outcome is Permission.BLOCKED
     assert {one.use: one.outcome for one in found.reasons} == {
-        Use.INTERNAL: Outcome.UNSETTLED,
-        Use.COMMERCIAL: Outcome.BLOCKED,
-        Use.REDISTRIBUTE: Outcome.BLOCKED,
-        Use.HOSTED: Outcome.BLOCKED,
+        Use.INTERNAL: Permission.UNSETTLED,
+        Use.COMMERCIAL: Permission.BLOCKED,
+        Use.REDISTRIBUTE: Permission.BLOCKED,
+        Use.HOSTED: Permission.BLOCKED,
     }
-    assert [one.outcome for one in found.reasons][:3] == [Outcome.BLOCKED] * 3
+    assert [one.outcome for one in found.reasons][:3] == [Permission.BLOCKED] * 3
 
 
 def test_a_decision_settles_what_is_unknown_and_is_told() -> None:
     model = asset("model")
-    assert ask(model).outcome is Outcome.BLOCKED
+    assert ask(model).outcome is Permission.BLOCKED
     found = ask(model, decisions=(decision("source:model", "MIT"),))
-    assert found.outcome is Outcome.ALLOWED
+    assert found.outcome is Permission.ALLOWED
     assert [one.message for one in found.findings] == ["model: Ada decided 'MIT', because we asked"]
 
 
 def test_the_last_decision_counts_and_overrides_what_is_stated() -> None:
     model = asset("model", "mit", "cc-by-nc-4.0")
-    assert ask(model, uses=(Use.COMMERCIAL,)).outcome is Outcome.BLOCKED
+    assert ask(model, uses=(Use.COMMERCIAL,)).outcome is Permission.BLOCKED
     first, second = decision("source:model", "cc-by-nc-4.0"), decision("source:model", "mit")
-    assert ask(model, uses=(Use.COMMERCIAL,), decisions=(first, second)).outcome is Outcome.ALLOWED
-    assert ask(model, uses=(Use.COMMERCIAL,), decisions=(second, first)).outcome is Outcome.BLOCKED
+    assert ask(model, uses=(Use.COMMERCIAL,), decisions=(first, second)).outcome is Permission.ALLOWED
+    assert ask(model, uses=(Use.COMMERCIAL,), decisions=(second, first)).outcome is Permission.BLOCKED
 
 
 def test_a_decision_for_an_unknown_word_settles_nothing() -> None:
-    assert ask(asset("model"), decisions=(decision("source:model", "free I think"),)).outcome is Outcome.BLOCKED
+    assert ask(asset("model"), decisions=(decision("source:model", "free I think"),)).outcome is Permission.BLOCKED
 
 
 def test_your_own_data_is_settled_by_saying_so() -> None:
     ours = asset("ours", kind=AssetKind.BUNDLE, parents=((DATA, "data:tickets"),))
     tickets = asset("tickets", kind=AssetKind.DATA)
-    assert ask(ours, tickets).outcome is Outcome.UNSETTLED
+    assert ask(ours, tickets).outcome is Permission.UNSETTLED
     found = ask(ours, tickets, decisions=(decision("data:tickets", "own"),))
-    assert (found.outcome, found.obligations) == (Outcome.ALLOWED, ())
+    assert (found.outcome, found.obligations) == (Permission.ALLOWED, ())
 
 
 def test_cleared_answers_open_questions_and_keeps_refusals_and_obligations() -> None:
     ours = asset("ours", kind=AssetKind.BUNDLE, parents=((DATA, "data:pages"), (TUNED, "source:base")))
     pages, base = asset("pages", "cc-by-sa-4.0", kind=AssetKind.DATA), asset("base", "cc-by-nc-4.0")
     cleared = (decision("data:pages", "cleared"), decision("source:base", "cleared"))
-    assert ask(ours, pages, base, uses=(Use.REDISTRIBUTE,)).outcome is Outcome.UNSETTLED
+    assert ask(ours, pages, base, uses=(Use.REDISTRIBUTE,)).outcome is Permission.UNSETTLED
     found = ask(ours, pages, base, uses=(Use.REDISTRIBUTE,), decisions=cleared)
-    assert found.outcome is Outcome.ALLOWED
+    assert found.outcome is Permission.ALLOWED
     assert "attribution" in {one.code for one in found.obligations if one.path[-1] == "data:pages"}
-    assert ask(ours, pages, base, uses=(Use.COMMERCIAL,), decisions=cleared).outcome is Outcome.BLOCKED
+    assert ask(ours, pages, base, uses=(Use.COMMERCIAL,), decisions=cleared).outcome is Permission.BLOCKED
 
 
 def test_a_person_may_say_that_a_student_is_no_large_language_model() -> None:
     ours = asset("ours", kind=AssetKind.BUNDLE, parents=((Relation.DISTILLED, "source:teacher"),))
     teacher = asset("teacher", "llama2")
-    assert ask(ours, teacher, uses=(Use.INTERNAL,)).outcome is Outcome.BLOCKED
+    assert ask(ours, teacher, uses=(Use.INTERNAL,)).outcome is Permission.BLOCKED
     settled = (decision("source:teacher", "cleared"),)
-    assert ask(ours, teacher, uses=(Use.INTERNAL,), decisions=settled).outcome is Outcome.ALLOWED
+    assert ask(ours, teacher, uses=(Use.INTERNAL,), decisions=settled).outcome is Permission.ALLOWED
 
 
 def test_data_sets_behind_a_model_are_decided_one_by_one_or_with_the_model() -> None:
@@ -156,15 +156,15 @@ def test_data_sets_behind_a_model_are_decided_one_by_one_or_with_the_model() -> 
         one.message for one in found.findings
     ]
     reddit = decision(training_key("source:model", "reddit"), "permission")
-    assert ask(model, uses=commercial, decisions=(marco, reddit)).outcome is Outcome.ALLOWED
+    assert ask(model, uses=commercial, decisions=(marco, reddit)).outcome is Permission.ALLOWED
     reddit = decision(training_key("source:model", "Reddit comments"), "cleared")
-    assert ask(model, uses=commercial, decisions=(marco, reddit)).outcome is Outcome.ALLOWED
-    assert ask(model, uses=commercial, decisions=(decision("source:model", "cleared"),)).outcome is Outcome.ALLOWED
+    assert ask(model, uses=commercial, decisions=(marco, reddit)).outcome is Permission.ALLOWED
+    assert ask(model, uses=commercial, decisions=(decision("source:model", "cleared"),)).outcome is Permission.ALLOWED
 
 
 def test_training_data_nobody_has_checked_is_told_and_asked_for_but_bars_nothing() -> None:
     found = ask(asset("model", "mit", sets=("our crawl", "TriviaQA")), uses=(Use.COMMERCIAL,))
-    assert found.outcome is Outcome.ALLOWED
+    assert found.outcome is Permission.ALLOWED
     assert [one.code for one in found.findings] == ["training-data-unchecked"]
     (duty,) = found.obligations
     assert duty.code == "check-training-data"
@@ -175,24 +175,27 @@ def test_training_data_nobody_has_checked_is_told_and_asked_for_but_bars_nothing
 def test_training_data_behind_a_teacher_still_asks_whether_it_may_be_commercial() -> None:
     student = asset("student", "mit", parents=((OUTPUTS, "source:teacher"),))
     teacher = asset("teacher", "mit", sets=("ms_marco", "squad"))
-    assert ask(student, teacher, uses=(Use.COMMERCIAL,)).outcome is Outcome.UNSETTLED
+    assert ask(student, teacher, uses=(Use.COMMERCIAL,)).outcome is Permission.UNSETTLED
     found = ask(student, teacher, uses=(Use.REDISTRIBUTE,))
-    assert (found.outcome, [one.code for one in found.obligations]) == (Outcome.ALLOWED, ["attribution"])  # its own MIT
+    assert (found.outcome, [one.code for one in found.obligations]) == (
+        Permission.ALLOWED,
+        ["attribution"],
+    )  # its own MIT
 
 
 def test_an_unknown_parent_is_a_finding_and_unsettled_and_can_be_decided() -> None:
     ours = asset("ours", kind=AssetKind.BUNDLE, parents=((TUNED, "source:ref:hf:org/name"),))
     found = ask(ours, uses=(Use.REDISTRIBUTE,))
-    assert found.outcome is Outcome.UNSETTLED
+    assert found.outcome is Permission.UNSETTLED
     assert "lineage-unknown-parent" in [one.code for one in found.findings]
     assert found.reasons[0].text == "hf:org/name: it is not in the ledger, so its licence is not known."
     settled = (decision("source:ref:hf:org/name", "mit"),)
-    assert ask(ours, uses=(Use.REDISTRIBUTE,), decisions=settled).outcome is Outcome.ALLOWED
+    assert ask(ours, uses=(Use.REDISTRIBUTE,), decisions=settled).outcome is Permission.ALLOWED
 
 
 def test_a_choice_of_licences_is_made_for_the_whole_answer_and_told() -> None:
     found = ask(asset("model", "CC-BY-NC-4.0 OR GPL-3.0-only"), uses=(Use.COMMERCIAL, Use.REDISTRIBUTE))
-    assert found.outcome is Outcome.ALLOWED
+    assert found.outcome is Permission.ALLOWED
     assert {one.licence for one in found.obligations} == {"GPL-3.0-only"}
     assert "licence-choice" in [one.code for one in found.findings]
     assert "takes GPL-3.0-only" in found.findings[-1].message
@@ -223,7 +226,7 @@ def test_of_many_causes_of_the_same_the_nearest_are_listed_and_the_rest_counted(
 def test_ten_thousand_assets_in_a_chain_do_not_recurse() -> None:
     chain = [asset(f"m{n}", parents=((TUNED, f"source:m{n + 1}"),)) for n in range(9_999)]
     found = ask(*chain, asset("m9999"), uses=(Use.COMMERCIAL,))
-    assert found.outcome is Outcome.BLOCKED
+    assert found.outcome is Permission.BLOCKED
     assert len(found.findings) == 10_000
 
 

@@ -3,7 +3,7 @@
 from graft.governance.answering import answer
 from graft.governance.lineage import lineage_of
 from graft.governance.reading.parents import named_parent
-from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Outcome, Relation, Use
+from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Permission, Relation, Use
 
 
 def source(name: str, digest: str, *parents: str, reference: str = "", licence: str = "mit") -> Asset:
@@ -20,18 +20,18 @@ def source(name: str, digest: str, *parents: str, reference: str = "", licence: 
 def test_adding_the_parent_settles_what_its_name_left_open():
     child = source("org/tuned", "c1", "org/base")
     alone = answer(lineage_of([child]), child.identity, uses=[Use.COMMERCIAL], decisions=())
-    assert alone.outcome is Outcome.UNSETTLED
+    assert alone.outcome is Permission.UNSETTLED
     parent = source("org/base", "p1")
     lineage = lineage_of([child, parent])
     assert [edge.parent for edge in lineage.parents(child.identity)] == [parent.identity]
     assert lineage.unknown == ()
-    assert answer(lineage, child.identity, uses=[Use.COMMERCIAL], decisions=()).outcome is Outcome.ALLOWED
+    assert answer(lineage, child.identity, uses=[Use.COMMERCIAL], decisions=()).outcome is Permission.ALLOWED
 
 
 def test_a_blocked_parent_blocks_once_it_is_known():
     child, parent = source("org/tuned", "c1", "org/base"), source("org/base", "p1", licence="cc-by-nc-4.0")
     said = answer(lineage_of([parent, child]), child.identity, uses=[Use.COMMERCIAL], decisions=())
-    assert said.outcome is Outcome.BLOCKED
+    assert said.outcome is Permission.BLOCKED
 
 
 def test_the_embedded_source_answers_to_its_name_on_the_hub():

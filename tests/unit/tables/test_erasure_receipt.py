@@ -5,8 +5,8 @@ import pytest
 from graft.core.errors import TableError
 from graft.tables.erasure.receipt import (
     FOLDER,
+    ErasedId,
     FileMark,
-    Named,
     PlaceRecord,
     Receipt,
     begun_before,
@@ -20,7 +20,7 @@ from graft.tables.erasure.receipt import (
 def receipt(*ids: str, begun: str = "2026-03-01T10:00:00.000000+00:00", complete: bool = True) -> Receipt:
     marks = FileMark("part-1.parquet", "a" * 64), FileMark("part-2.parquet", "b" * 64)
     place = PlaceRecord("rows", 3, "c" * 64, "d" * 64, marks[:1], marks[1:], ("versions lost: 1, 2",))
-    names = tuple(map(Named.of, ids))
+    names = tuple(map(ErasedId.of, ids))
     return Receipt("tickets", "the person", "Art. 17", begun, "later", complete, names, (place,), ("limits",), "1.0")
 
 
@@ -44,16 +44,16 @@ def test_a_receipt_is_replaced_while_it_is_under_way_and_kept_beside_others(tmp_
 
 
 def test_an_id_is_recognised_by_its_holder_alone():
-    one, again = Named.of("4711"), Named.of("4711")
+    one, again = ErasedId.of("4711"), ErasedId.of("4711")
     assert one.means("4711")
     assert not one.means("4712")
     assert one.sha256 != again.sha256
-    assert not Named(again.salt, one.sha256).means("4711")
-    assert Named.of("é\ud800").means("é\ud800")
+    assert not ErasedId(again.salt, one.sha256).means("4711")
+    assert ErasedId.of("é\ud800").means("é\ud800")
 
 
 def test_found_ids_are_marked_and_stay_marked():
-    names = tuple(map(Named.of, "abc"))
+    names = tuple(map(ErasedId.of, "abc"))
     marked = mark_found(mark_found(names, ["b"]), ["c", "z"])
     assert [name.found for name in marked] == [False, True, True]
 

@@ -10,7 +10,7 @@ from graft.representations.spaces import given_space
 from graft.tables.exact import Neighbours, exact_search
 from graft.tables.index.graph import Graph, GraphSettings
 from graft.tables.index.recall import recall_of, sample_queries, widen, wilson
-from graft.tables.index.rescoring import Rows, search_graph
+from graft.tables.index.rescoring import GraphRows, search_graph
 from graft.tables.searching import Searcher
 from unit.tables.index_data import DIMENSION, SPACE, build, grouped, names, reopen
 
@@ -32,8 +32,8 @@ def graph(vectors: np.ndarray) -> Graph:
     return Graph.build(vectors, np.arange(ROWS, dtype=np.uint64), settings=GraphSettings(expansion_add=64, threads=1))
 
 
-def everyone(vectors: np.ndarray) -> Rows:
-    return Rows(np.append(np.arange(len(vectors)), -1), vectors)
+def everyone(vectors: np.ndarray) -> GraphRows:
+    return GraphRows(np.append(np.arange(len(vectors)), -1), vectors)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0])
@@ -79,7 +79,7 @@ def test_labels_without_a_row_are_passed_over(graph: Graph, vectors: np.ndarray,
     lost = np.zeros(ROWS, bool)
     lost[np.random.default_rng(2).choice(ROWS, ROWS // 2, replace=False)] = True
     lost[exact_search(queries[:1], vectors, 40).positions[0]] = True
-    rows = Rows(np.append(np.where(lost, -1, np.cumsum(~lost) - 1), -1), vectors[~lost])
+    rows = GraphRows(np.append(np.where(lost, -1, np.cumsum(~lost) - 1), -1), vectors[~lost])
     found, truth = search_graph(graph, rows, queries, 10), exact_search(queries, vectors[~lost], 10)
     assert (found.positions >= 0).all()
     assert recall_of(found, truth).mean >= 0.99

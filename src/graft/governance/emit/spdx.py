@@ -14,7 +14,7 @@ from graft.governance.emit.ancestry import DESCENT, Ancestor, ancestors
 from graft.governance.emit.facts import Measure, ModelFacts
 from graft.governance.emit.licence_words import expression
 from graft.governance.emit.model_card import interval
-from graft.governance.emit.spdx_graph import CREATION, NO_ASSERTION, Graph
+from graft.governance.emit.spdx_graph import CREATION, NO_ASSERTION, SpdxGraph
 from graft.governance.emit.spdx_packages import (
     conclude,
     data_package,
@@ -31,7 +31,7 @@ _BEGINNING = "1970-01-01T00:00:00Z"
 
 def spdx(facts: ModelFacts) -> dict[str, Any]:
     """The document, ready for JSON."""
-    graph = Graph(f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, key(facts.model_dump(mode='json')))}")
+    graph = SpdxGraph(f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, key(facts.model_dump(mode='json')))}")
     time = facts.created or _BEGINNING
     maker = graph.agent(facts.maker)
     tool = graph.add("tool", "graft", type="Tool", name=f"graft {facts.graft}")
@@ -56,7 +56,7 @@ def spdx(facts: ModelFacts) -> dict[str, Any]:
     return {"@context": CONTEXT, "@graph": [creation, *_collections(graph, model), *graph.elements.values()]}
 
 
-def _collections(graph: Graph, model: str) -> list[dict[str, Any]]:
+def _collections(graph: SpdxGraph, model: str) -> list[dict[str, Any]]:
     """The document and the bill of materials in it."""
     bill, document = f"{graph.namespace}#bill", f"{graph.namespace}#document"
     shared = {"creationInfo": CREATION, "profileConformance": PROFILES}
@@ -74,7 +74,7 @@ def _collections(graph: Graph, model: str) -> list[dict[str, Any]]:
     ]
 
 
-def _model(graph: Graph, facts: ModelFacts, time: str) -> str:
+def _model(graph: SpdxGraph, facts: ModelFacts, time: str) -> str:
     """The package the document is about."""
     known = facts.considerations
     trained = [facts.done, f"Fingerprint of the training rows: {facts.fingerprint}." if facts.fingerprint else ""]
@@ -109,11 +109,11 @@ def _model(graph: Graph, facts: ModelFacts, time: str) -> str:
     return model
 
 
-def _package(graph: Graph, ancestor: Ancestor, time: str) -> str:
+def _package(graph: SpdxGraph, ancestor: Ancestor, time: str) -> str:
     return data_package(graph, ancestor, time) if ancestor.is_data else model_package(graph, ancestor, time)
 
 
-def _descent(graph: Graph, child: str, edges: tuple[Edge, ...], known: dict[str, str]) -> None:
+def _descent(graph: SpdxGraph, child: str, edges: tuple[Edge, ...], known: dict[str, str]) -> None:
     """A relationship for every edge. What SPDX has no word for is ``other``, with Graft's word in the comment."""
     for edge in dict.fromkeys(edges):
         how = "descendantOf" if edge.relation in DESCENT else "other"

@@ -18,7 +18,7 @@ NO_LICENCE = "expandedlicensing_NoAssertionLicense"
 
 
 @dataclass
-class Graph:
+class SpdxGraph:
     """Elements in the order they were added. namespace: what every identifier begins with."""
 
     namespace: str

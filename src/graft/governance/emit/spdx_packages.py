@@ -12,7 +12,7 @@ from graft.governance.emit.ancestry import Ancestor, hub_address
 from graft.governance.emit.entries import purl
 from graft.governance.emit.facts import Package
 from graft.governance.emit.licence_words import declared, listed
-from graft.governance.emit.spdx_graph import NO_ASSERTION, Graph
+from graft.governance.emit.spdx_graph import NO_ASSERTION, SpdxGraph
 from graft.governance.records import Asset, FileDigest, LicenceStatement, TrainingData
 
 NO_TIME = "When it was built and released is not known: the time of this document stands in, as the latest it can be."
@@ -25,7 +25,7 @@ _TYPES = {
 _ABOUT = ("license", "licence", "readme", "notice", "copying")
 
 
-def model_package(graph: Graph, ancestor: Ancestor, time: str) -> str:
+def model_package(graph: SpdxGraph, ancestor: Ancestor, time: str) -> str:
     """An ancestor that is a model."""
     asset = ancestor.asset
     package = graph.add(
@@ -50,7 +50,7 @@ def model_package(graph: Graph, ancestor: Ancestor, time: str) -> str:
     return package
 
 
-def data_package(graph: Graph, ancestor: Ancestor, time: str) -> str:
+def data_package(graph: SpdxGraph, ancestor: Ancestor, time: str) -> str:
     """An ancestor that is a data set."""
     asset = ancestor.asset
     package = _data(
@@ -70,7 +70,7 @@ def data_package(graph: Graph, ancestor: Ancestor, time: str) -> str:
     return package
 
 
-def named_data(graph: Graph, named: TrainingData, time: str) -> str:
+def named_data(graph: SpdxGraph, named: TrainingData, time: str) -> str:
     """A data set that is known by the name a card gives it; two, where cards state different licences for it."""
     package = _data(
         graph,
@@ -86,12 +86,12 @@ def named_data(graph: Graph, named: TrainingData, time: str) -> str:
     return package
 
 
-def file_element(graph: Graph, file: FileDigest) -> str:
+def file_element(graph: SpdxGraph, file: FileDigest) -> str:
     """A file of the model."""
     return graph.add("file", file.path, type="software_File", name=file.path, verifiedUsing=[_hash(file.sha256)])
 
 
-def software_package(graph: Graph, package: Package) -> str:
+def software_package(graph: SpdxGraph, package: Package) -> str:
     """A software package the model needs."""
     address = purl(package)
     return graph.add(
@@ -105,18 +105,18 @@ def software_package(graph: Graph, package: Package) -> str:
     )
 
 
-def conclude(graph: Graph, package: str, *, stated: str, concluded: str, comment: str = "") -> None:
+def conclude(graph: SpdxGraph, package: str, *, stated: str, concluded: str, comment: str = "") -> None:
     """Exactly one declared and one concluded licence. stated, concluded: SPDX expressions, or empty."""
     graph.relate(package, "hasDeclaredLicense", [graph.licence(stated)], comment=comment)
     graph.relate(package, "hasConcludedLicense", [graph.licence(concluded)])
 
 
-def _licences(graph: Graph, package: str, statements: tuple[LicenceStatement, ...]) -> None:
+def _licences(graph: SpdxGraph, package: str, statements: tuple[LicenceStatement, ...]) -> None:
     told = "; ".join(f"{stated} ({where})" for stated, where in listed(statements))
     conclude(graph, package, stated=declared(statements), concluded="", comment=f"Stated: {told}" if told else "")
 
 
-def _data(graph: Graph, what: object, *, time: str, **entries: Any) -> str:
+def _data(graph: SpdxGraph, what: object, *, time: str, **entries: Any) -> str:
     return graph.add(
         "data",
         what,

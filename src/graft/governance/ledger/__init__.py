@@ -1,7 +1,7 @@
 """The ledger: what happened to assets, append-only and hash-chained."""
 
 from graft.core.errors import LedgerError
-from graft.governance.ledger.events import Event, Head, Problem, Verification
+from graft.governance.ledger.events import Event, Head, LedgerProblem, Verification
 from graft.governance.ledger.place import ledger_url
 from graft.governance.ledger.store import Ledger
 from graft.governance.ledger.transfer import export_events, import_events
@@ -11,7 +11,7 @@ __all__ = [
     "Head",
     "Ledger",
     "LedgerError",
-    "Problem",
+    "LedgerProblem",
     "Verification",
     "export_events",
     "import_events",

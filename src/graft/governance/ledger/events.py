@@ -143,7 +143,7 @@ def _out_of_place(sequence: int, wanted: int) -> str:
     return f"{missing} missing before it"
 
 
-class Problem(Record):
+class LedgerProblem(Record):
     """Something in a ledger that is not as it was written. sequence: of the event it is about, if it is about one."""
 
     what: str
@@ -162,7 +162,7 @@ class Verification(Record):
     place: str
     events: int
     head: Head
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[LedgerProblem, ...] = ()
 
     @property
     def sound(self) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import URL, Connection, text
 
 from graft.core.errors import InputError
 from graft.governance.ledger.backend import open_backend
-from graft.governance.ledger.events import Problem
+from graft.governance.ledger.events import LedgerProblem
 from graft.governance.ledger.faults import told
 from graft.governance.ledger.guards import FUNCTIONS, TRIGGERS
 from graft.governance.ledger.migrations import claimed_version, version
@@ -40,7 +40,7 @@ def opened(url: URL) -> Iterator[Connection]:
         backend.reader.dispose()
 
 
-def changed_schema(connection: Connection) -> list[Problem]:
+def changed_schema(connection: Connection) -> list[LedgerProblem]:
     """Guards that are missing, changed, switched off or strange."""
     if claimed_version(connection) < _GUARDED_SINCE:
         return []
@@ -55,4 +55,4 @@ def changed_schema(connection: Connection) -> list[Problem]:
             name for name, _, function in TRIGGERS if bodies.get(function, FUNCTIONS[function]) != FUNCTIONS[function]
         ],
     }
-    return [Problem(what=f"the trigger {name} {what}") for what, names in told.items() for name in names]
+    return [LedgerProblem(what=f"the trigger {name} {what}") for what, names in told.items() for name in names]

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event
 
 from graft.core.errors import InputError
 from graft.governance.ledger.backend import connect_sqlite
-from graft.governance.ledger.events import Problem
+from graft.governance.ledger.events import LedgerProblem
 from graft.governance.ledger.migrations import MIGRATIONS, claimed_version
 from graft.governance.ledger.pages import changed_header, stray_bytes
 
@@ -34,14 +34,14 @@ def opened(url: URL) -> Iterator[Connection]:
         yield connection
 
 
-def broken_structure(connection: Connection) -> list[Problem]:
+def broken_structure(connection: Connection) -> list[LedgerProblem]:
     """What SQLite's own check finds."""
     rows = connection.exec_driver_sql(f"PRAGMA integrity_check({_SHOWN})").scalars().all()
     said = " ".join(" ".join(map(str, rows)).split())
-    return [] if rows == ["ok"] else [Problem(what=f"the file is malformed: {said}")]
+    return [] if rows == ["ok"] else [LedgerProblem(what=f"the file is malformed: {said}")]
 
 
-def changed_schema(connection: Connection) -> list[Problem]:
+def changed_schema(connection: Connection) -> list[LedgerProblem]:
     """Tables and guards that are missing, changed or strange."""
     wanted = {row[:2]: row for row in _wanted_objects(claimed_version(connection))}
     found = {row[:2]: row for row in map(tuple, connection.exec_driver_sql(_OBJECTS))}
@@ -50,14 +50,14 @@ def changed_schema(connection: Connection) -> list[Problem]:
         "was changed": [key for key in wanted if key in found and found[key] != wanted[key]],
         "does not belong to a ledger": [key for key in found if key not in wanted],
     }
-    problems = [Problem(what=f"the {kind} {name} {what}") for what, keys in told.items() for kind, name in keys]
+    problems = [LedgerProblem(what=f"the {kind} {name} {what}") for what, keys in told.items() for kind, name in keys]
     numbers = list(connection.exec_driver_sql("SELECT rowid FROM sqlite_master ORDER BY rowid").scalars())
     if not problems and numbers != list(range(1, len(wanted) + 1)):
-        problems.append(Problem(what="the rows of the schema were renumbered"))
+        problems.append(LedgerProblem(what="the rows of the schema were renumbered"))
     return problems
 
 
-def stray_content(connection: Connection) -> list[Problem]:
+def stray_content(connection: Connection) -> list[LedgerProblem]:
     """What is where nothing should be. Holds the whole file in memory; call when nothing else was found."""
     image = cast(sqlite3.Connection, connection.connection.dbapi_connection).serialize()
     roots = list(connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE rootpage > 0").scalars())
@@ -66,7 +66,7 @@ def stray_content(connection: Connection) -> list[Problem]:
     beyond = Path(str(connection.engine.url.database)).stat().st_size - len(image)
     if beyond > 0:
         found.append(f"{beyond:,} bytes follow the last page of the file")
-    return [Problem(what=what) for what in found]
+    return [LedgerProblem(what=what) for what in found]
 
 
 @cache

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from graft.core.errors import LedgerError
 from graft.governance.ledger import postgresql, sqlite_file
-from graft.governance.ledger.events import GENESIS, Head, Problem, Row, Verification, broken_links, digest
+from graft.governance.ledger.events import GENESIS, Head, LedgerProblem, Row, Verification, broken_links, digest
 from graft.governance.ledger.faults import MALFORMED, explained
 from graft.governance.ledger.migrations import EVENT, HEAD, MIGRATIONS, SCHEMA
 from graft.governance.ledger.place import shown
@@ -25,13 +25,13 @@ _SEARCHED = 20
 """For so many altered events it is looked up whether their content belongs elsewhere in the chain."""
 
 
-class Walk:
+class ChainReader:
     """Reads rows in order and collects what is wrong. events: rows read. head: where the chain ends by them."""
 
     def __init__(self, known: Iterable[Head] = ()) -> None:
         self.events = 0
         self.head = Head()
-        self.problems: list[Problem] = []
+        self.problems: list[LedgerProblem] = []
         self._altered: list[Row] = []
         self._wanted = {head.count: head.hash for head in known if head.count}
 
@@ -41,15 +41,17 @@ class Walk:
         wrong = broken_links(row, count=self.head.count, before=self.head.hash)
         sequence, own = row[0], row[-1]
         placed = type(sequence) is int
-        self.problems += [Problem(what=what, sequence=sequence if placed else self.head.count + 1) for what in wrong]
+        self.problems += [
+            LedgerProblem(what=what, sequence=sequence if placed else self.head.count + 1) for what in wrong
+        ]
         if wrong and placed and len(self._altered) < _SEARCHED:
             self._altered.append(row)
         count = sequence if placed else self.head.count + 1
         self.head = Head(count=count, hash=own if isinstance(own, str) else "")
         if self._wanted.pop(count, own) != own:
-            self.problems.append(Problem(what="another hash was noted for it elsewhere", sequence=count))
+            self.problems.append(LedgerProblem(what="another hash was noted for it elsewhere", sequence=count))
 
-    def along(self, connection: Connection) -> list[Problem]:
+    def along(self, connection: Connection) -> list[LedgerProblem]:
         """Walk along the chain of a ledger, in the transaction of ``connection``; what is wrong with it."""
         # One pass: asking for "those after the last one" again and again would never end on numbers that go backwards.
         for row in connection.execute(
@@ -58,15 +60,15 @@ class Walk:
             self.step(row)
         return self.end(connection.execute(select(HEAD.c.count, HEAD.c.hash)).all())
 
-    def end(self, heads: Sequence[Sequence[Any]]) -> list[Problem]:
+    def end(self, heads: Sequence[Sequence[Any]]) -> list[LedgerProblem]:
         """What is wrong in all. heads: (count, hash) of every head row."""
-        self.problems += [Problem(what=what) for what in _wrong_head(heads, self.head)]
+        self.problems += [LedgerProblem(what=what) for what in _wrong_head(heads, self.head)]
         for count in sorted(self._wanted):
-            self.problems.append(Problem(what="it was noted elsewhere and is missing", sequence=count))
+            self.problems.append(LedgerProblem(what="it was noted elsewhere and is missing", sequence=count))
         for row in self._altered:
             if home := _home(row, self.events):
                 self.problems.append(
-                    Problem(what=f"its content is that of event {home}: rows were moved", sequence=row[0])
+                    LedgerProblem(what=f"its content is that of event {home}: rows were moved", sequence=row[0])
                 )
         return self.problems
 
@@ -96,12 +98,12 @@ def _home(row: Row, count: int) -> int | None:
     return next((place for place in places if place != sequence and digest(place, *fields) == own), None)
 
 
-Question = Callable[[Connection], list[Problem]]
+Question = Callable[[Connection], list[LedgerProblem]]
 
 
 def verify_ledger(url: URL, known: Iterable[Head] = ()) -> Verification:
     """Check the ledger at ``url``. known: heads noted elsewhere. Raises InputError when there is none."""
-    place, walked, found = shown(url), Walk(known), list[Problem]()
+    place, walked, found = shown(url), ChainReader(known), list[LedgerProblem]()
     sqlite = url.get_backend_name() == "sqlite"
     questions: tuple[Question, ...] = (
         (sqlite_file.broken_structure, sqlite_file.changed_schema) if sqlite else (postgresql.changed_schema,)
@@ -117,28 +119,32 @@ def verify_ledger(url: URL, known: Iterable[Head] = ()) -> Verification:
     return Verification(place=place, events=walked.events, head=walked.head, problems=tuple(dict.fromkeys(found)))
 
 
-def _asked(question: Question, connection: Connection, place: str) -> list[Problem]:
+def _asked(question: Question, connection: Connection, place: str) -> list[LedgerProblem]:
     try:
         return question(connection)
     except DBAPIError as error:
         return _as_problem(error, place)
     except MALFORMED as error:
-        return [Problem(what=f"the ledger {place} is malformed: {error}")]
+        return [LedgerProblem(what=f"the ledger {place} is malformed: {error}")]
 
 
-def _as_problem(error: DBAPIError, place: str) -> list[Problem]:
+def _as_problem(error: DBAPIError, place: str) -> list[LedgerProblem]:
     told = explained(error, place)
     if not isinstance(told, LedgerError):
         raise told from error
-    return [Problem(what=told.given)]
+    return [LedgerProblem(what=told.given)]
 
 
-def _wrong_migrations(connection: Connection) -> list[Problem]:
+def _wrong_migrations(connection: Connection) -> list[LedgerProblem]:
     """What is wrong with the list of migrations a ledger says it has had."""
     rows = [tuple(row) for row in connection.execute(select(SCHEMA).order_by(SCHEMA.c.version))]
     wanted = [(number, migration.what) for number, migration in enumerate(MIGRATIONS, 1)]
     if len(rows) > len(wanted) and rows[: len(wanted)] == wanted:
-        return [Problem(what=f"its schema has version {len(rows)}; this version of Graft knows {len(wanted)}: upgrade")]
+        return [
+            LedgerProblem(
+                what=f"its schema has version {len(rows)}; this version of Graft knows {len(wanted)}: upgrade"
+            )
+        ]
     if not rows or rows != wanted[: len(rows)]:
-        return [Problem(what="the list of its migrations was changed")]
+        return [LedgerProblem(what="the list of its migrations was changed")]
     return []

@@ -21,14 +21,14 @@ from functools import lru_cache
 from graft.governance.licences.expressions import AllOf, AnyOf, Leaf, Terms, Unknown
 from graft.governance.licences.reach import Reach
 from graft.governance.licences.table import Ask, Duty, Licence, Limit, licence
-from graft.governance.records import Outcome, Use
+from graft.governance.records import Permission, Use
 
 
 @dataclass(frozen=True)
 class Barred:
     """A use that is blocked or unsettled. open: it hangs on a question a person may answer, not on a stated refusal."""
 
-    outcome: Outcome
+    outcome: Permission
     use: Use
     licence: str
     clause: str
@@ -67,7 +67,7 @@ class Effects:
     @property
     def rank(self) -> int:
         """0 allowed, 1 unsettled, 2 blocked."""
-        return max((2 if bar.outcome is Outcome.BLOCKED else 1 for bar in self.barred), default=0)
+        return max((2 if bar.outcome is Permission.BLOCKED else 1 for bar in self.barred), default=0)
 
 
 WHOLE = (Reach.DERIVED, Reach.STORED)
@@ -107,7 +107,7 @@ def _effects(record: Licence, uses: tuple[Use, ...], barred: Iterable[Barred], a
 def _limits(record: Licence, limits: Iterable[Limit], uses: tuple[Use, ...]) -> Iterator[Barred]:
     """Limits as they stand."""
     for limit in limits:
-        unsettled = limit.outcome is Outcome.UNSETTLED
+        unsettled = limit.outcome is Permission.UNSETTLED
         for use in uses:
             if use in limit.uses:
                 yield Barred(limit.outcome, use, record.id, limit.clause, limit.text, limit.unblock, unsettled)
@@ -117,7 +117,7 @@ def _refused(record: Licence, reach: Reach, uses: tuple[Use, ...]) -> Iterator[B
     """Outputs that must not be used to train. Graft cannot tell what the student is, so a person may answer that."""
     told = record.students
     if told is not None and told.kind == "refused":
-        outcome = Outcome.BLOCKED if reach is Reach.DISTILLED else Outcome.UNSETTLED
+        outcome = Permission.BLOCKED if reach is Reach.DISTILLED else Permission.UNSETTLED
         for use in uses:
             yield Barred(outcome, use, record.id, told.clause, told.text, told.unblock, True)
 
@@ -126,10 +126,10 @@ def _used(record: Licence, reach: Reach, uses: tuple[Use, ...]) -> Iterator[Barr
     """Non-commercial terms of something that was learned from, or whose outputs were used."""
     told = _USED.get(reach, "it was run to make this, and whether that was non-commercial is for you to know")
     for limit in record.limits:
-        stated = Use.COMMERCIAL in limit.uses and limit.outcome is Outcome.BLOCKED and not limit.adapted
+        stated = Use.COMMERCIAL in limit.uses and limit.outcome is Permission.BLOCKED and not limit.adapted
         if Use.COMMERCIAL in uses and stated:
             text = f"{limit.text.rstrip('.')}; {told}."
-            yield Barred(Outcome.UNSETTLED, Use.COMMERCIAL, record.id, limit.clause, text, DECIDE, True)
+            yield Barred(Permission.UNSETTLED, Use.COMMERCIAL, record.id, limit.clause, text, DECIDE, True)
 
 
 def _adapted(record: Licence, uses: tuple[Use, ...]) -> Iterator[Barred]:
@@ -139,7 +139,7 @@ def _adapted(record: Licence, uses: tuple[Use, ...]) -> Iterator[Barred]:
     if Use.REDISTRIBUTE in uses:
         for clause, told in (*alike, *kept):
             text = f"{told.rstrip('.')}; whether weights that learned from it are adapted material is not settled."
-            yield Barred(Outcome.UNSETTLED, Use.REDISTRIBUTE, record.id, clause, text, DECIDE, True)
+            yield Barred(Permission.UNSETTLED, Use.REDISTRIBUTE, record.id, clause, text, DECIDE, True)
 
 
 _LONGEST = 60
@@ -155,7 +155,7 @@ def unread_terms(leaf: Leaf, reach: Reach, uses: tuple[Use, ...]) -> Effects:
     barred = []
     for use in uses:
         mild = leaf.family or leaf.unknown in _MILD or not direct or use is Use.INTERNAL
-        outcome = Outcome.UNSETTLED if mild else Outcome.BLOCKED
+        outcome = Permission.UNSETTLED if mild else Permission.BLOCKED
         barred.append(Barred(outcome, use, quoted(leaf.stated), "terms not known", text, unblock, True))
     return Effects(tuple(barred))
 

@@ -16,7 +16,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import model_validator
 
-from graft.governance.records import Outcome, Record, Use
+from graft.governance.records import Permission, Record, Use
 
 _DROPPED = re.compile(r"[^\w.+/]+|_+")
 
@@ -64,7 +64,7 @@ class Duty(StrEnum):
 class Limit(Record):
     """Uses a licence does not grant. adapted: only for something made from the thing, not for the thing itself."""
 
-    outcome: Literal[Outcome.BLOCKED, Outcome.UNSETTLED]
+    outcome: Literal[Permission.BLOCKED, Permission.UNSETTLED]
     uses: tuple[Use, ...]
     text: str
     clause: str
@@ -131,7 +131,7 @@ class Family(Record):
     common: str = ""
 
 
-class Table(Record):
+class LicenceTable(Record):
     """All of ``terms.yaml``.
 
     silent: words that state nothing. elsewhere: words that say "a licence without a name". besides: "more is asked".
@@ -145,9 +145,9 @@ class Table(Record):
 
 
 @cache
-def table() -> Table:
+def table() -> LicenceTable:
     """The table shipped with Graft."""
-    return Table.model_validate(shipped("terms.yaml"))
+    return LicenceTable.model_validate(shipped("terms.yaml"))
 
 
 def shipped(name: str) -> object:

@@ -15,7 +15,7 @@ from graft.governance.licences.effects import DECIDE, Asked, Barred, effects
 from graft.governance.licences.expressions import AllOf, Terms, canonical, leaves, read_terms
 from graft.governance.licences.reach import Reach
 from graft.governance.licences.table import PUBLISHERS_WORDS, Duty, normalise, shipped
-from graft.governance.records import Outcome, Record, TrainingData, Use
+from graft.governance.records import Permission, Record, TrainingData, Use
 
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)?")
 
@@ -165,7 +165,7 @@ def _cited(what: Barred | Asked, one: Learned) -> Barred | Asked:
 def _open(one: Learned, uses: tuple[Use, ...]) -> tuple[Barred, ...]:
     """Uses that stay open although no licence forbids them."""
     return tuple(
-        Barred(Outcome.UNSETTLED, use, "no licence", one.where, f"{one.why}.", DECIDE, True)
+        Barred(Permission.UNSETTLED, use, "no licence", one.where, f"{one.why}.", DECIDE, True)
         for use in uses
         if use in one.open
     )

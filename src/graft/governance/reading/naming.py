@@ -25,7 +25,7 @@ _LONGEST_VALUE = 8
 _NOTHING = re.compile(r"(?i)more information needed|^\W*(?:todo|tbd|none|n/?a|see\b.*|unknown)\W*$")
 
 
-class Named(NamedTuple):
+class NamedLicence(NamedTuple):
     """A licence named at characters ``start`` to ``end`` of a text."""
 
     licence: str
@@ -33,7 +33,7 @@ class Named(NamedTuple):
     end: int
 
 
-def named_licences(text: str) -> tuple[Named, ...]:
+def named_licences(text: str) -> tuple[NamedLicence, ...]:
     """Licences a text names, in its order.
 
     >>> [named.licence for named in named_licences("Code: MIT License. Data: CC BY-NC-SA 4.0, see MIT's page.")]
@@ -49,7 +49,7 @@ def named_licences(text: str) -> tuple[Named, ...]:
             run = tokens[at : at + count]
             licence = table.get(" ".join(token[0] for token in run))
             if licence is not None and len(run) == count:
-                found.append(Named(licence, run[0][1], run[-1][2]))
+                found.append(NamedLicence(licence, run[0][1], run[-1][2]))
                 at += count
                 break
         else:

@@ -15,7 +15,7 @@ import torch
 from graft.core.digests import content_digest, key
 from graft.core.progress import SILENT, Progress, Stage
 from graft.representations.backbone import native_precision
-from graft.representations.cache import ActivationCache, Found, Ragged, concatenate
+from graft.representations.cache import ActivationCache, CachedRows, Ragged, concatenate
 from graft.representations.encoding.batching import TOKENS_PER_BATCH, batches
 from graft.representations.encoding.bodies import Body, Precision, as_precision, load_body
 from graft.representations.encoding.fidelity import Fidelity, compare, record, recorded, require_faithful, sample_of
@@ -148,7 +148,7 @@ class Encoder:
             return everything, None
         found = self.cache.find(self._place(layer), digests)
         keep = found.shard >= 0
-        known = self.cache.read(Found(found.shard[keep], found.place[keep], found.shards)) if keep.any() else None
+        known = self.cache.read(CachedRows(found.shard[keep], found.place[keep], found.shards)) if keep.any() else None
         # A shard may vanish between looking and reading.
         return (everything, None) if known is None else (found.missing, known)
 

@@ -23,7 +23,7 @@ _VECTOR_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRows:
     """Rows of a version that hold ids asked for; an id another program wrote twice is there twice.
 
     wanted: position in the list asked for. file: number in the version. position: in the file. All int64, shape
@@ -35,16 +35,16 @@ class Found:
     position: np.ndarray
     digests: pa.Array
 
-    def take(self, rows: np.ndarray) -> "Found":
+    def take(self, rows: np.ndarray) -> "FoundRows":
         """The ones at ``rows``, int64."""
         digests = self.digests.take(pa.array(rows))
-        return Found(self.wanted[rows], self.file[rows], self.position[rows], digests)
+        return FoundRows(self.wanted[rows], self.file[rows], self.position[rows], digests)
 
-    def once(self) -> "Found":
+    def once(self) -> "FoundRows":
         """One row for each id, ordered by ``wanted``."""
         return self.take(np.unique(self.wanted, return_index=True)[1])
 
-    def of(self, wanted: np.ndarray) -> "Found":
+    def of(self, wanted: np.ndarray) -> "FoundRows":
         """The rows of these positions in the list asked for."""
         return self.take(np.flatnonzero(np.isin(self.wanted, wanted)))
 
@@ -58,7 +58,9 @@ class Leaving:
     hides: bool
 
 
-def leave(snapshot: Snapshot, gone: Found | None, *, rewrite: Sequence[DataFile] = (), moves: bool = False) -> Leaving:
+def leave(
+    snapshot: Snapshot, gone: FoundRows | None, *, rewrite: Sequence[DataFile] = (), moves: bool = False
+) -> Leaving:
     """Plan how the rows ``gone`` leave. rewrite: files to write again anyway. moves: no row leaves, they only move."""
     masks = {file.path: (file, file.mask()) for file in rewrite}
     if gone is not None:

@@ -23,7 +23,7 @@ from filelock import FileLock
 from graft.core.errors import InputError, OutputError, TableError
 from graft.tables.delta import commits
 from graft.tables.delta.data_files import FILE_BYTES, FileWriter, open_file, read_group, read_rows
-from graft.tables.delta.leaving import Found, leave
+from graft.tables.delta.leaving import FoundRows, leave
 from graft.tables.delta.snapshots import DataFile, Snapshot, read_snapshot
 
 _ATTEMPTS = 100
@@ -44,7 +44,7 @@ class Change:
     operation: str
     schema: pa.Schema
     rows: Iterable[pa.Table] = ()
-    gone: Found | None = None
+    gone: FoundRows | None = None
     rewrite: Sequence[DataFile] = ()
     moves: bool = False
     metrics: Mapping[str, int] = field(default_factory=dict)
@@ -94,18 +94,18 @@ class DeltaStore:
             table = DeltaTable(self.root)
             return table.vacuum(int(hours), dry_run=False, enforce_retention_duration=False, full=True)
 
-    def find(self, snapshot: Snapshot, ids: pa.Array) -> Found:
+    def find(self, snapshot: Snapshot, ids: pa.Array) -> FoundRows:
         """The rows that hold these ids. ids: string, each once."""
         with ThreadPoolExecutor(_READERS) as readers:
             tasks = enumerate(snapshot.files)
             parts = list(readers.map(lambda task: _find_in(task[1], task[0], ids, snapshot.schema), tasks))
         if not parts:
             nothing = np.empty(0, np.int64)
-            return Found(nothing, nothing, nothing, pa.array([], pa.string()))
+            return FoundRows(nothing, nothing, nothing, pa.array([], pa.string()))
         wanted, files, positions = (np.concatenate([part[which] for part in parts]) for which in range(3))
-        return Found(wanted, files, positions, pa.concat_arrays([part[3] for part in parts]))
+        return FoundRows(wanted, files, positions, pa.concat_arrays([part[3] for part in parts]))
 
-    def take(self, snapshot: Snapshot, found: Found, columns: Sequence[str]) -> pa.Table:
+    def take(self, snapshot: Snapshot, found: FoundRows, columns: Sequence[str]) -> pa.Table:
         """The rows ``found``, in that order. columns: one at least."""
         pieces: list[pa.Table] = []
         places: list[np.ndarray] = []

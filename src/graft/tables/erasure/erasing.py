@@ -19,8 +19,8 @@ from graft.tables.erasure.generations import GenerationPlace
 from graft.tables.erasure.indexes import IndexPlace
 from graft.tables.erasure.places import CachePlace, Held, Place, Wanted, marks, whole_digest
 from graft.tables.erasure.receipt import (
+    ErasedId,
     FileMark,
-    Named,
     PlaceRecord,
     Receipt,
     begun_before,
@@ -101,7 +101,7 @@ def _begin(table: EmbeddingTable, ids: Sequence[str], by: str, reason: str, now:
     begun = begun_before(read_receipts(table.path), ids)
     if begun is not None:
         return begun
-    names = tuple(Named.of(one) for one in ids)
+    names = tuple(ErasedId.of(one) for one in ids)
     return Receipt(table.name, by, reason, stamp(now()), "", False, names, graft=__version__)
 
 

@@ -25,7 +25,7 @@ FOLDER = "receipts"
 
 
 @dataclass(frozen=True)
-class Named:
+class ErasedId:
     """An erased id that only its holder recognises. found: whether it was anywhere."""
 
     salt: str
@@ -33,7 +33,7 @@ class Named:
     found: bool = False
 
     @classmethod
-    def of(cls, given: str) -> "Named":
+    def of(cls, given: str) -> "ErasedId":
         """An id, salted anew."""
         salt = secrets.token_hex(16)
         return cls(salt, _salted(salt, given))
@@ -79,7 +79,7 @@ class Receipt:
     begun: str
     finished: str
     complete: bool
-    ids: tuple[Named, ...]
+    ids: tuple[ErasedId, ...]
     places: tuple[PlaceRecord, ...] = ()
     notes: tuple[str, ...] = ()
     graft: str = ""
@@ -160,7 +160,7 @@ def stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def mark_found(names: Sequence[Named], ids: Iterable[str]) -> tuple[Named, ...]:
+def mark_found(names: Sequence[ErasedId], ids: Iterable[str]) -> tuple[ErasedId, ...]:
     """The names with ``found`` set for those that mean one of ``ids``."""
     known = list(ids)
     return tuple(replace(name, found=name.found or any(map(name.means, known))) for name in names)
@@ -178,7 +178,7 @@ def _read(stated: dict[str, Any]) -> Receipt:
         )
         for place in stated["places"]
     )
-    names = tuple(Named(**name) for name in stated["ids"])
+    names = tuple(ErasedId(**name) for name in stated["ids"])
     return Receipt(**{**stated, "places": places, "ids": names, "notes": tuple(stated["notes"])})
 
 

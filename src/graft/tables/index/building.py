@@ -18,7 +18,7 @@ from graft.representations.spaces import Space
 from graft.tables.exact import exact_search, unit_rows
 from graft.tables.index.graph import Graph
 from graft.tables.index.recall import Recall, sample_queries, widen
-from graft.tables.index.rescoring import Rows, search_graph
+from graft.tables.index.rescoring import GraphRows, search_graph
 
 K = 10
 
@@ -56,7 +56,7 @@ def tune(graph: Graph, vectors: np.ndarray, *, wanted: float, rng: np.random.Gen
     """
     queries = sample_queries(vectors, rng=rng)
     truth = exact_search(queries, vectors, K)
-    rows = Rows(np.append(np.arange(len(vectors)), -1), vectors)
+    rows = GraphRows(np.append(np.arange(len(vectors)), -1), vectors)
     expansion, recall = widen(
         lambda expansion: search_graph(graph, rows, queries, K, expansion=expansion),
         truth,

@@ -14,13 +14,13 @@ import numpy as np
 
 from graft.tables.exact import exact_search
 from graft.tables.index.graph import Graph, GraphSettings
-from graft.tables.index.rescoring import Rows, search_graph
+from graft.tables.index.rescoring import GraphRows, search_graph
 
 EXACT_BELOW = 20_000
 
 
 @dataclass(frozen=True)
-class Crossing:
+class QueryTimes:
     """Milliseconds of one query at a number of rows, the best of several."""
 
     rows: int
@@ -36,7 +36,7 @@ def graph_pays(rows: int) -> bool:
 
 def measure_crossover(
     vectors: np.ndarray, sizes: Sequence[int], *, rng: np.random.Generator, queries: int = 50, k: int = 10
-) -> list[Crossing]:
+) -> list[QueryTimes]:
     """Time both ways on the first so many rows of ``vectors`` (float32 of length one, shape (rows, dimension))."""
     measured = []
     for size in sizes:
@@ -45,7 +45,7 @@ def measure_crossover(
         started = time.perf_counter()
         graph = Graph.build(some, np.arange(size, dtype=np.uint64), settings=GraphSettings())
         built = time.perf_counter() - started
-        rows = Rows(np.append(np.arange(size), -1), some)
+        rows = GraphRows(np.append(np.arange(size), -1), some)
         exact, nearby = [], []
         for query in asked[:, None]:
             started = time.perf_counter()
@@ -54,5 +54,5 @@ def measure_crossover(
             search_graph(graph, rows, query, k)
             exact.append(middle - started)
             nearby.append(time.perf_counter() - middle)
-        measured.append(Crossing(size, 1e3 * float(np.median(exact)), 1e3 * float(np.median(nearby)), built))
+        measured.append(QueryTimes(size, 1e3 * float(np.median(exact)), 1e3 * float(np.median(nearby)), built))
     return measured

@@ -34,7 +34,7 @@ from graft.tables.index.pointer import (
     write_record,
 )
 from graft.tables.index.recall import Recall
-from graft.tables.index.rescoring import Rows
+from graft.tables.index.rescoring import GraphRows
 
 REBUILD_SHARE = 0.2
 WANTED_RECALL = 0.99
@@ -167,7 +167,7 @@ class IndexFile:
             )
             return self._publish(self.folder, record, graph, names, labels)
 
-    def rows(self, ids: Sequence[str], vectors: np.ndarray) -> Rows:
+    def rows(self, ids: Sequence[str], vectors: np.ndarray) -> GraphRows:
         """The table's rows as the graph knows them. ids: (rows,), in the order of ``vectors``, unit, (rows, dimension).
 
         Raises TableError unless the index knows exactly these ids.
@@ -181,7 +181,7 @@ class IndexFile:
             )
         places = np.full(self.record.rows + self.record.gone + 1, -1, np.int64)
         places[self.labels] = found.to_numpy(zero_copy_only=False)
-        return Rows(places, vectors)
+        return GraphRows(places, vectors)
 
     def _path(self, name: str) -> Path:
         return self.folder / self.record.folder / name

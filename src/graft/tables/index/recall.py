@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graft.core.intervals import wilson
 from graft.tables.exact import Neighbours
 
 _SAME = 1e-6
@@ -54,17 +55,8 @@ def recall_of(found: Neighbours, truth: Neighbours) -> Recall:
     furthest = np.where(there, truth.distances, -np.inf).max(axis=1, initial=-np.inf)
     hits = np.minimum((found.distances <= furthest[:, None] + _SAME).sum(1), there.sum(1))
     mean = float((hits / np.maximum(there.sum(1), 1))[there.any(1)].mean()) if there.any() else 1.0
-    low, high = wilson(mean, queries)
+    low, high = wilson(mean * queries, queries).ends or (0.0, 1.0)
     return Recall(mean, low, high, queries, k)
-
-
-def wilson(share: float, trials: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's interval of a share observed in ``trials`` trials; z: 1.96 for 95 %."""
-    if not trials:
-        return 0.0, 1.0
-    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    width = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return float(max(0.0, middle - width)), float(min(1.0, middle + width))
 
 
 def widen(search: Callable[[int], Neighbours], truth: Neighbours, *, wanted: float, start: int) -> tuple[int, Recall]:

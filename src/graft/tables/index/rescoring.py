@@ -32,7 +32,7 @@ def most(rows: int) -> int:
 
 
 @dataclass(frozen=True)
-class Rows:
+class GraphRows:
     """The rows that a graph knows.
 
     places: int64, the position among ``vectors`` of each label, -1 where its row is gone; one more entry, -1, stands
@@ -50,7 +50,7 @@ class Rows:
 
 def search_graph(
     graph: Graph,
-    rows: Rows,
+    rows: GraphRows,
     queries: np.ndarray,
     k: int,
     *,
@@ -75,7 +75,7 @@ def search_graph(
     return _insist(graph, rows, queries, k, mask=mask, ask=int(1.5 * wanted * len(mask) / max(1, mask.sum())) + 3)
 
 
-def _insist(graph: Graph, rows: Rows, queries: np.ndarray, k: int, *, mask: np.ndarray, ask: int) -> Neighbours:
+def _insist(graph: Graph, rows: GraphRows, queries: np.ndarray, k: int, *, mask: np.ndarray, ask: int) -> Neighbours:
     """Ask for ``ask`` rows and, where fewer than ``k`` of them pass the mask, for more."""
     found = Neighbours(np.full((len(queries), k), -1, np.int64), np.full((len(queries), k), np.inf, np.float32))
     waiting = np.arange(len(queries))

@@ -24,7 +24,7 @@ _TIE = 1e-6
 
 
 @dataclass(frozen=True)
-class Recall:
+class MigrationRecall:
     """Share of the ``k`` rows that should be found and were: the mean over queries, with a bootstrap interval."""
 
     mean: float
@@ -47,7 +47,7 @@ class Chosen:
     """
 
     adapter: Adapter
-    recall: Recall
+    recall: MigrationRecall
     agreement: float
     usable: bool
 
@@ -101,10 +101,10 @@ def choose_adapter(
     return Chosen(adapter, recall, _agreement(given, wanted, held, k), recall.low >= least)
 
 
-def interval(each: np.ndarray, *, k: int, rng: np.random.Generator, draws: int = 2000) -> Recall:
+def interval(each: np.ndarray, *, k: int, rng: np.random.Generator, draws: int = 2000) -> MigrationRecall:
     """The mean of the recall of each query, shape (queries,), with the 95 % percentile bootstrap interval."""
     drawn = stats.bootstrap((each,), np.mean, n_resamples=draws, method="percentile", rng=rng).confidence_interval
-    return Recall(float(each.mean()), float(drawn.low), float(drawn.high), k, len(each))
+    return MigrationRecall(float(each.mean()), float(drawn.low), float(drawn.high), k, len(each))
 
 
 class _Search:

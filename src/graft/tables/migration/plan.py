@@ -15,7 +15,7 @@ import numpy as np
 
 from graft.core.errors import InputError
 from graft.representations.spaces import Space
-from graft.tables.migration.choosing import FEWEST_PAIRS, LEAST, Chosen, Recall, choose_adapter
+from graft.tables.migration.choosing import FEWEST_PAIRS, LEAST, Chosen, MigrationRecall, choose_adapter
 from graft.tables.migration.ordering import Hot, order_in_words, require_order
 from graft.tables.migration.texts import Encode, encoded, require_texts, row_texts
 from graft.tables.table import EmbeddingTable
@@ -26,7 +26,7 @@ class Measured:
     """An adapter's measure. kind: what it is. recall: on held-out pairs. agreement: of the two spaces themselves."""
 
     kind: str
-    recall: Recall
+    recall: MigrationRecall
     agreement: float
     usable: bool
 

@@ -10,7 +10,7 @@ from graft.governance.licences.effects import effects
 from graft.governance.licences.expressions import AllOf, AnyOf, Leaf, Unknown, canonical, leaves, read_terms
 from graft.governance.licences.reach import Reach
 from graft.governance.licences.table import table
-from graft.governance.records import Outcome, Use
+from graft.governance.records import Permission, Use
 
 NAMES = {
     # Hub identifiers
@@ -188,7 +188,7 @@ def test_what_follows_with_and_is_no_exception_is_unsettled_and_no_expression(st
     first, added = leaves(read_terms(stated))
     assert (first.licence, added.unknown) == (base, Unknown.ADDED)
     barred = effects(read_terms(stated), Reach.SELF, (Use.COMMERCIAL,)).barred
-    assert [bar.outcome for bar in barred if bar.use is Use.COMMERCIAL] == [Outcome.UNSETTLED]
+    assert [bar.outcome for bar in barred if bar.use is Use.COMMERCIAL] == [Permission.UNSETTLED]
     assert expression(stated) == ""
 
 

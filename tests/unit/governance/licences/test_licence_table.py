@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from graft.governance.licences.expressions import read_terms
 from graft.governance.licences.table import Duty, Family, Licence, by_name, licence, normalise, table
 from graft.governance.licences.training import find_training_set, training_sets
-from graft.governance.records import Outcome, Use
+from graft.governance.records import Permission, Use
 
 WIDELY_MET = [
     "MIT",
@@ -141,7 +141,7 @@ def test_the_table_says_what_the_licences_say_about_business() -> None:
         one.id
         for one in table().licences
         for limit in one.limits
-        if Use.COMMERCIAL in limit.uses and not limit.adapted and limit.outcome is Outcome.BLOCKED
+        if Use.COMMERCIAL in limit.uses and not limit.adapted and limit.outcome is Permission.BLOCKED
     }
     assert blocked == {
         "CC-BY-NC-4.0", "CC-BY-NC-ND-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-3.0", "CC-BY-NC-ND-3.0", "CC-BY-NC-SA-3.0",
@@ -175,4 +175,7 @@ def test_training_sets_state_licences_that_can_be_read_and_say_where() -> None:
 
 
 def test_outcomes_of_limits_are_never_allowed() -> None:
-    assert {limit.outcome for one in table().licences for limit in one.limits} == {Outcome.BLOCKED, Outcome.UNSETTLED}
+    assert {limit.outcome for one in table().licences for limit in one.limits} == {
+        Permission.BLOCKED,
+        Permission.UNSETTLED,
+    }
