@@ -15,10 +15,10 @@ import polars as pl
 
 from graft.core.errors import InputError, SpaceMismatch
 from graft.representations.spaces import Space
+from graft.tables.conditions import read_condition
 from graft.tables.encoders import encoder_of
 from graft.tables.indexing import usable_index
 from graft.tables.opened import OpenTable
-from graft.tables.reading import meaning_of
 from graft.tables.searching import Hits, Searcher
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Asking:
     state: tuple[str, int] | None = None
     searcher: Searcher | None = None
     columns: dict[str, pl.Series] = field(default_factory=dict)
-    masks: dict[bytes, np.ndarray] = field(default_factory=dict)
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
     encoders: dict[str, "Encoder"] = field(default_factory=dict)
 
     def rows_of(self, table: OpenTable) -> Searcher:
@@ -60,8 +60,8 @@ class Asking:
 
     def mask_of(self, table: OpenTable, where: str) -> np.ndarray:
         """At which of the rows held a condition holds."""
-        meaning = meaning_of(where)
-        if meaning is None:
+        meaning = read_condition(where, table.schema.names).meaning
+        if not meaning:
             return self._held(table).matching(where)
         if meaning not in self.masks:
             while len(self.masks) >= _MASKS:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from graft.core.errors import SpaceMismatch, TableError
 from graft.representations.spaces import Space
+from graft.tables.conditions import read_condition
 from graft.tables.delta.data_files import open_file, read_group, read_rows
 from graft.tables.delta.snapshots import DataFile, Snapshot
 
@@ -57,17 +58,6 @@ def read_mask(snapshot: Snapshot, where: str) -> np.ndarray:
     _narrow(snapshot, after, where)
     pieces = [after[file.path][before[file.path]] for file in snapshot.files]
     return np.concatenate(pieces) if pieces else np.zeros(0, bool)
-
-
-def meaning_of(where: str) -> bytes | None:
-    """What a condition says, the same for the same rows; None where that cannot be told without the columns.
-
-    The current time is in it as it is now, so a condition that speaks of it means something else later.
-    """
-    try:
-        return pl.sql_expr(where).meta.serialize()
-    except pl.exceptions.PolarsError:
-        return None
 
 
 def read_vectors(snapshot: Snapshot, space: Space) -> tuple[np.ndarray, np.ndarray]:
@@ -127,13 +117,9 @@ def _matrix(lists: pa.ChunkedArray, dimension: int, file: DataFile) -> np.ndarra
 
 def _narrow(snapshot: Snapshot, masks: dict[Path, np.ndarray], where: str) -> None:
     """Clear the masks where the condition does not hold."""
+    named = list(read_condition(where, snapshot.schema.names).columns)
     # First without a row, so that a condition that cannot be read is refused whatever the table holds.
     _holds(snapshot.schema.empty_table(), where)
-    try:
-        named = list(dict.fromkeys(pl.sql_expr(where).meta.root_names()))
-    except pl.exceptions.PolarsError:
-        # Some conditions are understood only beside their columns (a date compared with text): then all are read.
-        named = [name for name in snapshot.schema.names if name != "vector"]
     for file in snapshot.files:
         mask = masks[file.path]
         pieces = list(read_rows(file, named or ["id"], schema=snapshot.schema, mask=mask))
