@@ -93,7 +93,7 @@ class Receipt:
     def concerns(self, given: str) -> bool:
         """Whether the receipt is about the id ``given``.
 
-        >>> Receipt("tickets", "me", "", "", "", True, (Named.of("4711"),)).concerns("4711")
+        >>> Receipt("tickets", "me", "", "", "", True, (ErasedId.of("4711"),)).concerns("4711")
         True
         """
         return any(name.means(given) for name in self.ids)
