@@ -17,7 +17,7 @@ from graft.inputs.classes import count_classes, refuse_bad_numbers, refuse_few_r
 from graft.inputs.facts import category_facts, content_facts, key_facts, number_facts, number_summary
 from graft.inputs.roles import Roles
 from graft.inputs.schema import ColumnFacts, Contract
-from graft.inputs.targets import Labels, holds_lists, read_labels, separator_of
+from graft.inputs.targets import Labels, holds_lists, read_labels, separator_of, vector_length
 from graft.rows.content import kind_named
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, times, words
@@ -58,7 +58,8 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     columns += [_facts(table, name, role) for name, role in roles.columns if role not in ("label", kind.name)]
     task_found = wanted or _infer_task(table, roles)
     separator = _separator(table, roles, task_found)
-    labels = read_labels(table, roles, task_found, separator=separator, classes=None)
+    positions = vector_length(table, roles, task_found, separator)
+    labels = read_labels(table, roles, task_found, separator=separator, positions=positions, classes=None)
     stated = np.any([one.stated for one in measured.values()], axis=0)
     usable = _usable(table, roles, labels, stated)
     if task_found is Task.REGRESSION:
@@ -76,7 +77,7 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     else:
         if len(roles.label) == 1:
             classes = used_classes(labels, usable)
-            labels = read_labels(table, roles, task_found, separator=separator, classes=classes)
+            labels = read_labels(table, roles, task_found, separator=separator, positions=positions, classes=classes)
         counts = count_classes(labels, usable, task_found, roles)
     label_columns = [_label_facts(table, name, task_found, labels) for name in roles.label]
     return Contract(
@@ -87,6 +88,7 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
         label_counts=counts,
         rows=len(table),
         separator=separator,
+        positions=positions,
     )
 
 

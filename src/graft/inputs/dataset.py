@@ -113,7 +113,14 @@ def build_dataset(table: Table, contract: Contract, *, labelled: bool) -> tuple[
     problems = [*inputs.problems, *keys.problems]
     targets = None
     if labelled:
-        labels = read_labels(table, roles, contract.task, separator=contract.separator, classes=contract.labels)
+        labels = read_labels(
+            table,
+            roles,
+            contract.task,
+            separator=contract.separator,
+            positions=contract.positions,
+            classes=contract.labels,
+        )
         targets = labels.values
         name = ", ".join(roles.label)
         regression = contract.task is Task.REGRESSION

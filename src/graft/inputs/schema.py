@@ -69,6 +69,8 @@ class Contract(_Frozen):
 
     labels: class names, sorted; () for regression. label_counts: usable rows with each of labels, same order.
     rows: rows of the table it was inferred from. separator: what separates labels in one column of text, or "".
+    positions: length of the indicator vectors (lists of 0 and 1) that state the labels, which are named by their
+    positions from 0; 0 where labels are given by name.
     """
 
     schema_: Literal["graft/contract/1"] = Field(default="graft/contract/1", alias="schema")
@@ -79,6 +81,7 @@ class Contract(_Frozen):
     label_counts: tuple[int, ...] = ()
     rows: int
     separator: str = ""
+    positions: int = 0
 
     def column(self, name: str, role: str) -> ColumnFacts | None:
         """The facts of a column in a role; None when the contract has none."""

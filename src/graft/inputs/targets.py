@@ -6,11 +6,7 @@ Classes are sorted names, so a class has the same index whatever the order of ro
 of one of several label columns has no label, since absent and unknown are different things.
 """
 
-import ast
-import json
-import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,13 +16,11 @@ from graft.core.errors import ContractError
 from graft.core.tasks import Task
 from graft.inputs.roles import Roles
 from graft.rows.columns import number_name
+from graft.rows.lists import Items, flags_of, in_brackets, indicator_length, is_cut_short
 from graft.rows.names import Names
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, words
 
-_INDICATORS = {"0": "", "0.0": "", "1": "1", "1.0": "1", "false": "", "False": "", "true": "1", "True": "1"}
-_FEWEST_INDICATORS = 2
-_ARRAY = re.compile(r"^\[[^\[\],]*\]$")
 _SEPARATORS = ("|", ";", ",")
 
 
@@ -51,16 +45,20 @@ class Labels:
         return self.given.get(row, "")
 
 
-def read_labels(table: Table, roles: Roles, task: Task, *, separator: str, classes: tuple[str, ...] | None) -> Labels:
+def read_labels(
+    table: Table, roles: Roles, task: Task, *, separator: str, positions: int = 0, classes: tuple[str, ...] | None
+) -> Labels:
     """Targets of every row.
 
     classes: the known class names; None to take them from the table. separator: between labels in one column of text.
-    Raises ContractError when a label column has a type that cannot hold labels of this task.
+    positions: length of the indicator vectors that state the labels, or 0 where labels are given by name. Raises
+    ContractError when a label column has a type that cannot hold labels of this task.
     """
     if task is Task.MULTILABEL:
         if len(roles.label) > 1:
             return _flag_columns(table, roles.label, classes)
-        return _sets(table.as_written(roles.label[0]), separator, classes)
+        cells = label_lists(table.as_written(roles.label[0]), separator)
+        return _indicated(cells, positions, classes) if positions else _sets(cells, classes)
     if task is Task.REGRESSION:
         return _quantities(table.frame[roles.label[0]])
     name = roles.label[0]
@@ -87,6 +85,7 @@ def _classes(column: pl.Series, classes: tuple[str, ...] | None, *, measured: bo
     known = tuple(sorted(column.drop_nulls().unique().to_list())) if classes is None else classes
     names = Names(known)
     cells = column.to_list()
+    _refuse_cut_lists(column.name, cells)
     places = {word: names.find(word, measured=measured) for word in set(cells) - {None}}
     given = {row: word for row, word in enumerate(cells) if word is not None and places[word] is None}
     values = np.array([-1 if word is None else _or(places[word], -1) for word in cells], dtype=np.int64)
@@ -99,8 +98,8 @@ def _or(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _sets(column: pl.Series, separator: str, classes: tuple[str, ...] | None) -> Labels:
-    cells = label_sets(column, separator)
+def _sets(lists: list[Items | None], classes: tuple[str, ...] | None) -> Labels:
+    cells = [None if cell is None else tuple(item for item in cell if item) for cell in lists]
     known = tuple(sorted({name for cell in cells for name in cell or ()})) if classes is None else classes
     names = Names(known)
     values = np.zeros((len(cells), len(known)), dtype=np.uint8)
@@ -116,6 +115,30 @@ def _sets(column: pl.Series, separator: str, classes: tuple[str, ...] | None) ->
     bad = np.zeros(len(cells), dtype=bool)
     bad[list(given)] = True
     return Labels(values, missing, bad, known, given)
+
+
+def _indicated(lists: list[Items | None], positions: int, classes: tuple[str, ...] | None) -> Labels:
+    """Targets of indicator vectors, whose labels are their positions; a vector that lacks a flag is no label."""
+    known = tuple(sorted(map(str, range(positions)))) if classes is None else classes
+    places = {name: place for place, name in enumerate(known)}
+    values = np.zeros((len(lists), len(known)), dtype=np.uint8)
+    missing = np.array([cell is None for cell in lists], dtype=bool)
+    given: dict[int, str] = {}
+    for row, cell in enumerate(lists):
+        if cell is None:
+            continue
+        on = flags_of(cell)
+        if on is None or len(on) != positions:
+            given[row] = f"a list of {len(cell)} where {positions} times 0 or 1 are needed"
+            continue
+        missing[row] = None in on
+        named = [str(position) for position, flag in enumerate(on) if flag]
+        values[row, [places[name] for name in named if name in places]] = 1
+        if unknown := [name for name in named if name not in places]:
+            given[row] = unknown[0]
+    bad = np.zeros(len(lists), dtype=bool)
+    bad[list(given)] = True
+    return Labels(values, missing & ~bad, bad, known, given)
 
 
 def _flag_columns(table: Table, names: tuple[str, ...], classes: tuple[str, ...] | None) -> Labels:
@@ -136,7 +159,7 @@ def separator_of(column: pl.Series) -> str:
     """The character that separates labels in a column of text: ``|``, ``;`` or ``,``, the first that occurs."""
     if column.dtype != pl.String:
         return ""
-    plain = [cell for cell in column.drop_nulls().to_list() if _listed(cell) is None]
+    plain = [cell for cell in column.drop_nulls().to_list() if in_brackets(cell) is None]
     return next((mark for mark in _SEPARATORS if any(mark in cell for cell in plain)), _SEPARATORS[0])
 
 
@@ -145,88 +168,55 @@ def holds_lists(column: pl.Series) -> bool:
     if column.dtype != pl.String:
         return False
     cells = column.drop_nulls()
-    if not len(cells) or not cells.str.contains(r"^\s*[\[({]").all():
+    if not len(cells) or not cells.str.contains(r"[\])}]\s*$").all():
         return False
-    lists = [_listed(cell) for cell in cells.to_list()]
+    lists = [in_brackets(cell) for cell in cells.to_list()]
     return all(one is not None for one in lists) and any(len(one or ()) > 1 for one in lists)
 
 
-def label_sets(column: pl.Series, separator: str) -> list[tuple[str, ...] | None]:
-    """The labels of every row, sorted and without repeats; None where nothing was given, () where none apply.
+def label_lists(column: pl.Series, separator: str) -> list[Items | None]:
+    """The labels of every row as they are given, in order; None where nothing was given, () where none apply.
 
     column: a List column, or text that is a list (as JSON, Python or NumPy writes it) or has labels between separators.
-    Lists of one length that hold nothing but 0 and 1 are indicators: their labels are the positions, from 0.
+    A cell is read by itself. Raises ContractError for a list that was cut short when it was written.
 
-    >>> label_sets(pl.Series(["b|a", '["c"]', "['d', 'e']", "[]", None]), "|")
-    [('a', 'b'), ('c',), ('d', 'e'), (), None]
-    >>> label_sets(pl.Series([[1, 0, 0], [0, 1, 1]]), "")
-    [('0',), ('1', '2')]
+    >>> label_lists(pl.Series(["b|a", '["c"]', "['d' 'e']", "[]", None]), "|")
+    [('b', 'a'), ('c',), ('d', 'e'), (), None]
     """
     if isinstance(column.dtype, pl.List | pl.Array):
-        cells = [None if cell is None else [_item(item) for item in cell if item is not None] for cell in column]
-        return [None if one is None else _label_set(one) for one in _positions(cells)]
+        return [None if cell is None else tuple(map(_item, cell)) for cell in column]
     written: list[str | None] = words(column).to_list()
-    lists = [None if cell is None else _listed(cell) for cell in written]
-    if all(one is not None for cell, one in zip(written, lists, strict=True) if cell is not None):
-        lists = _positions(lists)
-    return [
-        None if cell is None else _label_set(cell.split(separator or "|") if items is None else items)
-        for cell, items in zip(written, lists, strict=True)
-    ]
+    _refuse_cut_lists(column.name, written)
+    return [None if cell is None else _labels(cell, separator) for cell in written]
 
 
-def _item(item: object) -> str:
-    return number_name(item) if isinstance(item, float) else str(item).lower() if isinstance(item, bool) else str(item)
+def _refuse_cut_lists(name: str, cells: Sequence[str | None]) -> None:
+    for row, cell in enumerate(cells):
+        if cell is not None and is_cut_short(cell):
+            raise ContractError(
+                f"label column {name!r} holds a list that was cut short when it was written, in row {row}",
+                needed="every label of every row",
+                fix="write the lists as JSON (json.dumps), or the rows as Parquet",
+            )
 
 
-def _positions(cells: list[list[str] | None]) -> list[list[str] | None]:
-    """Lists of nothing but 0 and 1, all of one length, as the positions of the ones; other lists as they are."""
-    given = [cell for cell in cells if cell is not None]
-    if (
-        len({len(cell) for cell in given}) != 1
-        or len(given[0]) < _FEWEST_INDICATORS
-        or not {item for cell in given for item in cell} <= set(_INDICATORS)
-    ):
-        return cells
-    return [
-        None if cell is None else [str(place) for place, item in enumerate(cell) if _INDICATORS[item]] for cell in cells
-    ]
+def vector_length(table: Table, roles: Roles, task: Task, separator: str) -> int:
+    """The length of the indicator vectors that state the labels of a table; 0 where labels are given by name."""
+    if task is not Task.MULTILABEL or len(roles.label) > 1:
+        return 0
+    return indicator_length(label_lists(table.as_written(roles.label[0]), separator))
 
 
-def _listed(cell: str) -> list[str] | None:
-    """The items of a list as JSON, Python or NumPy writes it; None when the cell is no list."""
-    plain = cell.strip()
-    if not plain.startswith(("[", "(", "{")):
+def _labels(cell: str, separator: str) -> Items:
+    listed = in_brackets(cell)
+    items = cell.split(separator or "|") if listed is None else listed
+    stripped = [None if item is None else item.strip() or None for item in items]
+    return tuple(stripped if listed is not None else filter(None, stripped))
+
+
+def _item(item: object) -> str | None:
+    if item is None or (isinstance(item, float) and item != item):
         return None
-    if plain == "set()":
-        return []
-    items: object = None
-    try:
-        items = json.loads(plain)
-    except (ValueError, RecursionError):
-        with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            items = ast.literal_eval(plain)
-    # NumPy prints no commas, so Python reads the words as one.
-    if _ARRAY.match(plain) and not (isinstance(items, list) and len(items) < 2 and "' '" not in plain):
-        items = _printed(plain[1:-1])
-    if not isinstance(items, list | tuple | set):
-        return None
-    if any(isinstance(item, list | tuple | set | dict) for item in items):
-        return None
-    return sorted(map(_item, _there(items))) if isinstance(items, set) else [_item(item) for item in _there(items)]
-
-
-def _there(items: Iterable[object]) -> list[object]:
-    return [item for item in items if item is not None]
-
-
-def _printed(inside: str) -> list[str] | None:
-    quoted = re.findall(r"'([^']*)'|\"([^\"]*)\"", inside)
-    if quoted:
-        return [one or other for one, other in quoted]
-    numbers_written = inside.split()
-    return numbers_written if all(re.match(r"^-?\d+\.?\d*$|^(True|False)$", one) for one in numbers_written) else None
-
-
-def _label_set(names: list[str]) -> tuple[str, ...]:
-    return tuple(sorted({name.strip() for name in names} - {""}))
+    if isinstance(item, float):
+        return number_name(item)
+    return str(item).lower() if isinstance(item, bool) else str(item).strip() or None

@@ -26,6 +26,7 @@ _UTF8_CHARACTER = re.compile(
 )
 _WESTERN_LEADS = b"\xc2\xc3\xc4\xc5\xe2"
 _WESTERN_SHARE = 0.3
+_ZIP = b"PK\x03\x04"
 _CHANCE_SHARE = 0.05
 _SAVE = "name its encoding (--encoding cp1252), or save it again as UTF-8 (a spreadsheet: 'CSV UTF-8'; a shell: iconv)"
 
@@ -45,6 +46,12 @@ def decode(raw: bytes, *, name: str, encoding: str | None = None) -> tuple[str, 
     for mark, marked in _MARKS:
         if raw.startswith(mark):
             return _refuse_nul(_decode_marked(raw, marked, name), name), ()
+    if raw.startswith(_ZIP):
+        raise InputError(
+            f"{name} is a zip archive or a spreadsheet (.xlsx, .ods), whatever it is called",
+            needed="a text file",
+            fix="unpack it, or open it and export it as CSV UTF-8",
+        )
     if b"\0" in raw:
         offset = raw.index(b"\0")
         many = raw[:4096].count(b"\0") * 4 > len(raw[:4096])

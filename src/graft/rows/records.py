@@ -169,8 +169,8 @@ def _pandas_column(name: str, column: Any) -> tuple[pl.Series, tuple[str, ...]]:
         ) from error
 
 
-def from_arrow(table: Any) -> pl.DataFrame:
-    """The columns of an Arrow table or record batch."""
+def from_arrow(table: Any) -> Columns:
+    """The columns of an Arrow table or record batch, and notes."""
     names = list(table.schema.names)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -179,16 +179,20 @@ def from_arrow(table: Any) -> pl.DataFrame:
             needed="every column name once",
             fix="rename or drop the repeated columns",
         )
+    return _built({name: partial(_arrow_column, name, table.column(name)) for name in names})
+
+
+def _arrow_column(name: str, column: Any) -> tuple[pl.Series, tuple[str, ...]]:
     try:
-        found = pl.from_arrow(table)
-    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        found = pl.from_arrow(column)
+    except (pl.exceptions.PolarsError, TypeError, ValueError, NotImplementedError) as error:
         raise InputError(
-            f"the Arrow table cannot be read ({str(error).splitlines()[0][:200]})",
+            f"column {name!r} holds values of the Arrow type {column.type}",
             needed="columns of text, numbers, booleans, times or lists of words",
             fix="cast the column to one of these, or drop it",
         ) from error
-    assert isinstance(found, pl.DataFrame)
-    return found
+    assert isinstance(found, pl.Series)
+    return found.alias(name), ()
 
 
 def _missing(value: object) -> bool:

@@ -107,8 +107,8 @@ def read_frame(
         table = Table(source)
     elif type(source).__module__.partition(".")[0] == "pandas":
         table = _of(from_pandas(source), "the pandas frame")
-    elif type(source).__module__.partition(".")[0] == "pyarrow":
-        table = Table(from_arrow(source), (), "the Arrow table")
+    elif type(source).__module__.partition(".")[0] == "pyarrow" and hasattr(source, "schema"):
+        table = _of(from_arrow(source), "the Arrow table")
     elif isinstance(source, Mapping):
         table = _of(from_columns(source, name="the table"), "the table")
     elif isinstance(source, list | tuple):
@@ -117,7 +117,7 @@ def read_frame(
         raise InputError(
             f"rows given as {type(source).__name__}",
             needed="a path, a Polars or pandas frame, an Arrow table, a mapping of columns or a list of mappings",
-            fix="convert it to one of these",
+            fix="convert it to one of these; one column needs a name, as in {'text': values}",
         )
     return _checked(table, max_cell_chars, empty=empty)
 

@@ -134,8 +134,9 @@ def how_written(cell: str) -> str:
 
 def flags(column: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A 0/1 column as uint8, a mask of missing cells and a mask of cells that are neither; each of shape (rows,)."""
-    named = words(column).str.to_lowercase()
-    missing = named.is_null().to_numpy()
+    # As in a column of nothing but numbers: what a cell means depends on that cell alone.
+    named = ids(column).str.to_lowercase()
+    missing = (named.is_null() | named.str.contains(_MISSING_NUMBER).fill_null(value=False)).to_numpy()
     on = named.is_in(["1", "true"]).fill_null(value=False).to_numpy()
     off = named.is_in(["0", "false"]).fill_null(value=False).to_numpy()
     return on.astype(np.uint8), missing, ~(missing | on | off)

@@ -6,6 +6,7 @@ import decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from graft.core.errors import InputError
@@ -193,3 +194,20 @@ def test_names_and_numbers_of_a_cell_are_its_own():
     assert together == [written_names(pl.Series([cell]))[0] for cell in cells]
     assert numbers(pl.Series(["true", "FALSE", "x"]))[0][:2].tolist() == [1.0, 0.0]
     assert words(pl.Series([datetime.datetime(2024, 1, 1, 10)])).to_list() == ["2024-01-01 10:00:00"]
+
+
+def test_a_spreadsheet_called_csv_is_called_a_spreadsheet(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(b"PK\x03\x04" + b"\0" * 50)
+    with pytest.raises(InputError, match="is a zip archive or a spreadsheet") as caught:
+        read_frame(tmp_path / "rows.csv")
+    assert "export it as CSV" in caught.value.fix
+
+
+def test_an_arrow_column_nobody_can_read_is_in_nobodys_way():
+    spans = pa.array([pa.MonthDayNano([1, 2, 3])] * 2)
+    table = read_frame(pa.table({"text": ["a", "b"], "span": spans}))
+    assert table.frame.columns == ["text"]
+    assert "'span' holds values of the Arrow type month_day_nano_interval" in table.unread["span"].given
+    with pytest.raises(InputError, match="rows given as Int64Array") as caught:
+        read_frame(pa.array([1]))
+    assert "one column needs a name" in caught.value.fix
