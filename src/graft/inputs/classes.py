@@ -75,7 +75,9 @@ def count_classes(labels: Labels, usable: np.ndarray, task: Task, roles: Roles) 
         raise ContractError(
             f"{len(rare)} of {size} classes of {named} have fewer than two usable rows: {names}{more} ({where})",
             needed="two rows of every class, one to learn from and one to test on",
-            fix="merge the class into another, drop it, or add rows (for a number to predict: task='regression')",
+            fix=_check_columns(roles)
+            if len(rare) == size
+            else "merge the class into another, drop it, or add rows (for a number to predict: task='regression')",
         )
     if task is Task.MULTILABEL and (counts == len(values)).any():
         always = labels.classes[int(np.flatnonzero(counts == len(values))[0])]
@@ -83,3 +85,13 @@ def count_classes(labels: Labels, usable: np.ndarray, task: Task, roles: Roles) 
             f"every labelled row has the label {always!r}", needed="rows with and without it", fix=f"drop {always!r}"
         )
     return tuple(counts.tolist())
+
+
+def _check_columns(roles: Roles) -> str:
+    """What to do about a label column in which no two rows agree."""
+    named = ", ".join(map(repr, roles.label))
+    others = ", ".join(map(repr, roles.content))
+    return (
+        f"every row of {named} is different: check that it is the label column, and that {others} is not (for a number "
+        "to predict: task='regression')"
+    )

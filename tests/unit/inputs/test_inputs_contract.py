@@ -238,3 +238,10 @@ def test_polars_list_column_and_zoned_times():
     )
     with pytest.raises(ContractError, match="every labelled row has the label 'a'"):
         infer_contract(read_frame(frame), Roles(("text",), ("label",), time="when"))
+
+
+def test_a_label_column_without_two_alike_may_be_the_text():
+    rows = read_frame({"text": [f"message number {row}" for row in range(12)], "label": ["a", "b"] * 6})
+    with pytest.raises(ContractError, match="12 of 12 classes of 'text'") as caught:
+        infer_contract(rows, Roles(content=("label",), label=("text",)))
+    assert "check that it is the label column, and that 'label' is not" in caught.value.fix
