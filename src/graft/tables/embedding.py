@@ -25,7 +25,7 @@ from graft.rows.values import joined
 from graft.tables.column_types import fitted
 from graft.tables.columns import OURS
 from graft.tables.encoders import pinned
-from graft.tables.pointer import POINTER, Precision
+from graft.tables.pointer import POINTER, Precision, local_folder
 from graft.tables.table import EmbeddingTable
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def embed_into(
     first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
     """
     text = (text,) if isinstance(text, str) else tuple(text)
+    path = local_folder(path)
     require_columns(rows, [id_column, *text])
     _require_names(rows, id_column)
     known = EmbeddingTable.open(path).schema if (path / POINTER).is_file() else OURS

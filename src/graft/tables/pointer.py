@@ -5,6 +5,7 @@ another space and rolling back are one rename. Changes to it are made under a fi
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from graft.core.files import write_json
 from graft.representations.spaces import Space, read_space
 
 POINTER = "table.json"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 SCHEMA = 1
 State = Literal["live", "building", "kept"]
 Precision = Literal["native", "int8"]
@@ -72,6 +74,22 @@ def new_generation(
     """A generation made now."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Generation(name, space, source, precision, text, id_column, created, state)
+
+
+def local_folder(place: str | Path) -> Path:
+    """The folder a table lies in, on this machine. Raises TableError for an address such as ``s3://bucket/table``.
+
+    >>> local_folder("tables/tickets").name
+    'tickets'
+    """
+    # A path written from an address has lost one of its slashes.
+    if _ADDRESS.match(str(place)):
+        raise TableError(
+            f"a table at {place}",
+            needed="a folder on a disk of this machine: tables in object stores do not work yet",
+            fix="name a local folder; copy it to the store afterwards if it must be there",
+        )
+    return Path(place)
 
 
 def read_pointer(path: Path) -> Pointer:

@@ -2,10 +2,12 @@
 
 Decisions: a table that was opened to be asked follows the pointer, so a migration's swap is seen by the next question
 and no question ever mixes spaces; rows, the columns that were asked for and where the last conditions hold are kept in
-memory between questions and read again when the version changed. Questions are not kept in the activation cache: they
-are other people's words, and a file for each would soon be many.
+memory between questions and read again when the version changed. A question takes one version and keeps to it, so that
+threads may share a table while others write; a new index is seen by the next question too. Questions are not kept in
+the activation cache: they are other people's words, and a file for each would soon be many.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from graft.core.errors import InputError, SpaceMismatch
 from graft.representations.spaces import Space
 from graft.tables.conditions import read_condition
 from graft.tables.encoders import encoder_of
-from graft.tables.indexing import usable_index
+from graft.tables.indexing import index_folder, usable_index
 from graft.tables.opened import OpenTable
 from graft.tables.searching import Hits, Searcher
 
@@ -28,57 +30,104 @@ _MASKS = 16
 Queries = str | Sequence[str] | np.ndarray
 
 
-@dataclass
-class Asking:
-    """What is kept between questions to one version of a table: its rows in memory, and its encoder.
+@dataclass(frozen=True)
+class HeldRows:
+    """One version of a table, held in memory. A question is answered from one of these, whatever is written meanwhile.
 
-    columns: as they were read. masks: of conditions by what they mean, bool, shape (rows,).
+    table: at that version. names: of its columns. index: which file of an index the searcher knows. columns: as they
+    were read. masks: of conditions by what they mean, bool, shape (rows,).
     """
 
-    state: tuple[str, int] | None = None
-    searcher: Searcher | None = None
+    table: OpenTable
+    names: tuple[str, ...]
+    searcher: Searcher
+    index: tuple[int, int]
     columns: dict[str, pl.Series] = field(default_factory=dict)
     masks: dict[str, np.ndarray] = field(default_factory=dict)
-    encoders: dict[str, "Encoder"] = field(default_factory=dict)
 
-    def rows_of(self, table: OpenTable) -> Searcher:
-        """The rows of the table's version, read when they are not the ones held."""
-        state = (table.generation.name, table.version)
-        if self.state != state or self.searcher is None:
-            ids, vectors = table.as_of(state[1]).vectors()
-            self.searcher = Searcher(ids.tolist(), vectors, table.space, index=usable_index(table))
-            self.columns, self.masks, self.state = {}, {}, state
-        return self.searcher
-
-    def columns_of(self, table: OpenTable, names: Sequence[str], positions: np.ndarray) -> pl.DataFrame:
+    def columns_of(self, names: Sequence[str], positions: np.ndarray) -> pl.DataFrame:
         """These columns of the rows at ``positions``, in that order."""
         missing = [name for name in names if name not in self.columns]
         if missing:
-            read = pl.DataFrame(self._held(table).read(missing))
-            self.columns |= {name: read[name] for name in missing}
+            read = pl.DataFrame(self.table.read(missing))
+            self.columns.update({name: read[name] for name in missing})
         return pl.DataFrame([self.columns[name].gather(positions) for name in names])
 
-    def mask_of(self, table: OpenTable, where: str) -> np.ndarray:
-        """At which of the rows held a condition holds."""
-        meaning = read_condition(where, table.schema.names).meaning
-        if not meaning:
-            return self._held(table).matching(where)
-        if meaning not in self.masks:
-            while len(self.masks) >= _MASKS:
-                del self.masks[next(iter(self.masks))]
-            self.masks[meaning] = self._held(table).matching(where)
-        return self.masks[meaning]
+    def mask_of(self, where: str) -> np.ndarray:
+        """At which of the rows a condition holds."""
+        meaning = read_condition(where, self.names).meaning
+        mask = self.masks.get(meaning) if meaning else None
+        if mask is None:
+            mask = self.table.matching(where)
+            if meaning:
+                while len(self.masks) >= _MASKS:
+                    self.masks.pop(next(iter(self.masks), ""), None)
+                self.masks[meaning] = mask
+        return mask
 
-    def _held(self, table: OpenTable) -> OpenTable:
-        """The version held, also when somebody has written another one since."""
-        return table if self.state is None else table.as_of(self.state[1])
+
+@dataclass
+class Asking:
+    """What is kept between questions to a table: the version asked last, and the encoders. Threads may share it; a
+    copy of it, in this process or another, begins with nothing.
+    """
+
+    held: HeldRows | None = None
+    encoders: dict[str, "Encoder"] = field(default_factory=dict)
+    _one: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __reduce__(self) -> tuple[type["Asking"], tuple[()]]:
+        return Asking, ()
+
+    def rows_of(self, table: OpenTable) -> HeldRows:
+        """The table's version with its rows and its index, read when they are not the ones held."""
+        held = self.held
+        if held is None or not _current(held, table):
+            with self._one:
+                # Somebody may have read it while this thread waited, and somebody else may have written since.
+                held = self.held
+                if held is None or not _current(held, table):
+                    held = self.held = _read(table, held)
+        return held
 
     def vectors_of(self, table: OpenTable, texts: Sequence[str]) -> np.ndarray:
         """Texts as vectors of the table's space."""
         name = table.generation.name
         if name not in self.encoders:
-            self.encoders[name] = encoder_of(table.generation, cached=False)
+            with self._one:
+                if name not in self.encoders:
+                    self.encoders[name] = encoder_of(table.generation, cached=False)
         return self.encoders[name].vectors(texts)[0]
+
+
+def _current(held: HeldRows, table: OpenTable) -> bool:
+    same = held.table.generation.name == table.generation.name and held.table.version == table.version
+    return same and held.index == _index_mark(table)
+
+
+def _read(table: OpenTable, before: HeldRows | None) -> HeldRows:
+    """The newest version. before: held until now; when only the index is another one, its rows are taken over."""
+    mark, still = _index_mark(table), table.as_of(table.version)
+    if before is not None and (before.table.generation.name, before.table.version) == (
+        still.generation.name,
+        still.version,
+    ):
+        ids, vectors = before.searcher.ids[:-1], before.searcher.vectors
+        columns, masks = before.columns, before.masks
+    else:
+        ids, vectors = still.vectors()
+        columns, masks = {}, {}
+    searcher = Searcher(ids.tolist(), vectors, still.space, index=usable_index(still))
+    return HeldRows(still, tuple(still.schema.names), searcher, mark, columns, masks)
+
+
+def _index_mark(table: OpenTable) -> tuple[int, int]:
+    """Which file of an index there is: another one whenever one is published; zeros when there is none."""
+    try:
+        fact = (index_folder(table) / "index.json").stat()
+    except OSError:
+        return 0, 0
+    return fact.st_ino, fact.st_mtime_ns
 
 
 def ask(
@@ -101,10 +150,10 @@ def ask(
     if k < 1:
         raise InputError(f"the {k} nearest rows", needed="at least 1", fix="ask for more")
     vectors, space = _vectors(asking, table, queries, space)
-    searcher = asking.rows_of(table)
-    mask = None if where is None else asking.mask_of(table, where)
-    hits = searcher.search(vectors, k=min(k, max(1, len(searcher.vectors))), space=space, mask=mask)
-    return _frame(asking, table, hits, columns)
+    held = asking.rows_of(table)
+    mask = None if where is None else held.mask_of(where)
+    hits = held.searcher.search(vectors, k=min(k, max(1, len(held.searcher.vectors))), space=space, mask=mask)
+    return _frame(held, hits, columns)
 
 
 def _vectors(
@@ -126,7 +175,7 @@ def _vectors(
     return (vectors[None] if vectors.ndim == 1 else vectors), space
 
 
-def _frame(asking: Asking, table: OpenTable, hits: Hits, columns: Sequence[str] | None) -> pl.DataFrame:
+def _frame(held: HeldRows, hits: Hits, columns: Sequence[str] | None) -> pl.DataFrame:
     count, k = hits.ids.shape
     found = pl.DataFrame(
         {
@@ -136,12 +185,12 @@ def _frame(asking: Asking, table: OpenTable, hits: Hits, columns: Sequence[str] 
             "distance": hits.distances.reshape(-1),
         }
     ).filter(pl.col("id").is_not_null())
-    names = [name for name in table.schema.names if name not in _HIDDEN] if columns is None else list(columns)
+    names = [name for name in held.names if name not in _HIDDEN] if columns is None else list(columns)
     names = [name for name in names if name != "id"]
     if not names:
         return found
     positions = hits.positions.reshape(-1)
-    own = asking.columns_of(table, names, positions[positions >= 0])
+    own = held.columns_of(names, positions[positions >= 0])
     taken = [*found.columns, *names]
     # A column of the table that is called as one of ours is in the answer under another name.
     return found.hstack(own.rename({name: _free(name, taken) for name in names if name in found.columns}))

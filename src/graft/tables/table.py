@@ -6,6 +6,7 @@ mixes vectors. Every operation looks at the newest version when it starts; ``as_
 written to.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,15 @@ from graft.tables.columns import OURS
 from graft.tables.delta.commits import Version, history
 from graft.tables.delta.snapshots import Snapshot
 from graft.tables.delta.store import Change, DeltaStore
-from graft.tables.pointer import Generation, Pointer, Precision, new_generation, read_pointer, write_pointer
+from graft.tables.pointer import (
+    Generation,
+    Pointer,
+    Precision,
+    local_folder,
+    new_generation,
+    read_pointer,
+    write_pointer,
+)
 from graft.tables.querying import Asking, Queries, ask
 from graft.tables.reading import read_columns, read_mask, read_vectors
 from graft.tables.rows import Problem, arrow, check_rows, refusal
@@ -94,7 +103,7 @@ class EmbeddingTable:
         incoming rows that names them; it is kept as ``id``. precision: how the source computes.
         Raises OutputError when there is something at ``path``.
         """
-        path = Path(path)
+        path = local_folder(path)
         generation = new_generation(
             "g1", space, source=source, precision=precision, text=tuple(text), id_column=id_column, state="live"
         )
@@ -113,9 +122,10 @@ class EmbeddingTable:
 
         Raises TableError when there is none, or it is half-written, damaged or of a newer Graft.
         """
-        pointer = read_pointer(Path(path))
+        path = local_folder(path)
+        pointer = read_pointer(path)
         chosen = pointer.live if generation is None else pointer.generation(generation)
-        table = cls(Path(path), pointer, chosen)
+        table = cls(path, pointer, chosen)
         columns = table.schema.names
         missing = [name for name in OURS.names if name not in columns]
         if missing:
@@ -257,12 +267,17 @@ class EmbeddingTable:
         return self.store.compact()
 
     def vacuum(self, hours: float = 168) -> list[str]:
-        """Remove the files that no version of the last ``hours`` needs; their names.
+        """Remove the files that no version of the last ``hours`` needs; their names. hours: part of one counts as one.
 
         What was deleted or replaced is gone from the disk after ``compact()`` and ``vacuum(0)``. With 0, let nobody
         else read or write meanwhile: files another program is still using go too.
+        Raises TableError for hours below zero, without end, or that are no number.
         """
         self._require_newest()
+        if not 0 <= hours < math.inf:
+            raise TableError(
+                f"the versions of the last {hours} hours", needed="a number of hours, 0 or more", fix="for example 168"
+            )
         return self.store.vacuum(hours)
 
     def _upsert(self, chunk: pa.Table, first: int, strict: bool) -> Upsert:

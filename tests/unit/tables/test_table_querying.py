@@ -77,7 +77,7 @@ def test_only_the_last_conditions_are_kept(opened, monkeypatch):
     monkeypatch.setattr(querying, "_MASKS", 2)
     for name in "abcab":
         assert set(ask(opened, where=f"note = '{name}'")["id"]) == {name}
-    assert len(opened._asking.masks) == 2
+    assert len(opened._asking.held.masks) == 2
 
 
 def test_a_condition_on_the_current_time_is_asked_anew(opened):

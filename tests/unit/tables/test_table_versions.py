@@ -201,3 +201,27 @@ def test_times_without_a_zone_ask_for_their_feature_and_keep_it(table):
         2026, 1, 2, 3, 4
     )
     assert table.read(["id"], where="local > '2026-01-01'")["id"].to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize("hours", [-1, -0.5, float("nan"), float("inf")])
+def test_vacuum_refuses_hours_that_are_none(table, hours):
+    table.upsert(rows(["a"]))
+    with pytest.raises(TableError, match="a number of hours"):
+        table.vacuum(hours)
+
+
+def test_part_of_an_hour_counts_as_one(table):
+    for city in ("Bern", "Rome", "Oslo"):
+        table.upsert(rows(["a"], city=[city]))
+    table.compact()
+    assert table.vacuum(0.9) == []
+    assert table.vacuum(0) != []
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/table", "gs://b/t", "https://example.org/t", "s3:/bucket/table"])
+def test_a_table_elsewhere_is_refused_in_words(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    for attempt in (lambda: EmbeddingTable.create(place, SPACE), lambda: EmbeddingTable.open(place)):
+        with pytest.raises(TableError, match="object stores do not work yet"):
+            attempt()
+    assert not list(tmp_path.glob("*:*"))

@@ -7,6 +7,7 @@ when they were first and is then planned anew. Many small files are folded into 
 user.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +93,7 @@ class DeltaStore:
         with self._writing():
             commits.sweep(self.root, hours)
             table = DeltaTable(self.root)
-            return table.vacuum(int(hours), dry_run=False, enforce_retention_duration=False, full=True)
+            return table.vacuum(math.ceil(hours), dry_run=False, enforce_retention_duration=False, full=True)
 
     def find(self, snapshot: Snapshot, ids: pa.Array) -> FoundRows:
         """The rows that hold these ids. ids: string, each once."""
