@@ -17,7 +17,7 @@ _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 _QUOTED = re.compile(
     r"""\s*b?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,'"]+)\s*(?:,|(?=['"]|b['"]|$)|(?<=\s))""", re.DOTALL
 )
-_CUT_SHORT = re.compile(r"^\[.*\s\.\.\.\s.*\]$", re.DOTALL)
+_DOTS = re.compile(r"\s\.\.\.\s")
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _WORDS = ("true", "false", "none", "null", "nan")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
@@ -27,7 +27,8 @@ _ON, _OFF = ("1", "1.", "1.0", "true"), ("0", "0.", "0.0", "false")
 
 def is_cut_short(cell: str) -> bool:
     """Whether a cell is a long array as NumPy prints it, with dots for most of its items."""
-    return bool(_CUT_SHORT.match(cell.strip()))
+    text = cell.strip()
+    return text.startswith("[") and text.endswith("]") and _DOTS.search(text) is not None
 
 
 def flags_of(items: Items) -> tuple[int | None, ...] | None:

@@ -33,6 +33,7 @@ NOT_SHOWN = {
     "Contract.schema_": "for programs",
     "Contract.task": "the task of the study, which is shown",
     "Contract.rows": "the rows that were given, which are shown",
+    "Contract.positions": "part of reading; the labels, which are shown, are their numbers",
     "Contract.separator": "part of reading, not of what was found",
     "Crossing.low": "the statement, which is shown, says it",
     "Crossing.high": "the statement, which is shown, says it",
