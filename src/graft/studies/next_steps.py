@@ -59,11 +59,10 @@ def advice(
     if settings.effort == "quick":
         steps.append("This was a quick study: run --effort standard before you decide anything that matters.")
     if suspects.rows:
-        usual = (
-            "" if suspects.if_clean is None else f" (about {suspects.if_clean:.0f} would be listed if none were wrong)"
-        )
+        told = f" (of {suspects.listed} the model disagrees with"
+        told += ")" if suspects.if_clean is None else f"; about {suspects.if_clean:.0f} if none were wrong)"
         steps.append(
-            f"Check the {len(suspects.rows)} labels the model disagrees with{usual}: correcting wrong ones is the "
+            f"Check the {len(suspects.rows)} labels that are most likely wrong{told}: correcting wrong ones is the "
             "cheapest gain."
         )
     harmed = [f"{one.column} = {one.value}" for one in slices if one.hidden_harm]
