@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from graft.entities.embedded import Embedded as Embedded
     from graft.entities.fitted import FittedEmbedder as FittedEmbedder
     from graft.entities.loading import load_embedder as load_embedder
-    from graft.entities.suggesting import render as render
-    from graft.entities.suggesting import suggest as suggest
+    from graft.entities.suggestion import render as render
+    from graft.entities.suggestion import suggest as suggest
     from graft.entities.text import TextEntities as TextEntities
     from graft.entities.users import UsersFromHistories as UsersFromHistories
 
@@ -32,8 +32,8 @@ _WHERE = {
     "TextEntities": "text",
     "UsersFromHistories": "users",
     "load_embedder": "loading",
-    "render": "suggesting",
-    "suggest": "suggesting",
+    "render": "suggestion",
+    "suggest": "suggestion",
 }
 
 __all__ = sorted(_WHERE)

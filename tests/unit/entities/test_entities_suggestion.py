@@ -9,19 +9,18 @@ import pytest
 import tiny
 from graft import entities
 from graft.core.errors import InputError
-from graft.entities.signals import COMPANY, KINDS, RECIPES, SIGNALS, TASKS, TRAPS
-from graft.entities.suggesting import render, suggest
+from graft.entities.suggestion import ADVICE, render, suggest
 
-NAMES = [signal.name for signal in SIGNALS]
+NAMES = [signal.name for signal in ADVICE.signals]
 SUBSETS = [frozenset(each) for size in range(len(NAMES) + 1) for each in combinations(NAMES, size)]
 
 
-@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+@pytest.mark.parametrize("kind", [kind.name for kind in ADVICE.kinds])
 def test_every_combination_has_an_answer(kind):
     for has in SUBSETS:
         found = suggest(kind, has)
         assert found.has == tuple(name for name in NAMES if name in has)
-        assert [answer.task for answer in found.answers] == [task for task in TASKS if task.entity == kind]
+        assert [answer.task for answer in found.answers] == [task for task in ADVICE.tasks if task.entity == kind]
         names = [choice.recipe.name for choice in found.choices]
         assert len(set(names)) == len(names)
         for choice in found.choices:
@@ -43,13 +42,13 @@ def test_every_combination_has_an_answer(kind):
             assert all(answer.more for answer in found.answers)
         lines = render(found)
         text = " ".join(" ".join(lines).split())
-        assert all(task.question in text for task in TASKS if task.entity == kind)
+        assert all(task.question in text for task in ADVICE.tasks if task.entity == kind)
         assert all(len(line) <= 100 for line in lines if "=" not in line)
         assert all(line in text for choice in found.choices for line in choice.call)
 
 
 def test_more_signals_never_take_an_answer_away():
-    for kind in KINDS:
+    for kind in ADVICE.kinds:
         for has in SUBSETS:
             before = {answer.task.name for answer in suggest(kind.name, has).answers if answer.recipe}
             for name in set(NAMES) - has:
@@ -82,26 +81,26 @@ def test_which_signal_for_which_task(entity, has, task, recipe):
 def test_words_nobody_knows_are_refused_with_those_there_are():
     with pytest.raises(InputError, match="'spaceship' is not an entity") as caught:
         suggest("spaceship", ["text"])
-    assert all(kind.name in str(caught.value) for kind in KINDS)
+    assert all(kind.name in str(caught.value) for kind in ADVICE.kinds)
     with pytest.raises(InputError, match="'vibes' is not a signal") as caught:
         suggest("product", ["text", "vibes"])
     assert all(name in str(caught.value) for name in NAMES)
 
 
 def test_the_tables_fit_together():
-    for recipe in RECIPES:
+    for recipe in ADVICE.recipes:
         assert {*recipe.every, *recipe.some, *recipe.better} <= set(NAMES)
-        assert set(recipe.traps) <= {trap.name for trap in TRAPS}
+        assert set(recipe.traps) <= {trap.name for trap in ADVICE.traps}
         assert recipe.embedder in entities.__all__
         assert recipe.embedder in " ".join(recipe.call)
-        assert any(recipe.name in task.recipes for task in TASKS if task.entity == recipe.entity)
-    for task in TASKS:
-        assert set(task.recipes) <= {recipe.name for recipe in RECIPES if recipe.entity == task.entity}
-    assert {name for recipe in RECIPES for name in recipe.traps} == {trap.name for trap in TRAPS}
-    for table in (KINDS, SIGNALS):
+        assert any(recipe.name in task.recipes for task in ADVICE.tasks if task.entity == recipe.entity)
+    for task in ADVICE.tasks:
+        assert set(task.recipes) <= {recipe.name for recipe in ADVICE.recipes if recipe.entity == task.entity}
+    assert {name for recipe in ADVICE.recipes for name in recipe.traps} == {trap.name for trap in ADVICE.traps}
+    for table in (ADVICE.kinds, ADVICE.signals):
         words = [word for row in table for word in (row.name, *row.also)]
         assert len(words) == len(set(words)), "a word means one thing"
-    assert len({(recipe.name, recipe.entity) for recipe in RECIPES}) == len(RECIPES)
+    assert len({(recipe.name, recipe.entity) for recipe in ADVICE.recipes}) == len(ADVICE.recipes)
 
 
 def tables() -> dict[str, pl.DataFrame]:
@@ -125,12 +124,12 @@ def tables() -> dict[str, pl.DataFrame]:
     }
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.entity}-{recipe.name}")
+@pytest.mark.parametrize("recipe", ADVICE.recipes, ids=lambda recipe: f"{recipe.entity}-{recipe.name}")
 def test_the_calls_run_as_they_stand(recipe):
     source = f"path:{tiny.encoder().directory}"
     names = {name: getattr(entities, name) for name in entities.__all__}
     names |= {name: partial(names[name], source=source) for name in ("TextEntities", "ItemsFromContent")}
-    for company in COMPANY if recipe.some else COMPANY[:1]:
+    for company in ADVICE.company if recipe.some else ADVICE.company[:1]:
         found = suggest(recipe.entity, {*recipe.every, *([company.name] if recipe.some else [])})
         choice = next(choice for choice in found.choices if choice.recipe is recipe)
         scope = names | tables()

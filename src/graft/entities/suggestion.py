@@ -1,26 +1,103 @@
 """Which signal to embed an entity from, for what, and how.
 
-Decisions: an answer is drawn from the tables of ``signals`` alone; every task of the entity appears in it, with what it
-lacks when nothing given can do it; a word nobody knows is refused with the words that are known.
+Decisions: an answer is drawn from the tables of ``advice.yaml`` alone; every task of the entity appears in it, with
+what it lacks when nothing given can do it; a word nobody knows is refused with the words that are known.
 """
 
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import TypeAdapter
 
 from graft.core.errors import InputError
-from graft.entities.signals import (
-    COMPANY,
-    KINDS,
-    RECIPES,
-    SIGNALS,
-    TASKS,
-    TRAPS,
-    EmbedderRecipe,
-    EntityKind,
-    EntityTask,
-    Signal,
-    Trap,
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A kind of data. name: as given to ``--has``. meaning: one row of it. also: other words for it."""
+
+    name: str
+    meaning: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EntityKind:
+    """A kind of entity. also: other words for it."""
+
+    name: str
+    meaning: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trap:
+    """How an embedding misleads, and what to do about it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class EmbedderRecipe:
+    """One embedder on one kind of data.
+
+    every: signals that must be there. some: of these, at least one must (none named: none needed). better: signals it
+    also uses. needs: how much data. traps: their names. call: lines of Python; tables are named as signals are;
+    ``{rows}`` is the best of ``some`` that is there, and ``{how}`` its settings.
+    """
+
+    name: str
+    entity: str
+    embedder: str
+    every: tuple[str, ...]
+    because: str
+    needs: str
+    traps: tuple[str, ...]
+    call: tuple[str, ...]
+    some: tuple[str, ...] = ()
+    better: tuple[str, ...] = ()
+
+    def works_with(self, has: frozenset[str]) -> bool:
+        """Whether these signals are enough."""
+        return has.issuperset(self.every) and (not self.some or bool(has.intersection(self.some)))
+
+
+@dataclass(frozen=True)
+class Company:
+    """What things keep company in. how: the settings that read it."""
+
+    name: str
+    how: str
+
+
+@dataclass(frozen=True)
+class EntityTask:
+    """What vectors of an entity are for. recipes: names, the best first."""
+
+    name: str
+    entity: str
+    question: str
+    recipes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The tables of ``advice.yaml``. company: the nearest first."""
+
+    signals: tuple[Signal, ...]
+    kinds: tuple[EntityKind, ...]
+    company: tuple[Company, ...]
+    traps: tuple[Trap, ...]
+    recipes: tuple[EmbedderRecipe, ...]
+    tasks: tuple[EntityTask, ...]
+
+
+ADVICE = TypeAdapter(Advice).validate_python(
+    yaml.safe_load(Path(__file__).with_name("advice.yaml").read_text(encoding="utf-8"))
 )
 
 
@@ -82,12 +159,12 @@ def suggest(entity: str, has: Iterable[str]) -> Suggestion:
     >>> [choice.recipe.name for choice in suggest("product", ["baskets"]).choices]
     ['baskets']
     """
-    kind = _known(entity, KINDS, "an entity")
-    given = dict.fromkeys(_known(word, SIGNALS, "a signal") for word in has)
-    signals = tuple(signal.name for signal in SIGNALS if signal.name in given)
+    kind = _known(entity, ADVICE.kinds, "an entity")
+    given = dict.fromkeys(_known(word, ADVICE.signals, "a signal") for word in has)
+    signals = tuple(signal.name for signal in ADVICE.signals if signal.name in given)
     there = frozenset(signals)
-    answers = tuple(_answer(task, there) for task in TASKS if task.entity == kind)
-    possible = [recipe for recipe in RECIPES if recipe.entity == kind and recipe.works_with(there)]
+    answers = tuple(_answer(task, there) for task in ADVICE.tasks if task.entity == kind)
+    possible = [recipe for recipe in ADVICE.recipes if recipe.entity == kind and recipe.works_with(there)]
     choices = [_choice(recipe, answers, there) for recipe in possible]
     choices = [choice for choice in choices if not _outdone(choice, choices)]
     choices.sort(key=lambda choice: (-len(choice.best_for), -len(choice.also_for)))
@@ -109,7 +186,7 @@ def _known(word: str, table: Sequence[EntityKind | Signal], what: str) -> str:
 
 
 def _recipe(name: str, entity: str) -> EmbedderRecipe:
-    return next(recipe for recipe in RECIPES if recipe.name == name and recipe.entity == entity)
+    return next(recipe for recipe in ADVICE.recipes if recipe.name == name and recipe.entity == entity)
 
 
 def _answer(task: EntityTask, there: frozenset[str]) -> TaskAdvice:
@@ -137,8 +214,10 @@ def _outdone(choice: PossibleRecipe, choices: Sequence[PossibleRecipe]) -> bool:
 def _choice(recipe: EmbedderRecipe, answers: Sequence[TaskAdvice], there: frozenset[str]) -> PossibleRecipe:
     best = tuple(answer.task.name for answer in answers if answer.recipe == recipe.name)
     able = tuple(answer.task.name for answer in answers if recipe.name in answer.task.recipes)
-    traps = tuple(trap for name in recipe.traps for trap in TRAPS if trap.name == name)
-    company = next((company for company in COMPANY if company.name in recipe.some and company.name in there), None)
+    traps = tuple(trap for name in recipe.traps for trap in ADVICE.traps if trap.name == name)
+    company = next(
+        (company for company in ADVICE.company if company.name in recipe.some and company.name in there), None
+    )
     using = tuple(name for name in (*recipe.better, *([company.name] if company else [])) if name in there)
     call = tuple(
         line.replace("{rows}", company.name).replace("{how}", company.how) if company else line for line in recipe.call
