@@ -77,7 +77,10 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     else:
         if len(roles.label) == 1:
             classes = used_classes(labels, usable)
-            labels = read_labels(table, roles, task_found, separator=separator, positions=positions, classes=classes)
+            if classes != labels.classes:
+                labels = read_labels(
+                    table, roles, task_found, separator=separator, positions=positions, classes=classes
+                )
         counts = count_classes(labels, usable, task_found, roles)
     label_columns = [_label_facts(table, name, task_found, labels) for name in roles.label]
     return Contract(

@@ -60,6 +60,10 @@ class Roles:
                         fix=f"take {name!r} out of one of the two",
                     )
                 owner[name] = role
+        for role in ("id", "group", "time"):
+            name = getattr(self, role)
+            if name is not None and not isinstance(name, str):
+                raise InputError(f"{role}={name!r}", needed="the name of one column", fix=f"write {role}='column'")
         for role in ("id", "group"):
             name = getattr(self, role)
             if name is not None and owner.get(name) == "label":

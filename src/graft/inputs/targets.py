@@ -6,7 +6,7 @@ Classes are sorted names, so a class has the same index whatever the order of ro
 of one of several label columns has no label, since absent and unknown are different things.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,18 +84,14 @@ def _quantities(column: pl.Series) -> Labels:
 def _classes(column: pl.Series, classes: tuple[str, ...] | None, *, measured: bool) -> Labels:
     known = tuple(sorted(column.drop_nulls().unique().to_list())) if classes is None else classes
     names = Names(known)
-    cells = column.to_list()
-    _refuse_cut_lists(column.name, cells)
-    places = {word: names.find(word, measured=measured) for word in set(cells) - {None}}
-    given = {row: word for row, word in enumerate(cells) if word is not None and places[word] is None}
-    values = np.array([-1 if word is None else _or(places[word], -1) for word in cells], dtype=np.int64)
-    bad = np.zeros(len(cells), dtype=bool)
-    bad[list(given)] = True
-    return Labels(values, column.is_null().to_numpy(), bad, known, given)
-
-
-def _or(value: int | None, default: int) -> int:
-    return default if value is None else value
+    _refuse_cut_lists(column)
+    found = {word: names.find(word, measured=measured) for word in column.drop_nulls().unique().to_list()}
+    places = {word: -1 if place is None else place for word, place in found.items()}
+    values = column.replace_strict(places, default=-1, return_dtype=pl.Int64).to_numpy()
+    missing = column.is_null().to_numpy()
+    bad = (values < 0) & ~missing
+    given = {int(row): str(column[int(row)]) for row in np.flatnonzero(bad)}
+    return Labels(values, missing, bad, known, given)
 
 
 def _sets(lists: list[Items | None], classes: tuple[str, ...] | None) -> Labels:
@@ -185,19 +181,20 @@ def label_lists(column: pl.Series, separator: str) -> list[Items | None]:
     """
     if isinstance(column.dtype, pl.List | pl.Array):
         return [None if cell is None else tuple(map(_item, cell)) for cell in column]
-    written: list[str | None] = words(column).to_list()
-    _refuse_cut_lists(column.name, written)
-    return [None if cell is None else _labels(cell, separator) for cell in written]
+    written = words(column)
+    _refuse_cut_lists(written)
+    return [None if cell is None else _labels(cell, separator) for cell in written.to_list()]
 
 
-def _refuse_cut_lists(name: str, cells: Sequence[str | None]) -> None:
-    for row, cell in enumerate(cells):
-        if cell is not None and is_cut_short(cell):
-            raise ContractError(
-                f"label column {name!r} holds a list that was cut short when it was written, in row {row}",
-                needed="every label of every row",
-                fix="write the lists as JSON (json.dumps), or the rows as Parquet",
-            )
+def _refuse_cut_lists(column: pl.Series) -> None:
+    cut = [cell for cell in column.filter(column.str.contains(r"^\s*\[")).unique().to_list() if is_cut_short(cell)]
+    if cut:
+        row = int(column.is_in(cut).arg_max() or 0)
+        raise ContractError(
+            f"label column {column.name!r} holds a list that was cut short when it was written, in row {row}",
+            needed="every label of every row",
+            fix="write the lists as JSON (json.dumps), or the rows as Parquet",
+        )
 
 
 def vector_length(table: Table, roles: Roles, task: Task, separator: str) -> int:

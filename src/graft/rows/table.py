@@ -61,6 +61,7 @@ class Table:
     unread: Mapping[str, InputError] = field(default_factory=dict)
     doubt: str = ""
     decimals: pl.DataFrame = field(default_factory=pl.DataFrame)
+    _names: dict[str, pl.Series] = field(init=False, repr=False, default_factory=dict)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -74,7 +75,10 @@ class Table:
         """A column of classes, groups or categories as the words it holds, String: those written, since 1.1 and 1.10
         are two names and NA is one. A frame holds no written numbers: there 1.0 is ``1``. Raises ContractError for a
         column of lists."""
-        return written_names(self.as_written(name))
+        # Asked for by the contract, the targets and the groups in turn: read once.
+        if name not in self._names:
+            self._names[name] = written_names(self.as_written(name))
+        return self._names[name]
 
     def measured(self, name: str) -> bool:
         """Whether a column holds numbers of which nobody knows how they were written."""
