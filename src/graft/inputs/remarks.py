@@ -11,6 +11,7 @@ import polars as pl
 from graft.core.tasks import CLASSES, Task
 from graft.inputs.contract import numbered_classes
 from graft.inputs.schema import Contract
+from graft.inputs.targets import SEPARATORS
 from graft.rows.table import Table
 from graft.rows.values import written_names
 
@@ -27,6 +28,7 @@ def remarks(table: Table, contract: Contract) -> tuple[str, ...]:
     found = [note for name in named for note in _spellings(table, name)]
     if contract.task in CLASSES:
         found += _absent(table.as_names(roles.label[0]))
+        found += _listed(table.as_names(roles.label[0]))
         if numbered_classes(table.frame[roles.label[0]]):
             found.append(
                 f"column {roles.label[0]!r} holds the numbers of {len(contract.labels)} classes: every whole number "
@@ -38,6 +40,22 @@ def remarks(table: Table, contract: Contract) -> tuple[str, ...]:
             "task multiclass"
         )
     return tuple(found)
+
+
+def _listed(names: pl.Series) -> list[str]:
+    """Whether classes look like several others between separators."""
+    classes = set(names.drop_nulls().unique().to_list())
+    for mark in SEPARATORS:
+        several = sorted(
+            name for name in classes if mark in name and {part.strip() for part in name.split(mark)} <= classes
+        )
+        if several:
+            rows, first = int(names.is_in(several).sum()), several[0]
+            return [
+                f"column {names.name!r}: {first!r} looks like several labels of one row ({rows:,} rows hold such): "
+                "read as a class of its own (for several labels a row: task multilabel)"
+            ]
+    return []
 
 
 def _least(table: Table, name: str) -> int:

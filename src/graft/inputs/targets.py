@@ -21,7 +21,7 @@ from graft.rows.names import Names
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, words
 
-_SEPARATORS = ("|", ";", ",")
+SEPARATORS = ("|", ";", ",")
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ def separator_of(column: pl.Series) -> str:
     if column.dtype != pl.String:
         return ""
     plain = [cell for cell in column.drop_nulls().to_list() if in_brackets(cell) is None]
-    return next((mark for mark in _SEPARATORS if any(mark in cell for cell in plain)), _SEPARATORS[0])
+    return next((mark for mark in SEPARATORS if any(mark in cell for cell in plain)), SEPARATORS[0])
 
 
 def holds_lists(column: pl.Series) -> bool:

@@ -3,8 +3,8 @@
 Decisions: an encoding that is asked for is used and a byte-order mark is believed; otherwise a file is UTF-8, or it is
 Windows-1252 throughout (then a note says so), or it is refused with the place of the first byte that does not fit. A
 file that mixes the two is refused, because either reading would damage some of its rows. Windows-1252 has pairs that
-are one character of UTF-8 by chance (``É»``, ``Ü°``): those stand alone, are fewer than the bytes that fit nothing, and
-are hardly ever the letters and quotes that Western text has in UTF-8.
+are one character of UTF-8 by chance (``É»``, ``Ü°``): those stand alone, and are no letters and quotes that Western
+text has in UTF-8; where they could be a lone Greek letter (``μ``), they are fewer than the bytes that fit nothing.
 """
 
 import codecs
@@ -25,9 +25,11 @@ _UTF8_CHARACTER = re.compile(
     rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
 )
 _WESTERN_LEADS = b"\xc2\xc3\xc4\xc5\xe2"
+_GREEK_LEADS = b"\xce\xcf"
 _WESTERN_SHARE = 0.3
 _ZIP = b"PK\x03\x04"
 _CHANCE_SHARE = 0.05
+_SAVE_UTF16 = "name its encoding (--encoding utf-16-le, or utf-16-be), or save it again as UTF-8"
 _SAVE = "name its encoding (--encoding cp1252), or save it again as UTF-8 (a spreadsheet: 'CSV UTF-8'; a shell: iconv)"
 
 
@@ -58,7 +60,9 @@ def decode(raw: bytes, *, name: str, encoding: str | None = None) -> tuple[str, 
         raise InputError(
             f"{name} holds a NUL byte at offset {offset}, line {_line(raw, offset)}",
             needed="a text file",
-            fix=f"it looks like UTF-16 without its mark: {_SAVE}" if many else "remove the NUL bytes: tr -d '\\000'",
+            fix=f"it looks like UTF-16 without its mark: {_SAVE_UTF16}"
+            if many
+            else "remove the NUL bytes: tr -d '\\000'",
         )
     try:
         return raw.decode("utf-8"), ()
@@ -117,7 +121,8 @@ def _decode_western(raw: bytes, start: int, name: str) -> tuple[str, tuple[str, 
         raise InputError(
             f"{name} mixes encodings: byte 0x{raw[start]:02x} at {where} is not UTF-8, the character at {other} is",
             needed="one encoding for the whole file",
-            fix=f"re-export the rows around line {_line(raw, start)} as UTF-8, or repair that line by hand",
+            fix=f"re-export the rows around line {_line(raw, start)} as UTF-8, or repair that line by hand; "
+            "where all of it is Windows-1252, say so: --encoding cp1252",
         )
     high = sum(1 for byte in raw if byte >= 0x80)
     try:
@@ -140,7 +145,9 @@ def _by_chance(raw: bytes) -> bool:
     if len(pairs) <= _CHANCE_SHARE * unfit:
         return True
     alone = all(one.end() < other.start() for one, other in pairwise(pairs))
-    return alone and len(pairs) <= unfit and not any(raw[pair.start()] in _WESTERN_LEADS for pair in pairs)
+    leads = bytes(raw[pair.start()] for pair in pairs)
+    lone = sum(lead in _GREEK_LEADS or lead >= 0xE0 for lead in leads)
+    return alone and lone <= unfit and not any(lead in _WESTERN_LEADS for lead in leads)
 
 
 def _line(raw: bytes, offset: int) -> int:

@@ -174,3 +174,11 @@ def test_a_file_without_a_header_is_told_with_the_missing_column(tmp_path):
     with pytest.raises(InputError) as caught:
         require_columns(read_frame(path), ["text", "label"])
     assert "first line looks like data: 'ham' stands below it too (line 3)" in caught.value.fix
+
+
+def test_a_class_that_looks_like_several_labels_is_told():
+    rows = read_frame({"text": [f"message {i}" for i in range(30)], "kind": ["a", "b", "a;b"] * 10})
+    notes = remarks(rows, infer_contract(rows, Roles(content=("text",), label=("kind",))))
+    assert ["'a;b' looks like several labels of one row (10 rows hold such)" in note for note in notes] == [True]
+    plain = read_frame({"text": [f"message {i}" for i in range(30)], "kind": ["a", "b", "x;y"] * 10})
+    assert remarks(plain, infer_contract(plain, Roles(content=("text",), label=("kind",)))) == ()

@@ -33,6 +33,18 @@ def test_windows_1252_with_pairs_that_are_utf8_by_chance(tmp_path, pair):
     assert read_rows(path).frame.equals(table.frame)
 
 
+def test_many_pairs_by_chance_and_few_other_bytes_are_windows_1252(tmp_path):
+    path = write(tmp_path, "de.csv", "text,label\n" + "ca. 20 Ü° und É»,ja\n" * 9 + "nur £5,nein\n", "cp1252")
+    assert read_frame(path).frame["text"][0] == "ca. 20 Ü° und É»"
+
+
+def test_lone_greek_letters_of_utf8_are_not_windows_1252(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes("text,label\n5 \u03bcm,a\n7 \u03a9,b\n".encode() + "na\xefve,b\n".encode("cp1252"))
+    with pytest.raises(InputError, match="--encoding cp1252"):
+        read_frame(path)
+
+
 def test_cyrillic_utf8_with_one_western_line_is_mixed(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes("text,label\nждл вждл,ж\n".encode() + "naïve café,b\n".encode("cp1252"))
