@@ -14,6 +14,7 @@ import numpy as np
 from graft.core.errors import SourceError
 from graft.core.files import read_json
 from graft.representations.sources import Source
+from graft.representations.tokenizer_trial import require_tried, unreadable
 
 _CHUNK = 4096
 
@@ -80,19 +81,24 @@ class SpecialTokens:
 
 
 def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
-    """Token rows of texts, cut at the source's length."""
+    """Token rows of texts, cut at the source's length.
+
+    Raises SourceError for a tokenizer that cannot be used, or that gives numbers the model has no vectors for.
+    """
     tokenizer, special = _tokenizer(source.directory, source.max_tokens, source.preprocessing)
     ids: list[np.ndarray] = []
     truncated, words = np.zeros(len(texts), bool), np.zeros(len(texts), np.int32)
     for start in range(0, len(texts), _CHUNK):
         batch = [_prepared(text, source) for text in texts[start : start + _CHUNK]]
-        for position, encoding in enumerate(tokenizer.encode_batch(batch), start):
-            ids.append(np.asarray(encoding.ids, np.int32))
+        for position, encoding in enumerate(_cut(tokenizer, batch, source), start):
+            ids.append(np.asarray(encoding.ids, np.uint32))
             truncated[position] = bool(encoding.overflowing)
             words[position] = len(set(encoding.word_ids) - {None})
     lengths = np.fromiter((len(row) for row in ids), np.int64, len(ids))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    flat = np.concatenate(ids) if ids else np.zeros(0, np.int32)
+    numbers = np.concatenate(ids) if ids else np.zeros(0, np.uint32)
+    _require_known(numbers, source)
+    flat = numbers.astype(np.int32)
     before = np.concatenate([[0], np.cumsum(flat == special.unknown)])
     missing = before[offsets[1:]] - before[offsets[:-1]]
     return TokenRows(flat, offsets, truncated, (missing / np.maximum(lengths, 1)).astype(np.float32), words)
@@ -101,7 +107,30 @@ def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
 def special_tokens(source: Source) -> SpecialTokens:
     """The padding and unknown tokens of a source."""
     special: SpecialTokens = _tokenizer(source.directory, source.max_tokens, source.preprocessing)[1]
+    _require_known(np.array([special.pad]), source)
     return special
+
+
+def _cut(tokenizer, texts: list[str], source: Source):  # type: ignore[no-untyped-def]
+    """The encodings of texts. Raises SourceError when the tokenizer gives up on one of them."""
+    try:
+        return tokenizer.encode_batch(texts)
+    except BaseException as error:  # a panic of the Rust library is no Exception
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise unreadable(source.directory, (str(error) or type(error).__name__).splitlines()[0]) from error
+        raise
+
+
+def _require_known(numbers: np.ndarray, source: Source) -> None:
+    """Raise SourceError for a token number that the model has no vector for."""
+    largest = int(numbers.max(initial=0))
+    if largest >= source.vocabulary:
+        raise SourceError(
+            f"the tokenizer of {source.reference} gives the token {largest:,}, and the model has vectors for "
+            f"{source.vocabulary:,} tokens",
+            needed="the tokenizer the model was trained with",
+            fix="copy tokenizer and weights again, both from one place",
+        )
 
 
 def _prepared(text: str, source: Source) -> str:
@@ -115,6 +144,7 @@ def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: i
     from tokenizers import Tokenizer
 
     file = directory / "tokenizer.json"
+    require_tried(directory, max_tokens=max_tokens, preprocessing=preprocessing)
     try:
         if file.is_file():
             tokenizer = Tokenizer.from_file(str(file))
@@ -124,11 +154,7 @@ def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: i
             found = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
             tokenizer = found.backend_tokenizer
     except Exception as error:  # the Rust tokenizer raises nothing narrower
-        raise SourceError(
-            f"the tokenizer in {directory} cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}",
-            needed="the tokenizer.json of the model",
-            fix="copy it again from where the weights came from",
-        ) from error
+        raise unreadable(directory, (str(error) or type(error).__name__).splitlines()[0]) from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return tokenizer, _special(tokenizer, directory)
@@ -148,4 +174,6 @@ def _special(tokenizer, directory: Path) -> SpecialTokens:  # type: ignore[no-un
 
     config_pad = read_json(directory / "config.json").get("pad_token_id")
     pad = config_pad if config_pad is not None else number("pad_token", ("[PAD]", "<pad>"), 0)
+    if pad < 0:
+        raise unreadable(directory, f"config.json gives {pad} as pad_token_id")
     return SpecialTokens(pad=int(pad), unknown=number("unk_token", ("[UNK]", "<unk>"), -1))

@@ -24,6 +24,7 @@ from torch import nn
 import tiny
 from graft.core.digests import file_sha256
 from graft.core.errors import InputError, OutputError, SourceError
+from graft.representations.apart import child as apart_child
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import resolve_source
 from graft.representations.weights import pickle_child
@@ -159,7 +160,7 @@ def test_the_process_that_reads_holds_no_secrets(tmp_path, monkeypatch):
         finally:
             stop.set()
             watcher.join()
-    child = [one for one in seen if pickle_child.__file__ in one["command"]]
+    child = [one for one in seen if apart_child.__file__ in one["command"]]
     assert child
     for one in child:
         assert set(one["environ"]) <= {"OMP_NUM_THREADS", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LC_CTYPE"}
@@ -501,9 +502,9 @@ def test_limits_must_leave_something(tmp_path, limits):
 GUARDED = """
 import os, sys
 sys.path.insert(0, {folder!r})
-import pickle_child
+import child
 from pathlib import Path
-pickle_child.guard(Path({place!r}))
+child.guard(Path({place!r}))
 open("inside.txt", "w").close()
 open({readable!r}).close()
 {action}
@@ -537,13 +538,13 @@ def test_the_guard_ends_the_process_before_it_does_anything(tmp_path, action):
     other.write_text("x")
     with socket.create_server(("127.0.0.1", 0)) as server:
         code = GUARDED.format(
-            folder=str(Path(pickle_child.__file__).parent),
+            folder=str(Path(apart_child.__file__).parent),
             place=str(place),
             readable=str(other),
             action=action.format(sentinel=sentinel, other=other, port=server.getsockname()[1]),
         )
         result = subprocess.run([sys.executable, "-I", "-B", "-c", code], cwd=place, capture_output=True, text=True)
-    assert result.returncode == pickle_child.VIOLATION, result.stderr
+    assert result.returncode == apart_child.VIOLATION, result.stderr
     assert "forbidden: " in result.stderr
     assert not sentinel.exists()
     assert other.read_text() == "x"

@@ -1,20 +1,13 @@
-"""The process in which a pickle of weights is opened: started by ``converting``, with nothing to lose.
+"""A pickle of weights to safetensors: the job of a process that ``pickle_process`` starts apart from this one.
 
-Decisions: it runs alone (``python -I``), imports nothing of Graft, limits itself before it touches the file, and ends
-at once when anything tries to start a process, to reach the network or to write outside its folder; what it may build
-is decided by torch's restricted reader (``weights_only``). It answers with a small table, never with objects.
+Decision: what it may build is decided by torch's restricted reader (``weights_only``). Imports nothing of Graft.
 """
 
-import json
 import os
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
-REPORT = "report.json"
 WEIGHTS = "model.safetensors"
-VIOLATION = 86
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
 PREFIXES = ("module.", "_orig_mod.")
 _DEPTH = 3
@@ -25,66 +18,24 @@ _NUMBERS = """
     int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool
 """
 _TYPES = frozenset(_NUMBERS.split())
-_FORBIDDEN = (
-    "subprocess.",
-    "socket.",
-    "pty.",
-    "ctypes.",
-    "shutil.",
-    "os.exec",
-    "os.fork",
-    "os.posix_spawn",
-    "os.spawn",
-)
-_ACTIONS = "system remove rename rmdir mkdir link symlink chmod chown truncate kill putenv"
-_FORBIDDEN_NAMES = frozenset(f"os.{action}" for action in _ACTIONS.split())
 
 
 class Refused(Exception):
     """What is in the file is not what can be converted."""
 
 
-def main(arguments: dict[str, Any]) -> None:
-    """Convert the file behind a descriptor into a folder, and write the report there."""
-    folder = Path(arguments["folder"])
-    _die_with_parent()
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, arguments["seconds"])
-    _limit(resource.RLIMIT_FSIZE, arguments["memory"])
-    _limit(resource.RLIMIT_NOFILE, 256)
-    sys.path.extend(path for path in arguments["packages"] if path not in sys.path)
+def prepare(given: dict[str, Any]) -> None:
+    """Load torch and safetensors, and what they load when they are first used."""
     import safetensors.torch
     import torch
 
     torch.set_num_threads(1)
     safetensors.torch.save({"warm": torch.zeros(1)})
-    size = _address_space()
-    if size:
-        _limit(resource.RLIMIT_AS, size + arguments["memory"])
-    guard(folder)
-    try:
-        report = convert(f"/dev/fd/{arguments['descriptor']}", folder / WEIGHTS)
-    except Exception as error:
-        report = {"refused": reason(error)}
-    (folder / REPORT).write_text(json.dumps(report), encoding="utf-8")
 
 
-def guard(folder: Path) -> None:
-    """From here on: no processes, no network, no writing outside ``folder``; whoever tries ends the process."""
-    inside, changing = str(folder.resolve()) + os.sep, os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, mode, flags = arguments
-            writing = (isinstance(mode, str) and set(mode) & set("wax+")) or flags & changing
-            allowed = not writing or isinstance(path, int) or str(Path(os.fsdecode(path)).resolve()).startswith(inside)
-        else:
-            allowed = not event.startswith(_FORBIDDEN) and event not in _FORBIDDEN_NAMES
-        if not allowed:
-            os.write(2, f"forbidden: {event}\n".encode())
-            os._exit(VIOLATION)
-
-    sys.addaudithook(watch)
+def work(given: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Convert the file behind a descriptor into a folder."""
+    return convert(f"/dev/fd/{given['descriptor']}", folder / WEIGHTS)
 
 
 def convert(source: str, target: Path) -> dict[str, Any]:
@@ -203,7 +154,7 @@ def _said(name: Any, value: Any) -> str:
     return f"{shown[:_NAME_LIMIT]} ({kind})"
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Why a file was refused, in words; torch's advice to open it without protection is not passed on."""
     if isinstance(error, Refused):
         return str(error)
@@ -215,29 +166,3 @@ def reason(error: Exception) -> str:
             return f"it asks for {text.partition(mark)[2].partition(' ')[0]} when it is opened"
     first = (text.rpartition("error: ")[2].strip().splitlines() or [""])[0].partition(". ")[0]
     return f"its content cannot be read ({type(error).__name__}: {first[:200]})"
-
-
-def _die_with_parent() -> None:
-    """Linux: end when the process that started this one ends."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, 9)
-
-
-def _limit(kind: int, most: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (most, most))
-
-
-def _address_space() -> int:
-    """Bytes of address space in use, or 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
