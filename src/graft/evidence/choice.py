@@ -50,8 +50,8 @@ class Choice:
     chosen: the transfer candidate that is expected to score best, cheapest of equals. best: the one with the highest
     score. tied: other transfer candidates within the margin of the best, cheapest first. control: the control with the
     highest score. expected: what is expected to score best of all, controls included. lead: its expected lead over the
-    other of chosen and control. reason: why ``chosen``; expectation: what may ship undecided; plain English. transfers,
-    controls: everything that was compared.
+    other of chosen and control; usual: the prior's own guess of that lead, 0 where it has none. reason: why ``chosen``;
+    expectation: what may ship undecided; plain English. transfers, controls: everything that was compared.
     """
 
     chosen: str
@@ -60,6 +60,7 @@ class Choice:
     control: str
     expected: str
     lead: float
+    usual: float
     reason: str
     expectation: str
     transfers: tuple[str, ...]
@@ -129,7 +130,9 @@ def choose(
     other = control if expected == chosen else chosen
     ahead = lead(expected, other)
     reason = _why_chosen(found, chosen, best, {one.name: one.cost for one in entries}, margin)
-    expectation = f"{expected} is expected to score best: {ahead:+.3f} against {other}, after shrinking for luck."
+    guess = known.difference(expected, other)
+    how = f"these rows and the usual lead of {guess:+.3f} together" if guess else "after shrinking for luck"
+    expectation = f"{expected} is expected to score best: {ahead:+.3f} against {other}, {how}."
     return Choice(
         chosen,
         best,
@@ -137,6 +140,7 @@ def choose(
         control,
         expected,
         ahead,
+        guess,
         reason,
         expectation,
         tuple(one.name for one in transfers),
