@@ -16,6 +16,7 @@ from graft.evidence.pooled import Jackknife
 
 SPREAD = 0.05
 EQUALS = 0.5
+_SHOWN = 5e-4
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Choice:
     chosen: the transfer candidate that is expected to score best, cheapest of equals. best: the one with the highest
     score. tied: other transfer candidates within the margin of the best, cheapest first. control: the control with the
     highest score. expected: what is expected to score best of all, controls included. lead: its expected lead over the
-    other of chosen and control; usual: the prior's own guess of that lead, 0 where it has none. reason: why ``chosen``;
-    expectation: what may ship undecided; plain English. transfers, controls: everything that was compared.
+    other of chosen and control. reason: why ``chosen``; expectation: what may ship undecided; plain English. transfers,
+    controls: everything that was compared.
     """
 
     chosen: str
@@ -60,7 +61,6 @@ class Choice:
     control: str
     expected: str
     lead: float
-    usual: float
     reason: str
     expectation: str
     transfers: tuple[str, ...]
@@ -130,9 +130,14 @@ def choose(
     other = control if expected == chosen else chosen
     ahead = lead(expected, other)
     reason = _why_chosen(found, chosen, best, {one.name: one.cost for one in entries}, margin)
-    guess = known.difference(expected, other)
-    how = f"these rows and the usual lead of {guess:+.3f} together" if guess else "after shrinking for luck"
-    expectation = f"{expected} is expected to score best: {ahead:+.3f} against {other}, {how}."
+    seen, guess = compare(found, expected, other, drift=drift).estimate, known.difference(expected, other)
+    elsewhere = f", on public sets with as many labels {guess:+.3f}; --no-prior leaves those out" if guess else ""
+    known_leads = f"(on these rows {seen + 0.0:+.3f}{elsewhere})"
+    expectation = (
+        f"{expected} is expected to score best: {ahead:+.3f} against {other}, luck allowed for {known_leads}."
+        if ahead >= _SHOWN
+        else f"{expected} is expected to score about as well as {other} {known_leads}, and is the cheaper of the two."
+    )
     return Choice(
         chosen,
         best,
@@ -140,7 +145,6 @@ def choose(
         control,
         expected,
         ahead,
-        guess,
         reason,
         expectation,
         tuple(one.name for one in transfers),

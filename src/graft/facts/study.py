@@ -48,8 +48,8 @@ class VerdictFacts(Fact):
     """The answer. difference: chosen minus control, over all rows that were unseen, at ``labels`` labels.
 
     doubt: p-value of the claim, the choice paid for; None when nothing is claimed. undecided: nothing is claimed, and
-    what ships is what is expected to score best, by ``expected_lead``; ``usual_lead`` is what public
-    sets say of it, 0 where they say nothing. grown: what carrying the difference on to all labels added to it.
+    what ships is what is expected to score best, by ``expected_lead``. grown: what carrying the difference on to all
+    labels added to it.
     """
 
     outcome: Outcome
@@ -63,7 +63,6 @@ class VerdictFacts(Fact):
     tied: tuple[CandidateName, ...]
     undecided: bool = False
     expected_lead: float | None = None
-    usual_lead: float = 0.0
     labels: int | None = None
     grown: float | None = None
 

@@ -162,7 +162,6 @@ def _verdict(found: StudyParts) -> VerdictFacts:
         tied=tuple(choice_of(found.candidate(name)) for name in choice.tied),
         undecided=undecided,
         expected_lead=choice.lead,
-        usual_lead=choice.usual,
         labels=found.stages.judges.labels,
         grown=found.concluded.grown,
     )

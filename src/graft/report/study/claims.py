@@ -104,13 +104,7 @@ def undecided_words(record: StudyRecord) -> str:
     if lead is None or not known(lead):
         by = ""
     elif lead >= 5e-4:
-        usual = verdict.usual_lead
-        by = f"by {number(lead, 3)} " + (
-            f"when these rows and public sets with as many labels are believed together (there its lead is "
-            f"{usual:+.3f}; --no-prior leaves them out)"
-            if usual
-            else "after shrinking for luck"
-        )
+        by = f"by {number(lead, 3)}"
     else:
         by = "as the cheapest of equals"
     control = best_control(record)
