@@ -247,7 +247,9 @@ def test_an_undecided_study_says_what_ships_and_how_to_be_cautious() -> None:
     control = changed(
         sound, verdict=sound.verdict.model_copy(update={"shipped": CandidateName(source="", strategy="classical")})
     )
-    assert "The control ships: as what is expected to score best" in Page(render_page(control)).text
+    assert "The control ships: it is what is expected to score best, by 0.007." in Page(render_page(control)).text
+    careful = changed(control, settings={**control.settings, "cautious": True})
+    assert "The control ships, because --cautious asks for it." in Page(render_page(careful)).text
 
 
 def test_a_probability_stands_for_a_claim_alone() -> None:

@@ -109,8 +109,9 @@ def undecided_words(record: StudyRecord) -> str:
         by = "as the cheapest of equals"
     control = best_control(record)
     if control is not None and is_choice(control, verdict.shipped):
-        brackets = f" ({by})" if by else ""
-        return f"The control ships: as what is expected to score best{brackets}, or because --cautious asks for it."
+        if record.settings.get("cautious"):
+            return "The control ships, because --cautious asks for it."
+        return f"The control ships: it is what is expected to score best{f', {by}' if by else ''}."
     comma = f", {by}" if by else ""
     return f"What ships is what is expected to score best{comma}; --cautious ships the control."
 
