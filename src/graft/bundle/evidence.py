@@ -11,6 +11,7 @@ from typing import Any, Literal, get_origin
 
 from pydantic import BaseModel
 
+from graft.core import foreign
 from graft.core.errors import InputError
 from graft.core.files import write_text
 from graft.facts.study import ErrorFact, StudyRecord, SuspectFact
@@ -28,7 +29,7 @@ def write_evidence(folder: Path, record: StudyRecord | None) -> None:
 
 def read_evidence(folder: Path) -> StudyRecord | None:
     """The record in a bundle, or None. Raises InputError for one that cannot be read."""
-    text = (folder / EVIDENCE).read_text(encoding="utf-8")
+    text = foreign.read_text(folder / EVIDENCE)
     if text.strip() in ("", "{}"):
         return None
     try:

@@ -5,7 +5,6 @@ stored predictions, which finds what digests cannot, such as a library that comp
 of the bundle.
 """
 
-import json
 from pathlib import Path
 
 from graft.bundle.decision import DecisionRule
@@ -16,6 +15,7 @@ from graft.bundle.origin import Origin
 from graft.bundle.predicting import Bundle
 from graft.bundle.reference import read_reference
 from graft.bundle.sample import check_sample
+from graft.core import foreign
 from graft.core.errors import BundleError, GraftError
 from graft.inputs.schema import Contract
 from graft.rows.content import kind_named
@@ -50,7 +50,7 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
             check_sample(place, model, contract)
     except GraftError:
         raise
-    except (ValueError, RecursionError, KeyError, TypeError, IndexError, OSError, json.JSONDecodeError) as error:
+    except Exception as error:  # whatever the readers of its parts meet in content they did not expect
         raise BundleError(
             f"{place} does not hold what its manifest promises ({type(error).__name__}: {error})",
             needed="a bundle as Graft wrote it",
@@ -60,4 +60,4 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
 
 
 def _text(folder: Path, name: str) -> str:
-    return (folder / name).read_text(encoding="utf-8")
+    return foreign.read_text(folder / name)

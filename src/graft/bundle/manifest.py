@@ -13,8 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from graft.core import foreign
 from graft.core.digests import FileFact, file_sha256, key
-from graft.core.errors import BundleError
+from graft.core.errors import BundleError, InputError
 from graft.core.files import write_text
 from graft.core.version import __version__
 
@@ -69,7 +70,10 @@ def read_manifest(folder: Path) -> Manifest:
             needed="the folder of a bundle, as graft study wrote it",
             fix=f"the bundle of this study is {inside}" if (inside / MANIFEST).is_file() else fix,
         )
-    raw = path.read_bytes()
+    try:
+        raw = foreign.read_bytes(path, limit=foreign.SETTINGS_LIMIT)
+    except InputError as error:
+        raise BundleError(error.given, needed=error.needed, fix=_FIX) from error
     try:
         stated = json.loads(raw)
         if isinstance(stated, dict) and str(stated.get("schema", SCHEMA)) != SCHEMA and _well_sealed(stated):

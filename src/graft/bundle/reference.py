@@ -19,6 +19,7 @@ from scipy import sparse
 
 from graft.bundle.familiarity import UnknownTerms, of_centroids, of_rows, unknown_terms
 from graft.bundle.nearness import NEAREST, ReferenceRows, unit
+from graft.core import foreign
 from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json, write_text
 from graft.core.progress import SILENT, Progress
@@ -37,6 +38,7 @@ Reference: TypeAlias = ReferenceRows | UnknownTerms | None
 
 ROWS_AT_MOST = 5000
 _ROWS_OF_A_CENTROID = 5
+_ROWS_LIMIT = 4 << 30
 _EXCERPT = 60
 _FACTS, _ARRAYS, _ROWS = "reference.json", "reference.safetensors", "rows.jsonl"
 
@@ -177,7 +179,7 @@ def why_far(reference: Reference, contents: Sequence[Content], vectors: Matrix |
 
 def read_reference(folder: Path, model: Model, kind: ContentKind) -> Reference:
     """Read what write_reference wrote. kind: of the content of the rows."""
-    facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    facts = foreign.read_json(folder / _FACTS)
     form, threshold = facts["kind"], facts["threshold"]
     if form == "terms" and model.encoders:
         return UnknownTerms(model.encoders[0], threshold)
@@ -195,7 +197,7 @@ def read_reference(folder: Path, model: Model, kind: ContentKind) -> Reference:
         usual, units = np.zeros(vectors.shape[0]), np.arange(vectors.shape[0])
     if form == "centroids":
         return ReferenceRows(vectors, threshold, tuple(facts["names"]), usual, units, nearest_units)
-    lines = (folder / _ROWS).read_text(encoding="utf-8").split("\n")
+    lines = foreign.read_text(folder / _ROWS, limit=_ROWS_LIMIT).split("\n")
     rows = [json.loads(line) for line in lines if line]
     captions = tuple(f"{row['id']} {row['label']}".rstrip() for row in rows)
     excerpts = tuple(kind.shown(kind.restored(row[kind.name]), _EXCERPT) for row in rows)

@@ -5,13 +5,13 @@ come out again within 1e-5 (relative to the value where it is above one). A bund
 contents only.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from graft.bundle.scoring import score
+from graft.core import foreign
 from graft.core.errors import BundleError
 from graft.core.files import write_json
 from graft.inputs.dataset import Dataset
@@ -56,7 +56,7 @@ def _rows(contract: Contract, ids: tuple[str, ...], contents: tuple[Content, ...
 
 def check_sample(folder: Path, model: Model, contract: Contract) -> None:
     """Raise BundleError unless the model reproduces the stored scores."""
-    stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    stored = foreign.read_json(folder / _FILE)
     kind = kind_named(contract.roles.kind)
     bare = _rows(contract, tuple(stored["ids"]), tuple(map(kind.restored, stored[kind.plural])))
     numeric = np.array(stored["numeric"], np.float32).reshape(bare.numeric.shape)

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from graft.core.errors import InputError, OutputError
+from graft.core import foreign
+from graft.core.errors import OutputError
 
 
 @contextmanager
@@ -82,18 +83,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The content of a JSON file, or an empty table when there is none.
 
-    Raises InputError for a file that cannot be read, that is not JSON or is nested without end: what a damaged file
+    Raises InputError for a file that cannot be read, is too large, not JSON or nested without end: what a damaged file
     would have said is never taken for nothing.
     """
-    if not path.is_file():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}", needed="a file this user may read", fix="check its rights"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON", needed="an undamaged file", fix="copy it again") from error
-    except RecursionError as error:
-        raise InputError(f"{path} is nested without end", needed="an undamaged file", fix="copy it again") from error
+    return foreign.read_json(path, limit=foreign.SETTINGS_LIMIT) if path.is_file() else {}

@@ -8,7 +8,6 @@ verified on load without running anything; the fingerprint of the space comes fr
 are never compared by accident. A saved folder is whole or absent.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from graft.core import foreign
 from graft.core.digests import array_digest, file_sha256, key
 from graft.core.errors import BundleError, GraftError, InputError
 from graft.core.files import write_json
@@ -122,7 +122,7 @@ class Saved:
 def read_saved(folder: Path) -> Saved:
     """Read and verify a saved embedder. Raises BundleError when it is none, is damaged, or is of a newer schema."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = foreign.read_json(folder / RECORD)
         stated = record.pop("digest")
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise damaged(folder, f"{RECORD} is missing or not what was written") from error

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from graft.core import foreign
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
 from graft.decisions.spending import PolicyCost
@@ -468,4 +469,4 @@ def read_study(path: Path) -> StudyRecord:
         raise InputError(
             f"there is no study in {path}", needed="a folder that `graft study` has finished", fix="check the path"
         )
-    return StudyRecord.from_json(file.read_bytes(), str(file))
+    return StudyRecord.from_json(foreign.read_text(file), str(file))

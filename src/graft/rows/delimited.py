@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from graft.core.errors import InputError
+from graft.rows.headers import repeated, require_width
 from graft.rows.skipped import UNDECODABLE, Skipped, is_decoded
 
 _DELIMITERS = (",", "\t", ";", "|")
@@ -25,8 +26,9 @@ _SAMPLE_RECORDS = 200
 _SAMPLE_CHARS = 1 << 18
 _SHOWN = 5
 _MOST_BROKEN = 1000
+_LONG_CELLS = 8
 _SAYS_DELIMITER = re.compile(r'^"?sep=(.)"?[ ,;\t]*(\r\n|\n|\r)', re.IGNORECASE)
-_SENTENCE_WORDS, _FEWEST_ROWS = 5, 3
+_SENTENCE_WORDS, _FEWEST_ROWS, _FEWEST_TITLED = 5, 3, 3
 _VALUE = re.compile(r"^[+-]?\d+([.,]\d+)?$|^\d{4}-\d{2}-\d{2}([T ].*)?$")
 
 
@@ -71,7 +73,7 @@ def parse_delimited(
         records = _records(text, delimiter, name=name)
     except InputError:
         if lenient and delimiter != "\t":
-            records, skipped = _readable(text, delimiter)
+            records, skipped = _readable(text, delimiter, max_cell_chars)
         elif delimiter == "\t":
             records = _records(text, delimiter, name=name, quoting=csv.QUOTE_NONE)
             notes.append(f"{name}: its quotes do not pair up, so they were read as plain characters")
@@ -80,6 +82,8 @@ def parse_delimited(
     if not records:
         raise InputError(f"{name} is empty", needed="a header line and at least one row", fix="check the export")
     body = records[1:]
+    require_width(len(records[0][1]), len(body), name)
+    _refuse_title(records, name)
     doubt = _doubt(records[0][1], body)
     header, names_notes = _header(records[0][1], name, doubt)
     notes.extend(names_notes)
@@ -102,18 +106,23 @@ def parse_delimited(
     return Delimited(pl.DataFrame(series), tuple(notes), tuple(skipped), doubt)
 
 
-def _readable(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], list[Skipped]]:
-    """The records that can be read; reading starts again after each line that begins one that cannot."""
+def _readable(text: str, delimiter: str, max_cell_chars: int) -> tuple[list[tuple[int, list[str]]], list[Skipped]]:
+    """The records that can be read; reading starts again after each line that begins one that cannot.
+
+    A quote that is never closed would make one record of the rest: a record ends where it is longer than any can be.
+    """
     lines = text.splitlines(keepends=True)
     records: list[tuple[int, list[str]]] = []
     skipped: list[Skipped] = []
     start = 0
     with _no_field_limit():
         while start < len(lines) and len(skipped) < _MOST_BROKEN:
-            reader = csv.reader(iter(lines[start:]), delimiter=delimiter, strict=True)
+            feed = _Feed(lines, start, _LONG_CELLS * max_cell_chars)
+            reader = csv.reader(feed, delimiter=delimiter, strict=True)
             line = start + 1
             try:
                 for record in reader:
+                    feed.read = 0
                     if record:
                         records.append((line, record))
                     line = start + reader.line_num + 1
@@ -128,6 +137,27 @@ def _readable(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], l
             fix="export the file again",
         )
     return records, skipped
+
+
+class _Feed:
+    """Lines from ``start`` on, until one record has taken more than ``most`` characters. read: by this record."""
+
+    def __init__(self, lines: list[str], start: int, most: int) -> None:
+        self._lines, self._next, self._most = lines, start, most
+        self.read = 0
+
+    def __iter__(self) -> "_Feed":
+        return self
+
+    def __next__(self) -> str:
+        if self._next >= len(self._lines):
+            raise StopIteration
+        line = self._lines[self._next]
+        self._next += 1
+        self.read += len(line)
+        if self.read > self._most:
+            raise csv.Error("it has no end within its longest cells")
+        return line
 
 
 def _fitting(
@@ -182,21 +212,34 @@ def _records(text: str, delimiter: str, *, name: str, quoting: int = csv.QUOTE_M
 def _sniff(text: str) -> str:
     """The delimiter under which the header has several cells and most sampled records have as many."""
     best, best_score = ",", (0.0, 0)
+    below = ""
     for delimiter in _DELIMITERS:
-        sample = csv.reader(io.StringIO(text[:_SAMPLE_CHARS], newline=""), delimiter=delimiter)
-        widths: list[int] = []
-        with _no_field_limit():
-            for record in sample:
-                if record:
-                    widths.append(len(record))
-                if len(widths) == _SAMPLE_RECORDS:
-                    break
-        if not widths or widths[0] < 2:
+        widths = _widths(text, delimiter)
+        if not widths:
+            continue
+        if widths[0] == 1:
+            rest = widths[1:]
+            # Cells in all lines but the first: a title stands above the names.
+            if rest and rest[0] >= _FEWEST_TITLED and rest.count(rest[0]) * 10 >= 9 * len(rest):
+                below = below or delimiter
             continue
         score = (round(widths.count(widths[0]) / len(widths), 3), widths[0])
         if score > best_score:
             best, best_score = delimiter, score
-    return best
+    one_column = best_score == (0.0, 0) and set(_widths(text, best)) == {1}
+    return below if below and best_score == (0.0, 0) and not one_column else best
+
+
+def _widths(text: str, delimiter: str) -> list[int]:
+    """Cells in each of the first records."""
+    widths: list[int] = []
+    with _no_field_limit():
+        for record in csv.reader(io.StringIO(text[:_SAMPLE_CHARS], newline=""), delimiter=delimiter):
+            if record:
+                widths.append(len(record))
+            if len(widths) == _SAMPLE_RECORDS:
+                break
+    return widths
 
 
 def _doubt(header: list[str], body: list[tuple[int, list[str]]]) -> str:
@@ -217,6 +260,23 @@ def _doubt(header: list[str], body: list[tuple[int, list[str]]]) -> str:
     return ""
 
 
+def _refuse_title(records: list[tuple[int, list[str]]], name: str) -> None:
+    """A first line with one cell, alone or padded, above a line of names: a title that a spreadsheet was given."""
+    first, rest = records[0][1], [record for _, record in records[1 : 1 + _SAMPLE_RECORDS]]
+    width = len(rest[0]) if rest else 0
+    titled = sum(1 for cell in first if cell.strip()) == 1 and first[0].strip() and len(first) in (1, width)
+    if not titled or width < _FEWEST_TITLED or not all(cell.strip() for cell in rest[0]):
+        return
+    if sum(len(record) == width for record in rest) * 10 >= 9 * len(rest):
+        names = ", ".join(_shown(cell.strip()) for cell in rest[0][:_SHOWN])
+        raise InputError(
+            f"{name} begins with {_shown(first[0].strip())} alone in its first line, and line {records[1][0]} has "
+            f"{width} cells: {names}{', …' if width > _SHOWN else ''}",
+            needed="the names of the columns in the first line",
+            fix="remove what stands above them, such as a title",
+        )
+
+
 def _shown(name: str) -> str:
     return repr(name if len(name) <= 60 else name[:59] + "…")
 
@@ -230,10 +290,9 @@ def _header(cells: list[str], name: str, doubt: str) -> tuple[list[str], list[st
         if not column:
             header[position] = f"column_{position + 1}"
             notes.append(f"{name}: column {position + 1} has no name and is called 'column_{position + 1}'")
-    repeated = sorted({column for column in header if header.count(column) > 1})
-    if repeated:
+    if twice := repeated(header):
         raise InputError(
-            f"{name} names {', '.join(map(repr, repeated))} more than once in its header",
+            f"{name} names {', '.join(map(repr, twice))} more than once in its header",
             needed="every column name once",
             fix="rename or drop the repeated columns" + (f"; or write a header line: {doubt}" if doubt else ""),
         )

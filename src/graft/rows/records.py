@@ -15,6 +15,7 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.rows.columns import from_values
+from graft.rows.headers import repeated, require_width
 from graft.rows.skipped import Skipped
 
 
@@ -27,6 +28,10 @@ class Columns(NamedTuple):
 
 
 _LINE = 'one object per line, such as {"text": "...", "label": "..."}'
+
+
+# A line of sixty of the longest cells; as Python values it takes ten times as much memory.
+_LINE_CHARS = 1 << 26
 
 
 def from_json_lines(text: str, *, name: str) -> Columns:
@@ -53,6 +58,12 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _json_record(line: str, number: int, name: str) -> Mapping[str, Any]:
+    if len(line) > _LINE_CHARS:
+        raise InputError(
+            f"{name}: line {number} has {len(line):,} characters",
+            needed=f"at most {_LINE_CHARS:,} characters in a line: {_LINE}",
+            fix="write one object per line; a JSON array over the whole file is one line",
+        )
     try:
         record = json.loads(line, object_pairs_hook=_unrepeated)
     except (ValueError, RecursionError) as error:
@@ -71,10 +82,10 @@ def _json_record(line: str, number: int, name: str) -> Mapping[str, Any]:
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} appears twice")
-    return dict(pairs)
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        raise ValueError(f"the key {repeated(name for name, _ in pairs)[0]!r} appears twice")
+    return record
 
 
 def from_records(records: Sequence[object], *, name: str) -> Columns:
@@ -89,6 +100,7 @@ def from_records(records: Sequence[object], *, name: str) -> Columns:
             )
         rows.append(record)
     keys = dict.fromkeys(key for record in rows for key in record)
+    require_width(len(keys), len(rows), name)
     return from_columns({str(key): [record.get(key) for record in rows] for key in keys}, name=name)
 
 
@@ -143,10 +155,9 @@ def from_pandas(frame: Any) -> Columns:
             fix="use .to_frame('text'), and name the other columns beside it",
         )
     names = [str(column) for column in frame.columns]
-    repeated = sorted({column for column in names if names.count(column) > 1})
-    if repeated:
+    if twice := repeated(names):
         raise InputError(
-            f"the pandas frame names {', '.join(map(repr, repeated))} more than once",
+            f"the pandas frame names {', '.join(map(repr, twice))} more than once",
             needed="every column name once",
             fix="rename or drop the repeated columns",
         )
@@ -172,10 +183,9 @@ def _pandas_column(name: str, column: Any) -> tuple[pl.Series, tuple[str, ...]]:
 def from_arrow(table: Any) -> Columns:
     """The columns of an Arrow table or record batch, and notes."""
     names = list(table.schema.names)
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    if twice := repeated(names):
         raise InputError(
-            f"the Arrow table names {', '.join(map(repr, repeated))} more than once",
+            f"the Arrow table names {', '.join(map(repr, twice))} more than once",
             needed="every column name once",
             fix="rename or drop the repeated columns",
         )

@@ -6,8 +6,6 @@ the text it was written as, so a message that reads ``1.50`` is still ``1.50`` t
 and ``1.10`` are two. A column of a frame that Graft cannot read is no error until somebody names it.
 """
 
-import gzip
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
+from graft.core import foreign
 from graft.core.errors import InputError
 from graft.rows.columns import from_values, typed
 from graft.rows.delimited import parse_delimited, too_long
@@ -33,11 +32,14 @@ from graft.rows.values import ids, written_names
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pyarrow.parquet import FileMetaData
 
     Frame: TypeAlias = pl.DataFrame | pl.LazyFrame | pd.DataFrame
     Source: TypeAlias = str | Path | Frame | Mapping[str, object] | Sequence[Mapping[str, object]]
 
 MAX_CELL_CHARS = 1_000_000
+MAX_FILE_BYTES = 4 << 30
+MAX_CELLS = 1 << 28
 _TEXT_FILES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _EXTENSIONS = ".csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet"
 
@@ -195,27 +197,39 @@ def _json_table(text: str, notes: tuple[str, ...], name: str, *, lenient: bool) 
 
 
 def _bytes(path: Path, *, packed: bool) -> bytes:
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if packed else raw
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path.name} is not a whole gzip file ({error})", needed="a complete .gz file", fix="download it again"
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error})", needed="a readable file", fix="check its permissions"
-        ) from error
+    return (foreign.read_gzip if packed else foreign.read_bytes)(path, limit=MAX_FILE_BYTES)
 
 
 def _read_parquet(path: Path) -> Table:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_metadata
+
     try:
-        return Table(pl.read_parquet(path), (), path.name)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        with foreign.opened(path, limit=MAX_FILE_BYTES) as stream:
+            _require_bounded(read_metadata(stream), path.name)
+        # The name is this file's: no pattern of names, and no columns from the names of folders.
+        return Table(pl.read_parquet(path, glob=False, hive_partitioning=False), (), path.name)
+    except InputError:
+        raise
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ArrowException, OSError, ValueError) as error:
+        first = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
         raise InputError(
             f"{path.name} cannot be read as Parquet ({first})", needed="a complete Parquet file", fix="write it again"
         ) from error
+
+
+def _require_bounded(facts: "FileMetaData", name: str) -> None:
+    """Refuse a small file that says it holds more than memory does. facts: of its footer."""
+    groups = [facts.row_group(place) for place in range(facts.num_row_groups)]
+    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+    cells, values = facts.num_rows * max(facts.num_columns, 1), sum(chunk.num_values for chunk in chunks)
+    size = sum(chunk.total_uncompressed_size for chunk in chunks)
+    if cells > MAX_CELLS or values > 4 * MAX_CELLS or size > 2 * MAX_FILE_BYTES:
+        raise InputError(
+            f"{name} says it holds {cells:,} cells, {size:,} bytes when unpacked",
+            needed=f"at most {MAX_CELLS:,} cells and {2 * MAX_FILE_BYTES:,} bytes",
+            fix="keep the columns that are needed, or divide the file",
+        )
 
 
 def _checked(table: Table, max_cell_chars: int, *, empty: bool = False) -> Table:

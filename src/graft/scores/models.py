@@ -6,7 +6,6 @@ the same on another processor; arrays go to safetensors and the rest to JSON, so
 model says itself what others must know of it, and stands in one tuple, ``MODELS``.
 """
 
-import json
 import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -18,7 +17,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from graft.core.errors import BundleError
+from graft.core import foreign
+from graft.core.errors import BundleError, GraftError
 from graft.core.files import whole_file, write_json
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import Task
@@ -307,13 +307,15 @@ def save_tuned_body(body: Any, source: Source, folder: Path, *, reference: str) 
 def load_model(folder: Path) -> Model:
     """Read a model written by save_model. Raises BundleError when the files do not fit together."""
     try:
-        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        facts = foreign.read_json(folder / "model.json")
         check_safetensors(folder / "model.safetensors")
         arrays = load_file(folder / "model.safetensors")
         output = Output(Task(facts["output"]["task"]), facts["output"]["mean"], facts["output"]["scale"])
         made = {model.kind: model for model in MODELS}[facts["kind"]]
         return made.load(folder, output, facts, arrays)
-    except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        if isinstance(error, GraftError):
+            raise
         raise BundleError(
             f"{folder} does not hold a model Graft can read ({type(error).__name__}: {error})",
             needed="model.json and model.safetensors as Graft wrote them",

@@ -9,7 +9,6 @@ of those held out. Whoever measures the bundle later can tell rows it has learnt
 models that had not.
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ import numpy as np
 import polars as pl
 
 from graft.bundle import BundleParts, Origin, write_bundle
-from graft.core.errors import OutputError
+from graft.core import foreign
+from graft.core.errors import InputError, OutputError
 from graft.core.files import whole_file, write_json
 from graft.core.progress import Progress
 from graft.core.version import __version__
@@ -42,8 +42,14 @@ def claim(folder: Path, identity: str) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", needed="a folder", fix="choose another --out")
     if mark.is_file():
-        found = json.loads(mark.read_text(encoding="utf-8")).get("key")
-        if found != identity:
+        stated = foreign.read_json(mark, limit=foreign.SETTINGS_LIMIT)
+        if not isinstance(stated, dict) or not isinstance(stated.get("key"), str):
+            raise InputError(
+                f"{mark} is damaged: it does not say whose study lies in {folder}",
+                needed="the file as graft study wrote it",
+                fix="choose another --out, or remove that folder",
+            )
+        if stated["key"] != identity:
             raise OutputError(
                 f"{folder} already holds another study (other rows, settings or version)",
                 needed="an empty folder, or the one of this very study",

@@ -5,7 +5,6 @@ followed, the controls run beside the candidates, the choice is made on folds, a
 end.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.bundle import Bundle, load_bundle
+from graft.core import foreign
 from graft.core.digests import file_sha256
 from graft.core.errors import GateNotMet, InputError
 from graft.core.files import write_text
@@ -163,7 +163,15 @@ def _held_digests(after: Path) -> frozenset[bytes]:
     file = after / "holdout.json"
     if not file.is_file():
         raise InputError(f"{after} does not say which rows it held out", needed="holdout.json", fix="check the path")
-    return frozenset(bytes.fromhex(digest) for digest in json.loads(file.read_text(encoding="utf-8")))
+    stated = foreign.read_json(file)
+    try:
+        return frozenset(bytes.fromhex(digest) for digest in stated)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{file} is damaged: it is no list of digests",
+            needed="the file as graft study wrote it",
+            fix="copy it again",
+        ) from error
 
 
 def _there(costs: Path) -> Path:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.core import foreign
 from graft.core.errors import SourceError
 
-_HEADER_LIMIT = 100 << 20
+_HEADER_LIMIT = 32 << 20
+_MOST_TENSORS = 100_000
 _NUMBER_LIMIT = 1 << 63
 _SIDES_LIMIT = 64
 _OTHERS = {b"PK\x03\x04": "zip archive", **{b"\x80" + bytes([version]): "pickle" for version in range(2, 6)}}
@@ -49,6 +51,10 @@ def check_safetensors(path: Path) -> tuple[TensorEntry, ...]:
     size = path.stat().st_size
     with path.open("rb") as stream:
         prefix = stream.read(8)
+        if foreign.is_pointer(prefix + stream.read(64)):
+            found = foreign.pointer(path)
+            raise SourceError(found.given, needed=found.needed, fix=found.fix)
+        stream.seek(8)
         length = int.from_bytes(prefix, "little")
         if len(prefix) < 8 or length < 2 or length > min(_HEADER_LIMIT, size - 8):
             kind = next((kind for mark, kind in _OTHERS.items() if prefix.startswith(mark)), "")
@@ -61,6 +67,8 @@ def check_safetensors(path: Path) -> tuple[TensorEntry, ...]:
             raise _damaged(path, "its header is not JSON, or names something twice") from error
     if not isinstance(header, dict):
         raise _damaged(path, "its header is not a table of tensors")
+    if len(header) > _MOST_TENSORS:
+        raise _damaged(path, f"its header names {len(header):,} tensors")
     notes = header.pop("__metadata__", {})
     if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
         raise _damaged(path, "its metadata is not a table of texts")
