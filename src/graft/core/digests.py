@@ -6,6 +6,7 @@ because it is faster and nobody outside compares them.
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,19 @@ def array_digest(arrays: Iterable[np.ndarray]) -> str:
         digest.update(f"{array.shape}{array.dtype.str}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def array_checksum(arrays: Iterable[np.ndarray]) -> str:
+    """Hexadecimal CRC-32 of arrays, of their shapes, types and bytes: tells damage, not deceit, at 3 GB/s.
+
+    >>> array_checksum([np.zeros(2)]) == array_checksum([np.zeros((1, 2))])
+    False
+    """
+    found = 0
+    for array in arrays:
+        found = zlib.crc32(f"{array.shape}{array.dtype.str}".encode(), found)
+        found = zlib.crc32(np.ascontiguousarray(array).data, found)
+    return f"{found:08x}"
 
 
 class FileFact(BaseModel):

@@ -1,15 +1,18 @@
 """The activation cache: what a frozen backbone says about a row, computed once.
 
 Decisions: a folder a space, and in it immutable shards named by their content, each written whole or not at all; two
-processes therefore need no lock to share it, and at worst compute a row twice. A shard that cannot be read is thrown
-away and computed again. When the folder outgrows its limit, the shards that were used longest ago go first.
+processes therefore need no lock to share it, and at worst compute a row twice. A shard states checksums of its rows'
+names and of their values, and both are compared whenever they are read: one that is damaged is thrown away, told, and
+its rows are computed again. (A CRC, because it guards against disks and not against people: 3 GB/s, and whoever may
+write a cache may write whatever they like.) When the folder outgrows its limit, the shards that were used longest ago
+go first.
 To forget a row is to write the rest of its shard anew and to remove the shard, in this order, so that a kill loses
 nothing and the next call finishes.
 """
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +22,15 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from graft.core.digests import array_digest, content_digest
+from graft.core.digests import array_checksum, array_digest, content_digest
 from graft.core.errors import OutputError
 from graft.core.files import whole_file
+from graft.core.progress import SILENT
 from graft.core.settings import DEFAULT_CACHE_LIMIT, cache_directory
 
 _DIGEST = "S16"
+# What reading a shard raises when it is damaged, whichever byte was.
+_UNREADABLE = (SafetensorError, OSError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,16 @@ class ActivationCache:
         self.root = (root or cache_directory()) / "activations"
         self.limit = limit
         self._names: dict[Path, _Names] = {}
+        self._damaged: set[Path] = set()
 
-    def find(self, space: str, digests: Sequence[bytes]) -> CachedRows:
-        """Where the rows with these 16-byte digests are."""
+    def find(self, space: str, digests: Sequence[bytes], *, tell: Callable[[str], None] = SILENT.say) -> CachedRows:
+        """Where the rows with these 16-byte digests are. tell: told in words of each shard that is damaged."""
         wanted = np.frombuffer(b"".join(digests), _DIGEST)
         order = np.argsort(wanted)
         shard, place = np.full(len(digests), -1), np.full(len(digests), -1)
         used: list[Path] = []
         for path in sorted((self.root / space).glob("*.safetensors")):
-            names = self._names_in(path)
+            names = self._names_in(path, tell)
             if names is None or not len(names.digests) or not len(wanted):
                 continue
             at = np.minimum(np.searchsorted(names.digests, wanted[order]), len(names.digests) - 1)
@@ -108,36 +115,44 @@ class ActivationCache:
                 used.append(path)
         return CachedRows(shard, place, tuple(used))
 
-    def _names_in(self, path: Path) -> "_Names | None":
+    def _names_in(self, path: Path, tell: Callable[[str], None]) -> "_Names | None":
         """What a shard holds; None, and the shard is removed, when it cannot be read."""
+        if path in self._damaged:
+            return None
         try:
             size = path.stat().st_size
             known = self._names.get(path)
             if known is None or known.size != size:
-                with safe_open(path, "np") as opened:
-                    digests = np.ascontiguousarray(opened.get_tensor("digests")).view(_DIGEST).ravel()
+                digests = np.ascontiguousarray(_stored_names(path)).view(_DIGEST).ravel()
                 places = np.argsort(digests)
                 known = self._names[path] = _Names(size, digests[places], places)
-        except (SafetensorError, OSError):
-            self._discard(path)
+        except _UNREADABLE as error:
+            self._discard(path, error, tell)
             return None
         return known
 
-    def _discard(self, path: Path) -> None:
-        # Another process may have evicted it, or the disk damaged it: either way it is not there.
+    def _discard(self, path: Path, error: Exception, tell: Callable[[str], None]) -> None:
+        """Forget a shard that another process may have evicted, or the disk damaged: either way it is not there."""
         self._names.pop(path, None)
-        with suppress(OSError):
+        if isinstance(error, FileNotFoundError):
+            return
+        tell(f"the stored activations {path} are damaged: they are computed again")
+        try:
             path.unlink(missing_ok=True)
+        except OSError:
+            # In a folder that may not be written it stays: it is passed over, and told once.
+            self._damaged.add(path)
 
-    def read(self, found: CachedRows) -> Ragged | None:
-        """The rows found, in the order asked for; None when a shard vanished meanwhile."""
+    def read(self, found: CachedRows, *, tell: Callable[[str], None] = SILENT.say) -> Ragged | None:
+        """The rows found, in the order asked for; None when a shard vanished meanwhile or is damaged, which is told:
+        look for them again.
+        """
         pieces: list[Ragged] = []
         for number, path in enumerate(found.shards):
             try:
-                with safe_open(path, "np") as opened:
-                    whole = Ragged(opened.get_tensor("values"), opened.get_tensor("offsets"))
-            except (SafetensorError, OSError):
-                self._discard(path)
+                _, whole = _stored_rows(path)
+            except _UNREADABLE as error:
+                self._discard(path, error, tell)
                 return None
             with suppress(OSError):
                 os.utime(path)
@@ -189,11 +204,10 @@ class ActivationCache:
         found = []
         for path in sorted(self.root.glob("*/*.safetensors")) if wanted else ():
             try:
-                with safe_open(path, "np") as opened:
-                    names = opened.get_tensor("digests")
+                names = _stored_names(path)
             except FileNotFoundError:
                 continue
-            except (SafetensorError, OSError):
+            except _UNREADABLE:
                 found.append(path)
                 continue
             if not wanted.isdisjoint(row.tobytes() for row in names):
@@ -218,10 +232,8 @@ class ActivationCache:
 
     def _keep_the_rest(self, path: Path, digests: set[bytes]) -> None:
         # Damaged, vanished, or no room for the rest: it is a cache, and what is lost is computed again.
-        with suppress(SafetensorError, OSError):
-            with safe_open(path, "np") as opened:
-                names = opened.get_tensor("digests")
-                whole = Ragged(opened.get_tensor("values"), opened.get_tensor("offsets"))
+        with suppress(*_UNREADABLE):
+            names, whole = _stored_rows(path)
             kept = np.flatnonzero([row.tobytes() not in digests for row in names])
             used = path.stat().st_mtime
             if len(kept):
@@ -230,11 +242,13 @@ class ActivationCache:
     def _write(self, folder: Path, names: np.ndarray, rows: Ragged) -> Path:
         values = np.ascontiguousarray(rows.values)
         names = np.ascontiguousarray(names)
-        tensors = {"digests": names, "offsets": rows.offsets.astype(np.int64), "values": values}
+        offsets = rows.offsets.astype(np.int64)
+        tensors = {"digests": names, "offsets": offsets, "values": values}
+        stated = {"names": array_checksum([names]), "rows": array_checksum([offsets, values])}
         name = content_digest(array_digest([names]), array_digest([values.view(np.uint8)])).hex()
         path = folder / f"{name}.safetensors"
         with whole_file(path) as temporary:
-            save_file(tensors, temporary)
+            save_file(tensors, temporary, metadata=stated)
         return path
 
     def _shards(self) -> list[tuple[float, int, Path]]:
@@ -249,6 +263,29 @@ class ActivationCache:
                 if time.time() - path.stat().st_mtime > 3600:
                     path.unlink(missing_ok=True)
         return found
+
+
+def _stored_names(path: Path) -> np.ndarray:
+    """The digests of a shard's rows, uint8, shape (rows, 16). Raises one of ``_UNREADABLE`` for a damaged one."""
+    with safe_open(path, "np") as opened:
+        names = opened.get_tensor("digests")
+        return _verified(opened.metadata()["names"], names)
+
+
+def _stored_rows(path: Path) -> tuple[np.ndarray, Ragged]:
+    """The digests and the rows of a shard. Raises one of ``_UNREADABLE`` for a damaged one."""
+    with safe_open(path, "np") as opened:
+        names = _verified(opened.metadata()["names"], opened.get_tensor("digests"))
+        offsets, values = opened.get_tensor("offsets"), opened.get_tensor("values")
+        _verified(opened.metadata()["rows"], offsets, values)
+    return names, Ragged(values, offsets)
+
+
+def _verified(stated: str, *arrays: np.ndarray) -> np.ndarray:
+    """The first of the arrays. Raises ValueError unless all of them together have the checksum stated."""
+    if array_checksum(arrays) != stated:
+        raise ValueError("its checksum is another one")
+    return arrays[0]
 
 
 def _remove(path: Path) -> None:

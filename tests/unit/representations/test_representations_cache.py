@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import safetensors
 
+from flips import draw_flips, flipped
 from graft.core import files
 from graft.core.errors import OutputError
 from graft.representations import cache as module
@@ -171,7 +172,7 @@ def test_a_full_or_broken_disk_loses_the_cache_not_the_work(cache, monkeypatch, 
 
 
 def test_a_full_disk_said_by_safetensors_is_tolerated(cache, monkeypatch):
-    def refuse(*given):
+    def refuse(*given, **named):
         raise safetensors.SafetensorError("Error while serializing: I/O error: No space left on device")
 
     monkeypatch.setattr(module, "save_file", refuse)
@@ -356,3 +357,51 @@ def test_digests_that_end_or_begin_with_zeros_are_told_apart(cache):
     found = cache.find("space", names)
     assert found.missing.tolist() == [0]
     np.testing.assert_array_equal(cache.read(found).values, rows(1, 2, 3).values)
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.slow)])
+def test_no_flipped_bit_of_a_shard_changes_what_is_read(tmp_path, count):
+    numbers, told = list(range(12)), []
+    fill(ActivationCache(tmp_path), *numbers)
+    expected = rows(*numbers)
+    asked = [digest(number) for number in numbers]
+    for path, bit in draw_flips(shards(tmp_path), count):
+        with flipped(path, bit):
+            cache, said = ActivationCache(tmp_path), []
+            found = cache.find("space", asked, tell=said.append)
+            read = None if len(found.missing) else cache.read(found, tell=said.append)
+            if read is None:
+                assert len(said) == 1, bit
+                assert "damaged" in said[0]
+                told.append(bit)
+            else:
+                np.testing.assert_array_equal(read.values, expected.values)
+                np.testing.assert_array_equal(read.offsets, expected.offsets)
+    assert len(told) > 0.9 * count
+
+
+def test_damage_is_not_sealed_anew_when_another_row_is_forgotten(cache):
+    fill(cache, 1, 2)
+    (shard,) = shards(cache.root)
+    whole = bytearray(shard.read_bytes())
+    whole[-1] ^= 1
+    shard.write_bytes(whole)
+    assert cache.forget([digest(1)]) == (shard,)
+    assert shards(cache.root) == []
+
+
+def test_damage_where_nothing_can_be_removed_is_told_once_and_passed_over(cache, monkeypatch):
+    fill(cache, 1)
+    fill(cache, 2)
+    (shard,) = cache.holding([digest(1)])
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\xff")
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    told: list[str] = []
+    assert cache.read(cache.find("space", [digest(1)], tell=told.append), tell=told.append) is None
+    for _ in range(2):
+        assert cache.find("space", [digest(1), digest(2)], tell=told.append).missing.tolist() == [0]
+    assert len(told) == 1

@@ -175,8 +175,8 @@ def test_a_shard_evicted_between_looking_and_reading_costs_only_time(tmp_path, m
     before = Encoder(source, cache=cache).vectors(texts)[0]
     find = ActivationCache.find
 
-    def find_then_lose(self, *given):
-        found = find(self, *given)
+    def find_then_lose(self, *given, **named):
+        found = find(self, *given, **named)
         self.clear()
         return found
 
@@ -291,3 +291,18 @@ def test_an_architecture_prepared_in_place_leaves_its_directory_alone(tmp_path):
     before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
     Encoder(resolve_source(f"path:{tmp_path / 'm'}")).boundary(["ba be"], 1)
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+
+
+def test_only_the_rows_of_a_damaged_shard_are_computed_again_and_it_is_told_once(tmp_path):
+    source, cache, seen = tiny.encoder("bert", 4), ActivationCache(tmp_path), Counted()
+    for text in ("one text", "another text", "a third text"):
+        Encoder(source, cache=cache).vectors([text])
+    shard = sorted(tmp_path.rglob("*.safetensors"))[1]
+    shard.write_bytes(shard.read_bytes()[:-4] + b"\1\2\3\4")
+    texts = ["one text", "another text", "a third text"]
+    vectors, report = Encoder(source, cache=ActivationCache(tmp_path)).vectors(texts, progress=seen)
+    assert (report.rows, report.computed) == (3, 1)
+    assert [said for said in seen.said if isinstance(said, str) and "damaged" in said] == [
+        f"the stored activations {shard} are damaged: they are computed again"
+    ]
+    np.testing.assert_array_equal(vectors, Encoder(source).vectors(texts)[0])

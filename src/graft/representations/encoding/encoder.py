@@ -115,12 +115,12 @@ class Encoder:
         the time left. Duplicates are found within a batch; with a cache also in what was computed before.
         """
         with progress.stage(f"encode with {self.source.reference}", rows, "rows") as stage:
-            for job in self._run((self._job(texts, None) for texts in batches), None, stage):
+            for job in self._run((self._job(texts, None, progress) for texts in batches), None, stage):
                 stage.advance(len(job.inverse) - len(job.missing))
                 yield job.result(self.source.dimension).values, self._report(job)
 
     def _whole(self, texts: Sequence[str], layer: int | None, progress: Progress) -> tuple[Ragged, EncodeReport]:
-        job = self._job(texts, layer)
+        job = self._job(texts, layer, progress)
         if len(job.missing):
             with progress.stage(f"encode with {self.source.reference}", len(job.missing), "rows") as stage:
                 list(self._run([job], layer, stage))
@@ -129,7 +129,7 @@ class Encoder:
     def _report(self, job: _Job) -> EncodeReport:
         return EncodeReport(len(job.inverse), len(job.texts), len(job.missing), self.fidelity)
 
-    def _job(self, texts: Sequence[str], layer: int | None) -> _Job:
+    def _job(self, texts: Sequence[str], layer: int | None, progress: Progress) -> _Job:
         first: dict[bytes, int] = {}
         distinct: list[str] = []
         inverse = np.zeros(len(texts), np.int64)
@@ -138,19 +138,23 @@ class Encoder:
             if place == len(distinct):
                 distinct.append(text)
         digests = list(first)
-        missing, known = self._known(digests, layer)
+        missing, known = self._known(digests, layer, progress)
         return _Job(distinct, digests, inverse, missing, known)
 
-    def _known(self, digests: list[bytes], layer: int | None) -> tuple[np.ndarray, Ragged | None]:
+    def _known(self, digests: list[bytes], layer: int | None, progress: Progress) -> tuple[np.ndarray, Ragged | None]:
         """The places that have to be computed, and the rows of the others."""
-        everything = np.arange(len(digests))
         if self.cache is None:
-            return everything, None
-        found = self.cache.find(self._place(layer), digests)
-        keep = found.shard >= 0
-        known = self.cache.read(CachedRows(found.shard[keep], found.place[keep], found.shards)) if keep.any() else None
-        # A shard may vanish between looking and reading.
-        return (everything, None) if known is None else (found.missing, known)
+            return np.arange(len(digests)), None
+        while True:
+            found = self.cache.find(self._place(layer), digests, tell=progress.say)
+            keep = found.shard >= 0
+            if not keep.any():
+                return found.missing, None
+            kept = CachedRows(found.shard[keep], found.place[keep], found.shards)
+            known = self.cache.read(kept, tell=progress.say)
+            # A shard may vanish between looking and reading, or be damaged: the others are looked for again.
+            if known is not None:
+                return found.missing, known
 
     def _place(self, layer: int | None) -> str:
         return key({"space": self.space.computation, "layer": layer})
