@@ -113,6 +113,38 @@ def test_the_interval_of_independent_rows_is_wilsons(right: int, rows: int) -> N
     assert (found.low, found.high) == (pytest.approx(expected.low, abs=1e-9), pytest.approx(expected.high, abs=1e-9))
 
 
+@pytest.mark.parametrize(("count", "size"), [(20, 10), (40, 5), (100, 5)])
+@pytest.mark.parametrize("wrong", [0.03, 0.1])
+@pytest.mark.parametrize("as_one", [0.0, 0.3, 1.0])
+def test_rare_errors_of_clusters_are_covered(count: int, size: int, wrong: float, as_one: float) -> None:
+    """Rows of a cluster answer for themselves, alike, or as one: 1 - covered stays within 2 error rates and chance."""
+    rng = np.random.default_rng([count, size])
+    clusters, runs = np.repeat(np.arange(count), size), 150
+    covered = 0
+    for _ in range(runs):
+        if as_one in (0.0, 1.0):
+            alike = (rng.random(count) < wrong)[clusters] if as_one else rng.random(count * size) < wrong
+        else:
+            mass = 1 / as_one - 1
+            alike = rng.random(count * size) < rng.beta(wrong * mass, (1 - wrong) * mass, count)[clusters]
+        found = score_interval(of_rows(a=~alike, clusters=clusters), "a")
+        covered += found.low <= 1 - wrong + 1e-9 and found.high >= 1 - wrong - 1e-9
+    assert covered / runs >= 0.93 - 2.5 * np.sqrt(0.93 * 0.07 / runs)
+
+
+def test_clusters_that_are_all_right_show_no_more_than_clusters() -> None:
+    clusters = np.repeat(np.arange(40), 5)
+    together = score_interval(of_rows(a=np.ones(200, bool), clusters=clusters), "a")
+    alone = score_interval(of_rows(a=np.ones(40, bool)), "a")
+    assert together.low == pytest.approx(alone.low, abs=0.01)
+    assert score_interval(of_rows(a=np.ones(200, bool)), "a").low > 0.98
+    same = compare(of_rows(a=np.ones(200, bool), b=np.ones(200, bool), clusters=clusters), "a", "b")
+    assert (
+        same.interval().high
+        > 2 * compare(of_rows(a=np.ones(200, bool), b=np.ones(200, bool)), "a", "b").interval().high
+    )
+
+
 def test_the_interval_of_clusters_covers(rng: np.random.Generator) -> None:
     """12 customers of 10 rows, each of its own accuracy; rows alone would cover 0.7."""
     covered, alone = [], []

@@ -156,6 +156,7 @@ def _share_interval(found: Jackknife, candidate: str, level: float, drift: float
     value = found.estimate(candidate)
     share = float(np.clip(value, 0, 1))
     variance = float(np.square(moves).sum()) * (1 + drift) * (blocks - 1) / blocks
+    rows /= 1.0 if np.isinf(found.effective) else found.crowded(moves)
     if variance > 0 and 0 < share < 1:
         rows = min(rows, share * (1 - share) / variance)
     middle = (share + reach**2 / (2 * rows)) / (1 + reach**2 / rows)
@@ -173,7 +174,8 @@ def _comparison(
 ) -> Comparison:
     if not drift >= 0:
         raise InputError(f"a drift of {drift}", needed="0 or more, in parts of the rows' variance")
-    blocks, grain = len(moves), found.grain
+    blocks = len(moves)
+    grain = found.grain if apart or not found.grain else 1 / (found.effective / found.crowded(moves) + 2)
     squares = float(np.square(moves).sum()) + added * grain**2
     fourths = float((moves**4).sum()) + added * grain**4
     rows = min(found.effective, float(blocks)) if np.isinf(found.effective) else found.effective

@@ -63,10 +63,10 @@ class Jackknife:
     """The estimates of several candidates, and each without one block of rows; oriented: higher is better.
 
     names: of the candidates. estimates: shape (candidates,). left_out: with half of a block taken out, shape (blocks,
-    candidates). grain: what one more
-    row could do to a score, in its unit; 0 for metrics that change smoothly. effective: rows in the unit of that grain
-    (for macro-F1 of few and many rows a class, far fewer than rows), inf where grain is 0. bounds: of a single score.
-    withheld: why there can be no interval and no claim; empty when there can.
+    candidates). grain: what one more row could do to a score, in its unit; 0 for metrics that change smoothly.
+    effective: rows in the unit of that grain (for macro-F1 of few and many rows a class, far fewer than rows), inf
+    where grain is 0. bounds: of a single score. withheld: why there can be no interval and no claim; empty when there
+    can. crowding: how many rows are in the cluster of a row, on average over rows.
     """
 
     metric: str
@@ -77,6 +77,20 @@ class Jackknife:
     effective: float
     bounds: tuple[float, float]
     withheld: str = ""
+    crowding: float = 1.0
+
+    def crowded(self, moves: np.ndarray) -> float:
+        """How many rows count as one: those of a cluster where no cluster moved, ever fewer the more of them did.
+
+        moves: what each block does, shape (blocks,). Half a cluster that answers as one is added to those that moved,
+        by their number (the squares' sum squared over that of the fourth powers): 40 clusters that are right throughout
+        do not show that rows of a cluster differ. Shares of 20 to 100 clusters that answer as one, 1 to 20 % wrong, are
+        covered in 92 to 98 % so, and in 41 to 98 % where every row counts; those of rows that answer for themselves in
+        94 to 99 %.
+        """
+        fourths = float((moves**4).sum())
+        moved = float(np.square(moves).sum()) ** 2 / fourths if fourths > 0 else 0.0
+        return (moved + 0.5 * self.crowding) / (moved + 0.5)
 
     @property
     def blocks(self) -> int:
@@ -173,7 +187,10 @@ def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[st
         rarest, fewest = int(rows.argmin()), float(rows.min())
         which = f", {labels[rarest]!r}," if labels else ""
         withheld = f"the rarest class{which} has {fewest:.3g} {'row' if fewest == 1 else 'rows'}"
-    return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, record.oriented_bounds, withheld)
+    sizes = np.bincount(np.searchsorted(clusters, first.clusters), weights=first.weights)
+    crowding = float(np.square(sizes).sum() / sizes.sum())
+    bounds = record.oriented_bounds
+    return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, bounds, withheld, crowding)
 
 
 def _without(term: Pooled, name: str, block: np.ndarray, blocks: int) -> tuple[float, np.ndarray]:
