@@ -1,12 +1,18 @@
 """One seed, many independent streams.
 
 Decision: randomness is a parameter. A stream is named by what it is for, so adding a new consumer
-never shifts the numbers another one draws.
+never shifts the numbers another one draws. Where torch draws from the one stream of the process, one thread at a time
+does so, and leaves it as it was.
 """
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+
+_PROCESS = threading.RLock()
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -22,3 +28,22 @@ def derive(seed: int, *names: str | int) -> int:
 def generator(seed: int, *names: str | int) -> np.random.Generator:
     """A NumPy generator for the stream called ``names`` under ``seed``."""
     return np.random.default_rng(derive(seed, *names))
+
+
+@contextmanager
+def process_alone() -> Iterator[None]:
+    """For what changes the process for all its threads (first imports, logging, warnings): one thread at a time.
+
+    Libraries that import their parts when they are first asked for are not safe in two threads.
+    """
+    with _PROCESS:
+        yield
+
+
+@contextmanager
+def torch_stream() -> Iterator[None]:
+    """Torch's own random stream, for this thread alone, and afterwards as it was before."""
+    import torch
+
+    with _PROCESS, torch.random.fork_rng(devices=[]):
+        yield

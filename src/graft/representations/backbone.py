@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from graft.core.errors import SourceError
+from graft.core.seeds import process_alone, torch_stream
 from graft.representations.pooling import Pooling
 from graft.representations.sources import Source
 
@@ -37,18 +38,19 @@ def device() -> torch.device:
 
 @contextmanager
 def quiet_transformers():  # type: ignore[no-untyped-def]
-    """Loading without the library's bars and reports; its errors still come through."""
-    from transformers.utils import logging
+    """Loading without the library's bars and reports, in one thread at a time; its errors still come through."""
+    with process_alone():
+        from transformers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if bars:
+                logging.enable_progress_bar()
 
 
 def load_encoder(source: Source) -> Any:
@@ -58,7 +60,7 @@ def load_encoder(source: Source) -> Any:
     """
     try:
         # Layers that the weights do not hold (a pooler) are drawn; the caller's random stream must not notice.
-        with quiet_transformers(), torch.random.fork_rng(devices=[]):
+        with quiet_transformers(), torch_stream():
             model, wrong = (_pretrained if source.pretrained else _random)(source)
     except (*_REFUSALS, SafetensorError) as error:
         raise _unfit(source, (str(error) or type(error).__name__).splitlines()[0]) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import SourceError
+from graft.core.seeds import process_alone, torch_stream
 from graft.representations.directories import settings_of
 
 _LARGER = 2
@@ -86,6 +87,11 @@ def _whole_numbers(config: dict[str, Any]) -> Iterator[tuple[str, int]]:
 
 def _built_count(directory: Path, reference: str, limit: int) -> int:
     """Numbers in the model that transformers builds from config.json, counted up to ``limit``."""
+    with process_alone():
+        return _counted(directory, reference, limit)
+
+
+def _counted(directory: Path, reference: str, limit: int) -> int:
     import torch
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
@@ -107,7 +113,7 @@ def _built_count(directory: Path, reference: str, limit: int) -> int:
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        with torch_stream(), torch.device("meta"):
             config = AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
             AutoModel.from_config(config, attn_implementation="eager")
     except _TooMuch:

@@ -13,6 +13,7 @@ import numpy as np
 
 from graft.core.errors import SourceError
 from graft.core.files import read_json
+from graft.core.seeds import process_alone
 from graft.representations.sources import Source
 from graft.representations.tokenizer_trial import require_tried, unreadable
 
@@ -149,9 +150,10 @@ def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: i
         if file.is_file():
             tokenizer = Tokenizer.from_file(str(file))
         else:
-            from transformers import AutoTokenizer
+            with process_alone():
+                from transformers import AutoTokenizer
 
-            found = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+                found = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
             tokenizer = found.backend_tokenizer
     except Exception as error:  # the Rust tokenizer raises nothing narrower
         raise unreadable(directory, (str(error) or type(error).__name__).splitlines()[0]) from error

@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from graft.core.errors import InputError
-from graft.core.seeds import derive
+from graft.core.seeds import derive, torch_stream
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
 from graft.representations.backbone import upper_half
@@ -187,7 +186,8 @@ def one_step(job: Job) -> Callable[[], None]:
     stepper = Stepper(_lesson(job, network, examples, job.rows, np.zeros(0, np.int64), schedule, job.seed))
 
     def step() -> None:
-        stepper.step(job.rows)
+        with torch_stream():
+            stepper.step(job.rows)
 
     return step
 
@@ -245,7 +245,7 @@ def assemble(tuned: Tuned, job: Job) -> Any:
 
 
 def _run(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tuned:
-    with torch.random.fork_rng(devices=[]):
+    with torch_stream():
         # The caller's random numbers stay as they were.
         return _trained(job, rows, held, schedule)
 

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from graft.core.seeds import torch_stream
 from graft.representations.encoding.batching import BLOCK, Packed, packed_batches
 from graft.representations.tokens import TokenRows
 
@@ -162,7 +163,7 @@ def _linear(weights: Mapping[str, torch.Tensor], name: str) -> nn.Linear:
 
 def _layer_of(weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
     # One unit, because weights would be drawn for all of them: that takes time, and numbers from the caller's stream.
-    with torch.random.fork_rng(devices=[]):
+    with torch_stream():
         made = nn.Linear(1, 1)
     made.out_features, made.in_features = weight.shape
     made.weight, made.bias = _fixed(weight), _fixed(bias)

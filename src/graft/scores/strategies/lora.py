@@ -6,6 +6,7 @@ Hu et al. (2021), LoRA, arXiv 2106.09685; Kalajdzievski (2023) for the scaling b
 import warnings
 from typing import Any
 
+from graft.core.seeds import torch_stream
 from graft.scores.strategy import Rates, Strategy, Trains
 
 RANK = 8
@@ -22,7 +23,7 @@ def with_lora(body: Any, seed: int) -> Any:
     config = LoraConfig(
         r=RANK, lora_alpha=2 * RANK, lora_dropout=0.0, use_rslora=True, target_modules="all-linear", bias="none"
     )
-    with quiet_transformers(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    with quiet_transformers(), torch_stream(), warnings.catch_warnings():
         # peft 0.20 asks for an attribute that transformers 5 has renamed.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         torch.manual_seed(seed)
