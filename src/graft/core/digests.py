@@ -7,7 +7,7 @@ because it is faster and nobody outside compares them.
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,25 @@ def key(value: Any) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=True)
     return content_digest(text).hex()
+
+
+def sealed(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a JSON file is to say, with the digest of it.
+
+    >>> unsealed(sealed({"rows": 3}))
+    {'rows': 3}
+    """
+    return {**said, "digest": key(said)}
+
+
+def unsealed(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a JSON file said before it was sealed. Raises ValueError unless it is as it was written; a file that states
+    no digest is believed.
+    """
+    rest = {name: value for name, value in said.items() if name != "digest"}
+    if said.get("digest", key(rest)) != key(rest):
+        raise ValueError("it was changed after it was written")
+    return rest
 
 
 def array_digest(arrays: Iterable[np.ndarray]) -> str:

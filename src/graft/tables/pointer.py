@@ -1,7 +1,8 @@
 """``table.json``: which generations a table has, and which one answers.
 
 Decisions: one small file, replaced whole, is the only thing that says which generation is current, so swapping to
-another space and rolling back are one rename. Changes to it are made under a file lock; reading needs none.
+another space and rolling back are one rename. Changes to it are made under a file lock; reading needs none. It
+states its own digest, and one that was damaged is refused.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
+from graft.core.digests import sealed, unsealed
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.files import write_json
 from graft.representations.spaces import Space, read_space
@@ -109,16 +111,17 @@ def read_pointer(path: Path) -> Pointer:
             fix="install the version of Graft that wrote it",
         )
     try:
+        said = unsealed(said)
         pointer = Pointer(said["name"], said["current"], tuple(_generation(one) for one in said["generations"]))
         pointer.generation(pointer.current)
-    except (TypeError, KeyError, AttributeError, SpaceMismatch, TableError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, SpaceMismatch, TableError) as error:
         raise _damaged(place, f"it says nothing usable about {error}".splitlines()[0]) from error
     return pointer
 
 
 def write_pointer(path: Path, pointer: Pointer) -> None:
     """Replace ``table.json``, whole or not at all."""
-    write_json(path / POINTER, {"schema": SCHEMA, **asdict(pointer)})
+    write_json(path / POINTER, sealed({"schema": SCHEMA, **json.loads(json.dumps(asdict(pointer)))}))
 
 
 def change_pointer(path: Path, change: Callable[[Pointer], Pointer]) -> Pointer:

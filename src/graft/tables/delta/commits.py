@@ -2,13 +2,13 @@
 
 Decisions: a log entry is written to a temporary name, flushed, and then linked to its final name, which fails when
 another writer was first (optimistic concurrency, the same step ``deltalake`` takes); the loser reads the table anew
-and tries again. Entries name no ids and no values: a log must not remember what was erased. Checkpoints every ten
-versions keep opening fast.
+and tries again. Entries name no ids and no values: a log must not remember what was erased. An entry states the digest
+of all it says, and a file beside a checkpoint that of the checkpoint: both are compared whenever they are read.
+Checkpoints every ten versions keep opening fast.
 
 Delta protocol, "Creation of New Log Entries", "Protocol Evolution".
 """
 
-import json
 import os
 import time
 import uuid
@@ -26,7 +26,7 @@ from deltalake.exceptions import DeltaError
 from graft.core.errors import OutputError, TableError
 from graft.core.files import write_bytes
 from graft.core.version import __version__
-from graft.tables.delta.snapshots import LOG, Snapshot, read_entry, versions
+from graft.tables.delta.snapshots import LOG, SEAL, Snapshot, entry_text, read_entry, seal_checkpoint, seal_of, versions
 
 _CHECKPOINT_EVERY = 10
 _PLAIN = {"minReaderVersion": 1, "minWriterVersion": 2}
@@ -60,9 +60,8 @@ def commit(root: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> No
     """Write ``actions`` as ``version``. Raises Conflict when it exists already; OutputError when the disk is full."""
     target = root / LOG / f"{version:020d}.json"
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
-    lines = (json.dumps(action, ensure_ascii=False, separators=(",", ":")) for action in actions)
     try:
-        write_bytes(temporary, "\n".join([*lines, ""]).encode())
+        write_bytes(temporary, entry_text(actions).encode())
         os.link(temporary, target)
         _flush_folder(target.parent)
     except FileExistsError as error:
@@ -150,8 +149,11 @@ def require_known(snapshot: Snapshot) -> None:
 def checkpoint(root: Path, version: int, *, always: bool = False) -> None:
     """Sum the log up now and then, so that opening reads few files. Its failure loses nothing: the log is whole."""
     if always or version % _CHECKPOINT_EVERY == 0:
-        with suppress(DeltaError, OSError):
+        with suppress(DeltaError, OSError, OutputError):
+            path = root / LOG / f"{version:020d}.checkpoint.parquet"
+            seal_of(path).unlink(missing_ok=True)
             DeltaTable(root, version=version).create_checkpoint()
+            seal_checkpoint(path)
 
 
 def sweep(root: Path, hours: float) -> None:
@@ -159,6 +161,11 @@ def sweep(root: Path, hours: float) -> None:
     for path in (*root.glob(".*.partial"), *(root / LOG).glob(".*.partial")):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime >= hours * 3600:
+                path.unlink(missing_ok=True)
+    # What is beside a checkpoint that another program cleared away.
+    for path in (root / LOG).glob(f".*{SEAL}"):
+        if not path.with_name(path.name[1:].removesuffix(SEAL)).exists():
+            with suppress(OSError):
                 path.unlink(missing_ok=True)
 
 

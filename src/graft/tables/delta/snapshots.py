@@ -11,7 +11,8 @@ Delta protocol, "Action Reconciliation".
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,10 +24,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import Schema
 
+from graft.core.digests import file_sha256, key
 from graft.core.errors import TableError
+from graft.core.files import write_text
 from graft.tables.delta.deletion_vectors import positions_of, unique_id
 
 LOG = "_delta_log"
+SEAL = ".sha256"
+_DIGEST = "graftDigest"
 Mark = tuple[str, int, int, int]  # name, inode, time of the last change, bytes
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.\d{10})?\.parquet")
@@ -95,10 +100,15 @@ def read_entry(root: Path, version: int) -> list[dict[str, Any]]:
     """The actions of one log entry. Raises TableError for a damaged one."""
     path = root / LOG / f"{version:020d}.json"
     try:
-        actions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        # At the ends of lines alone: a string in a line may hold what str.splitlines takes for another end.
+        actions = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
         if not actions or not all(isinstance(action, dict) for action in actions):
             raise ValueError("it lists no actions")
-    except (OSError, ValueError) as error:
+        said: dict[str, Any] = next((act["commitInfo"] for act in actions if isinstance(act.get("commitInfo"), dict)), {})
+        stated = said.pop(_DIGEST, None)
+        if stated is not None and stated != key(actions):
+            raise ValueError("it was changed after it was written")
+    except (OSError, ValueError, RecursionError) as error:
         raise TableError(
             f"version {version} of the table cannot be read: its log entry {path} is damaged ({error})",
             needed="one JSON object a line",
@@ -107,22 +117,57 @@ def read_entry(root: Path, version: int) -> list[dict[str, Any]]:
     return actions
 
 
+def entry_text(actions: Sequence[Mapping[str, Any]]) -> str:
+    """A log entry as it stands in its file: an action a line, and in what it says of itself the digest of them all."""
+    digest = key(actions)
+    sealed = (
+        {"commitInfo": {**action["commitInfo"], _DIGEST: digest}} if "commitInfo" in action else action
+        for action in actions
+    )
+    lines = (json.dumps(action, ensure_ascii=False, separators=(",", ":")) for action in sealed)
+    return "\n".join([*lines, ""])
+
+
+def seal_checkpoint(path: Path) -> None:
+    """Write the digest of a checkpoint beside it."""
+    write_text(seal_of(path), file_sha256(path) + "\n")
+
+
+def seal_of(checkpoint: Path) -> Path:
+    """The file with the digest of a checkpoint; to be removed before the checkpoint is written anew."""
+    return checkpoint.with_name(f".{checkpoint.name}{SEAL}")
+
+
+def require_sealed(checkpoint: Path) -> None:
+    """Raise ValueError when a checkpoint is not what the digest beside it says. One without a digest is believed."""
+    with suppress(FileNotFoundError):
+        if seal_of(checkpoint).read_text(encoding="utf-8").strip() != file_sha256(checkpoint):
+            raise ValueError("it was changed after it was written")
+
+
 def read_snapshot(root: Path, version: int | None = None) -> Snapshot:
     """The table in folder ``root`` at a version, or as it is now.
 
-    Raises TableError when there is no such version, or the log has a gap or a damaged entry.
+    A damaged checkpoint is passed over when the entries before it are still there. Raises TableError when there is no
+    such version, or the log has a gap or a damaged entry.
     """
     listed = _log(root)
     commits = sorted(_numbers(listed, _COMMIT))
     checkpoints = _numbers(listed, _CHECKPOINT)
     newest = max([*commits, *checkpoints], default=-1)
     wanted = newest if version is None else version
-    base = max((number for number in checkpoints if number <= wanted), default=-1)
-    replayed = [number for number in commits if base < number <= wanted]
-    if newest < 0 or not 0 <= wanted <= newest or replayed != list(range(base + 1, wanted + 1)):
-        raise _no_version(root, wanted, commits, newest)
-    used = {f"{number:020d}" for number in (base, *replayed)}
-    return _replayed(root, base, tuple(replayed), tuple(mark for mark in listed if mark[0].partition(".")[0] in used))
+    damage: TableError | None = None
+    for base in (*sorted((number for number in checkpoints if number <= wanted), reverse=True), -1):
+        replayed = [number for number in commits if base < number <= wanted]
+        if max(base, wanted) < 0 or replayed != list(range(base + 1, wanted + 1)):
+            break
+        used = {f"{number:020d}" for number in (base, *replayed)}
+        marks = tuple(mark for mark in listed if mark[0].partition(".")[0] in used)
+        try:
+            return _replayed(root, base, tuple(replayed), marks)
+        except TableError as error:
+            damage = damage or error
+    raise damage or _no_version(root, wanted, commits, newest)
 
 
 @lru_cache(maxsize=32)
@@ -208,8 +253,9 @@ def _checkpoint_actions(root: Path, version: int) -> list[dict[str, Any]]:
     actions = []
     for part in parts:
         try:
+            require_sealed(part)
             rows = pq.read_table(part, columns=names).to_pylist(maps_as_pydicts="strict")
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise TableError(
                 f"the checkpoint {part} is damaged ({error})",
                 needed="a whole checkpoint",

@@ -91,6 +91,8 @@ class DeltaStore:
     def vacuum(self, hours: float) -> list[str]:
         """Remove the files no version of the last ``hours`` needs; their names. Older versions are then lost."""
         with self._writing():
+            # Nothing is removed on the word of a damaged log.
+            self.snapshot()
             commits.sweep(self.root, hours)
             table = DeltaTable(self.root)
             return table.vacuum(math.ceil(hours), dry_run=False, enforce_retention_duration=False, full=True)

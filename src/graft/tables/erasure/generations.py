@@ -96,7 +96,7 @@ class GenerationPlace:
     def _look(self, path: Path, ids: Iterable[str]) -> Held:
         """What one file holds; one that cannot be read may hold anything."""
         try:
-            with pq.ParquetFile(path) as opened:
+            with pq.ParquetFile(path, page_checksum_verification=True) as opened:
                 names = opened.schema_arrow.names
                 if "id" not in names:
                     return Held()
@@ -108,7 +108,7 @@ class GenerationPlace:
                 rows = _as_text(opened.read(columns=columns)).take(pa.array(places))
         except FileNotFoundError:
             return Held()
-        except (OSError, pa.ArrowInvalid):
+        except (OSError, pa.ArrowException):
             return Held(files=(path,))
         return Held(len(places), frozenset(rows["id"].to_pylist()), self._digests(rows), (path,))
 

@@ -17,7 +17,7 @@ from filelock import FileLock
 from graft.core.errors import TableError
 from graft.tables.erasure.places import Held, Wanted, remove_files
 from graft.tables.index import IndexFile
-from graft.tables.index.pointer import POINTER, ROWS, read_record
+from graft.tables.index.pointer import POINTER, ROWS, read_record, verify_files
 from graft.tables.table import EmbeddingTable
 
 
@@ -49,6 +49,7 @@ class IndexPlace:
             return Held()
         try:
             record = read_record(self.folder)
+            verify_files(self.folder, record)
             ids = pq.read_table(self.folder / record.folder / ROWS, columns=["id"])["id"]
         except (TableError, OSError, pa.ArrowException):
             return Held(files=tuple(files))

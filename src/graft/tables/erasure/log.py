@@ -22,7 +22,16 @@ import pyarrow.parquet as pq
 
 from graft.core.errors import TableError
 from graft.core.files import whole_file, write_text
-from graft.tables.delta.snapshots import LOG, read_entry, read_snapshot, versions
+from graft.tables.delta.snapshots import (
+    LOG,
+    entry_text,
+    read_entry,
+    read_snapshot,
+    require_sealed,
+    seal_checkpoint,
+    seal_of,
+    versions,
+)
 
 _ERASED = "(erased)"
 _LAST = "_last_checkpoint"
@@ -37,7 +46,8 @@ def scrub(root: Path, ids: Collection[str]) -> tuple[Path, ...]:
         return unquote(name) not in present
 
     log = root / LOG
-    changed = [path for path in sorted(log.glob("*.json")) if _scrub_entry(path, gone, named)]
+    entries = [log / f"{version:020d}.json" for version in versions(root)]
+    changed = [path for path in entries if _scrub_entry(path, gone, named)]
     changed += [path for path in sorted(log.rglob("*.parquet")) if _scrub_checkpoint(path, gone)]
     _state_size(log)
     return tuple(changed)
@@ -67,10 +77,9 @@ def unreadable_versions(root: Path) -> tuple[int, ...]:
 
 def _scrub_entry(path: Path, gone: Callable[[str], bool], named: re.Pattern[str]) -> bool:
     try:
-        before = path.read_text(encoding="utf-8")
-        actions = [json.loads(line) for line in before.splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+        actions = read_entry(path.parent.parent, int(path.stem))
+    except TableError as error:
+        raise _damaged(path, error.given) from error
     changed = False
     for action in actions:
         for kind in ("add", "remove", "cdc"):
@@ -79,17 +88,17 @@ def _scrub_entry(path: Path, gone: Callable[[str], bool], named: re.Pattern[str]
         if isinstance(action.get("commitInfo"), dict):
             changed |= _unname(action["commitInfo"], named)
     if changed:
-        lines = (json.dumps(action, ensure_ascii=False, separators=(",", ":")) for action in actions)
         with _same_time(path) as temporary:
-            temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+            temporary.write_text(entry_text(actions), encoding="utf-8")
     return changed
 
 
 def _scrub_checkpoint(path: Path, gone: Callable[[str], bool]) -> bool:
     try:
+        require_sealed(path)
         with pq.ParquetFile(path) as opened:
             table = opened.read()
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
     columns = {name: table[name].to_pylist() for name in ("add", "remove") if name in table.column_names}
     changed = False
@@ -101,8 +110,10 @@ def _scrub_checkpoint(path: Path, gone: Callable[[str], bool]) -> bool:
         for name, rows in columns.items():
             place = table.schema.get_field_index(name)
             table = table.set_column(place, table.schema.field(name), pa.array(rows, table.schema.field(name).type))
+        seal_of(path).unlink(missing_ok=True)
         with _same_time(path) as temporary:
             pq.write_table(table, temporary)
+        seal_checkpoint(path)
     return changed
 
 
@@ -159,7 +170,7 @@ def _same_time(path: Path) -> Iterator[Path]:
         os.utime(temporary, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
-def _damaged(path: Path, error: Exception) -> TableError:
+def _damaged(path: Path, error: Exception | str) -> TableError:
     return TableError(
         f"{path} cannot be read, so it cannot be said what it remembers ({error})",
         needed="a whole log",

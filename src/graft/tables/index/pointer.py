@@ -2,7 +2,8 @@
 
 Decisions: the files of one index lie in a folder of their own that is never written again, and one small file, replaced
 whole, names the folder: a build that is killed leaves the index before it, and a reader that has opened one keeps it.
-Every file is named with its SHA-256, and none is handed to a reader before it verifies.
+Every file is named with its SHA-256, the small one states its own digest, and none is handed to a reader before it
+verifies.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from graft.core.digests import FileFact, file_sha256
+from graft.core.digests import FileFact, file_sha256, sealed, unsealed
 from graft.core.errors import TableError
 from graft.core.files import write_text
 from graft.tables.index.graph import GraphSettings
@@ -64,17 +65,19 @@ def read_record(folder: Path) -> IndexRecord:
     if schema != 1:
         raise TableError(f"{path} has schema {schema!r}", needed="schema 1", fix=f"update Graft, or {_REBUILD}")
     try:
-        return IndexRecord.model_validate(stated)
+        return IndexRecord.model_validate(unsealed(stated))
     except ValidationError as error:
         first = error.errors()[0]
         raise TableError(
             f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}", needed="what a build wrote", fix=_REBUILD
         ) from error
+    except ValueError as error:
+        raise TableError(f"{path}: {error}", needed="what a build wrote", fix=_REBUILD) from error
 
 
 def write_record(folder: Path, record: IndexRecord) -> None:
     """Make ``record`` the index, whole or not at all."""
-    write_text(folder / POINTER, json.dumps(record.model_dump(mode="json"), indent=2) + "\n")
+    write_text(folder / POINTER, json.dumps(sealed(record.model_dump(mode="json")), indent=2) + "\n")
 
 
 def facts_of(folder: Path) -> dict[str, FileFact]:
