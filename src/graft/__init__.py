@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graft.api import embed_table as embed_table
     from graft.api import load as load
     from graft.api import study as study
-    from graft.bundle import Bundle as Bundle
+    from graft.bundle.predicting import Bundle as Bundle
     from graft.core.errors import GraftError as GraftError
     from graft.demo import tickets as tickets
     from graft.representations.embedder import Embedder as Embedder
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graft.tables.table import EmbeddingTable as EmbeddingTable
 
 _WHERE = {
-    "Bundle": "graft.bundle",
+    "Bundle": "graft.bundle.predicting",
     "EmbeddingTable": "graft.tables.table",
     "Embedder": "graft.representations.embedder",
     "GraftError": "graft.core.errors",

@@ -16,7 +16,7 @@ from graft.core.settings import parse_size
 if TYPE_CHECKING:
     import numpy as np
 
-    from graft.bundle import Bundle
+    from graft.bundle.predicting import Bundle
     from graft.core.tasks import TaskName
     from graft.facts.study import PlanFacts
     from graft.representations.encoding.encoder import Encoder
@@ -102,6 +102,8 @@ def study(
     from graft.inputs.contract import require_columns
     from graft.inputs.roles import Roles
     from graft.rows.table import read_frame
+    from graft.studies.claiming import claim, require_place
+    from graft.studies.settings import make_settings
 
     if group is not None and time is not None:
         raise InputError(
@@ -119,16 +121,6 @@ def study(
         group=group,
         time=time,
     )
-    table = read_frame(data, encoding=encoding)
-    require_columns(table, [name for name, _ in roles.columns])
-    tested = None if test is None else read_frame(test, encoding=encoding)
-    if tested is not None:
-        require_columns(tested, [name for name, _ in roles.columns])
-
-    from graft.report.study import write_page
-    from graft.studies.running import run_study
-    from graft.studies.settings import make_settings
-
     settings = make_settings(
         {
             "roles": roles,
@@ -156,15 +148,32 @@ def study(
         }
     )
     folder = Path(tempfile.mkdtemp(prefix="graft-study-")) if out is None else Path(out)
+    require_place(folder)
+    table = read_frame(data, encoding=encoding)
+    columns = [name for name, _ in roles.columns]
+    require_columns(table, columns)
+    tested = None if test is None else read_frame(test, encoding=encoding)
+    if tested is not None:
+        require_columns(tested, columns)
+    earlier = None if after is None else Path(after)
+
+    from graft.studies.prepared import prepare
+
+    prepared = prepare(table, settings, after=earlier, costs=None if costs is None else Path(costs), test=tested)
+    claim(folder, prepared.identity)
+
+    # Not before all was checked that can be: these import model libraries, which takes seconds.
+    from graft.report.study import write_page
+    from graft.studies.running import run_study
+
+    named = str(test) if isinstance(test, str | Path) else f"(a {type(test).__name__} of {len(tested or ()):,} rows)"
     result = run_study(
-        data,
+        prepared,
         settings,
-        table=table,
+        source=data,
         out=folder,
-        costs=None if costs is None else Path(costs),
-        after=None if after is None else Path(after),
-        test=test,
-        tested=tested,
+        after=earlier,
+        test_file="" if tested is None else named,
         progress=progress,
         on_plan=on_plan,
     )
@@ -243,7 +252,10 @@ def embed_table(
 
 def load(folder: str | Path) -> "Bundle":
     """A saved model, verified file by file and made to repeat its stored predictions. Raises BundleError."""
-    from graft.bundle import load_bundle
+    from graft.bundle.opening import require_bundle
+
+    require_bundle(Path(folder))
+    from graft.bundle.loading import load_bundle
 
     return load_bundle(Path(folder))
 

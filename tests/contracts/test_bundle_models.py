@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 
-from graft.bundle import Bundle, load_bundle, write_bundle
+from graft.bundle.loading import load_bundle
+from graft.bundle.predicting import Bundle
+from graft.bundle.writing import write_bundle
 from graft.core.errors import BundleError
-from graft.decisions import ConformalInterval
+from graft.decisions.conformal import ConformalInterval
 from unit.bundle.building import KINDS, ROWS, TASKS, inputs, parts_for, table
 
 EVERY = [(kind, task) for kind in KINDS for task in TASKS]

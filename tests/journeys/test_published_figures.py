@@ -12,7 +12,9 @@ import torch
 
 import graft
 from graft.core.tasks import Task
-from graft.evidence import Pooled, Scored, decide_verdict, jackknife
+from graft.evidence.pooled import Pooled, jackknife
+from graft.evidence.predictions import Scored
+from graft.evidence.verdict import decide_verdict
 from graft.inputs.dataset import Dataset
 from graft.inputs.roles import Roles
 from graft.inputs.schema import Contract

@@ -5,8 +5,9 @@ import pytest
 from bench.verdicts import Cell, Latent, _accuracy, _latent
 
 from graft.core.seeds import generator
-from graft.evidence import Comparison, Entry, Pooled, Prior, choose, jackknife
-from graft.evidence.choice import expected_lead
+from graft.evidence.choice import Entry, Prior, choose, expected_lead
+from graft.evidence.comparison import Comparison
+from graft.evidence.pooled import Pooled, jackknife
 
 
 @pytest.mark.parametrize(("seen", "error", "usual", "spread"), [(0.02, 0.05, 0.0, 0.05), (-0.1, 0.02, 0.05, 0.1)])
@@ -61,7 +62,7 @@ def test_a_prior_moves_the_choice_while_the_rows_are_few() -> None:
     """Expected by hand: rows say -0.02 +- 0.046, the prior +0.1 +- 0.03."""
     rng = np.random.default_rng(1)
     hits = {"a": 44, "b": 45}
-    from graft.evidence import Scored
+    from graft.evidence.predictions import Scored
 
     terms = {}
     for name, right in hits.items():

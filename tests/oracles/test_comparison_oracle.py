@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graft.evidence import Comparison, Pooled, Scored, compare, jackknife, paid_doubt, score_interval, wilson
-from graft.evidence.pooled import Jackknife
+from graft.core.intervals import wilson
+from graft.evidence.comparison import Comparison, compare, score_interval
+from graft.evidence.pooled import Jackknife, Pooled, jackknife
+from graft.evidence.predictions import Scored
+from graft.evidence.selection import paid_doubt
 from graft.evidence.verdict import one_sided
 
 

@@ -9,16 +9,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from graft.decisions import (
-    CostTable,
-    Policy,
-    compare_policies,
-    cost_per_thousand,
-    fit_calibrator,
-    fit_conformal,
-    fit_method,
-    fit_policy,
-)
+from graft.decisions.calibration import fit_calibrator, fit_method
+from graft.decisions.conformal import fit_conformal
+from graft.decisions.costs import CostTable
+from graft.decisions.policy import Policy, fit_policy
+from graft.decisions.spending import compare_policies, cost_per_thousand
 
 
 def overconfident(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from graft.evidence import (
-    Scored,
-    calibration_error,
-    logme,
-    neighbour_agreement,
-    reliability_bins,
-    slice_differences,
-    suspects,
-)
+from graft.evidence.calibration_error import calibration_error
+from graft.evidence.calibration_quality import reliability_bins
+from graft.evidence.label_noise import suspects
+from graft.evidence.predictions import Scored
+from graft.evidence.slices import slice_differences
+from graft.evidence.transferability import logme, neighbour_agreement
 
 
 def two_class(positive: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from graft.evidence import Scored, Suspicion, suspects, suspicion
+from graft.evidence.label_noise import Suspicion, suspects, suspicion
+from graft.evidence.predictions import Scored
 
 
 def studied(

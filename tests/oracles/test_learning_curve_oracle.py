@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from graft.evidence import Crossing, crossing, fit_curve
+from graft.evidence.learning_curve import Crossing, crossing, fit_curve
 
 LABELS = np.array([40, 80, 160, 320, 640, 1280])
 Law = Callable[[np.ndarray], np.ndarray]

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from graft.core.means import design_effect, mean_interval
-from graft.decisions import CostTable, Policy, compare_policies, cost_per_thousand
-from graft.decisions.spending import cheapest_single
+from graft.decisions.costs import CostTable
+from graft.decisions.policy import Policy
+from graft.decisions.spending import cheapest_single, compare_policies, cost_per_thousand
 
 
 def test_many_rows_are_students_interval() -> None:

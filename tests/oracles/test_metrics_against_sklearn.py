@@ -5,8 +5,10 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from graft.evidence import METRICS, Pooled, Scored, evaluate, jackknife, score_interval
-from graft.evidence.metrics import metric
+from graft.evidence.comparison import score_interval
+from graft.evidence.metrics import METRICS, evaluate, metric
+from graft.evidence.pooled import Pooled, jackknife
+from graft.evidence.predictions import Scored
 from graft.evidence.resampling import row_weights
 
 ROWS = 120

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from graft.core.seeds import generator
-from graft.evidence import Jackknife, Outcome, Pooled, Scored, compare, decide_verdict, jackknife, more_labels
+from graft.evidence.comparison import compare
+from graft.evidence.more_labels import more_labels
+from graft.evidence.pooled import Jackknife, Pooled, jackknife
+from graft.evidence.predictions import Scored
+from graft.evidence.verdict import Outcome, decide_verdict
 
 MARGIN = 0.01
 

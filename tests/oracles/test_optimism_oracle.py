@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graft.evidence import optimism_interval
+from graft.evidence.optimism import optimism_interval
 
 
 def test_against_welch_in_scipy() -> None:

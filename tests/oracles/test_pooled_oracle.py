@@ -5,8 +5,10 @@ import pytest
 from sklearn.metrics import f1_score
 
 from graft.core.errors import InputError
-from graft.evidence import METRICS, Pooled, Scored, jackknife, score_interval
-from graft.evidence.pooled import effective_rows
+from graft.evidence.comparison import score_interval
+from graft.evidence.metrics import METRICS
+from graft.evidence.pooled import Pooled, effective_rows, jackknife
+from graft.evidence.predictions import Scored
 
 
 def answers(right: np.ndarray) -> Scored:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graft.evidence import Scored, evaluate, per_class, slice_differences
+from graft.evidence.metrics import evaluate
+from graft.evidence.predictions import Scored
+from graft.evidence.slices import per_class, slice_differences
 
 
 def decided(targets: np.ndarray, said: np.ndarray, classes: int) -> Scored:

@@ -8,7 +8,7 @@ import pytest
 from bench.verdicts import CELLS, Cell, Row, draw, said, simulate, summary, table
 
 from graft.core.seeds import generator
-from graft.evidence import Outcome
+from graft.evidence.verdict import Outcome
 
 FEW = (
     "accuracy, 40",
@@ -58,7 +58,7 @@ def test_enough_rows_settle_that_nothing_differs() -> None:
 @pytest.mark.slow
 def test_without_paying_for_the_choice_it_would_fail() -> None:
     """The correction is needed: the lead of the best of eight, taken alone, is called real too often."""
-    from graft.evidence import compare
+    from graft.evidence.comparison import compare
 
     cell, rng, alarms, paid = CELLS["accuracy, 500, 8v3"], generator(4, "unpaid"), [], []
     for _ in range(200):

@@ -5,25 +5,20 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from graft.decisions import CostTable, Policy, fit_calibrator, fit_conformal
-from graft.evidence import (
-    METRICS,
-    Interval,
-    Jackknife,
-    Outcome,
-    Pooled,
-    Scored,
-    calibration_error,
-    compare,
-    decide_verdict,
-    evaluate,
-    jackknife,
-    logme,
-    neighbour_agreement,
-    paid_doubt,
-    score_interval,
-    suspects,
-)
+from graft.core.intervals import Interval
+from graft.decisions.calibration import fit_calibrator
+from graft.decisions.conformal import fit_conformal
+from graft.decisions.costs import CostTable
+from graft.decisions.policy import Policy
+from graft.evidence.calibration_error import calibration_error
+from graft.evidence.comparison import compare, score_interval
+from graft.evidence.label_noise import suspects
+from graft.evidence.metrics import METRICS, evaluate
+from graft.evidence.pooled import Jackknife, Pooled, jackknife
+from graft.evidence.predictions import Scored
+from graft.evidence.selection import paid_doubt
+from graft.evidence.transferability import logme, neighbour_agreement
+from graft.evidence.verdict import Outcome, decide_verdict
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=40, deadline=None)

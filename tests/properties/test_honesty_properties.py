@@ -5,16 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graft.evidence import (
-    Scored,
-    crossing,
-    fit_curve,
-    optimism_interval,
-    per_class,
-    slice_differences,
-    suspects,
-    suspicion,
-)
+from graft.evidence.label_noise import suspects, suspicion
+from graft.evidence.learning_curve import crossing, fit_curve
+from graft.evidence.optimism import optimism_interval
+from graft.evidence.predictions import Scored
+from graft.evidence.slices import per_class, slice_differences
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=30, deadline=None)

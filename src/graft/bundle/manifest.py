@@ -17,6 +17,7 @@ from graft.core import foreign
 from graft.core.digests import FileFact, file_sha256, key
 from graft.core.errors import BundleError, InputError
 from graft.core.files import write_text
+from graft.core.places import BUNDLE, next_step
 from graft.core.version import __version__
 
 MANIFEST = "manifest.json"
@@ -62,13 +63,11 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a bundle. Raises BundleError when there is none, or it is damaged or of another version."""
     path = folder / MANIFEST
     if not folder.is_dir() or not path.is_file() or path.is_symlink():
-        inside = folder / "bundle"
         given = f"{folder} is a file" if folder.is_file() else f"there is no folder {folder}"
-        fix = "the bundle comes before the rows: graft predict BUNDLE FILE" if folder.is_file() else "check the path"
         raise BundleError(
             f"{folder} is no bundle: it has no {MANIFEST}" if folder.is_dir() else given,
             needed="the folder of a bundle, as graft study wrote it",
-            fix=f"the bundle of this study is {inside}" if (inside / MANIFEST).is_file() else fix,
+            fix=next_step(folder, BUNDLE) or "check the path: graft predict study/bundle FILE",
         )
     try:
         raw = foreign.read_bytes(path, limit=foreign.SETTINGS_LIMIT)

@@ -25,7 +25,7 @@ from graft.facts.study import StudyRecord
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.schema import Contract
 from graft.representations.tokens import tokenise
-from graft.rows.table import read_frame
+from graft.rows.table import Table, read_frame
 from graft.scores.models import Model
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Bundle:
 
     def predict(
         self,
-        rows: "Source",
+        rows: "Source | Table",
         *,
         explain: bool = False,
         encoding: str | None = None,
@@ -82,11 +82,11 @@ class Bundle:
     ) -> Predictions:
         """Predictions for every row of a table, in its order.
 
-        rows: anything read_frame accepts, no rows too; the label column is not needed. explain: also the words that
-        carry each prediction and the nearest training rows. encoding: what a text file is written in, where it is not
-        recognised. Raises ContractError when a column of the contract is missing.
+        rows: anything read_frame accepts, or what it read; no rows too; the label column is not needed. explain: also
+        the words that carry each prediction and the nearest training rows. encoding: what a text file is written in,
+        where it is not recognised. Raises ContractError when a column of the contract is missing.
         """
-        table = read_frame(rows, empty=True, encoding=encoding)
+        table = rows if isinstance(rows, Table) else read_frame(rows, empty=True, encoding=encoding)
         data, found = build_dataset(table, self.contract, labelled=False)
         problems = Problems(len(table))
         for problem in found:

@@ -76,9 +76,11 @@ def _bare(  # type: ignore[no-untyped-def]
     import polars as pl
 
     from graft.core.files import whole_file
+    from graft.core.places import require_output
     from graft.inputs.contract import require_columns
     from graft.rows.table import read_frame
 
+    require_output(out, read=(data,))
     rows = read_frame(data, encoding=encoding)
     require_columns(rows, text)
     # Not before the rows were looked at: it imports a model library, which takes seconds.

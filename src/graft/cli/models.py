@@ -21,12 +21,22 @@ def predict(
     """Predict with a saved model; rows with problems are reported and the others are not lost."""
     from rich.console import Console
 
-    from graft.bundle import load_bundle
+    from graft.bundle.opening import require_bundle
     from graft.cli.progress import Bars
     from graft.core.errors import ContractError
+    from graft.core.places import require_output
+    from graft.rows.table import read_frame
+
+    require_output(out, read=(data,))
+    require_bundle(bundle)
+    table = read_frame(data, empty=True, encoding=encoding)
+    require_bundle(bundle, table)
+
+    # Not before all was looked at: it imports a model library, which takes seconds.
+    from graft.bundle.loading import load_bundle
 
     console = Console(stderr=True)
-    predictions = load_bundle(bundle).predict(data, explain=explain, encoding=encoding, progress=Bars(console))
+    predictions = load_bundle(bundle).predict(table, explain=explain, progress=Bars(console))
     predictions.write_csv(out)
     console.print(f"{len(predictions.frame):,} rows written to {out}", highlight=False)
     for note in predictions.notes:
@@ -44,7 +54,10 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) 
     """Check every file of a bundle against its digest, and that it repeats its stored predictions."""
     from dataclasses import asdict
 
-    from graft.bundle import load_bundle
+    from graft.bundle.opening import require_bundle
+
+    require_bundle(bundle)
+    from graft.bundle.loading import load_bundle
 
     info = load_bundle(bundle).info()
     typer.echo(f"{bundle}: sound; every file and the stored predictions are as they were written")

@@ -235,11 +235,14 @@ def report(
     """Write the report of a finished study again, and print its summary."""
     from rich.console import Console
 
+    from graft.core.places import require_output
     from graft.facts.study import read_study
     from graft.report.study import print_summary, write_page
 
+    place = folder if folder.is_dir() else folder.parent
+    page = out or place / "report.html"
+    require_output(page, read=(place / "study.json", place / "predictions.parquet"))
     record = read_study(folder)
-    page = out or (folder if folder.is_dir() else folder.parent) / "report.html"
     write_page(record, page)
     print_summary(record, Console(), page)
 

@@ -23,6 +23,7 @@ from graft.core.errors import InputError
 # A table of a thousand classes in full; YAML takes a hundred times as long to read.
 _CSV_LIMIT, _YAML_LIMIT = 64 << 20, 4 << 20
 ABSTAIN, ANY, NONE = "abstain", "*", "none"
+_TEMPLATE = "graft costs template FILE --label LABEL writes one with every name to fill in"
 
 
 class CostTable(BaseModel):
@@ -82,7 +83,7 @@ def costs_from_mapping(document: Mapping[str, object], labels: Sequence[str], *,
         raise InputError(
             f"the key {unknown[0]!r} in the cost table",
             needed="unit, default, abstain or costs",
-            fix=_near(unknown[0], ("unit", "default", "abstain", "costs")),
+            fix=_near(unknown[0], ("unit", "default", "abstain", "costs")) or _TEMPLATE,
         )
     entries: dict[tuple[str, str], float] = {}
     for true, row in _mapping(document.get("costs", {}), "costs").items():
@@ -120,7 +121,11 @@ def load_costs(
     elif file.suffix.lower() == ".csv":
         table = _table(_csv_entries(text, file), labels, unit="errors", default=1.0, task=task)
     else:
-        raise InputError(f"the cost table {file}", needed="a file that ends in .csv, .yaml or .yml")
+        raise InputError(
+            f"the cost table {file}",
+            needed="a file that ends in .csv, .yaml or .yml",
+            fix=f"give it the ending of what it holds; {_TEMPLATE}",
+        )
     return table if unit is None else table.model_copy(update={"unit": unit})
 
 
@@ -148,17 +153,25 @@ def _csv_entries(text: str, file: Path) -> dict[tuple[str, str], float]:
     reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
     columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
     if columns[:3] != ["true", "decided", "cost"]:
-        raise InputError(f"the columns {', '.join(columns) or '(none)'} in {file}", needed="true,decided,cost")
+        raise InputError(
+            f"the columns {', '.join(columns) or '(none)'} in {file}",
+            needed="true,decided,cost",
+            fix=f"write these three names in its first line, with commas; {_TEMPLATE}",
+        )
     reader.fieldnames = columns
     entries: dict[tuple[str, str], float] = {}
     try:
         rows = list(reader)
     except csv.Error as error:
-        raise InputError(f"{file} cannot be read as CSV: {error}", needed="true,decided,cost") from error
+        raise InputError(f"{file} cannot be read as CSV: {error}", needed="true,decided,cost", fix=_TEMPLATE) from error
     for line, row in enumerate(rows, start=2):
         pair = ((row["true"] or "").strip(), (row["decided"] or "").strip())
         if pair in entries:
-            raise InputError(f"{pair[0]},{pair[1]} twice, again on line {line} of {file}", needed="one cost per pair")
+            raise InputError(
+                f"{pair[0]},{pair[1]} twice, again on line {line} of {file}",
+                needed="one cost per pair",
+                fix="remove one of the two lines",
+            )
         entries[pair] = _amount(row["cost"], f"the cost on line {line} of {file}")
     return entries
 
@@ -181,7 +194,11 @@ def _table(
         _known(true, (*names, ANY), "true class")
         _known(decided, (*names, ANY, ABSTAIN), "decision")
         if task == "multilabel" and decided == ABSTAIN:
-            raise InputError("a cost of abstaining for labels", needed="costs of missed labels and of false alarms")
+            raise InputError(
+                "a cost of abstaining for labels",
+                needed="costs of missed labels and of false alarms: each label is decided for itself",
+                fix="take abstain out of the cost table",
+            )
 
     def cost(true: str, decided: str, otherwise: float | None) -> float | None:
         for pair in ((true, decided), (true, ANY), (ANY, decided), (ANY, ANY)):
@@ -194,6 +211,7 @@ def _table(
     matrix = tuple(
         tuple(float(cost(true, said, 0.0 if true == said else default) or 0.0) for said in names) for true in names
     )
+    _require_right_cheapest(matrix, names)
     if not any(decided == ABSTAIN for _, decided in entries):
         return CostTable(unit=unit, labels=names, cost=matrix)
     abstain = [cost(true, ABSTAIN, None) for true in names]
@@ -206,6 +224,19 @@ def _table(
     return CostTable(unit=unit, labels=names, cost=matrix, abstain=tuple(float(one or 0.0) for one in abstain))
 
 
+def _require_right_cheapest(matrix: Sequence[Sequence[float]], names: Sequence[str]) -> None:
+    """Raise InputError where being right costs more than being wrong."""
+    for place, row in enumerate(matrix):
+        least = min(range(len(row)), key=row.__getitem__)
+        if row[place] > row[least]:
+            true, said = names[place], names[least]
+            raise InputError(
+                f"deciding {true} when it is {true} costs {row[place]:g}, and deciding {said} only {row[least]:g}",
+                needed="a right decision that costs no more than a wrong one",
+                fix="the table is costs: {true class: {decided class: cost}}: were the two exchanged?",
+            )
+
+
 def _meant(name: str, names: Sequence[str]) -> str:
     """Booleans are one class however written: ``True`` is the class ``true``."""
     return name.lower() if name not in names and name.lower() in ("true", "false") else name
@@ -214,7 +245,9 @@ def _meant(name: str, names: Sequence[str]) -> str:
 def _known(name: str, names: Sequence[str], what: str) -> None:
     if name not in names:
         raise InputError(
-            f"the {what} {name!r} in the cost table", needed=f"one of {', '.join(names)}", fix=_near(name, names)
+            f"the {what} {name!r} in the cost table",
+            needed=f"one of {', '.join(names)}",
+            fix=_near(name, names) or _TEMPLATE,
         )
 
 
@@ -225,7 +258,7 @@ def _near(name: str, names: Sequence[str]) -> str:
 
 def _mapping(value: object, what: str) -> dict[str, object]:
     if not isinstance(value, Mapping):
-        raise InputError(f"{what}: {value!r}", needed="names with values, like {phishing: {ham: 50}}")
+        raise InputError(f"{what}: {value!r}", needed="names with values, like {phishing: {ham: 50}}", fix=_TEMPLATE)
     return {str(key): inner for key, inner in value.items()}
 
 
@@ -235,5 +268,5 @@ def _amount(value: object, what: str) -> float:
     except ValueError:
         amount = float("nan")
     if not (np.isfinite(amount) and amount >= 0) or isinstance(value, bool):
-        raise InputError(f"{what}: {value!r}", needed="a number, 0 or more")
+        raise InputError(f"{what}: {value!r}", needed="a number, 0 or more", fix="write it with a point, as 12.5")
     return amount

@@ -130,7 +130,11 @@ class Policy(BaseModel):
 def _crossing(gap: np.ndarray) -> float:
     """The probability of the second class from which (1 - p) * gap[0] + p * gap[1] is above zero."""
     if gap[0] > 0 >= gap[1]:
-        raise InputError("a table in which a right decision costs more than a wrong one", needed="a threshold rule")
+        raise InputError(
+            "a table in which a right decision costs more than a wrong one, or than saying nothing",
+            needed="costs by which one probability divides the two decisions",
+            fix="lower what the right decisions cost, or what abstaining does",
+        )
     if gap[0] > 0 or gap[1] <= 0:
         return float("-inf") if gap[0] > 0 else float("inf")
     return float(-gap[0] / (gap[1] - gap[0]))

@@ -9,6 +9,7 @@ averages over the classes in targets or decisions (over all labels for multilabe
 classes, summed over the classes (0 to 2) for more, and the mean over labels for multilabel.
 """
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -259,9 +260,18 @@ def metric(name: str, task: str | None = None) -> Metric:
     found = next((record for record in METRICS if record.name == name), None)
     fitting = ", ".join(record.name for record in METRICS if task is None or task in record.tasks)
     if found is None:
-        raise InputError(f"the metric {name!r}", needed=f"one of {fitting}")
+        close = difflib.get_close_matches(name, fitting.split(", "), n=1)
+        raise InputError(
+            f"the metric {name!r}",
+            needed=f"one of {fitting}",
+            fix=f"did you mean {close[0]!r}?" if close else "leave it out to use the usual one of the task",
+        )
     if task is not None and task not in found.tasks:
-        raise InputError(f"the metric {name!r} for a {task} task", needed=f"one of {fitting}")
+        raise InputError(
+            f"the metric {name!r} for a {task} task",
+            needed=f"one of {fitting}",
+            fix="choose one of these, or say what is predicted with --task",
+        )
     return found
 
 

@@ -16,6 +16,8 @@ from graft.core.errors import InputError
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
+_AGAIN = "copy it again, or have it written again by the command that made it"
+
 
 class Fact(BaseModel):
     """A part of a record: typed, frozen, without names that nobody knows."""
@@ -54,7 +56,7 @@ class Document(Fact):
         try:
             given = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{where} is not JSON ({error})", needed=cls.current()) from error
+            raise InputError(f"{where} is not JSON ({error})", needed=cls.current(), fix=_AGAIN) from error
         stated = given.get("schema") if isinstance(given, dict) else None
         kind, _, last = cls.current().rpartition("/")
         name, _, number = str(stated).rpartition("/")
@@ -73,9 +75,13 @@ class Document(Fact):
             place = ".".join(map(str, first["loc"]))
             if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
                 raise _newer(where, f"it says {place}", cls.current()) from error
-            raise InputError(f"{where} is damaged at {place}: {first['msg']}", needed=cls.current()) from error
+            raise InputError(
+                f"{where} is damaged at {place}: {first['msg']}", needed=cls.current(), fix=_AGAIN
+            ) from error
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise InputError(f"{where} is damaged ({type(error).__name__}: {error})", needed=cls.current()) from error
+            raise InputError(
+                f"{where} is damaged ({type(error).__name__}: {error})", needed=cls.current(), fix=_AGAIN
+            ) from error
 
 
 def _newer(where: str, why: str, current: str) -> InputError:

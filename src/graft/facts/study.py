@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from graft.core import foreign
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
+from graft.core.places import STUDY, next_step
 from graft.decisions.spending import PolicyCost
 from graft.evidence.calibration_quality import Bin
 from graft.evidence.learning_curve import Crossing
@@ -465,8 +466,15 @@ def read_study(path: Path) -> StudyRecord:
     Raises InputError when there is none, or one that cannot be read.
     """
     file = path / "study.json" if path.is_dir() else path
-    if not file.is_file():
+    if not file.is_file() or file.suffix != ".json":
         raise InputError(
-            f"there is no study in {path}", needed="a folder that `graft study` has finished", fix="check the path"
+            f"there is no study in {path}",
+            needed="a folder that `graft study` has finished",
+            fix=_unfinished(path) or next_step(path, STUDY) or "check the path",
         )
     return StudyRecord.from_json(foreign.read_text(file), str(file))
+
+
+def _unfinished(path: Path) -> str:
+    here = path.is_dir() and (path / "study.key").is_file()
+    return "this study was not finished: run the same graft study command again to continue it" if here else ""

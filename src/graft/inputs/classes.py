@@ -13,7 +13,7 @@ from graft.inputs.targets import Labels
 from graft.rows.values import how_written
 
 _ROWS_PER_FOLD = 2
-_SHOWN = 5
+_SHOWN, _LONG = 5, 40
 
 
 def refuse_few_rows(rows: int, folds: int) -> None:
@@ -68,7 +68,7 @@ def count_classes(labels: Labels, usable: np.ndarray, task: Task, roles: Roles) 
     rare = np.flatnonzero(counts < 2)
     if len(rare):
         on = (values[:, rare] == 1).any(axis=1) if task is Task.MULTILABEL else np.isin(values, rare)
-        names = ", ".join(repr(labels.classes[c]) for c in rare[:_SHOWN].tolist())
+        names = ", ".join(repr(_excerpt(labels.classes[c])) for c in rare[:_SHOWN].tolist())
         at = ", ".join(map(str, rows[on][:_SHOWN].tolist()))
         more = f" and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
         where = f"row {at}" if on.sum() == 1 else f"rows {at}" if on.any() else "no usable row"
@@ -95,3 +95,8 @@ def _check_columns(roles: Roles) -> str:
         f"every row of {named} is different: check that it is the label column, and that {others} is not (for a number "
         "to predict: task='regression')"
     )
+
+
+def _excerpt(name: str) -> str:
+    """The start of a long name: of texts that were taken for classes, all would be shown."""
+    return name if len(name) <= _LONG else name[: _LONG - 1] + "…"

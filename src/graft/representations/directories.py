@@ -14,6 +14,7 @@ from typing import Any
 
 from graft.core.errors import InputError, SourceError
 from graft.core.files import read_json
+from graft.core.places import SOURCE, next_step
 
 _JSON_LIMIT = 32 << 20
 _TEXT_LIMIT = 256 << 20
@@ -55,7 +56,9 @@ def check_directory(directory: Path, reference: str) -> None:
     """
     if not directory.is_dir():
         raise SourceError(
-            f"{reference}: there is no folder {directory}", needed="a model directory", fix="check the path"
+            f"{reference}: there is no folder {directory}",
+            needed="a model directory",
+            fix=next_step(directory, SOURCE) or "check the path",
         )
     roots = _roots(directory)
     for entry in sorted(directory.iterdir()):

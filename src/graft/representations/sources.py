@@ -16,6 +16,7 @@ from graft.core.digests import file_sha256, key
 from graft.core.errors import SourceError, WeightsMismatch
 from graft.core.extras import require
 from graft.core.files import read_json, write_json
+from graft.core.places import SOURCE, next_step
 from graft.representations.directories import check_directory
 from graft.representations.hub import fetch_snapshot
 from graft.representations.implied import check_implied
@@ -227,7 +228,7 @@ def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
         raise SourceError(
             f"{reference}: {directory} has no config.json that names a model_type",
             needed="a Hugging Face model directory (config.json, tokenizer.json, model.safetensors)",
-            fix="save it with save_pretrained()",
+            fix=next_step(directory, SOURCE) or "save it with save_pretrained()",
         )
     if not isinstance(config["model_type"], str) or not _MODEL_TYPE.fullmatch(config["model_type"]):
         raise SourceError(

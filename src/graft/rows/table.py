@@ -15,6 +15,7 @@ import polars as pl
 
 from graft.core import foreign
 from graft.core.errors import InputError
+from graft.core.places import ROWS, next_step
 from graft.rows.columns import from_values, typed
 from graft.rows.delimited import parse_delimited, too_long
 from graft.rows.encoding import decode
@@ -147,11 +148,11 @@ def _read_path(
     path: Path, max_cell_chars: int, *, lenient: bool = False, empty: bool = False, encoding: str | None = None
 ) -> Table:
     if path.is_dir():
-        raise InputError(f"{path} is a directory", needed=f"one file: {_EXTENSIONS}", fix="name the file inside it")
+        fix = next_step(path, ROWS) or "name the file inside it"
+        raise InputError(f"{path} is a directory", needed=f"one file: {_EXTENSIONS}", fix=fix)
     if not path.exists():
-        raise InputError(
-            f"{path} does not exist", needed="a file to read", fix="check the path and the working directory"
-        )
+        fix = next_step(path, ROWS) or "check the path and the working directory"
+        raise InputError(f"{path} does not exist", needed="a file to read", fix=fix)
     packed = path.suffix.lower() == ".gz"
     kind = Path(path.stem if packed else path.name).suffix.lower()
     if kind == ".parquet" and not packed:

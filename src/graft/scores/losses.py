@@ -9,6 +9,7 @@ Decisions:
 - Nothing here imports torch before it is used: the command line reads the records for its help.
 """
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -179,7 +180,11 @@ def loss_named(name: str, task: Task | None = None) -> Loss:
     found = next((one for one in LOSSES if one.name == name or (name == "auto" and task in one.default_for)), None)
     fitting = ", ".join(one.name for one in LOSSES if task is None or task in one.tasks)
     if found is None:
-        raise InputError(f"the loss {name!r}", needed=f"auto, or one of {fitting}")
+        close = difflib.get_close_matches(name, [one.name for one in LOSSES], n=1)
+        fix = f"did you mean {close[0]!r}?" if close else "leave it out to use the usual one of the task"
+        raise InputError(f"the loss {name!r}", needed=f"auto, or one of {fitting}", fix=fix)
     if task is not None and task not in found.tasks:
-        raise InputError(f"the loss {name!r} for {task} targets", needed=f"auto, or one of {fitting}")
+        raise InputError(
+            f"the loss {name!r} for {task} targets", needed=f"auto, or one of {fitting}", fix="choose one of these"
+        )
     return found

@@ -5,13 +5,10 @@ nothing here has seen the rows it is judged by. Rows of one cluster (a customer,
 number here, as they do in the score.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from graft.core.seeds import generator
-from graft.core.tasks import Task
-from graft.decisions.costs import CostTable, load_costs
+from graft.decisions.costs import CostTable
 from graft.decisions.policy import Decisions, Policy
 from graft.decisions.spending import compare_policies, realised_cost
 from graft.evidence.calibration_error import calibration_error
@@ -27,11 +24,6 @@ from graft.inputs.dataset import Dataset
 from graft.studies.out_of_fold import DecisionParts
 
 _ERRORS, _EXCERPT = 30, 600
-
-
-def read_costs(path: Path | None, labels: tuple[str, ...], task: Task) -> CostTable | None:
-    """The cost table of a file, or None."""
-    return None if path is None else load_costs(path, labels, task=str(task))
 
 
 def decision_facts(

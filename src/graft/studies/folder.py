@@ -1,7 +1,4 @@
-"""The folder of a study: whose it is, and what is left in it beside ``study.json``.
-
-Decision: the folder says which study it belongs to, so the same command resumes it and another one is refused before
-anything is lost.
+"""What a study leaves in its folder beside ``study.json``.
 
 The bundle; ``predictions.parquet``: what the shipped procedure and the best control said of every row they had not
 seen, out of fold and in the holdout; ``learnt.json``: the digest of every row the bundle learnt from; ``holdout.json``:
@@ -16,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from graft.bundle import BundleParts, Origin, write_bundle
-from graft.core import foreign
-from graft.core.errors import InputError, OutputError
+from graft.bundle.origin import Origin
+from graft.bundle.writing import BundleParts, write_bundle
 from graft.core.files import whole_file, write_json
 from graft.core.progress import Progress
 from graft.core.version import __version__
@@ -30,35 +26,6 @@ from graft.studies.out_of_fold import DecisionParts
 from graft.studies.study_record import StudyParts
 
 _SAMPLE_ROWS = 16
-_MARK = "study.key"
-
-
-def claim(folder: Path, identity: str) -> None:
-    """Make ``folder`` this study's, or confirm that it is.
-
-    Raises OutputError when it holds another study or other files.
-    """
-    mark = folder / _MARK
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file", needed="a folder", fix="choose another --out")
-    if mark.is_file():
-        stated = foreign.read_json(mark, limit=foreign.SETTINGS_LIMIT)
-        if not isinstance(stated, dict) or not isinstance(stated.get("key"), str):
-            raise InputError(
-                f"{mark} is damaged: it does not say whose study lies in {folder}",
-                needed="the file as graft study wrote it",
-                fix="choose another --out, or remove that folder",
-            )
-        if stated["key"] != identity:
-            raise OutputError(
-                f"{folder} already holds another study (other rows, settings or version)",
-                needed="an empty folder, or the one of this very study",
-                fix="choose another --out, or remove that folder; to study more labels, add --after " + str(folder),
-            )
-        return
-    if folder.is_dir() and any(not item.name.startswith(".") for item in folder.iterdir()):
-        raise OutputError(f"{folder} is not empty", needed="an empty folder", fix="choose another --out")
-    write_json(mark, {"key": identity})
 
 
 @dataclass(frozen=True, eq=False)

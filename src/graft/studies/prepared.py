@@ -1,15 +1,20 @@
 """From a file to rows that are ready: the contract, duplicates, splits, sources. Nothing is trained here."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from graft.core.digests import key
+from graft.core import foreign
+from graft.core.digests import file_sha256, key
 from graft.core.errors import InputError
+from graft.core.places import STUDY, next_step
 from graft.core.seeds import derive
 from graft.core.tasks import CLASSES, Task
 from graft.core.version import __version__
+from graft.decisions.costs import CostTable, load_costs
+from graft.decisions.policy import Policy
 from graft.evidence.metrics import TARGET, default_metric, metric
 from graft.inputs.assembly import RowProblem
 from graft.inputs.blocks import group_blocks, unit_blocks
@@ -17,6 +22,7 @@ from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.duplicates import Duplicates, find_duplicates
 from graft.inputs.remarks import remarks
+from graft.inputs.schema import Contract
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.sources import Source, resolve_source
 from graft.rows.table import Table
@@ -36,7 +42,7 @@ class Prepared:
 
     identity: the key of the study: the same rows, settings, sources and version give the same.
     problems: rows that were set aside, or that something is odd about. tested: rows came from a test file of the user's
-    own, which are the holdout then and are never learnt from.
+    own, which are the holdout then and are never learnt from. costs: what errors cost, if that was said.
     """
 
     table: Table
@@ -50,6 +56,7 @@ class Prepared:
     holdout: str
     tested: bool = False
     margin: float = 0.01
+    costs: CostTable | None = None
 
     @property
     def clusters(self) -> np.ndarray:
@@ -65,17 +72,24 @@ def prepare(
     table: Table,
     settings: StudySettings,
     *,
-    held_digests: frozenset[bytes] | None = None,
-    costs: str = "",
+    after: Path | None = None,
+    costs: Path | None = None,
     test: Table | None = None,
 ) -> Prepared:
-    """Everything that comes before the plan.
+    """Everything that comes before the plan, and everything that can be refused before it.
 
-    held_digests: of the contents an earlier study held out; they are held out again, and as many new rows beside
-    them as the share of the holdout asks for. costs: digest of the cost table. test: rows of the user's own to test on,
-    which become the holdout; rows that repeat one of them are left out of learning. Raises InputError for rows or
-    sources that cannot work.
+    after: the folder of an earlier study; the contents it held out are held out again, and as many new rows beside
+    them as the share of the holdout asks for. costs: a cost table. test: rows of the user's own to test on, which
+    become the holdout; rows that repeat one of them are left out of learning. Raises InputError for rows, sources,
+    costs or splits that cannot work.
     """
+    if after is not None and test is not None:
+        raise InputError(
+            "an earlier study and a test file",
+            needed="one of them: each says which rows are tested on",
+            fix="leave out --test to keep the earlier holdout, or --after to test on the file",
+        )
+    held_digests = None if after is None else _held_digests(after)
     given = len(table)
     if test is not None:
         table = _with_test(table, test, settings)
@@ -85,7 +99,8 @@ def prepare(
     assert rows.targets is not None
     name = default_metric(str(contract.task)) if settings.metric == "auto" else settings.metric
     require_margin(settings, metric(name, str(contract.task)))
-    if loss_named(settings.loss, contract.task).by_costs is not None and not costs:
+    table_of_costs = None if costs is None else _costs(costs, contract)
+    if loss_named(settings.loss, contract.task).by_costs is not None and table_of_costs is None:
         raise InputError(
             f"the loss {settings.loss} without a cost table",
             needed="what each kind of error costs",
@@ -105,6 +120,7 @@ def prepare(
                 needed="some of both",
                 fix=f"check the test file: it needs the same {rows.kind.name} and label columns",
             )
+        _require_new(held, duplicates.groups)
     elif held_digests is not None:
         held = np.fromiter((digest in held_digests for digest in rows.digests), bool, len(rows))
     splits = make_splits(
@@ -131,7 +147,7 @@ def prepare(
             "settings": settings.identity(),
             "sources": [source.digest + source.preprocessing for source in sources],
             "held": held_out.fingerprint,
-            "costs": costs,
+            "costs": "" if costs is None else file_sha256(costs),
             "version": __version__,
         }
     )
@@ -147,7 +163,47 @@ def prepare(
         key(sorted(d.hex() for d in held_out.digests)),
         test is not None,
         _margin(settings, name, rows.targets),
+        table_of_costs,
     )
+
+
+def _held_digests(after: Path) -> frozenset[bytes]:
+    file = after / "holdout.json"
+    if not file.is_file():
+        raise InputError(
+            f"{after} does not say which rows it held out",
+            needed="the folder of an earlier study, with its holdout.json",
+            fix=next_step(after, STUDY) or "check the path",
+        )
+    stated = foreign.read_json(file)
+    try:
+        return frozenset(bytes.fromhex(digest) for digest in stated)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{file} is damaged: it is no list of digests",
+            needed="the file as graft study wrote it",
+            fix="copy it again",
+        ) from error
+
+
+def _costs(file: Path, contract: Contract) -> CostTable:
+    if not file.is_file():
+        raise InputError(
+            f"there is no cost table {file}",
+            needed="a CSV or YAML file",
+            fix="check the path; graft costs template FILE --label LABEL writes one to fill in",
+        )
+    if contract.task is Task.REGRESSION:
+        raise InputError(
+            f"the cost table {file} for numbers",
+            needed="classes or labels: a cost table says what deciding the one costs when it is the other",
+            fix="leave out --costs; if the numbers are names of classes, add --task multiclass",
+        )
+    table = load_costs(file, contract.labels, task=str(contract.task))
+    if contract.task is Task.BINARY:
+        # Reported at the end as thresholds: a table that has none is refused now.
+        _ = Policy(task="binary", table=table).threshold
+    return table
 
 
 def further_repeats(rows: int, repeats: int) -> int:
@@ -189,6 +245,16 @@ def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
         {name: pl.concat([one.as_written(name).cast(pl.String) for one in (table, test)]) for name in names}
     )
     return replace(table, frame=frame, written=written, notes=(*table.notes, *test.notes))
+
+
+def _require_new(tested: np.ndarray, units: np.ndarray) -> None:
+    """Raise InputError where hardly anything is learnt from that is not tested on: the same file was given twice."""
+    if np.isin(units[~tested], units[tested]).all():
+        raise InputError(
+            f"every one of the {int((~tested).sum()):,} rows to learn from is in the test file too",
+            needed="test rows that are not among those to learn from",
+            fix="leave out --test, and a share of the rows is locked away; or give a file of other rows",
+        )
 
 
 def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str) -> None:

@@ -72,13 +72,34 @@ def require_margin(settings: StudySettings, chosen: Metric) -> None:
         )
 
 
+_LIMITS = {
+    "folds": ("a whole number from 2 to 50", "5 is usual"),
+    "repeats": ("a whole number from 1 to 20", "leave it out for one"),
+    "holdout": ("a share of the rows above 0 and below 0.9", "write 20 % as 0.2"),
+    "level": ("a share above 0.5 and below 1", "write 95 % as 0.95"),
+    "margin": ("a difference in the unit of the metric, 0 or more", "write 1 % as 0.01, or leave it out"),
+    "seed": ("a whole number, 0 or more", "leave it out for 0"),
+    "workers": ("a whole number of processes from 0 to 1024", "no more than the machine has cores; 0 for none"),
+    "cache_limit": ("a size, 0 or more", "for example 4G"),
+}
+
+
+def _refused(error: ValidationError) -> InputError:
+    """The first thing that is wrong, in words."""
+    first = error.errors()[0]
+    name, value = str(first["loc"][0]) if first["loc"] else "the settings", first["input"]
+    needed, fix = _LIMITS.get(name, (first["msg"], "graft study --help lists what can be chosen"))
+    if first["type"] == "literal_error":
+        needed = f"one of {first['ctx']['expected']}".replace("'", "").replace(" or ", ", ")
+    return InputError(f"{name}={value!r}", needed=needed, fix=fix)
+
+
 def make_settings(options: dict[str, Any]) -> StudySettings:
     """Settings from options as a person gives them. Raises InputError that names each wrong one."""
     try:
         settings = StudySettings(**options)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors()]
-        raise InputError(f"settings that do not work: {'; '.join(wrong)}", fix="see `graft study --help`") from error
+        raise _refused(error) from error
     if settings.metric != "auto":
         require_margin(settings, metric(settings.metric))
     for name in settings.strategies:

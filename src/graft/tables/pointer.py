@@ -18,6 +18,7 @@ from filelock import FileLock
 from graft.core.digests import sealed, unsealed
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.files import write_json
+from graft.core.places import TABLE, next_step
 from graft.representations.spaces import Space, read_space
 
 POINTER = "table.json"
@@ -99,7 +100,7 @@ def read_pointer(path: Path) -> Pointer:
     place = path / POINTER
     try:
         said = json.loads(place.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise _no_table(path) from error
     except (OSError, ValueError) as error:
         raise _damaged(place, str(error)) from error
@@ -189,14 +190,16 @@ def _generation(said: Mapping[str, Any]) -> Generation:
 
 
 def _no_table(path: Path) -> TableError:
-    if path.is_dir() and any(path.iterdir()):
-        return TableError(
-            f"{path} is not a whole embedding table: it has no {POINTER}",
-            needed="a folder that Graft wrote to its end",
-            fix="remove it and create the table again, or restore it from a copy",
-        )
+    step = next_step(path, TABLE)
+    if path.is_file():
+        return TableError(f"{path} is a file", needed="the folder of a table", fix=step or "graft tables show FOLDER")
+    if not path.is_dir() or not any(path.iterdir()):
+        fix = step or f"check the path, or create it: graft embed FILE --id ID --text TEXT --table {path}"
+        return TableError(f"there is no embedding table at {path}", needed="the folder of a table", fix=fix)
     return TableError(
-        f"there is no embedding table at {path}", needed="the folder of a table", fix="create one with graft embed"
+        f"{path} is not a whole embedding table: it has no {POINTER}",
+        needed="a folder that Graft wrote to its end",
+        fix=step or "check the path; if the table was cut off while it was made, make it again in another folder",
     )
 
 

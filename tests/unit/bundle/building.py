@@ -6,17 +6,13 @@ from tempfile import mkdtemp
 
 import numpy as np
 
-from graft.bundle import BundleParts, Origin
+from graft.bundle.origin import Origin
+from graft.bundle.writing import BundleParts
 from graft.core.intervals import Interval
-from graft.decisions import (
-    Calibrator,
-    ConformalInterval,
-    CostTable,
-    Policy,
-    Temperature,
-    costs_from_mapping,
-    fit_policy,
-)
+from graft.decisions.calibrators import Calibrator, Temperature
+from graft.decisions.conformal import ConformalInterval
+from graft.decisions.costs import CostTable, costs_from_mapping
+from graft.decisions.policy import Policy, fit_policy
 from graft.facts.study import ErrorFact, StudyRecord
 from graft.governance.descent_file import Descent
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation

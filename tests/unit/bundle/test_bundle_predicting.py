@@ -8,12 +8,16 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from graft.bundle import Bundle, BundleParts, Origin, load_bundle, write_bundle
+from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
+from graft.bundle.origin import Origin
+from graft.bundle.predicting import Bundle
 from graft.bundle.predictions import class_columns
 from graft.bundle.reference import independent
+from graft.bundle.writing import BundleParts, write_bundle
 from graft.core.errors import ContractError
-from graft.decisions import Identity, fit_policy
+from graft.decisions.calibrators import Identity
+from graft.decisions.policy import fit_policy
 from graft.inputs import Roles, build_dataset, infer_contract
 from graft.rows import read_frame
 from graft.rows.content.text import pieces_of

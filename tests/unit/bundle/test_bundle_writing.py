@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import yaml
 
-from graft.bundle import folders, load_bundle, write_bundle, writing
+from graft.bundle import folders, writing
 from graft.bundle.evidence import without_contents
+from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
 from graft.bundle.reference import ROWS_AT_MOST
+from graft.bundle.writing import write_bundle
 from graft.core.errors import BundleError, GraftError, OutputError
 from graft.facts.study import StudyRecord
 from graft.governance.answering import answer

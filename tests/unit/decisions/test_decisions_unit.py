@@ -7,26 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from graft.core.errors import InputError
-from graft.decisions import (
-    ConformalInterval,
-    CostTable,
-    Decisions,
-    Identity,
-    Isotonic,
-    Platt,
-    Policy,
-    Temperature,
-    calibrator_from_json,
-    compare_policies,
-    cost_per_thousand,
-    costs_from_mapping,
-    fit_calibrator,
-    fit_conformal,
-    fit_method,
-    fit_policy,
-    load_costs,
-    realised_cost,
-)
+from graft.decisions.calibration import fit_calibrator, fit_method
+from graft.decisions.calibrators import Identity, Isotonic, Platt, Temperature, calibrator_from_json
+from graft.decisions.conformal import ConformalInterval, fit_conformal
+from graft.decisions.costs import CostTable, costs_from_mapping, load_costs
+from graft.decisions.policy import Decisions, Policy, fit_policy
+from graft.decisions.spending import compare_policies, cost_per_thousand, realised_cost
 
 LABELS = ("ham", "phishing", "spam")
 

@@ -4,29 +4,17 @@ import numpy as np
 import pytest
 
 from graft.core.errors import InputError
-from graft.core.intervals import Interval
-from graft.evidence import (
-    Pooled,
-    Scored,
-    calibration_error,
-    compare,
-    coverage,
-    default_metric,
-    evaluate,
-    jackknife,
-    logme,
-    metric,
-    neighbour_agreement,
-    optimism_interval,
-    oriented_score,
-    per_class,
-    reliability_bins,
-    score_interval,
-    slice_differences,
-    suspects,
-    suspicion,
-    wilson,
-)
+from graft.core.intervals import Interval, wilson
+from graft.evidence.calibration_error import calibration_error
+from graft.evidence.calibration_quality import coverage, reliability_bins
+from graft.evidence.comparison import compare, score_interval
+from graft.evidence.label_noise import suspects, suspicion
+from graft.evidence.metrics import default_metric, evaluate, metric, oriented_score
+from graft.evidence.optimism import optimism_interval
+from graft.evidence.pooled import Pooled, jackknife
+from graft.evidence.predictions import Scored
+from graft.evidence.slices import per_class, slice_differences
+from graft.evidence.transferability import logme, neighbour_agreement
 
 HALVES = np.full((4, 2), 0.5)
 

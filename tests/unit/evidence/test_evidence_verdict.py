@@ -4,26 +4,15 @@ import numpy as np
 import pytest
 
 from graft.core.errors import InputError
-from graft.evidence import (
-    Comparison,
-    Entry,
-    Interval,
-    Jackknife,
-    Outcome,
-    Pooled,
-    Prior,
-    Scored,
-    Verdict,
-    choose,
-    compare,
-    crossing,
-    decide_verdict,
-    fit_curve,
-    jackknife,
-    more_labels,
-)
+from graft.core.intervals import Interval
+from graft.evidence.choice import Entry, Prior, choose
+from graft.evidence.comparison import Comparison, compare
+from graft.evidence.learning_curve import crossing, fit_curve
+from graft.evidence.more_labels import more_labels
+from graft.evidence.pooled import Jackknife, Pooled, jackknife
+from graft.evidence.predictions import Scored
 from graft.evidence.selection import plausible
-from graft.evidence.verdict import doubts
+from graft.evidence.verdict import Outcome, Verdict, decide_verdict, doubts
 
 MARGIN = 0.01
 

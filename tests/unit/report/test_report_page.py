@@ -6,7 +6,7 @@ import pytest
 
 from graft.core.errors import OutputError
 from graft.core.intervals import Interval
-from graft.evidence import Outcome
+from graft.evidence.verdict import Outcome
 from graft.facts.study import CandidateName, StudyRecord
 from graft.report.study import render_page, write_page
 from unit.report.records import ALL, HOSTILE, TICKETS, changed, many_classes, multiclass_helps

@@ -39,9 +39,11 @@ def export(
 @ledger.command("export")
 def export_ledger(out: Annotated[Path, typer.Argument(help="File to write, JSON lines.")]) -> None:
     """Write every event of the ledger, in order, with its chain."""
+    from graft.core.places import require_output
     from graft.governance.ledger import Ledger, export_events
 
     with Ledger() as opened:
+        require_output(out, read=(Path(str(opened.place)),))
         head = export_events(opened, out)
         typer.echo(f"{out}: {head.count:,} events of {opened.place}, the last with the hash {head.hash[:12]}")
 

@@ -14,9 +14,7 @@ from graft.core.intervals import Interval
 from graft.core.version import __version__
 from graft.governance.records import Asset, Edge, FileDigest, Obligation, Record
 
-USE = (
-    'from graft.bundle import load_bundle\n\nprint(load_bundle("this folder").predict("rows.csv", explain=True).frame)'
-)
+USE = 'import graft\n\nprint(graft.load("this folder").predict("rows.csv", explain=True).frame)'
 
 
 def utc(time: str) -> str:

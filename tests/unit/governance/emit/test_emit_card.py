@@ -168,7 +168,7 @@ def test_rows_inside_are_told(kept, vocabulary, said):
 
 
 def test_use_and_verdict_are_told():
-    assert 'load_bundle("this folder").predict("rows.csv"' in section(ORDINARY, "Use")
+    assert 'graft.load("this folder").predict("rows.csv"' in section(ORDINARY, "Use")
     assert "\n# category from text\n\nTransfer helps: macro F1 is 0.92" in model_card(ORDINARY)
 
 
