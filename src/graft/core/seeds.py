@@ -1,8 +1,7 @@
 """One seed, many independent streams.
 
 Decision: randomness is a parameter. A stream is named by what it is for, so adding a new consumer
-never shifts the numbers another one draws. Where torch draws from the one stream of the process, one thread at a time
-does so, and leaves it as it was.
+never shifts the numbers another one draws.
 """
 
 import hashlib
@@ -37,13 +36,4 @@ def process_alone() -> Iterator[None]:
     Libraries that import their parts when they are first asked for are not safe in two threads.
     """
     with _PROCESS:
-        yield
-
-
-@contextmanager
-def torch_stream() -> Iterator[None]:
-    """Torch's own random stream, for this thread alone, and afterwards as it was before."""
-    import torch
-
-    with _PROCESS, torch.random.fork_rng(devices=[]):
         yield

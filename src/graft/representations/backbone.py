@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from torch import nn
 
 from graft.core.errors import SourceError
-from graft.core.seeds import process_alone, torch_stream
+from graft.core.seeds import process_alone
 from graft.representations.pooling import Pooling
+from graft.representations.random_stream import torch_stream
 from graft.representations.sources import Source
 
 # How transformers says that it cannot build or run what a configuration describes.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import SourceError
-from graft.core.seeds import process_alone, torch_stream
+from graft.core.seeds import process_alone
 from graft.representations.directories import settings_of
 
 _LARGER = 2
@@ -95,6 +95,8 @@ def _counted(directory: Path, reference: str, limit: int) -> int:
     import torch
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
+
+    from graft.representations.random_stream import torch_stream
 
     mine, seen = threading.get_ident(), 0
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import InputError
-from graft.core.seeds import derive, torch_stream
+from graft.core.seeds import derive
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
 from graft.representations.backbone import upper_half
+from graft.representations.random_stream import torch_stream
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import tiny
-from graft.core.seeds import derive, process_alone, torch_stream
+from graft.core.seeds import derive, process_alone
+from graft.representations.random_stream import torch_stream
 
 TWO_STUDIES = """
 import sys, threading

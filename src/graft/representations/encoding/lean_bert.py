@@ -17,8 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from graft.core.seeds import torch_stream
 from graft.representations.encoding.batching import BLOCK, Packed, packed_batches
+from graft.representations.random_stream import torch_stream
 from graft.representations.tokens import TokenRows
 
 # Families whose layers are BERT's, with how many positions they keep for padding.

@@ -6,7 +6,6 @@ Hu et al. (2021), LoRA, arXiv 2106.09685; Kalajdzievski (2023) for the scaling b
 import warnings
 from typing import Any
 
-from graft.core.seeds import torch_stream
 from graft.scores.strategy import Rates, Strategy, Trains
 
 RANK = 8
@@ -19,6 +18,7 @@ def with_lora(body: Any, seed: int) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     from graft.representations.backbone import quiet_transformers
+    from graft.representations.random_stream import torch_stream
 
     config = LoraConfig(
         r=RANK, lora_alpha=2 * RANK, lora_dropout=0.0, use_rslora=True, target_modules="all-linear", bias="none"
