@@ -14,6 +14,7 @@ from graft.bundle.manifest import check_files, read_manifest
 from graft.bundle.origin import Origin
 from graft.bundle.predicting import Bundle
 from graft.bundle.reference import read_reference
+from graft.bundle.rehearsal import require_fit
 from graft.bundle.sample import check_sample
 from graft.core import foreign
 from graft.core.errors import BundleError, GraftError
@@ -25,7 +26,8 @@ from graft.scores.models import load_model
 def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
     """Read a bundle.
 
-    verify: compare every file with its digest, and the model's scores with the stored predictions.
+    verify: compare every file with its digest, and the model's scores with the stored predictions; let made-up rows go
+    the way of real ones.
     Raises BundleError with what is wrong, naming the files.
     """
     place = settled(Path(folder))
@@ -48,6 +50,7 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
         bundle.decision.require_fit(contract)
         if verify:
             check_sample(place, model, contract)
+            require_fit(bundle)
     except GraftError:
         raise
     except Exception as error:  # whatever the readers of its parts meet in content they did not expect

@@ -182,12 +182,14 @@ def read_reference(folder: Path, model: Model, kind: ContentKind) -> Reference:
     facts = foreign.read_json(folder / _FACTS)
     form, threshold = facts["kind"], facts["threshold"]
     if form == "terms" and model.encoders:
+        _require_number(threshold, folder)
         return UnknownTerms(model.encoders[0], threshold)
     if form not in ("rows", "centroids"):
         return None
     check_safetensors(folder / _ARRAYS)
     arrays = load_file(folder / _ARRAYS)
     vectors = _vectors_in(arrays)
+    _require_number(threshold, folder)
     if "rate" in facts:
         nearest_units = NEAREST if form == "rows" else 1
         usual, units = arrays["usual"].astype(np.float64), arrays["units"]
@@ -196,16 +198,53 @@ def read_reference(folder: Path, model: Model, kind: ContentKind) -> Reference:
         nearest_units, threshold = 1, 1 - float(threshold)
         usual, units = np.zeros(vectors.shape[0]), np.arange(vectors.shape[0])
     if form == "centroids":
-        return ReferenceRows(vectors, threshold, tuple(facts["names"]), usual, units, nearest_units)
+        return _fitting(ReferenceRows(vectors, threshold, tuple(facts["names"]), usual, units, nearest_units), folder)
     lines = foreign.read_text(folder / _ROWS, limit=_ROWS_LIMIT).split("\n")
     rows = [json.loads(line) for line in lines if line]
     captions = tuple(f"{row['id']} {row['label']}".rstrip() for row in rows)
     excerpts = tuple(kind.shown(kind.restored(row[kind.name]), _EXCERPT) for row in rows)
-    return ReferenceRows(vectors, threshold, captions, usual, units, nearest_units, excerpts)
+    return _fitting(ReferenceRows(vectors, threshold, captions, usual, units, nearest_units, excerpts), folder)
+
+
+def _require_number(threshold: object, folder: Path) -> None:
+    number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and np.isfinite(threshold)
+    if threshold is not None and not number:
+        raise _unfit(folder, f"its threshold is {str(threshold)[:100]}")
+
+
+def _fitting(reference: ReferenceRows, folder: Path) -> ReferenceRows:
+    """The same reference. Raises BundleError unless everything is there once for each of its vectors."""
+    count = reference.vectors.shape[0]
+    parts = (
+        reference.captions,
+        reference.usual,
+        reference.units,
+        *([reference.excerpts] if reference.excerpts else []),
+    )
+    if reference.vectors.ndim != 2 or any(np.ndim(part) > 1 or len(part) != count for part in parts) or not count:
+        raise _unfit(
+            folder, f"it has {count} vectors, and {', '.join(str(len(part)) for part in parts)} of what belongs to them"
+        )
+    values = reference.vectors.data if sparse.issparse(reference.vectors) else reference.vectors
+    if not (np.isfinite(values).all() and np.isfinite(reference.usual).all()):
+        raise _unfit(folder, "it holds what is no number")
+    if reference.units.dtype.kind not in "iu":
+        raise _unfit(folder, "its units are no whole numbers")
+    return reference
+
+
+def _unfit(folder: Path, problem: str) -> BundleError:
+    return BundleError(
+        f"what {folder} keeps of its training rows does not fit together ({_FACTS}): {problem}",
+        needed="the files as Graft wrote them",
+        fix="copy the bundle again from where it was written; do not use this one",
+    )
 
 
 def _vectors_in(arrays: dict[str, np.ndarray]) -> Matrix:
     if "vectors" in arrays:
         return np.asarray(arrays["vectors"], np.float32)
     parts = arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"]
-    return sparse.csr_matrix(parts, shape=tuple(arrays["shape"].tolist()))
+    matrix = sparse.csr_matrix(parts, shape=tuple(arrays["shape"].tolist()))
+    matrix.check_format(full_check=True)  # what points outside would be read from anywhere in memory
+    return matrix

@@ -62,6 +62,10 @@ def check_sample(folder: Path, model: Model, contract: Contract) -> None:
     numeric = np.array(stored["numeric"], np.float32).reshape(bare.numeric.shape)
     categorical = np.array(stored["categorical"], object).reshape(bare.categorical.shape)
     rows = replace(bare, numeric=numeric, categorical=categorical)
+    if not len(rows):
+        raise BundleError(
+            f"{folder / _FILE} holds no rows to repeat", needed="stored predictions", fix="copy the bundle again"
+        )
     wanted, got = np.array(stored["scores"], np.float64), score(model, rows).scores
     if wanted.shape != got.shape or not np.allclose(got, wanted, rtol=_TOLERANCE, atol=_TOLERANCE):
         gap = f"by up to {np.abs(got - wanted).max():.2g}" if wanted.shape == got.shape else "in shape"

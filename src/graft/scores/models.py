@@ -6,6 +6,7 @@ the same on another processor; arrays go to safetensors and the rest to JSON, so
 model says itself what others must know of it, and stands in one tuple, ``MODELS``.
 """
 
+import math
 import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -32,6 +33,7 @@ from graft.scores.columns import ColumnEncoder
 
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
+_LONGEST_NGRAM = 16
 _SIDE_FILES = ("*.json", "*.txt", "*.model", "1_Pooling/config.json", "README.md", "LICENSE*")
 
 
@@ -207,10 +209,7 @@ class ClassicalModel:
     @classmethod
     def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """Back from the vocabularies and weights."""
-        encoders = tuple(
-            NgramEncoder(one["analyzer"], tuple(one["ngrams"]), tuple(one["terms"]), arrays[f"idf.{number}"])
-            for number, one in enumerate(facts["encoders"])
-        )
+        encoders = tuple(_encoder(one, arrays[f"idf.{number}"]) for number, one in enumerate(facts["encoders"]))
         return cls(output, encoders, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
@@ -311,6 +310,9 @@ def load_model(folder: Path) -> Model:
         check_safetensors(folder / "model.safetensors")
         arrays = load_file(folder / "model.safetensors")
         output = Output(Task(facts["output"]["task"]), facts["output"]["mean"], facts["output"]["scale"])
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError(f"{name} in model.safetensors holds what is no number")
         made = {model.kind: model for model in MODELS}[facts["kind"]]
         return made.load(folder, output, facts, arrays)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
@@ -323,7 +325,22 @@ def load_model(folder: Path) -> Model:
         ) from error
 
 
+def _encoder(facts: dict[str, Any], idf: np.ndarray) -> NgramEncoder:
+    """A vocabulary from its facts. Raises ValueError for what is none; long n-grams would take all time."""
+    shortest, longest = facts["ngrams"]
+    terms = tuple(facts["terms"])
+    whole = type(shortest) is int and type(longest) is int and 1 <= shortest <= longest <= _LONGEST_NGRAM
+    if not whole or not all(isinstance(term, str) for term in terms) or idf.shape != (len(terms),):
+        raise ValueError("a vocabulary that does not fit together")
+    return NgramEncoder(facts["analyzer"], (shortest, longest), terms, idf)
+
+
 def _columns(facts: dict[str, Any]) -> ColumnEncoder:
-    return ColumnEncoder(
-        tuple(facts["means"]), tuple(facts["scales"]), tuple(tuple(known) for known in facts["categories"])
-    )
+    """The statistics of columns from their facts. Raises ValueError for what is none."""
+    means, scales = tuple(facts["means"]), tuple(facts["scales"])
+    categories = tuple(tuple(known) for known in facts["categories"])
+    numbers = all(isinstance(number, int | float) and math.isfinite(number) for number in (*means, *scales))
+    words = all(isinstance(word, str) for known in categories for word in known)
+    if not numbers or not words or len(means) != len(scales) or not all(scales):
+        raise ValueError("statistics of columns that do not fit together")
+    return ColumnEncoder(means, scales, categories)
