@@ -215,16 +215,12 @@ def _require_number(threshold: object, folder: Path) -> None:
 def _fitting(reference: ReferenceRows, folder: Path) -> ReferenceRows:
     """The same reference. Raises BundleError unless everything is there once for each of its vectors."""
     count = reference.vectors.shape[0]
-    parts = (
-        reference.captions,
-        reference.usual,
-        reference.units,
-        *([reference.excerpts] if reference.excerpts else []),
-    )
-    if reference.vectors.ndim != 2 or any(np.ndim(part) > 1 or len(part) != count for part in parts) or not count:
-        raise _unfit(
-            folder, f"it has {count} vectors, and {', '.join(str(len(part)) for part in parts)} of what belongs to them"
-        )
+    flat = reference.vectors.ndim == 2 and reference.usual.ndim == reference.units.ndim == 1
+    counts = [len(reference.captions), reference.usual.size, reference.units.size]
+    counts += [len(reference.excerpts)] if reference.excerpts else []
+    if not flat or not count or any(one != count for one in counts):
+        given = ", ".join(map(str, counts))
+        raise _unfit(folder, f"it has {count} vectors, and {given} of what belongs to them")
     values = reference.vectors.data if sparse.issparse(reference.vectors) else reference.vectors
     if not (np.isfinite(values).all() and np.isfinite(reference.usual).all()):
         raise _unfit(folder, "it holds what is no number")
