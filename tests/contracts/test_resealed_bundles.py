@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from graft.bundle import load_bundle, write_bundle
+from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
+from graft.bundle.writing import write_bundle
 from graft.core.errors import BundleError, GraftError
 from tiny import edit_json
 from unit.bundle.building import inputs, parts_for
