@@ -1,20 +1,27 @@
 """The estimators hold to scikit-learn's protocol."""
 
+import copy
 import gc
+import inspect
 import pickle
 import tempfile
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy import sparse
 from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import estimator_checks as checks
 
+import graft
 from graft.core.errors import InputError
+from graft.representations.embedder import Embedder
 from graft.scores.estimators import TransferClassifier, TransferRegressor
 from unit.bundle.building import rows_for
 from unit.scores.nets import encoder_of
@@ -184,12 +191,29 @@ def test_a_solved_estimator_can_be_pickled(strategy):
 
 
 @pytest.mark.parametrize("strategy", ["partial:1", "full"])
-def test_a_tuned_estimator_refuses_to_be_pickled_and_says_why(strategy):
-    model = classifier(strategy=strategy)
-    pickle.loads(pickle.dumps(model))
-    model.fit(TEXTS, NAMES)
-    with pytest.raises(TypeError, match=f"tuned with '{strategy}' keeps its weights in files[\\s\\S]*graft.study"):
-        pickle.dumps(model)
+def test_a_tuned_estimator_is_copied_with_its_weights(strategy, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    model = classifier(strategy=strategy).fit(TEXTS, NAMES)
+    before = model.predict_proba(TEXTS)
+    raw = pickle.dumps(model)
+    joblib.dump(model, tmp_path / "model.joblib")
+    again = copy.deepcopy(model)
+    del model
+    gc.collect()
+    # Each copy stands on files of its own: those it was made from are gone.
+    for one in (again, pickle.loads(raw), joblib.load(tmp_path / "model.joblib")):
+        np.testing.assert_array_equal(one.predict_proba(TEXTS), before)
+    del again, one
+    gc.collect()
+    assert not list(tmp_path.glob("graft-*"))
+
+
+def test_a_pickle_writes_inside_its_own_folder_alone(tmp_path):
+    model = classifier(strategy="full").fit(TEXTS, NAMES)
+    state = model.__getstate__()
+    state["model_"] = {**state["model_"], "../../escaped": b"x"}
+    with pytest.raises(InputError, match="escaped"):
+        classifier().__setstate__(state)
 
 
 def test_tuned_weights_live_as_long_as_the_model_and_no_longer(monkeypatch, tmp_path):
@@ -217,3 +241,134 @@ def test_the_cache_spares_the_backbone_and_changes_nothing():
     plain = classifier(cache=False).fit(TEXTS, NAMES)
     np.testing.assert_array_equal(cached.predict_proba(TEXTS), again.predict_proba(TEXTS))
     np.testing.assert_array_equal(cached.predict_proba(TEXTS), plain.predict_proba(TEXTS))
+
+
+FLAGS = np.stack([NAMES == "login", NAMES == "billing", np.arange(72) % 2 == 0], 1).astype(int)
+LISTS = [[name for name, on in zip(("login", "billing", "even"), row, strict=True) if on] for row in FLAGS]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES[:-1])
+def test_several_labels_as_zeros_and_ones(strategy):
+    model = classifier(strategy=strategy).fit(TEXTS, FLAGS)
+    p = model.predict_proba(TEXTS)
+    assert p.shape == FLAGS.shape
+    np.testing.assert_array_equal(model.predict(TEXTS), p >= 0.5)
+    assert model.score(TEXTS, FLAGS) == (model.predict(TEXTS) == FLAGS).all(axis=1).mean()
+
+
+def test_several_labels_in_every_form():
+    given = classifier(strategy="classical").fit(TEXTS, FLAGS).predict_proba(TEXTS)
+    for form in (
+        FLAGS.astype(bool),
+        FLAGS.tolist(),
+        sparse.csr_matrix(FLAGS),
+        pd.DataFrame(FLAGS, columns=["x", "y", "z"]),
+        pl.DataFrame(FLAGS, schema=["x", "y", "z"]),
+    ):
+        model = classifier(strategy="classical").fit(TEXTS, form)
+        np.testing.assert_array_equal(model.predict_proba(TEXTS), given)
+    named = classifier(strategy="classical").fit(TEXTS, pl.DataFrame(FLAGS, schema=["x", "y", "z"]))
+    assert named.classes_.tolist() == ["x", "y", "z"]
+    for lists in (LISTS, list(map(set, LISTS)), pd.Series(LISTS)):
+        model = classifier(strategy="classical").fit(TEXTS, lists)
+        assert model.classes_.tolist() == ["billing", "even", "login"]
+        np.testing.assert_array_equal(model.predict_proba(TEXTS), given[:, [1, 2, 0]])
+        assert set(map(type, model.predict(TEXTS))) == {tuple}
+        exact = [set(said) == set(true) for said, true in zip(model.predict(TEXTS), LISTS, strict=True)]
+        assert model.score(TEXTS, LISTS) == np.mean(exact)
+    assert cross_val_score(classifier(strategy="classical"), TEXTS, FLAGS, cv=3, error_score="raise").shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.full((72, 2), 2), "not all 0 or 1"),
+        ([["a"], ["a", "a"]] * 36, "lists of 1 labels"),
+        ([["a", None], ["b", "c"]] * 36, "of several types|missing"),
+        (FLAGS[:-1], "72 texts and labels of shape"),
+    ],
+)
+def test_several_labels_that_cannot_be_learnt(labels, said):
+    with pytest.raises(InputError, match=said):
+        classifier(strategy="majority").fit(TEXTS, labels)
+
+
+def rows_with_columns() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "label": ["the same words"] * 72,
+            "amount": 10.0 * (NAMES == "login"),
+            "kind": np.where(NAMES == "billing", "a", "b"),
+        }
+    )
+
+
+@pytest.mark.parametrize("strategy", ["classical", "frozen", "partial:1"])
+def test_columns_beside_the_text_are_learnt_from(strategy):
+    frame, columns = rows_with_columns(), {"text": "label", "numeric": "amount", "categorical": ["kind"]}
+    model = classifier(strategy=strategy, **columns).fit(frame, NAMES)
+    assert model.score(frame, NAMES) == 1
+    np.testing.assert_array_equal(model.predict_proba(pl.from_pandas(frame)), model.predict_proba(frame))
+    np.testing.assert_array_equal(clone(model).fit(frame, NAMES).predict_proba(frame), model.predict_proba(frame))
+    assert model.predict(frame.head(0)).shape == (0,)
+    assert classifier(strategy=strategy, text="label").fit(frame, NAMES).score(frame, NAMES) < 0.5
+    assert cross_val_score(classifier(strategy="classical", **columns), frame, NAMES, cv=3).mean() == 1
+
+
+def test_columns_that_cannot_be_read_are_named():
+    frame = rows_with_columns()
+    with pytest.raises(InputError, match=r"no column 'amout'[\s\S]*'amount'"):
+        classifier(text="label", numeric="amout").fit(frame, NAMES)
+    with pytest.raises(InputError, match="no text"):
+        classifier(numeric="amount").fit(frame, NAMES)
+    with pytest.raises(InputError, match="have no names"):
+        classifier(text="label").fit(frame.to_numpy(), NAMES)
+    model = classifier(strategy="classical", text="label", numeric="amount").fit(frame, NAMES)
+    with pytest.raises(InputError, match="row 1, column 'amount': 'many' is no finite number"):
+        model.predict(pd.DataFrame({"label": ["a", "b"], "amount": ["1", "many"]}))
+
+
+def test_a_loss_is_for_what_learns_by_it():
+    focal, usual = (
+        classifier(strategy="scratch", loss=name).fit(TEXTS, NAMES).predict_proba(TEXTS) for name in ("focal", "auto")
+    )
+    assert not np.array_equal(focal, usual)
+    for loss, strategy, said in (
+        ("focal", "frozen", "its head is solved"),
+        ("focall", "full", "did you mean 'focal'"),
+        ("huber", "full", "for multiclass targets"),
+        ("cost-weighted", "full", "without a cost table"),
+    ):
+        with pytest.raises(InputError, match=said):
+            classifier(strategy=strategy, loss=loss).fit(TEXTS, NAMES)
+
+
+@pytest.mark.parametrize("made", [TransferClassifier, TransferRegressor, Embedder], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_estimator_repr,
+        checks.check_no_attributes_set_in_init,
+        checks.check_get_params_invariance,
+        checks.check_set_params,
+        checks.check_parameters_default_constructible,
+        checks.check_estimator_cloneable,
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_scikit_learns_own_checks_of_parameters(made, check):
+    check(made.__name__, made())
+
+
+def test_parameters_have_the_names_of_the_command():
+    own = {"steps", "configurations", "cache"}
+    assert set(TransferClassifier().get_params()) - own <= set(inspect.signature(graft.study).parameters)
+
+
+@pytest.mark.slow
+def test_they_work_in_several_processes():
+    grid = {"strategy": ["frozen", "partial:1"]}
+    search = GridSearchCV(classifier(), grid, cv=2, n_jobs=2, error_score="raise").fit(TEXTS, NAMES)
+    alone = GridSearchCV(classifier(), grid, cv=2, error_score="raise").fit(TEXTS, NAMES)
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+    assert cross_val_score(classifier(strategy="full"), TEXTS, FLAGS, cv=2, n_jobs=2, error_score="raise").shape == (2,)

@@ -1,30 +1,45 @@
 """Transfer learning as scikit-learn estimators: one source, one strategy, no study around it.
 
-They work in ``Pipeline``, ``clone`` and ``cross_val_score``; for a verdict with controls, use ``graft.study``.
+They work in ``Pipeline``, ``clone``, ``GridSearchCV`` and ``cross_val_score``, in several processes too; for a verdict
+with controls, use ``graft.study``. Parameters that ``graft study`` has too have its names.
+
+Decision: a model whose body was tuned keeps its weights in files; a pickle of it carries their bytes, and writes them
+to a folder of its own when it is read again.
 """
 
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from graft.core.errors import InputError
 from graft.core.tasks import Task
+from graft.inputs.assembly import read_inputs
+from graft.inputs.contract import require_columns
 from graft.inputs.dataset import Dataset
+from graft.inputs.facts import category_facts, number_facts
 from graft.inputs.roles import Roles
 from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
 from graft.representations.embedder import as_texts
 from graft.representations.sources import resolve_source
+from graft.rows.table import Table, read_frame
 from graft.scores.fitting import Budget, Candidate, fit
-from graft.scores.models import Model
+from graft.scores.losses import Loss, loss_named
+from graft.scores.models import Model, load_model, save_model
 from graft.scores.strategies import parse_strategy
+from graft.scores.strategy import Strategy
 from graft.scores.workbench import Workbench
+
+Names = str | Sequence[str]
 
 
 class _Transfer(BaseEstimator):  # type: ignore[misc]
@@ -32,7 +47,9 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
 
     source: a reference. strategy: ``frozen``, ``partial:k``, ``lora``, ``full``, ``contrastive``, or a control. steps:
     optimiser steps (None: five passes). configurations: learning rates tried. weights: how class imbalance is handled.
-    seed: of everything random. cache: keep activations on disk.
+    seed: of everything random. cache: keep activations on disk. loss: what networks are trained by, ``auto`` or a name
+    such as ``focal``; not for strategies whose head is solved. text, numeric, categorical: names of columns, one or
+    several; with them X is a table (a pandas or Polars frame, a mapping of columns), without them it is texts alone.
     """
 
     def __init__(
@@ -44,6 +61,10 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         weights: str = "auto",
         seed: int = 0,
         cache: bool = True,
+        loss: str = "auto",
+        text: Names = (),
+        numeric: Names = (),
+        categorical: Names = (),
     ) -> None:
         self.source = source
         self.strategy = strategy
@@ -52,29 +73,58 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         self.weights = weights
         self.seed = seed
         self.cache = cache
+        self.loss = loss
+        self.text = text
+        self.numeric = numeric
+        self.categorical = categorical
 
-    def _fit(self, texts: list[str], targets: np.ndarray, contract: Contract) -> Self:
+    def _read(self, X: Any) -> "Table | list[str]":
+        """The rows: a table where columns are named, else texts."""
+        named = [*_names(self.text), *_names(self.numeric), *_names(self.categorical)]
+        if not named:
+            return as_texts(X)
+        if not _names(self.text):
+            raise InputError(
+                f"the columns {', '.join(named)} and no text",
+                needed="the name of the text column",
+                fix="text='message'",
+            )
+        if isinstance(X, np.ndarray):
+            raise InputError(
+                f"an array of shape {X.shape}, whose columns have no names",
+                needed=f"a table with the columns {', '.join(named)}",
+                fix="give a pandas or Polars frame, or a mapping of columns",
+            )
+        table = read_frame(X, empty=True)
+        require_columns(table, named)
+        return table
+
+    def _fit(self, rows: "Table | list[str]", targets: np.ndarray, task: Task, labels: tuple[str, ...]) -> Self:
         if self.configurations < 1 or (self.steps is not None and self.steps < 1):
             raise InputError(
                 f"steps={self.steps} and configurations={self.configurations}",
                 needed="at least one of each",
                 fix="leave them out for the defaults",
             )
-        rows = _dataset(texts, contract, targets)
         strategy = parse_strategy(self.strategy)
+        strategy.require_task(task)
+        loss = _loss(self.loss, strategy, task)
+        contract = self._contract(rows, task, labels)
+        dataset = _dataset(rows, contract, targets)
         candidate = Candidate(strategy, resolve_source(self.source) if strategy.reads_source else None)
-        everything = np.arange(len(rows))
-        steps = self.steps or max(30, 5 * -(-len(rows) // 16))
+        everything = np.arange(len(dataset))
+        steps = self.steps or max(30, 5 * -(-len(dataset) // 16))
         folder = Path(tempfile.mkdtemp(prefix="graft-")) if strategy.trains_backbone else None
         try:
             fitted = fit(
-                Workbench(rows, ActivationCache() if self.cache else None),
+                Workbench(dataset, ActivationCache() if self.cache else None),
                 candidate,
                 everything,
                 everything[:1],
                 budget=Budget(self.configurations, steps),
                 seed=self.seed,
                 weights=self.weights,
+                loss=loss,
                 keep=folder,
             )
         except BaseException:
@@ -82,27 +132,44 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         assert fitted.model is not None
-        if folder is not None:
-            # The weights on disk live as long as the model that reads them.
-            weakref.finalize(fitted.model, shutil.rmtree, folder, ignore_errors=True)
-        self.model_: Model = fitted.model
+        self.model_: Model = fitted.model if folder is None else _owning(fitted.model, folder)
         self.contract_ = contract
         self.curve_ = fitted.curve
         self.remarks_ = fitted.remarks
         return self
 
+    def _contract(self, rows: "Table | list[str]", task: Task, labels: tuple[str, ...]) -> Contract:
+        if isinstance(rows, list):
+            roles = Roles(content=("text",), label=("label",))
+            return Contract(task=task, roles=roles, columns=(), labels=labels, rows=len(rows))
+        numeric, categorical = _names(self.numeric), _names(self.categorical)
+        taken = {*_names(self.text), *numeric, *categorical}
+        label = next(name for name in ("label", "label_", "label__", "_label") if name not in taken)
+        return Contract(
+            task=task,
+            roles=Roles(content=_names(self.text), label=(label,), numeric=numeric, categorical=categorical),
+            columns=(
+                *(number_facts(rows, name) for name in numeric),
+                *(category_facts(rows, name) for name in categorical),
+            ),
+            labels=labels,
+            rows=len(rows),
+        )
+
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "model_")
-        return self.model_.scores(_dataset(as_texts(X), self.contract_, None))
+        return self.model_.scores(_dataset(self._read(X), self.contract_, None))
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         if "model_" in state and parse_strategy(self.strategy).trains_backbone:
-            raise TypeError(
-                f"an estimator tuned with {self.strategy!r} keeps its weights in files and cannot be pickled\n"
-                "  fix:    run graft.study and use its bundle, which can be copied and verified"
-            )
+            state = {**state, "model_": _packed(state["model_"])}
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state.get("model_"), dict):
+            state = {**state, "model_": _unpacked(state["model_"])}
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -111,73 +178,239 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
 
 
 class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
-    """A classifier of texts.
+    """A classifier of texts, for classes and for several labels a text.
 
-    Parameters are those of every transfer estimator: source, strategy, steps, configurations, weights, seed, cache.
+    Parameters are those of every transfer estimator: source, strategy, steps, configurations, weights, seed, cache,
+    loss, text, numeric, categorical.
+
+    >>> texts = ["win a prize now", "lunch at noon?", "a free prize, win", "see you at lunch"] * 5
+    >>> model = TransferClassifier(strategy="classical").fit(texts, ["spam", "ham"] * 10)
+    >>> model.predict(["a prize for you"]).tolist()
+    ['spam']
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from texts, shape (rows,), and labels, shape (rows,)."""
-        texts, labels = as_texts(X), np.asarray(y)
-        _check_length(texts, labels)
-        if any(label is None or label != label for label in labels.tolist()):
-            raise InputError("labels that are missing", needed="a class in every row", fix="drop those rows")
-        self.classes_, targets = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"only the class {self.classes_.tolist()[0]!r}", needed="two classes", fix="add rows of another class"
-            )
-        task = Task.BINARY if len(self.classes_) == 2 else Task.MULTICLASS
-        names = tuple(str(name) for name in self.classes_)
-        return self._fit(texts, targets.astype(np.int64), _contract(task, names, len(texts)))
+        """Learn from texts, or a table where columns are named, and their labels.
+
+        y: a class for each row, shape (rows,); or several labels: 0 and 1, shape (rows, labels), as an array or a
+        frame, or a list of names for each row. Raises InputError for what cannot be learnt from.
+        """
+        rows = self._read(X)
+        several = _several(y)
+        self.lists_ = several is not None and several.named
+        if several is None:
+            labels = np.asarray(y)
+            _check_length(rows, labels)
+            if any(label is None or label != label for label in labels.tolist()):
+                raise InputError("labels that are missing", needed="a class in every row", fix="drop those rows")
+            self.classes_, targets = np.unique(labels, return_inverse=True)
+            if len(self.classes_) < 2:
+                raise InputError(
+                    f"only the class {self.classes_.tolist()[0]!r}",
+                    needed="two classes",
+                    fix="add rows of another class",
+                )
+            task = Task.BINARY if len(self.classes_) == 2 else Task.MULTICLASS
+            return self._fit(rows, targets.astype(np.int64), task, tuple(str(name) for name in self.classes_))
+        _check_length(rows, several.flags[:, 0])
+        self.classes_ = several.classes
+        return self._fit(rows, several.flags, Task.MULTILABEL, tuple(str(name) for name in self.classes_))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities, shape (rows, classes), in the order of ``classes_``."""
+        """Probabilities, shape (rows, classes), in the order of ``classes_``; of several labels, each by itself."""
         return self._scores(X)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each text, shape (rows,)."""
-        best = self._scores(X).argmax(1)
-        return np.asarray(self.classes_[best])
+        """The most probable class of each row, shape (rows,).
+
+        Of several labels those with a probability of at least a half: 0 and 1, shape (rows, labels), or, where lists
+        were learnt from, tuples of names, shape (rows,).
+        """
+        scores = self._scores(X)
+        if self.contract_.task is not Task.MULTILABEL:
+            return np.asarray(self.classes_[scores.argmax(1)])
+        given = (scores >= 0.5).astype(np.int64)
+        if not self.lists_:
+            return given
+        named = np.empty(len(given), object)
+        named[:] = [tuple(self.classes_[np.flatnonzero(row)].tolist()) for row in given]
+        return named
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows that are predicted rightly; with several labels, those with every label right."""
+        predicted = self.predict(X)
+        if self.lists_:
+            y, predicted = (_flags(list(one), self.classes_.tolist()) for one in (y, predicted))
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
 
 class TransferRegressor(RegressorMixin, _Transfer):  # type: ignore[misc]
     """A regressor of texts; parameters as in TransferClassifier."""
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from texts, shape (rows,), and numbers, shape (rows,)."""
-        texts, targets = as_texts(X), np.asarray(y, np.float64)
-        _check_length(texts, targets)
+        """Learn from texts, or a table where columns are named, and numbers, shape (rows,)."""
+        rows, targets = self._read(X), np.asarray(y, np.float64)
+        _check_length(rows, targets)
         if not np.isfinite(targets).all():
             raise InputError("targets that are not finite", needed="numbers", fix="drop those rows")
-        return self._fit(texts, targets, _contract(Task.REGRESSION, (), len(texts)))
+        return self._fit(rows, targets, Task.REGRESSION, ())
 
     def predict(self, X: Any) -> np.ndarray:
         """Values, float64, shape (rows,)."""
         return self._scores(X)
 
 
-def _check_length(texts: list[str], labels: np.ndarray) -> None:
-    if not texts:
-        raise InputError("no texts", needed="at least one row", fix="check what was selected")
-    if labels.ndim != 1 or len(labels) != len(texts):
+@dataclass(frozen=True, eq=False)
+class _SeveralLabels:
+    """Several labels a row. flags: uint8 (rows, labels). classes: their names. named: they were given as lists."""
+
+    flags: np.ndarray
+    classes: np.ndarray
+    named: bool
+
+
+def _several(y: Any) -> _SeveralLabels | None:
+    """Labels as flags, where several may apply to a row; None where there is one class a row."""
+    names = list(y.columns) if hasattr(y, "columns") and len(y.columns) > 1 else None
+    if hasattr(y, "toarray"):
+        y = y.toarray()  # a sparse matrix
+    if isinstance(y, np.ndarray) or hasattr(y, "columns"):
+        array = np.asarray(y)
+        if array.ndim == 2 and array.shape[1] > 1:
+            return _indicated(array, names)
+        if array.dtype != object or array.ndim != 1:
+            return None
+    cells = list(y)
+    if not cells or not all(isinstance(one, list | tuple | set | frozenset | np.ndarray) for one in cells):
+        return None
+    lengths = {len(one) for one in cells}
+    if lengths == {1}:
+        return None  # a column of single labels: refused for its shape
+    if len(lengths) == 1 and {flag for one in cells for flag in one} <= {0, 1}:
+        return _indicated(np.asarray([list(one) for one in cells]), None)
+    try:
+        known = sorted({name for one in cells for name in one})
+    except TypeError as error:
         raise InputError(
-            f"{len(texts)} texts and labels of shape {labels.shape}", needed="one label per text", fix="align them"
+            "lists of labels of several types", needed="names of one type", fix="write all as text"
+        ) from error
+    if any(name is None or name != name for name in known):
+        raise InputError("labels that are missing", needed="a name for every label", fix="take them out of the lists")
+    if len(known) < 2:
+        raise InputError(f"lists of {len(known)} labels", needed="two labels or more", fix="give one class a row")
+    classes = np.asarray(known)
+    return _SeveralLabels(_flags(cells, classes.tolist()), classes, named=True)
+
+
+def _indicated(array: np.ndarray, names: list[str] | None) -> _SeveralLabels:
+    if not np.isin(array.astype(object), (0, 1)).all():
+        raise InputError(
+            f"labels of shape {array.shape} that are not all 0 or 1",
+            needed="0 or 1 for each row and label, or a list of names for each row",
+            fix="use sklearn.preprocessing.MultiLabelBinarizer",
+        )
+    return _SeveralLabels(array.astype(np.uint8), np.asarray(names or range(array.shape[1])), named=False)
+
+
+def _flags(cells: Sequence[Any], classes: list[Any]) -> np.ndarray:
+    """0 and 1, uint8 (rows, labels); names that are not among ``classes`` are labels nobody can predict."""
+    places = {name: place for place, name in enumerate(classes)}
+    flags = np.zeros((len(cells), len(classes) + 1), np.uint8)
+    for row, cell in enumerate(cells):
+        for name in cell:
+            flags[row, places.get(name, len(classes))] = 1
+    return flags if flags[:, -1].any() else flags[:, :-1]
+
+
+def _loss(name: str, strategy: Strategy, task: Task) -> Loss | None:
+    if name == "auto":
+        return None
+    loss = loss_named(name, task)
+    if loss.by_costs is not None:
+        raise InputError(
+            f"the loss {name} without a cost table",
+            needed="what each kind of error costs, which a study knows",
+            fix="use graft.study(..., costs=...), or another loss",
+        )
+    if untouched := loss.untouched(strategy):
+        raise InputError(
+            f"the loss {name} and the strategy {strategy}",
+            needed="a strategy that learns step by step, such as partial:1, lora or full",
+            fix=f"leave out the loss ({untouched})",
+        )
+    return loss
+
+
+def _owning(model: Model, folder: Path) -> Model:
+    """The model, with whose life the folder of its weights ends."""
+    weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
+    return model
+
+
+def _packed(model: Model) -> dict[str, bytes]:
+    """The files of a model, by their names."""
+    with tempfile.TemporaryDirectory(prefix="graft-") as place:
+        folder = Path(place)
+        save_model(model, folder)
+        return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+def _unpacked(files: Mapping[str, bytes]) -> Model:
+    folder = Path(tempfile.mkdtemp(prefix="graft-"))
+    try:
+        for name, content in files.items():
+            place = folder / name
+            if not place.resolve().is_relative_to(folder.resolve()):
+                raise InputError(f"a file called {name!r} in a saved estimator", needed="files inside its own folder")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        return _owning(load_model(folder), folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _names(given: Names) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _check_length(rows: "Table | list[str]", labels: np.ndarray) -> None:
+    if not len(rows):
+        raise InputError("no texts", needed="at least one row", fix="check what was selected")
+    if labels.ndim != 1 or len(labels) != len(rows):
+        raise InputError(
+            f"{len(rows)} texts and labels of shape {labels.shape}",
+            needed="one label per text, or 0 and 1 for each of several labels",
+            fix="align them",
         )
 
 
-def _contract(task: Task, labels: tuple[str, ...], rows: int) -> Contract:
-    return Contract(task=task, roles=Roles(content=("text",), label=("label",)), columns=(), labels=labels, rows=rows)
-
-
-def _dataset(texts: list[str], contract: Contract, targets: np.ndarray | None) -> Dataset:
-    count = len(texts)
+def _dataset(rows: "Table | list[str]", contract: Contract, targets: np.ndarray | None) -> Dataset:
+    count = len(rows)
+    if isinstance(rows, list):
+        contents: tuple[Any, ...] = tuple(rows)
+        numeric, categorical = np.zeros((count, 0), np.float32), np.zeros((count, 0), object)
+    else:
+        read = read_inputs(rows, contract)
+        for problem in read.problems:
+            if problem.fatal:
+                raise InputError(
+                    f"row {problem.row}, column {problem.column!r}: {problem.message}",
+                    needed="rows that can all be used: an estimator answers for every row",
+                    fix="correct the cell, or drop that row",
+                )
+        contents, numeric, categorical = read.contents, read.numeric, read.categorical
     return Dataset(
         contract=contract,
         ids=tuple(map(str, range(count))),
-        contents=tuple(texts),
+        contents=contents,
         rows=np.arange(count),
-        numeric=np.zeros((count, 0), np.float32),
-        categorical=np.zeros((count, 0), object),
+        numeric=numeric,
+        categorical=categorical,
         targets=targets,
     )
