@@ -3,7 +3,8 @@
 Decisions: a result is a pure function of its key, so a stored one is as good as a computed one; it is written to a
 temporary name and renamed, so a result that exists is complete. A digest beside it, of whose it is, what was asked and
 all that was found, is compared whenever it is read: what is damaged, or was copied from another place, is told and
-computed again. Whoever may write the folder can still forge a result together with its digest.
+computed again. The owner is part of the digest: whoever does not know its key can neither forge a result nor put in one
+of another owner, and whoever may read the key can.
 """
 
 import json
@@ -25,8 +26,8 @@ Result = tuple[dict[str, np.ndarray], dict[str, Any]]
 class ResultStore:
     """A folder of results: arrays and the facts beside them.
 
-    owner: whose results these are, such as the key of a study; a result of another owner is not taken for one of its
-    own. tell: told in words when a stored result cannot be used.
+    owner: the secret of whose results these are, such as the seal of a study; a result of another owner is not taken
+    for one of its own. tell: told in words when a stored result cannot be used.
 
     >>> import tempfile
     >>> store = ResultStore(Path(tempfile.mkdtemp()))

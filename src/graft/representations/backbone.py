@@ -57,8 +57,9 @@ def quiet_transformers():  # type: ignore[no-untyped-def]
 def load_encoder(source: Source) -> Any:
     """The transformers model of a source in float32, in eval mode, with the weights as its digest says.
 
-    Raises SourceError when the weights do not fit the architecture.
+    Raises SourceError when the weights do not fit the architecture, WeightsMismatch when they changed meanwhile.
     """
+    source.require_unchanged()
     try:
         # Layers that the weights do not hold (a pooler) are drawn; the caller's random stream must not notice.
         with quiet_transformers(), torch_stream():

@@ -5,7 +5,6 @@ that asks for remote code, or that is not a text encoder, is refused before anyt
 its licence is not read here but by governance, so there is one reading of it.
 """
 
-import hashlib
 import math
 import re
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from graft.representations.hub import fetch_snapshot
 from graft.representations.implied import check_implied
 from graft.representations.pooling import Pooling, read_sentence_settings
 from graft.representations.references import Reference, parse_reference
+from graft.representations.weights.unchanged import require_unchanged, weights_digest
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -79,6 +79,11 @@ class Source:
     def pretrained(self) -> bool:
         """Whether the weights were learnt by somebody, rather than drawn."""
         return self.random_seed is None
+
+    def require_unchanged(self) -> None:
+        """Raise WeightsMismatch unless the files of the weights still are those that ``digest`` was taken of."""
+        if self.pretrained:
+            require_unchanged([self.directory / name for name in self.weight_files], self.digest, self.reference)
 
     @property
     def hidden(self) -> int:
@@ -180,12 +185,11 @@ def _described(directory: Path, reference: str, revision: str) -> Source:
     # RoBERTa-like models keep the first positions for padding.
     reserved = 2 if str(config.get("model_type")) in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
     longest = _longest(directory, reference, settings.max_tokens, positions - reserved)
-    digests = [file_sha256(file) for file in files]
     beside = _beside(directory, reference, layers)
     return Source(
         reference=reference,
         directory=directory,
-        digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
+        digest=weights_digest(files),
         revision=revision,
         model_type=str(config["model_type"]),
         dimension=dimension * (1 + len(beside)),

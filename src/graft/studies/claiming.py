@@ -4,7 +4,9 @@ Decision: the folder says which study it belongs to, so the same command resumes
 anything is lost. It imports no model library, so a place that cannot work is told at once.
 """
 
+import secrets
 from pathlib import Path
+from typing import Any
 
 from graft.core import foreign
 from graft.core.errors import InputError, OutputError
@@ -35,8 +37,8 @@ def claim(folder: Path, identity: str) -> None:
     require_place(folder)
     mark = folder / _MARK
     if not mark.is_file():
-        write_json(mark, {"key": identity})
-    elif _key(folder) != identity:
+        write_json(mark, {"key": identity, "seal": secrets.token_hex(16)})
+    elif _stated(folder)["key"] != identity:
         raise OutputError(
             f"{folder} already holds another study (other rows, settings or version)",
             needed="an empty folder, or the one of this very study",
@@ -44,7 +46,18 @@ def claim(folder: Path, identity: str) -> None:
         )
 
 
-def _key(folder: Path) -> str:
+def seal_of(folder: Path) -> str:
+    """What the stored results of the study in ``folder`` are sealed with.
+
+    It was drawn when the folder was claimed and stands in it alone, so results that were made or put together anywhere
+    else, of the very same rows too, are not taken for this study's. Whoever may read the folder can read it.
+    Raises InputError when nobody has claimed the folder, or its mark is damaged.
+    """
+    stated = _stated(folder)
+    return f"{stated['key']}{stated.get('seal', '')}"
+
+
+def _stated(folder: Path) -> dict[str, Any]:
     mark = folder / _MARK
     stated = foreign.read_json(mark, limit=foreign.SETTINGS_LIMIT)
     if not isinstance(stated, dict) or not isinstance(stated.get("key"), str):
@@ -53,4 +66,4 @@ def _key(folder: Path) -> str:
             needed="the file as graft study wrote it",
             fix="choose another --out, or remove that folder",
         )
-    return str(stated["key"])
+    return stated

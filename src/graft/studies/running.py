@@ -20,6 +20,7 @@ from graft.core.progress import SILENT, Progress
 from graft.engine.engines import Here
 from graft.engine.processes import Processes
 from graft.facts.study import PlanFacts, StudyRecord, read_study
+from graft.studies.claiming import seal_of
 from graft.studies.folder import ToSave, save_study
 from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings
@@ -84,7 +85,7 @@ def run_study(
     engine = Processes(settings.workers, tell=progress.say) if settings.workers else Here()
     with governed(prepared, source) as governance, engine, rows_within_reach(engine, prepared.rows, out):
         governance.gate(settings.uses)
-        stages = Stages(prepared, settings, out, prepared.costs, progress, engine=engine)
+        stages = Stages(prepared, settings, out, prepared.costs, progress, seal=seal_of(out), engine=engine)
         study, saved = _conduct(stages, governance, earlier, started, on_plan, test_file)
         record = compose(study)
         save_study(out, study, record, saved, progress=progress)

@@ -123,9 +123,12 @@ class Stages:
         costs: CostTable | None,
         progress: Progress,
         *,
+        seal: str = "",
         engine: Engine | None = None,
     ) -> None:
-        """out: the folder of the study. engine: where candidates learn; here when None."""
+        """out: the folder of the study. seal: of its stored results, as ``seal_of`` gives it; the
+        identity of the study when left out. engine: where candidates learn; here when None.
+        """
         self.prepared, self.settings, self.out, self.progress = prepared, settings, out, progress
         cache = ActivationCache(limit=settings.cache_limit)
         self.bench = Workbench(prepared.rows, cache, progress)
@@ -143,7 +146,7 @@ class Stages:
         self.runner = TrialRunner(
             bench=self.bench,
             place=Workplace(rows_file(out), settings.cache_limit, self.bench),
-            store=ResultStore(out / "trials", owner=prepared.identity, tell=progress.say),
+            store=ResultStore(out / "trials", owner=seal or prepared.identity, tell=progress.say),
             identity=prepared.identity,
             budget=budget_of(settings, training),
             weights=self.weights,

@@ -59,6 +59,7 @@ def _read(source: Source) -> tuple[dict[str, torch.Tensor], Shape | None]:
     if shape is None:
         return {}, None
     found: dict[str, torch.Tensor] = {}
+    source.require_unchanged()
     try:
         for file in weight_files_of(source.directory, source.reference):
             with safe_open(file, "pt") as opened:

@@ -104,10 +104,8 @@ def read_entry(root: Path, version: int) -> list[dict[str, Any]]:
         actions = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
         if not actions or not all(isinstance(action, dict) for action in actions):
             raise ValueError("it lists no actions")
-        said: dict[str, Any] = next(
-            (act["commitInfo"] for act in actions if isinstance(act.get("commitInfo"), dict)), {}
-        )
-        stated = said.pop(_DIGEST, None)
+        told = [action["commitInfo"] for action in actions if isinstance(action.get("commitInfo"), dict)]
+        stated = told[0].pop(_DIGEST, None) if told else None
         if stated is not None and stated != key(actions):
             raise ValueError("it was changed after it was written")
     except (OSError, ValueError, RecursionError) as error:
