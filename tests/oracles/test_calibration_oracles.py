@@ -79,7 +79,9 @@ class TestCalibrationError:
         assert error.shown.mean == pytest.approx(5 / 20)
         assert error.p_value == pytest.approx(chance[counts >= 5].sum(), abs=0.02)
 
-    @pytest.mark.parametrize("true", [softened, lower, off_at_the_top])
+    @pytest.mark.parametrize(
+        "true", [softened, *(pytest.param(one, marks=pytest.mark.slow) for one in (lower, off_at_the_top))]
+    )
     @pytest.mark.parametrize("rows", [100, *(pytest.param(many, marks=pytest.mark.slow) for many in (50, 400))])
     def test_the_interval_covers(self, rows: int, true: Map) -> None:
         found, truth = simulate(rows, true, studies=150, seed=1)
@@ -109,6 +111,7 @@ class TestCalibrationError:
                 shown = np.mean([one.shown.mean for one in found])
                 assert np.mean([one.expected_if_perfect for one in found]) == pytest.approx(shown, rel=0.15)
 
+    @pytest.mark.slow
     def test_labels_of_a_row_stay_together(self) -> None:
         """Three copies of one label are one row's word, not three."""
         rng = np.random.default_rng(4)

@@ -36,6 +36,7 @@ def test_it_is_the_mean_over_all_pairs(kind: str, rows: int) -> None:
     assert chance_agreement(targets, block=3) == pytest.approx(np.mean(pairs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rows", [12, 200])
 def test_shuffled_labels_agree_by_chance(kind: str, rows: int) -> None:

@@ -44,6 +44,7 @@ def regret(rows: int, spread: float, studies: int) -> tuple[float, float, float]
     return float(chosen), float(mean), float(control)
 
 
+@pytest.mark.slow
 def test_choosing_costs_no_more_than_equals_may() -> None:
     """Near-equal candidates, undecided studies: within half the margin of always taking the best mean."""
     chosen, mean, control = regret(100, 0.05, 120)

@@ -116,6 +116,7 @@ def test_the_interval_of_independent_rows_is_wilsons(right: int, rows: int) -> N
     assert (found.low, found.high) == (pytest.approx(expected.low, abs=1e-9), pytest.approx(expected.high, abs=1e-9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "size"), [(20, 10), (40, 5), (100, 5)])
 @pytest.mark.parametrize("wrong", [0.03, 0.1])
 @pytest.mark.parametrize("as_one", [0.0, 0.3, 1.0])
@@ -163,6 +164,7 @@ def test_the_interval_of_clusters_covers(rng: np.random.Generator) -> None:
     assert np.mean(alone) < 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "withheld"), [(20, 0.9), (50, 0.45), (100, 0.1)])
 def test_macro_f1_with_a_rare_class_is_covered_or_withheld(
     rng: np.random.Generator, rows: int, withheld: float

@@ -245,6 +245,7 @@ def test_sixty_right_of_sixty() -> None:
     assert near < 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("rows", [16, 40, 100])
 def test_calibrating_few_rows_does_no_harm(rows: int, classes: int) -> None:
@@ -323,6 +324,7 @@ def test_conformal_weights_by_enumeration() -> None:
     assert (found.half_width, found.rows) == (pytest.approx(reached), rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repeats", [1, 3, 20])
 def test_conformal_coverage_with_repeats(repeats: int) -> None:
     """Least squares on 60 rows of 40 features: a model of a fold's size is covered; averaged scores would not do."""

@@ -130,6 +130,7 @@ class TestFilms:
 
     pytestmark = real
 
+    @pytest.mark.slow
     def test_neighbours_share_franchise_and_genre(self, films):
         """Measured: a film of a franchise among the ten nearest for 0.52 of films, chance 0.01; genres 0.30 to 0.17."""
         placed = ItemsFromCooccurrence(dimension=64, basket="userId", item="movieId").fit(likes()).everything()

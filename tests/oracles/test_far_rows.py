@@ -109,7 +109,6 @@ def test_a_term_of_one_unit_alone_is_unknown_to_its_rows():
 @pytest.mark.parametrize(
     ("count", "studies"),
     [
-        (40, 60),
         (200, 15),
         *(pytest.param(*each, marks=pytest.mark.slow) for each in [(40, 300), (200, 100), (1000, 20)]),
     ],

@@ -89,6 +89,7 @@ def test_at_an_infinite_strength_nothing_but_the_head_moves() -> None:
     assert tuned.log.steps == 9
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_kept")
 def test_the_stronger_the_pull_the_nearer_the_weights_stay() -> None:
     distances = []

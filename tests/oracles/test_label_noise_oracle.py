@@ -42,6 +42,7 @@ class TestCleanLabels:
         assert np.mean(likely) < 0.1
         assert np.mean(shown) <= 0.05
 
+    @pytest.mark.slow
     def test_an_overconfident_model_is_brought_back_to_its_temperature(self) -> None:
         """The same labels, probabilities sharpened threefold: the list of the sharpened scores is what is expected."""
         rng, gaps, listed = np.random.default_rng(1), [], []
@@ -67,6 +68,7 @@ class TestCleanLabels:
 
 
 class TestPlantedNoise:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("rows", "classes", "apart"), [(400, 2, 0.8), (600, 10, 0.8)])
     @pytest.mark.parametrize("wrong", [0.02, 0.05, 0.1])
     def test_the_count_follows_the_wrong_labels(self, rows: int, classes: int, apart: float, wrong: float) -> None:

@@ -67,6 +67,7 @@ def followed(first: int, spread: float, studies: int) -> Followed:
     return counts
 
 
+@pytest.mark.slow
 def test_following_the_advice_settles_the_study() -> None:
     """True differences from the prior: at least 60 % settled, and about half at the lower end."""
     counts = followed(300, 0.05, 200)
@@ -82,6 +83,7 @@ def test_following_the_advice_settles_larger_studies() -> None:
     assert counts.settled >= 0.6 * counts.advised
 
 
+@pytest.mark.slow
 def test_nothing_is_advised_when_nothing_differs() -> None:
     counts = followed(300, 0.0, 200)
     assert counts.advised <= 0.1 * counts.undecided
