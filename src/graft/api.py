@@ -182,16 +182,25 @@ def study(
 
 
 def embed(
-    texts: Sequence[str], source: str = "minilm", *, precision: str = "native", progress: Progress = SILENT
+    texts: Sequence[str],
+    source: str = "minilm",
+    *,
+    role: str = "document",
+    prompt: str | None = None,
+    precision: str = "native",
+    progress: Progress = SILENT,
 ) -> "np.ndarray":
     """Vectors of texts, float32, shape (rows, dimension), pooled and normalised as the source states.
 
-    source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). precision: ``native`` (bfloat16 where the
-    processor has it), ``float32`` or ``int8``. Rows already seen come from the cache.
+    source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). role: what the texts are read as:
+    ``document`` (what is searched), ``query`` (what is asked), ``classification`` or ``clustering``; many sources were
+    trained with another prompt for each. prompt: put before each text, instead of what the source states for the role.
+    precision: ``native`` (bfloat16 where the processor has it), ``float32`` or ``int8``. Rows already seen come from
+    the cache.
     """
     from graft.representations.embedder import embed_texts
 
-    return embed_texts(texts, source, precision=precision, progress=progress)
+    return embed_texts(texts, source, role=role, prompt=prompt, precision=precision, progress=progress)
 
 
 def embed_table(
@@ -202,6 +211,8 @@ def embed_table(
     text: Names,
     source: str = "minilm",
     precision: str = "native",
+    prompt_query: str | None = None,
+    prompt_document: str | None = None,
     force: bool = False,
     encoder: "Encoder | None" = None,
     strict: bool = False,
@@ -211,7 +222,9 @@ def embed_table(
     """Embed rows into a table, which is made when it is not there; only rows whose text changed are encoded.
 
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
-    text: columns. precision: ``native``, ``float32`` or ``int8``. force: int8 even for a source it does not suit.
+    text: columns. precision: ``native``, ``float32`` or ``int8``. prompt_query, prompt_document: put before queries and
+    before the texts of rows, instead of what the source states; a table keeps those it was made with. force: int8 even
+    for a source it does not suit.
     encoder: one at hand, instead of ``source`` and ``precision``. strict: raise TableError for the first row that
     cannot be kept. encoding: as for ``study``.
 
@@ -229,11 +242,19 @@ def embed_table(
 
     from graft.governance.registry import Registry
     from graft.tables.embedding import embed_into
-    from graft.tables.encoders import encoder_for
+    from graft.tables.encoders import encoder_for, prompts_of
     from graft.tables.indexing import keep_up
     from graft.tables.recording import record_table
 
-    encoder = encoder or encoder_for(source, precision, force=force)
+    if encoder is None:
+        kept = prompts_of(Path(table))
+        encoder = encoder_for(
+            source,
+            precision,
+            prompt_query=kept[0] if prompt_query is None else prompt_query,
+            prompt_document=kept[1] if prompt_document is None else prompt_document,
+            force=force,
+        )
     opened, done = embed_into(
         Path(table),
         rows,

@@ -17,6 +17,7 @@ from graft.core.errors import MissingExtra, SourceError, WeightsMismatch
 from graft.representations.backbone import load_encoder
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.pooling import Pooling
+from graft.representations.reading import Prompts
 from graft.representations.sources import MINILM_SHA256, randomised, resolve_source
 from graft.representations.spaces import pooled_space
 from graft.representations.tokens import tokenise
@@ -36,7 +37,7 @@ def resolved(folder):
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
 def test_a_source_is_described_as_it_is(architecture):
     source = resolved(tiny.encoder(architecture).directory)
-    assert (source.dimension, source.layers, source.max_tokens) == (32, 2, 48)
+    assert (source.dimension, source.layers, source.reading.max_tokens) == (32, 2, 48)
     assert source.vocabulary == len(tiny.WORDS) + 4
     assert source.model_type == architecture
     assert source.digest == file_sha256(source.directory / "model.safetensors")
@@ -88,8 +89,9 @@ def test_random_is_part_of_a_reference(folder):
 def test_minilm_is_the_published_one():
     source = resolve_source("minilm")
     assert source.digest == MINILM_SHA256 == file_sha256(source.directory / "model.safetensors")
-    assert (source.reference, source.dimension, source.layers, source.max_tokens) == ("minilm", 384, 6, 256)
-    assert (source.pooling, source.normalise, source.lowercase, source.prompt) == (Pooling.MEAN, True, False, "")
+    assert (source.reference, source.dimension, source.layers, source.reading.max_tokens) == ("minilm", 384, 6, 256)
+    assert (source.pooling, source.normalise) == (Pooling.MEAN, True)
+    assert (source.reading.lowercase, source.reading.prompts) == (False, Prompts())
 
 
 def test_one_flipped_byte_in_minilm_is_refused(tmp_path, monkeypatch):
@@ -184,7 +186,7 @@ REFUSED = {
         ),
         r"asks for the poolings \['mean', 'cls'\]",
     ),
-    "no pooling": (lambda folder: tiny.sentence_modules(folder, pooling={}), "asks for the poolings none"),
+    "no pooling": (lambda folder: tiny.sentence_modules(folder, pooling={"pooling_mode": []}), "asks for the poolings"),
     "unknown pooling": (
         lambda folder: tiny.sentence_modules(folder, pooling={"pooling_mode": "weightedmean"}),
         "asks for the poolings",
@@ -332,7 +334,7 @@ def test_vectors_are_pooled_as_the_source_states(folder, stated, pooling, kinds)
 
 
 def test_everything_that_shapes_a_token_is_in_the_preprocessing(folder):
-    seen = {resolved(folder).preprocessing}
+    seen = {resolved(folder).reading.digest}
     for change in (
         lambda: tiny.edit_json(folder / "sentence_bert_config.json", max_seq_length=20),
         lambda: tiny.edit_json(folder / "sentence_bert_config.json", do_lower_case=True),
@@ -342,18 +344,61 @@ def test_everything_that_shapes_a_token_is_in_the_preprocessing(folder):
         lambda: tiny.edit_json(folder / "tokenizer.json", version="1.1"),
     ):
         change()
-        seen.add(resolved(folder).preprocessing)
+        seen.add(resolved(folder).reading.digest)
     assert len(seen) == 5
     source = resolved(folder)
-    assert (source.max_tokens, source.lowercase, source.prompt) == (20, True, "ba ")
+    assert (source.reading.max_tokens, source.reading.lowercase, source.reading.prompt) == (20, True, "ba ")
 
 
-def test_a_prompt_that_the_pooling_leaves_out_is_refused(folder):
-    tiny.sentence_modules(folder, pooling={"pooling_mode": "mean", "include_prompt": False})
-    assert resolved(folder).prompt == ""
-    tiny.edit_json(folder / "config_sentence_transformers.json", prompts={"query": "ba "}, default_prompt_name="query")
-    with pytest.raises(SourceError, match="leaves it out of the pooling"):
+SETTINGS = {
+    "a suffix": ("config_sentence_transformers.json", {"suffix": "</s>"}, "states 'suffix', which is not followed"),
+    "a default that is not there": (
+        "config_sentence_transformers.json", {"default_prompt_name": "passage"}, "names the default prompt 'passage'",
+    ),
+    "a sparse model": ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "as model_type"),
+    "another similarity": (
+        "config_sentence_transformers.json", {"similarity_fn_name": "maxsim"}, "as similarity_fn_name",
+    ),
+    "vectors of no numbers": ("config_sentence_transformers.json", {"truncate_dim": 0}, "gives 0 as truncate_dim"),
+    "a prompt that is a number": ("config_sentence_transformers.json", {"prompts": {"query": 3}}, "as prompts"),
+    "a task": ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "as transformer_task"),
+    "its own tokenizer settings": (
+        "sentence_bert_config.json", {"tokenizer_args": {"add_eos_token": True}}, "as tokenizer_args",
+    ),
+    "tokens before a query": ("sentence_bert_config.json", {"query_length": 32}, "as query_length"),
+    "another length": ("1_Pooling/config.json", {"word_embedding_dimension": 31}, "as word_embedding_dimension"),
+    "an unknown pooling setting": ("1_Pooling/config.json", {"layers": [1]}, "states 'layers'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "stated", "said"), SETTINGS.values(), ids=SETTINGS)
+def test_a_setting_that_is_not_followed_is_refused(folder, file, stated, said):
+    tiny.sentence_modules(folder, pooling={"pooling_mode": "mean"})
+    resolved(folder)
+    tiny.edit_json(folder / file, **stated)
+    with pytest.raises(SourceError, match=said):
         resolved(folder)
+
+
+def test_modules_in_another_order_or_another_folder_are_refused(folder):
+    tiny.sentence_modules(folder, "Normalize", pooling={"pooling_mode": "mean"})
+    listed = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([listed[0], listed[2], listed[1]]))
+    with pytest.raises(SourceError, match="applies Transformer, Normalize, Pooling, in this order"):
+        resolved(folder)
+    (folder / "modules.json").write_text(json.dumps([{**listed[0], "path": "0_Transformer"}, *listed[1:]]))
+    with pytest.raises(SourceError, match="the weights lie in the folder '0_Transformer'"):
+        resolved(folder)
+
+
+def test_a_limit_stated_for_the_model_goes_before_that_of_its_tokenizer(folder):
+    tiny.edit_json(folder / "tokenizer_config.json", model_max_length=16)
+    assert resolved(folder).reading.max_tokens == 16
+    tiny.edit_json(folder / "sentence_roberta_config.json", max_seq_length=32)
+    assert resolved(folder).reading.max_tokens == 32
+
+
+NAMES = {"digest": "weights", "layers": "layer", "reading": "preprocessing", "hidden": "dimension"}
 
 
 @pytest.mark.parametrize(
@@ -362,8 +407,8 @@ def test_a_prompt_that_the_pooling_leaves_out_is_refused(folder):
         ("digest", "0" * 64),
         ("layers", 1),
         ("pooling", Pooling.MAX),
-        ("preprocessing", "x"),
-        ("dimension", 31),
+        ("reading", dataclasses.replace(tiny.encoder().reading, max_tokens=7)),
+        ("hidden", 31),
         ("normalise", True),
     ],
 )
@@ -375,7 +420,7 @@ def test_spaces_differ_when_anything_that_shaped_a_vector_differs(field, value):
     )
     assert mine.fingerprint != other.fingerprint
     assert mine.fingerprint != pooled_space(source, "int8").fingerprint
-    with pytest.raises(ValueError, match=f"they differ in {'weights|layer|' + field}"):
+    with pytest.raises(ValueError, match=f"they differ in {NAMES.get(field, field)}"):
         mine.require_same(other)
     mine.require_same(pooled_space(dataclasses.replace(source, revision="other", reference="x"), "float32"))
 

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from graft.tables.embedding import EmbeddingReport
 
 _LISTED = 20
+QueryPrompt = Annotated[
+    str | None, typer.Option("--prompt-query", help="Put before each query, instead of what the source states.")
+]
+DocumentPrompt = Annotated[
+    str | None, typer.Option("--prompt-document", help="Put before each row's text, instead of what the source states.")
+]
 
 
 def embed(
@@ -20,6 +26,11 @@ def embed(
     out: Annotated[Path | None, typer.Option(help="Write bare vectors here instead (.npy, float32).")] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column that names each row; needed for a table.")] = "",
     source: Annotated[str, typer.Option(help="minilm, path:DIR or hf:org/name@revision.")] = "minilm",
+    prompt_query: QueryPrompt = None,
+    prompt_document: DocumentPrompt = None,
+    role: Annotated[
+        str, typer.Option(help="What the texts are read as, with --out: document, query, classification or clustering.")
+    ] = "document",
     int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers, where that is near enough.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Use --int8 even where it is not near enough.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be kept.")] = False,
@@ -42,16 +53,23 @@ def embed(
     bars = Bars(Console(stderr=True))
     precision = "int8" if int8 else "native"
     if out is not None:
-        _bare(data, text, out, source, precision, force, encoding, bars)
+        _bare(data, text, out, source, role, (prompt_query, prompt_document), precision, force, encoding, bars)
         return
     assert table is not None
+    if role != "document":
+        raise InputError(
+            f"--role {role} with --table",
+            needed="documents: what a table holds is searched",
+            fix="leave --role out; graft search reads what is asked as a query",
+        )
     if not id_column:
         raise InputError("no --id", needed="the column that names each row of the table", fix="--id COLUMN")
     from graft.api import embed_table
 
     opened, done = embed_table(
-        data, table=table, id=id_column, text=text, source=source, precision=precision, force=force, strict=strict,
-        encoding=encoding, progress=bars,
+        data, table=table, id=id_column, text=text, source=source, precision=precision,
+        prompt_query=prompt_query, prompt_document=prompt_document, force=force, strict=strict, encoding=encoding,
+        progress=bars,
     )  # fmt: skip
     typer.echo(
         f"{table}: {opened.count():,} rows, version {done.version} "
@@ -70,8 +88,9 @@ def _left_out(done: "EmbeddingReport") -> None:
 
 
 def _bare(  # type: ignore[no-untyped-def]
-    data: Path, text: list[str], out: Path, source: str, precision: str, force: bool, encoding: str | None, bars
-) -> None:
+    data: Path, text: list[str], out: Path, source: str, role: str, prompts: tuple[str | None, str | None],
+    precision: str, force: bool, encoding: str | None, bars,
+) -> None:  # fmt: skip
     import numpy as np
     import polars as pl
 
@@ -84,9 +103,13 @@ def _bare(  # type: ignore[no-untyped-def]
     rows = read_frame(data, encoding=encoding)
     require_columns(rows, text)
     # Not before the rows were looked at: it imports a model library, which takes seconds.
+    from graft.representations.reading import as_role
     from graft.tables.encoders import encoder_for
 
-    encoder = encoder_for(source, precision, force=force)
+    read_as = as_role(role)
+    encoder = encoder_for(
+        source, precision, prompt_query=prompts[0], prompt_document=prompts[1], force=force
+    ).reading_as(read_as)
     cells = [rows.as_written(name).cast(pl.String).fill_null("").to_list() for name in text]
     vectors = encoder.vectors(["\n".join(row) for row in zip(*cells, strict=True)], progress=bars)[0]
     with whole_file(out) as temporary, temporary.open("wb") as stream:

@@ -9,15 +9,33 @@ sources = typer.Typer(no_args_is_help=True, help="Pretrained sources: find and v
 
 def source(reference: Annotated[str, typer.Argument(help="minilm, path:DIR or hf:org/name@revision.")]) -> None:
     """Find and verify a pretrained source, and say what it is."""
-    from dataclasses import asdict
-
     from graft.representations.sources import resolve_source
 
     found = resolve_source(reference)
-    for name, value in asdict(found).items():
-        if value not in ("", None):
-            shown = ", ".join(value) if isinstance(value, tuple) else f"{value:,}" if isinstance(value, int) else value
-            typer.echo(f"{name.replace('_', ' '):15} {shown}")
+    told = {
+        "reference": found.reference,
+        "directory": str(found.directory),
+        "digest": found.digest,
+        "revision": found.revision,
+        "model type": found.model_type,
+        "dimension": f"{found.dimension:,}" + (f" of {found.hidden:,}" if found.truncated else ""),
+        "layers": f"{found.layers:,}",
+        "vocabulary": f"{found.vocabulary:,}",
+        "parameters": f"{found.parameters:,}",
+        "max tokens": f"{found.reading.max_tokens:,}",
+        "pooling": found.pooling.value,
+        "normalise": str(found.normalise),
+        "compared by": found.similarity,
+        "lowercase": str(found.reading.lowercase),
+        "prompts": ", ".join(found.reading.prompts.said()) or "none",
+        "prompt pooled": "" if found.includes_prompt else "no",
+        "architecture": found.architecture,
+        "weight files": ", ".join(found.weight_files),
+        "random seed": "" if found.random_seed is None else str(found.random_seed),
+    }
+    for name, value in told.items():
+        if value:
+            typer.echo(f"{name:15} {value}")
 
 
 def cache(clear: Annotated[bool, typer.Option("--clear", help="Remove everything in it.")] = False) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from graft.core.errors import InputError, WeightsMismatch
 from graft.entities.embedded import CONTENT, UNKNOWN, Embedded
 from graft.entities.fitted import FittedEmbedder, LearntState
+from graft.representations.reading import Role
 from graft.representations.sources import Source, resolve_source
 from graft.representations.spaces import Space
 from graft.rows.named import ids_of, read_columns, require_once, texts_of
@@ -64,7 +65,7 @@ class FittedText(FittedEmbedder):
         from graft.representations.cache import ActivationCache
         from graft.representations.encoding.encoder import Encoder
 
-        return Encoder(self.source, cache=ActivationCache())
+        return Encoder(self.source.read_as(Role.DOCUMENT), cache=ActivationCache())
 
     @property
     def space(self) -> Space:

@@ -177,13 +177,17 @@ def check_split(source: Source, boundary: int) -> None:
         )
 
 
-def pool_layers(states: Sequence[torch.Tensor], mask: torch.Tensor, source: Source) -> torch.Tensor:
+def pool_layers(states: Sequence[torch.Tensor], mask: torch.Tensor, source: Source, *, skip: int = 0) -> torch.Tensor:
     """The vectors of a source: what it pools from the last of ``states``, and beside it the means of the others.
 
-    states: token vectors after the layers beside and after the last, each (rows, tokens, dimension). A mean is made as
-    long as the vector it stands beside, because one penalty will hold for both.
+    states: token vectors after the layers beside and after the last, each (rows, tokens, dimension). skip: tokens at
+    the start of each row that are not pooled, those of a prompt. A mean is made as long as the vector it stands beside,
+    because one penalty will hold for both. A vector that the source cuts is cut after everything else, as
+    sentence-transformers does.
     """
-    own = pool(states[-1], mask, source.pooling, normalise=source.normalise)
+    if skip:
+        mask = torch.cat([torch.zeros_like(mask[:, :skip]), mask[:, skip:]], 1)
+    own = pool(states[-1], mask, source.pooling, normalise=source.normalise)[:, : source.truncated]
     length = own.norm(dim=-1, keepdim=True)
     means = [pool(state, mask, Pooling.MEAN, normalise=True) * length for state in states[:-1]]
     return torch.cat([own, *means], 1) if means else own
@@ -195,9 +199,9 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: Pooling, *, normalis
     weight = mask.to(hidden.dtype).unsqueeze(-1)
     count = weight.sum(1).clamp(min=1e-9)
     if pooling is Pooling.CLS:
-        vectors = hidden[:, 0]
+        vectors = hidden[torch.arange(len(hidden), device=hidden.device), mask.int().argmax(1)]
     elif pooling is Pooling.LAST:
-        last = (mask.sum(1) - 1).clamp(min=0).long()
+        last = mask.shape[1] - 1 - mask.int().flip(1).argmax(1)
         vectors = hidden[torch.arange(len(hidden), device=hidden.device), last]
     elif pooling is Pooling.MAX:
         vectors = hidden.masked_fill(weight == 0, float("-inf")).amax(1)

@@ -19,11 +19,16 @@ from graft.core.places import SOURCE, next_step
 _JSON_LIMIT = 32 << 20
 _TEXT_LIMIT = 256 << 20
 _DEPTH_LIMIT = 64
+# The first that is there is read, as sentence-transformers does.
+SENTENCE_FILES = tuple(
+    f"sentence_{family}_config.json"
+    for family in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
 _TABLES = (
     "config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
-    "sentence_bert_config.json",
+    *SENTENCE_FILES,
     "config_sentence_transformers.json",
     "model.safetensors.index.json",
 )

@@ -11,6 +11,7 @@ from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
+from graft.representations.reading import as_role
 from graft.representations.sources import resolve_source
 
 
@@ -40,14 +41,25 @@ def as_texts(given: Any) -> list[str]:
 
 
 def embed_texts(
-    texts: Sequence[str], source: str, *, precision: str = "native", force: bool = False, progress: Progress = SILENT
+    texts: Sequence[str],
+    source: str,
+    *,
+    role: str = "document",
+    prompt: str | None = None,
+    precision: str = "native",
+    force: bool = False,
+    progress: Progress = SILENT,
 ) -> np.ndarray:
     """Pooled vectors, float32, shape (rows, dimension).
 
-    precision: ``native``, ``float32`` or ``int8``. force: int8 even for a source it does not suit.
+    role: what the texts are read as: ``query``, ``document``, ``classification`` or ``clustering``. prompt: put before
+    each text, instead of what the source states for the role. precision: ``native``, ``float32`` or ``int8``. force:
+    int8 even for a source it does not suit.
     Raises InputError for another precision, SourceError for a source that is too far from float32 in int8.
     """
-    encoder = Encoder(resolve_source(source), cache=ActivationCache(), precision=precision, force=force)
+    read_as = as_role(role)
+    found = resolve_source(source).with_prompts({read_as: prompt}).read_as(read_as)
+    encoder = Encoder(found, cache=ActivationCache(), precision=precision, force=force)
     return encoder.vectors(as_texts(texts), progress=progress)[0]
 
 
@@ -55,18 +67,29 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn transformer: texts, shape (rows,), to vectors of a pretrained source, shape (rows, dimension).
 
     source: a reference. cache: keep vectors on disk, so that folds and repeats do not compute them again. precision:
-    ``native``, ``float32`` or ``int8``.
+    ``native``, ``float32`` or ``int8``. role: what the texts are read as (``query``, ``document``, ``classification``
+    or ``clustering``). prompt: put before each text, instead of what the source states for the role.
     """
 
-    def __init__(self, source: str = "minilm", cache: bool = True, precision: str = "native") -> None:
+    def __init__(
+        self,
+        source: str = "minilm",
+        cache: bool = True,
+        precision: str = "native",
+        role: str = "classification",
+        prompt: str | None = None,
+    ) -> None:
         self.source = source
         self.cache = cache
         self.precision = precision
+        self.role = role
+        self.prompt = prompt
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find and verify the source; nothing is learnt."""
         as_texts(X)
-        self.source_ = resolve_source(self.source)
+        role = as_role(self.role)
+        self.source_ = resolve_source(self.source).with_prompts({role: self.prompt}).read_as(role)
         self.n_features_out_ = self.source_.dimension
         return self
 

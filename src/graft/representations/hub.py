@@ -9,7 +9,8 @@ from pathlib import Path
 
 from graft.core.errors import SourceError
 
-_WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "README.md", "LICENSE*", "1_Pooling/*"]
+_MODULES = ["*Pooling/config.json", "*Normalize/config.json"]
+_WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "README.md", "LICENSE*", *_MODULES]
 _UNWANTED = ["onnx/*", "openvino/*", "coreml/*", "*/model*.safetensors", "*.bin", "*.h5"]
 
 

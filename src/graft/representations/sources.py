@@ -7,6 +7,7 @@ its licence is not read here but by governance, so there is one reading of it.
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from graft.core.places import SOURCE, next_step
 from graft.representations.directories import check_directory
 from graft.representations.hub import fetch_snapshot
 from graft.representations.implied import check_implied
-from graft.representations.pooling import Pooling, read_sentence_settings
+from graft.representations.pooling import Pooling
+from graft.representations.reading import Reading, Role
 from graft.representations.references import Reference, parse_reference
+from graft.representations.sentence_settings import read_sentence_settings
 from graft.representations.weights.unchanged import require_unchanged, weights_digest
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 
@@ -49,10 +52,12 @@ class Source:
     """A verified source.
 
     digest: SHA-256 of the weights (of the list of digests when they are in several files), or of the recipe when the
-    weights are random. layers: transformer layers. dimension: of one vector. max_tokens: rows are cut there. beside:
-    layers, counted from 1, whose mean stands beside the pooled vector. preprocessing: digest of everything that turns a
-    text into token numbers. architecture: digest of the configuration, because the same weights with another number of
-    heads say something else.
+    weights are random. hidden: numbers in a token vector. layers: transformer layers. reading: how a text becomes token
+    numbers. architecture: digest of the configuration, because the same weights with another number of heads say
+    something else. includes_prompt: whether the tokens of a prompt are pooled. truncated: numbers a pooled vector is
+    cut to, as the source states. similarity: what its vectors were trained to be compared by. side_files: that go
+    wherever the source goes, besides what every model has. beside: layers, counted from 1, whose mean stands beside the
+    pooled vector.
     """
 
     reference: str
@@ -60,18 +65,19 @@ class Source:
     digest: str
     revision: str
     model_type: str
-    dimension: int
+    hidden: int
     layers: int
     vocabulary: int
     parameters: int
-    max_tokens: int
     pooling: Pooling
     normalise: bool
-    lowercase: bool
-    prompt: str
-    preprocessing: str
+    reading: Reading
     architecture: str
     weight_files: tuple[str, ...]
+    side_files: tuple[str, ...] = ()
+    includes_prompt: bool = True
+    truncated: int | None = None
+    similarity: str = "cosine"
     random_seed: int | None = None
     beside: tuple[int, ...] = ()
 
@@ -86,18 +92,32 @@ class Source:
             require_unchanged([self.directory / name for name in self.weight_files], self.digest, self.reference)
 
     @property
-    def hidden(self) -> int:
-        """The dimension of one token vector."""
-        return self.dimension // (1 + len(self.beside))
+    def dimension(self) -> int:
+        """Numbers in one vector."""
+        return (self.truncated or self.hidden) + self.hidden * len(self.beside)
+
+    @property
+    def plain_similarity(self) -> bool:
+        """Whether ranking by the angle between vectors is ranking as the source was trained for."""
+        unit = self.normalise and self.truncated is None
+        return self.similarity == "cosine" or (unit and self.similarity in ("dot", "euclidean"))
+
+    def read_as(self, role: Role) -> "Source":
+        """The same source with its texts read in a role."""
+        return replace(self, reading=replace(self.reading, role=role))
+
+    def with_prompts(self, given: Mapping[Role, str | None]) -> "Source":
+        """The same source with the caller's prompts for these roles; None leaves what the source states."""
+        return replace(self, reading=self.reading.with_prompts(given))
 
     @property
     def plain(self) -> "Source":
         """The same source without what stands beside its vectors."""
-        return replace(self, beside=(), dimension=self.hidden)
+        return replace(self, beside=())
 
     def with_beside(self, *layers: int) -> "Source":
         """The same source with the means of ``layers`` beside its vectors."""
-        return replace(self, beside=layers, dimension=self.hidden * (1 + len(layers)))
+        return replace(self, beside=layers)
 
 
 def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> Source:
@@ -168,7 +188,7 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
 def _described(directory: Path, reference: str, revision: str) -> Source:
     check_directory(directory, reference)
     config = _text_encoder_config(directory, reference)
-    dimension = _count(config, reference, "hidden_size", "dim")
+    hidden = _count(config, reference, "hidden_size", "dim")
     layers = _count(config, reference, "num_hidden_layers", "n_layers")
     vocabulary = _count(config, reference, "vocab_size")
     positions = _count(config, reference, "max_position_embeddings", usual=512)
@@ -176,7 +196,7 @@ def _described(directory: Path, reference: str, revision: str) -> Source:
     tensors = read_tensors(files, reference)
     parameters = sum(math.prod(entry.shape) for entry in tensors)
     check_implied(directory, config, reference, held=parameters, tensors=len(tensors))
-    settings = read_sentence_settings(directory)
+    settings = read_sentence_settings(directory, width=hidden)
     tokenizer = [directory / name for name in _TOKENIZER_FILES if (directory / name).is_file()]
     if not any(file.name in ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model") for file in tokenizer):
         raise SourceError(
@@ -192,25 +212,24 @@ def _described(directory: Path, reference: str, revision: str) -> Source:
         digest=weights_digest(files),
         revision=revision,
         model_type=str(config["model_type"]),
-        dimension=dimension * (1 + len(beside)),
+        hidden=hidden,
         layers=layers,
         vocabulary=vocabulary,
         parameters=parameters,
-        max_tokens=longest,
         pooling=settings.pooling,
         normalise=settings.normalise,
-        lowercase=settings.lowercase,
-        prompt=settings.prompt,
-        preprocessing=key(
-            {
-                "files": {file.name: file_sha256(file) for file in tokenizer},
-                "max_tokens": longest,
-                "lowercase": settings.lowercase,
-                "prompt": settings.prompt,
-            }
+        reading=Reading(
+            files=tuple((file.name, file_sha256(file)) for file in tokenizer),
+            max_tokens=longest,
+            lowercase=settings.lowercase,
+            prompts=settings.prompts,
         ),
         architecture=key(_architecture(directory)),
         weight_files=tuple(file.name for file in files),
+        side_files=settings.files,
+        includes_prompt=settings.includes_prompt,
+        truncated=settings.truncated,
+        similarity=settings.similarity,
         beside=beside,
     )
 
@@ -264,7 +283,8 @@ def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
     return config
 
 
-def _longest(directory: Path, reference: str, stated: int | None, positions: int) -> int:
+def _longest(directory: Path, reference: str, stated: float | None, positions: int) -> int:
+    """Tokens of the longest text: what sentence-transformers is told goes before what the tokenizer says."""
     tokenizer_limit = read_json(directory / "tokenizer_config.json").get("model_max_length") or positions
     for limit in (stated, tokenizer_limit):
         if limit is not None and (type(limit) not in (int, float) or not math.isfinite(limit)):
@@ -273,5 +293,5 @@ def _longest(directory: Path, reference: str, stated: int | None, positions: int
                 needed="a number of tokens",
                 fix="copy tokenizer_config.json and sentence_bert_config.json again",
             )
-    limits = [int(limit) for limit in (stated, tokenizer_limit, positions) if limit and 0 < int(limit) < 1_000_000]
+    limits = [int(limit) for limit in (stated or tokenizer_limit, positions) if limit and 0 < int(limit) < 1_000_000]
     return min(limits, default=512)

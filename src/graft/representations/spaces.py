@@ -13,6 +13,7 @@ from typing import Any
 
 from graft.core.digests import key
 from graft.core.errors import SpaceMismatch
+from graft.representations.reading import Prompts
 from graft.representations.sources import Source
 
 _ROUNDED_ALIKE = ("float32", "bfloat16", "float16")
@@ -63,12 +64,19 @@ def pooled_space(source: Source, precision: str) -> Space:
         source.digest,
         source.architecture,
         source.layers,
-        source.pooling.value + "".join(f"+mean@{layer}" for layer in source.beside),
-        source.preprocessing,
+        _pooling(source),
+        source.reading.digest,
         source.dimension,
         source.normalise,
         precision,
     )
+
+
+def _pooling(source: Source) -> str:
+    """How token vectors become one, in words that differ whenever the numbers may."""
+    without = "" if source.includes_prompt or source.reading.prompts == Prompts() else " without the prompt"
+    cut = "" if source.truncated is None else f", {source.truncated} numbers of {source.hidden}"
+    return source.pooling.value + without + "".join(f"+mean@{layer}" for layer in source.beside) + cut
 
 
 def given_space(name: str, dimension: int, *, normalise: bool = False) -> Space:

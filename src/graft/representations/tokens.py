@@ -38,7 +38,8 @@ class TokenRows:
     """Tokenised rows.
 
     ids: int32, shape (tokens of all rows,). offsets: int64, shape (rows + 1,). truncated: bool, shape (rows,).
-    unknown: share of unknown tokens per row, float32, shape (rows,). words: words per row, int32.
+    unknown: share of unknown tokens per row, float32, shape (rows,). words: words per row, int32. skip: tokens at the
+    start of every row that are not pooled.
     """
 
     ids: np.ndarray
@@ -46,6 +47,7 @@ class TokenRows:
     truncated: np.ndarray
     unknown: np.ndarray
     words: np.ndarray
+    skip: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -70,6 +72,7 @@ class TokenRows:
             self.truncated[rows],
             self.unknown[rows],
             self.words[rows],
+            self.skip,
         )
 
 
@@ -82,11 +85,11 @@ class SpecialTokens:
 
 
 def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
-    """Token rows of texts, cut at the source's length.
+    """Token rows of texts, each after the prompt of its role and cut at the source's length.
 
     Raises SourceError for a tokenizer that cannot be used, or that gives numbers the model has no vectors for.
     """
-    tokenizer, special = _tokenizer(source.directory, source.max_tokens, source.preprocessing)
+    tokenizer, special = _tokenizer(source.directory, source.reading.max_tokens, source.reading.tokenizer)
     ids: list[np.ndarray] = []
     truncated, words = np.zeros(len(texts), bool), np.zeros(len(texts), np.int32)
     for start in range(0, len(texts), _CHUNK):
@@ -102,12 +105,25 @@ def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
     flat = numbers.astype(np.int32)
     before = np.concatenate([[0], np.cumsum(flat == special.unknown)])
     missing = before[offsets[1:]] - before[offsets[:-1]]
-    return TokenRows(flat, offsets, truncated, (missing / np.maximum(lengths, 1)).astype(np.float32), words)
+    unknown = (missing / np.maximum(lengths, 1)).astype(np.float32)
+    return TokenRows(flat, offsets, truncated, unknown, words, unpooled_tokens(source))
+
+
+def unpooled_tokens(source: Source) -> int:
+    """How many tokens at the start of each row are not pooled: the prompt's, where the source leaves it out.
+
+    As sentence-transformers counts them: with the special tokens before the prompt, without the one after it.
+    """
+    if source.includes_prompt or not source.reading.prompt:
+        return 0
+    tokenizer, _ = _tokenizer(source.directory, source.reading.max_tokens, source.reading.tokenizer)
+    encoding = tokenizer.encode(_prepared("", source))
+    return len(encoding.ids) - int(bool(encoding.special_tokens_mask[-1]))
 
 
 def special_tokens(source: Source) -> SpecialTokens:
     """The padding and unknown tokens of a source."""
-    special: SpecialTokens = _tokenizer(source.directory, source.max_tokens, source.preprocessing)[1]
+    special: SpecialTokens = _tokenizer(source.directory, source.reading.max_tokens, source.reading.tokenizer)[1]
     _require_known(np.array([special.pad]), source)
     return special
 
@@ -135,8 +151,8 @@ def _require_known(numbers: np.ndarray, source: Source) -> None:
 
 
 def _prepared(text: str, source: Source) -> str:
-    text = source.prompt + text
-    return text.lower() if source.lowercase else text
+    text = source.reading.prompt + text
+    return text.lower() if source.reading.lowercase else text
 
 
 @lru_cache(maxsize=8)
@@ -158,7 +174,8 @@ def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: i
     except Exception as error:  # the Rust tokenizer raises nothing narrower
         raise unreadable(directory, (str(error) or type(error).__name__).splitlines()[0]) from error
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    side = read_json(directory / "tokenizer_config.json").get("truncation_side")
+    tokenizer.enable_truncation(max_tokens, direction="left" if side == "left" else "right")
     return tokenizer, _special(tokenizer, directory)
 
 

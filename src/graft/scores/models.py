@@ -34,7 +34,7 @@ from graft.scores.columns import ColumnEncoder
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 _LONGEST_NGRAM = 16
-_SIDE_FILES = ("*.json", "*.txt", "*.model", "1_Pooling/config.json", "README.md", "LICENSE*")
+_SIDE_FILES = ("*.json", "*.txt", "*.model", "README.md", "LICENSE*")
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ def save_model(model: Model, folder: Path) -> None:
 def copy_source(source: Source, folder: Path) -> None:
     """Copy the files of a source that are needed to use it."""
     names = {path for pattern in _SIDE_FILES for path in source.directory.glob(pattern)}
-    names |= {source.directory / name for name in source.weight_files}
+    names |= {source.directory / name for name in (*source.weight_files, *source.side_files)}
     for path in sorted(names):
         with whole_file(folder / path.relative_to(source.directory)) as temporary:
             shutil.copyfile(path, temporary)

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from graft.core.seeds import derive
-from graft.representations.backbone import layers_of, pool
-from graft.representations.pooling import Pooling
+from graft.representations.backbone import layers_of, pool_layers
 from graft.representations.sources import Source
+from graft.representations.tokens import unpooled_tokens
 from graft.scores.linear import LinearHead
 
 _LARGEST_PAD = 16
@@ -54,8 +54,8 @@ class Network(nn.Module):
         self.body = body
         self.head = nn.Linear(source.dimension + extra, outputs)
         self.dimension = source.dimension
-        self._pooling: Pooling = source.pooling
-        self._normalise = source.normalise
+        self._source = source.plain
+        self._skip = unpooled_tokens(source)
 
     def forward(self, inputs: dict[str, torch.Tensor], extra: torch.Tensor) -> torch.Tensor:
         """Logits, float32, shape (rows, outputs), from what the body takes and the extra columns (rows, width)."""
@@ -67,7 +67,7 @@ class Network(nn.Module):
     def vectors(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Pooled vectors, float32, shape (rows, dimension)."""
         hidden = self.body(**inputs).last_hidden_state
-        return pool(hidden, inputs["attention_mask"], self._pooling, normalise=self._normalise)
+        return pool_layers([hidden], inputs["attention_mask"], self._source, skip=self._skip)
 
     def set_head(self, head: LinearHead) -> None:
         """Begin at a solved head."""

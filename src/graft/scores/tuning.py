@@ -276,7 +276,7 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
     if job.strategy.layers:
         frozen = job.source.parameters - of_body
     elif vocabulary is not None:
-        frozen += (job.source.vocabulary - len(vocabulary.used)) * job.source.dimension
+        frozen += (job.source.vocabulary - len(vocabulary.used)) * job.source.hidden
     return Tuned(network, head, examples, vocabulary, log, FreezeRecord(frozen, trained, before), "", ())
 
 

@@ -16,6 +16,7 @@ from graft.inputs.dataset import Dataset
 from graft.representations.backbone import check_split, load_encoder
 from graft.representations.cache import ActivationCache, Ragged
 from graft.representations.encoding.encoder import Encoder, EncodeReport
+from graft.representations.reading import Reading
 from graft.representations.sources import Source
 from graft.representations.tokens import TokenRows, tokenise
 
@@ -48,7 +49,7 @@ class Workbench:
     computed: int = 0
     _vectors: dict[tuple[str, tuple[int, ...]], np.ndarray] = field(default_factory=dict)
     _boundaries: dict[tuple[str, int], Ragged] = field(default_factory=dict)
-    _tokens: dict[str, TokenRows] = field(default_factory=dict)
+    _tokens: dict[Reading, TokenRows] = field(default_factory=dict)
     _bodies: dict[str, Any] = field(default_factory=dict)
     _made: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -97,9 +98,9 @@ class Workbench:
 
     def tokens(self, source: Source) -> TokenRows:
         """Token numbers of all rows."""
-        if source.preprocessing not in self._tokens:
-            self._tokens[source.preprocessing] = tokenise(source, self.rows.contents)
-        return self._tokens[source.preprocessing]
+        if source.reading not in self._tokens:
+            self._tokens[source.reading] = tokenise(source, self.rows.contents)
+        return self._tokens[source.reading]
 
     def body(self, source: Source) -> Any:
         """A fresh copy of the source's backbone, in float32."""

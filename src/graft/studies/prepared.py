@@ -145,7 +145,7 @@ def prepare(
         {
             "rows": rows.fingerprint,
             "settings": settings.identity(),
-            "sources": [source.digest + source.preprocessing for source in sources],
+            "sources": [source.digest + source.reading.digest for source in sources],
             "held": held_out.fingerprint,
             "costs": "" if costs is None else file_sha256(costs),
             "version": __version__,

@@ -17,9 +17,10 @@ import polars as pl
 import pyarrow as pa
 
 from graft.core.digests import content_digest
-from graft.core.errors import SpaceMismatch, TableError
+from graft.core.errors import SourceError, SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.inputs.contract import require_columns
+from graft.representations.reading import Prompts, Role
 from graft.rows.table import Table
 from graft.rows.values import joined
 from graft.tables.column_types import fitted
@@ -84,7 +85,7 @@ def embed_into(
     first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
     """
     text = (text,) if isinstance(text, str) else tuple(text)
-    path = local_folder(path)
+    path, encoder = local_folder(path), encoder.reading_as(Role.DOCUMENT)
     require_columns(rows, [id_column, *text])
     _require_names(rows, id_column)
     known = EmbeddingTable.open(path).schema if (path / POINTER).is_file() else OURS
@@ -156,7 +157,9 @@ def _sorted_out(
 def _table(
     path: Path, encoder: "Encoder", id_column: str, text: tuple[str, ...], precision: Precision
 ) -> EmbeddingTable:
+    prompts = encoder.source.reading.prompts
     if not (path / POINTER).is_file():
+        _require_cosine(encoder)
         return EmbeddingTable.create(
             path,
             encoder.space,
@@ -164,12 +167,18 @@ def _table(
             text=text,
             id_column=id_column,
             precision=precision,
+            prompt_query=prompts.query,
+            prompt_document=prompts.document,
         )
     table = EmbeddingTable.open(path)
     if table.space.fingerprint != encoder.space.fingerprint:
+        known = table.generation
+        theirs = Prompts(query=known.prompt_query or "", document=known.prompt_document or "").said()
+        ours = Prompts(query=prompts.query, document=prompts.document).said()
+        words = [f", prompts {', '.join(one) or 'none'}" if theirs != ours else "" for one in (theirs, ours)]
         raise SpaceMismatch(
-            f"table {table.name!r} holds vectors of {table.generation.source or 'another space'} "
-            f"({table.generation.precision}), and these would be of {encoder.source.reference}",
+            f"table {table.name!r} holds vectors of {known.source or 'another space'} "
+            f"({known.precision}{words[0]}), and these would be of {encoder.source.reference}{words[1]}",
             needed="one space in a table",
             fix=f"graft tables migrate {path} --to {encoder.source.reference}, or embed with the table's own source",
         )
@@ -180,6 +189,17 @@ def _table(
             fix="name the same columns, or make another table",
         )
     return table
+
+
+def _require_cosine(encoder: "Encoder") -> None:
+    """Raise SourceError for a source whose vectors were trained to be compared in another way than tables do."""
+    if not encoder.source.plain_similarity:
+        raise SourceError(
+            f"the vectors of {encoder.source.reference} were trained to be compared by "
+            f"{encoder.source.similarity} (similarity_fn_name), and they are not all of one length",
+            needed="a source whose vectors are compared by their angle, which is how a table is searched",
+            fix="choose another source; to use the angle all the same, state similarity_fn_name: cosine in a copy",
+        )
 
 
 def _batches(

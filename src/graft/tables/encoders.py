@@ -8,20 +8,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graft.core.errors import SpaceMismatch, TableError
-from graft.tables.pointer import Generation
+from graft.tables.pointer import POINTER, Generation, read_pointer
 
 if TYPE_CHECKING:
     from graft.representations.encoding.encoder import Encoder
 
 
-def encoder_for(reference: str, precision: str = "native", *, cached: bool = True, force: bool = False) -> "Encoder":
-    """The encoder of a source. cached: keep what it computes on disk. force: int8 even where it does not suit."""
+def encoder_for(
+    reference: str,
+    precision: str = "native",
+    *,
+    prompt_query: str | None = None,
+    prompt_document: str | None = None,
+    cached: bool = True,
+    force: bool = False,
+) -> "Encoder":
+    """The encoder of a source, which reads texts as documents.
+
+    prompt_query, prompt_document: put before queries and before the texts of rows, instead of what the source states.
+    cached: keep what it computes on disk. force: int8 even where it does not suit.
+    """
     from graft.representations.cache import ActivationCache
     from graft.representations.encoding.encoder import Encoder
+    from graft.representations.reading import Role
     from graft.representations.sources import resolve_source
 
     cache = ActivationCache() if cached else None
-    return Encoder(resolve_source(pinned(reference)), cache=cache, precision=precision, force=force)
+    own = {Role.QUERY: prompt_query, Role.DOCUMENT: prompt_document}
+    source = resolve_source(pinned(reference)).with_prompts(own).read_as(Role.DOCUMENT)
+    return Encoder(source, cache=cache, precision=precision, force=force)
+
+
+def prompts_of(path: Path) -> tuple[str | None, str | None]:
+    """The prompts for queries and for rows of the table at ``path``; None where there is no table, or it says none."""
+    if not (path / POINTER).is_file():
+        return None, None
+    kept = read_pointer(path).live
+    return kept.prompt_query, kept.prompt_document
 
 
 def pinned(reference: str) -> str:
@@ -35,7 +58,7 @@ def pinned(reference: str) -> str:
 
 
 def encoder_of(generation: Generation, *, cached: bool = True) -> "Encoder":
-    """The encoder of the rows of a generation. cached: keep what it computes on disk.
+    """The encoder of the rows of a generation, which reads texts as documents. cached: keep what it computes on disk.
 
     Raises TableError for vectors that were made elsewhere, SpaceMismatch when the source has changed since.
     """
@@ -45,7 +68,13 @@ def encoder_of(generation: Generation, *, cached: bool = True) -> "Encoder":
             needed="queries as vectors of its space",
             fix="give vectors, or make a table with graft embed",
         )
-    encoder = encoder_for(generation.source, generation.precision, cached=cached)
+    encoder = encoder_for(
+        generation.source,
+        generation.precision,
+        prompt_query=generation.prompt_query,
+        prompt_document=generation.prompt_document,
+        cached=cached,
+    )
     if encoder.space.fingerprint != generation.space.fingerprint:
         raise SpaceMismatch(
             f"{generation.source} is not what it was when the table was made: it makes vectors of another space",

@@ -33,7 +33,8 @@ class Generation:
     """Vectors of one space. name: its folder. text: the columns that were embedded. id: the user's column of ids.
 
     source: reference of the pretrained source, empty for vectors made elsewhere. created: ISO 8601, UTC. state:
-    ``live`` answers, ``building`` is being filled, ``kept`` answered before and can be returned to.
+    ``live`` answers, ``building`` is being filled, ``kept`` answered before and can be returned to. prompt_query,
+    prompt_document: what is put before queries and before the texts of rows; None: what the source states.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Generation:
     id: str
     created: str
     state: State
+    prompt_query: str | None = None
+    prompt_document: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,21 @@ class Pointer:
 
 
 def new_generation(
-    name: str, space: Space, *, source: str, precision: Precision, text: tuple[str, ...], id_column: str, state: State
+    name: str,
+    space: Space,
+    *,
+    source: str,
+    precision: Precision,
+    text: tuple[str, ...],
+    id_column: str,
+    state: State,
+    prompt_query: str | None = None,
+    prompt_document: str | None = None,
 ) -> Generation:
     """A generation made now."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Generation(name, space, source, precision, text, id_column, created, state)
+    prompts = (prompt_query, prompt_document)
+    return Generation(name, space, source, precision, text, id_column, created, state, *prompts)
 
 
 def local_folder(place: str | Path) -> Path:
@@ -179,6 +192,9 @@ def swap(path: Path, to: str) -> Pointer:
 def _generation(said: Mapping[str, Any]) -> Generation:
     if said["state"] not in ("live", "building", "kept") or said["precision"] not in ("native", "int8"):
         raise KeyError("state")
+    prompts = [said.get(name) for name in ("prompt_query", "prompt_document")]
+    if not all(isinstance(one, str | None) for one in prompts):
+        raise TypeError("its prompts")
     texts = {name: str(said[name]) for name in ("name", "source", "id", "created")}
     return Generation(
         **texts,
@@ -186,6 +202,8 @@ def _generation(said: Mapping[str, Any]) -> Generation:
         precision=said["precision"],
         text=tuple(said["text"]),
         state=said["state"],
+        prompt_query=prompts[0],
+        prompt_document=prompts[1],
     )
 
 

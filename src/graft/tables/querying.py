@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError, SpaceMismatch
+from graft.representations.reading import Role
 from graft.representations.spaces import Space
 from graft.tables.conditions import read_condition
 from graft.tables.encoders import encoder_of
@@ -96,7 +97,7 @@ class Asking:
         if name not in self.encoders:
             with self._one:
                 if name not in self.encoders:
-                    self.encoders[name] = encoder_of(table.generation, cached=False)
+                    self.encoders[name] = encoder_of(table.generation, cached=False).reading_as(Role.QUERY)
         return self.encoders[name].vectors(texts)[0]
 
 

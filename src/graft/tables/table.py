@@ -96,17 +96,21 @@ class EmbeddingTable:
         text: Sequence[str] = (),
         id_column: str = "id",
         precision: Precision = "native",
+        prompt_query: str | None = None,
+        prompt_document: str | None = None,
     ) -> "EmbeddingTable":
         """A new, empty table for vectors of ``space``.
 
         source: reference of the pretrained source. text: the columns that are embedded. id_column: the column of
         incoming rows that names them; it is kept as ``id``. precision: how the source computes.
+        prompt_query, prompt_document: put before queries and texts of rows, instead of what the source states.
         Raises OutputError when there is something at ``path``.
         """
         path = local_folder(path)
         generation = new_generation(
-            "g1", space, source=source, precision=precision, text=tuple(text), id_column=id_column, state="live"
-        )
+            "g1", space, source=source, precision=precision, text=tuple(text), id_column=id_column, state="live",
+            prompt_query=prompt_query, prompt_document=prompt_document,
+        )  # fmt: skip
         pointer = Pointer(path.name, generation.name, (generation,))
         _make_parent(path)
         require_free(path)

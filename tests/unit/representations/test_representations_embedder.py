@@ -89,7 +89,8 @@ def test_an_embedder_works_as_scikit_learn_expects(reference):
 def test_a_clone_has_the_parameters_and_nothing_learnt(reference):
     fitted = Embedder(reference, cache=False).fit(["ba"])
     copied = clone(fitted)
-    assert copied.get_params() == {"source": reference, "cache": False, "precision": "native"}
+    own = {"source": reference, "cache": False, "precision": "native", "role": "classification", "prompt": None}
+    assert copied.get_params() == own
     assert not hasattr(copied, "source_")
     np.testing.assert_array_equal(copied.fit_transform(["ba be"]), fitted.transform(["ba be"]))
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tiny
+from graft.representations.reading import Role
 from graft.representations.sources import resolve_source
 from graft.representations.tokens import special_tokens, tokenise
 
@@ -34,7 +35,8 @@ def test_padding_is_found_by_name_when_the_configuration_is_silent(tmp_path):
     tiny.edit_json(tmp_path / "m" / "config.json", pad_token_id=None)
     assert special_tokens(resolve_source(f"path:{tmp_path / 'm'}")).pad == 1
     tiny.edit_json(tmp_path / "m" / "tokenizer_config.json", pad_token={"content": "ba"}, unk_token="be")
-    special = special_tokens(dataclasses.replace(resolve_source(f"path:{tmp_path / 'm'}"), max_tokens=20))
+    source = resolve_source(f"path:{tmp_path / 'm'}")
+    special = special_tokens(dataclasses.replace(source, reading=dataclasses.replace(source.reading, max_tokens=20)))
     assert (special.pad, special.unknown) == (4, 5)
 
 
@@ -79,7 +81,8 @@ def test_prompt_and_case_are_applied(tmp_path):
     shutil.copytree(tiny.encoder("bert").directory, tmp_path / "m")
     tiny.edit_json(tmp_path / "m" / "tokenizer.json", normalizer=None)
     plain = resolve_source(f"path:{tmp_path / 'm'}")
-    prompted = dataclasses.replace(plain, prompt="BO ", lowercase=True)
+    prompted = dataclasses.replace(plain, reading=dataclasses.replace(plain.reading, lowercase=True))
+    prompted = prompted.with_prompts({Role.CLASSIFICATION: "BO "})
     assert tokenise(plain, ["BA"]).row(0).tolist() == [2, 1, 3]
     assert tokenise(prompted, ["BA"]).row(0).tolist() == tokenise(plain, ["bo ba"]).row(0).tolist()
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from graft.core.errors import TableError
+from graft.representations.reading import Prompts
 from graft.representations.spaces import given_space
 from graft.rows.table import read_frame, read_rows
 from graft.tables.columns import vector_column
@@ -21,7 +22,12 @@ SPACE = given_space("made up", 4)
 class Made:
     """Stands in for a source, so that nothing is computed."""
 
-    space, source, precision = SPACE, SimpleNamespace(reference="minilm"), "native"
+    space, precision = SPACE, "native"
+    source = SimpleNamespace(reference="minilm", reading=SimpleNamespace(prompts=Prompts()), plain_similarity=True)
+
+    def reading_as(self, role):
+        assert role == "document"
+        return self
 
     def stream(self, texts, rows, progress=None):
         for some in texts:

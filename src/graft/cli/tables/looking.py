@@ -12,6 +12,7 @@ Place = Annotated[Path, typer.Argument(help="Folder of a table.")]
 
 def show(table: Place) -> None:
     """Show what a table holds: its rows, space, generations and index."""
+    from graft.representations.reading import Prompts
     from graft.tables.indexing import advice, facts_of_index
     from graft.tables.table import EmbeddingTable
 
@@ -22,6 +23,7 @@ def show(table: Place) -> None:
         "version": f"{opened.version} of generation {generation.name}",
         "source": f"{generation.source or 'vectors made elsewhere'} ({generation.precision})",
         "space": f"{opened.space.fingerprint}, {opened.space.dimension} numbers",
+        "prompts": ", ".join(Prompts(generation.prompt_query or "", generation.prompt_document or "").said()),
         "id": generation.id,
         "text": ", ".join(generation.text),
         "columns": ", ".join(f"{field.name} {field.type}" for field in opened.schema),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from graft.cli.embedding import DocumentPrompt, QueryPrompt
 from graft.cli.tables.looking import Place
 
 
@@ -15,6 +16,8 @@ def migrate(
     no_swap: Annotated[bool, typer.Option("--no-swap", help="Build, and leave the swap for later.")] = False,
     hot: Annotated[str | None, typer.Option(help="Column that says which rows come first, the highest first.")] = None,
     text: Annotated[list[str], typer.Option(help="Columns to embed, when other ones than before.")] = [],  # noqa: B006
+    prompt_query: QueryPrompt = None,
+    prompt_document: DocumentPrompt = None,
     int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers.")] = False,
 ) -> None:
     """Move a table to another source: plan, measure, build beside, swap. Searching goes on all the while."""
@@ -32,7 +35,7 @@ def migrate(
 
     precision = "int8" if int8 else "native"
     # The plan's hours are of the source, not of a cache that knows some texts already.
-    measured = encoder_for(to, precision, cached=False)
+    measured = encoder_for(to, precision, prompt_query=prompt_query, prompt_document=prompt_document, cached=False)
     opened = EmbeddingTable.open(table)
     planned = plan_migration(
         opened,
@@ -50,7 +53,8 @@ def migrate(
     if not yes and not (sys.stdin.isatty() and typer.confirm("build it now?")):
         typer.echo("to go on: the same command with --yes")
         return
-    encoder = encoder_for(to, precision)
+    encoder = encoder_for(to, precision, prompt_query=prompt_query, prompt_document=prompt_document)
+    prompts = encoder.source.reading.prompts
     adapter = planned.adapter.adapter if planned.adapter is not None and planned.adapter.usable else None
     built = build(
         table,
@@ -58,6 +62,8 @@ def migrate(
         lambda texts: encoder.vectors(texts)[0],
         source=pinned(to),
         precision="int8" if int8 else "native",
+        prompt_query=prompts.query,
+        prompt_document=prompts.document,
         text=tuple(text),
         hot=hot,
         adapter=adapter,

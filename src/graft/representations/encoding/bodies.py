@@ -75,7 +75,7 @@ class PlainBody:
                 hidden = said.last_hidden_state
                 if pooled:
                     states = [*(said.hidden_states[layer] for layer in beside), hidden]
-                    made = pool_layers(states, marked, self._source)[: len(rows)]
+                    made = pool_layers(states, marked, self._source, skip=tokens.skip)[: len(rows)]
                 else:
                     made = hidden[: len(rows)][marked[: len(rows)].bool()]
                 yield rows, _ragged(made, None if pooled else mask[: len(rows)].sum(1))
@@ -92,10 +92,10 @@ class LeanBody:
         few = len(tokens.ids) <= _FEW
         for batch in packed_batches(tokens, special_tokens(self._source).pad, smaller=self._smaller if few else ()):
             with torch.inference_mode():
-                made = self._batch(batch, pooled)
+                made = self._batch(batch, pooled, tokens.skip)
             yield batch.rows, _ragged(made, None if pooled else batch.lengths)
 
-    def _batch(self, batch: Packed, pooled: bool) -> torch.Tensor:
+    def _batch(self, batch: Packed, pooled: bool, skip: int = 0) -> torch.Tensor:
         where = device()
         layout = layout_of(batch, dtype=self._dtype, where=where)
         ids, positions = (torch.from_numpy(values).to(where) for values in (batch.ids, batch.positions))
@@ -105,7 +105,7 @@ class LeanBody:
         rows, slot = layout.valid.shape
         states = self._model.states(ids, positions, layout, (*self._source.beside, len(self._model.layer)))
         apart = [state.index_select(0, layout.slots[: rows * slot]).view(rows, slot, -1) for state in states]
-        return pool_layers(apart, layout.valid, self._source)
+        return pool_layers(apart, layout.valid, self._source, skip=skip)
 
     @cached_property
     def _smaller(self) -> tuple[int, ...]:
@@ -170,7 +170,7 @@ def _calibrating(model: LeanBert, source: Source) -> Iterator[int]:
 
     The drawn ones are for vocabularies that do not know the words of our sentences.
     """
-    drawn = _drawn_rows(source, count=_DRAWN_ROWS, length=min(_DRAWN_LENGTH, source.max_tokens))
+    drawn = _drawn_rows(source, count=_DRAWN_ROWS, length=min(_DRAWN_LENGTH, source.reading.max_tokens))
     for tokens in (tokenise(source, longer(CALIBRATING)), drawn):
         for batch in packed_batches(tokens, special_tokens(source).pad):
             layout = layout_of(batch, dtype=torch.float32, where=torch.device("cpu"))

@@ -7,6 +7,7 @@ by length and run in batches of fixed shapes (``batching``), so a row's vector d
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,7 @@ from graft.representations.encoding.batching import TOKENS_PER_BATCH, batches
 from graft.representations.encoding.bodies import Body, Precision, as_precision, load_body
 from graft.representations.encoding.fidelity import Fidelity, compare, record, recorded, require_faithful, sample_of
 from graft.representations.encoding.streaming import ahead
+from graft.representations.reading import Role
 from graft.representations.sources import Source
 from graft.representations.spaces import Space, pooled_space
 from graft.representations.tokens import tokenise
@@ -94,6 +96,12 @@ class Encoder:
         """The space of the pooled vectors."""
         return pooled_space(self.source, str(self.precision).removeprefix("torch."))
 
+    def reading_as(self, role: Role) -> "Encoder":
+        """The encoder that reads texts in a role; weights that are loaded already are shared."""
+        other = copy(self)
+        other.source = self.source.read_as(role)
+        return other
+
     def vectors(self, texts: Sequence[str], *, progress: Progress = SILENT) -> tuple[np.ndarray, EncodeReport]:
         """Pooled vectors, float32, shape (rows, dimension), and what they cost.
 
@@ -157,7 +165,8 @@ class Encoder:
                 return found.missing, known
 
     def _place(self, layer: int | None) -> str:
-        return key({"space": self.space.computation, "layer": layer})
+        # Queries and documents are of one space, and yet the same text may be read differently as one and as the other.
+        return key({"space": self.space.computation, "layer": layer, "prompt": self.source.reading.prompt})
 
     def _run(self, jobs: Iterable[_Job], layer: int | None, stage: Stage) -> Iterator[_Job]:
         """Jobs as they are finished, in order."""

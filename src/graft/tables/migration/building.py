@@ -35,6 +35,8 @@ def build(
     *,
     source: str = "",
     precision: Precision = "native",
+    prompt_query: str | None = None,
+    prompt_document: str | None = None,
     text: Sequence[str] = (),
     hot: Hot = None,
     adapter: Adapter | None = None,
@@ -43,10 +45,10 @@ def build(
 ) -> Built:
     """Build, or go on building, a generation of ``space`` beside the one that answers in the table at ``path``.
 
-    encode: the encoder of ``space``. text: the columns to embed, those of the table when left out. hot: what comes
-    first, see ``ordering``. adapter: from ``space`` into the present one, kept until the swap for queries. chunk:
-    texts written at a time. Raises TableError when another migration runs or waits, or the table does not keep its
-    texts.
+    encode: the encoder of ``space``. prompt_query, prompt_document: what it puts before queries and texts. text: the
+    columns to embed, those of the table when left out. hot: what comes first, see ``ordering``. adapter: from ``space``
+    into the present one, kept until the swap for queries. chunk: texts written at a time. Raises TableError when
+    another migration runs or waits, or the table does not keep its texts.
     """
     if chunk < 1:
         raise InputError(f"chunks of {chunk} texts", needed="at least 1", fix=f"use {CHUNK}")
@@ -64,6 +66,8 @@ def build(
                 text=text,
                 id_column=old.generation.id,
                 state="building",
+                prompt_query=prompt_query,
+                prompt_document=prompt_document,
             )
             DeltaStore.create(path / begun.name, OURS)
             add_generation(path, begun)
