@@ -130,10 +130,10 @@ def test_a_known_tokenizer_is_tried_once_and_the_embedded_one_never(folder, monk
     for path in (cache_directory() / "tokenizers").glob("*"):
         path.unlink()
     for _ in range(3):
-        tokenizer_trial.require_tried(folder, max_tokens=48, preprocessing=source.preprocessing)
+        tokenizer_trial.require_tried(folder, max_tokens=48, preprocessing=source.reading.tokenizer)
     assert len(tries) == 1
     minilm = resolve_source("minilm")
-    tokenizer_trial.require_tried(minilm.directory, max_tokens=128, preprocessing=minilm.preprocessing)
+    tokenizer_trial.require_tried(minilm.directory, max_tokens=128, preprocessing=minilm.reading.tokenizer)
     assert len(tries) == 1
 
 

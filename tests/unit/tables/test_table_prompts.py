@@ -9,6 +9,7 @@ import pytest
 
 import graft
 import tiny
+from graft.core.digests import sealed, unsealed
 from graft.core.errors import SourceError, SpaceMismatch
 from graft.representations.embedder import embed_texts
 from graft.tables.table import EmbeddingTable
@@ -58,10 +59,10 @@ def test_tables_made_with_other_prompts_do_not_mix(tmp_path, source):
 
 def test_a_table_from_before_prompts_were_kept_is_opened(tmp_path):
     table = made(tmp_path, tiny.encoder("bert").directory)
-    said = json.loads((table.path / "table.json").read_text())
+    said = unsealed(json.loads((table.path / "table.json").read_text()))
     for one in said["generations"]:
         del one["prompt_query"], one["prompt_document"]
-    (table.path / "table.json").write_text(json.dumps(said))
+    (table.path / "table.json").write_text(json.dumps(sealed(said)))
     assert made(tmp_path, tiny.encoder("bert").directory).search("do", k=3).height == 3
 
 
