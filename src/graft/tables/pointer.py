@@ -15,13 +15,16 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
+from graft.core import foreign
 from graft.core.digests import sealed, unsealed
-from graft.core.errors import SpaceMismatch, TableError
+from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.core.files import write_json
 from graft.core.places import TABLE, next_step
 from graft.representations.spaces import Space, read_space
+from graft.tables.inside import require_own
 
 POINTER = "table.json"
+_GENERATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 SCHEMA = 1
 State = Literal["live", "building", "kept"]
@@ -112,10 +115,14 @@ def read_pointer(path: Path) -> Pointer:
     """What the table in folder ``path`` says. Raises TableError when it is none, damaged or of a newer Graft."""
     place = path / POINTER
     try:
-        said = json.loads(place.read_text(encoding="utf-8"))
+        place.stat()
+        require_own(path)
+        said = foreign.read_json(place, limit=foreign.SETTINGS_LIMIT)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _no_table(path) from error
-    except (OSError, ValueError) as error:
+    except InputError as error:
+        raise _damaged(place, error.given) from error
+    except OSError as error:
         raise _damaged(place, str(error)) from error
     schema = said.get("schema") if isinstance(said, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
@@ -195,6 +202,8 @@ def _generation(said: Mapping[str, Any]) -> Generation:
     prompts = [said.get(name) for name in ("prompt_query", "prompt_document")]
     if not all(isinstance(one, str | None) for one in prompts):
         raise TypeError("its prompts")
+    if not isinstance(said["name"], str) or not _GENERATION.fullmatch(said["name"]):
+        raise KeyError(f"a generation called {ascii(said['name'])[:100]}")
     texts = {name: str(said[name]) for name in ("name", "source", "id", "created")}
     return Generation(
         **texts,

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +27,7 @@ from graft.core.digests import file_sha256, key
 from graft.core.errors import TableError
 from graft.core.files import write_text
 from graft.tables.delta.deletion_vectors import positions_of, unique_id
+from graft.tables.inside import place_inside
 
 LOG = "_delta_log"
 SEAL = ".sha256"
@@ -218,7 +218,7 @@ class _State:
 
 
 def _data_file(root: Path, add: Mapping[str, Any]) -> DataFile:
-    path = root / unquote(add["path"])
+    path = place_inside(root, add["path"])
     stats = json.loads(add["stats"]) if add.get("stats") else {}
     rows = stats.get("numRecords")
     return DataFile(path, add, pq.read_metadata(path).num_rows if rows is None else int(rows))

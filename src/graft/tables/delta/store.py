@@ -26,6 +26,7 @@ from graft.tables.delta import commits
 from graft.tables.delta.data_files import FILE_BYTES, FileWriter, open_file, read_group, read_rows
 from graft.tables.delta.leaving import FoundRows, leave
 from graft.tables.delta.snapshots import DataFile, Snapshot, read_snapshot
+from graft.tables.inside import place_inside, require_own_throughout
 
 _ATTEMPTS = 100
 _SMALL_BYTES = 16 << 20
@@ -91,10 +92,13 @@ class DeltaStore:
     def vacuum(self, hours: float) -> list[str]:
         """Remove the files no version of the last ``hours`` needs; their names. Older versions are then lost."""
         with self._writing():
-            # Nothing is removed on the word of a damaged log.
+            # Nothing is removed on the word of a damaged log, nor anywhere else than here.
             self.snapshot()
+            require_own_throughout(self.root)
             commits.sweep(self.root, hours)
             table = DeltaTable(self.root)
+            for name in table.vacuum(math.ceil(hours), enforce_retention_duration=False, full=True):
+                place_inside(self.root, name)
             return table.vacuum(math.ceil(hours), dry_run=False, enforce_retention_duration=False, full=True)
 
     def find(self, snapshot: Snapshot, ids: pa.Array) -> FoundRows:

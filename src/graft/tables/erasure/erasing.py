@@ -29,6 +29,7 @@ from graft.tables.erasure.receipt import (
     stamp,
     write_receipt,
 )
+from graft.tables.inside import require_own_throughout
 from graft.tables.pausing import none_erased
 from graft.tables.table import EmbeddingTable
 
@@ -59,6 +60,7 @@ def erase(
     """
     wanted_ids = _checked(ids, by)
     table = EmbeddingTable.open(path)
+    require_own_throughout(path)
     with none_erased(path):
         everywhere = [*places, CachePlace(cache or ActivationCache()), *_own_places(table)]
         receipt = _erase(table, wanted_ids, everywhere, _begin(table, wanted_ids, by, reason, now))

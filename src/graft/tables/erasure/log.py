@@ -32,6 +32,7 @@ from graft.tables.delta.snapshots import (
     seal_of,
     versions,
 )
+from graft.tables.inside import place_inside
 
 _ERASED = "(erased)"
 _LAST = "_last_checkpoint"
@@ -69,7 +70,7 @@ def unreadable_versions(root: Path) -> tuple[int, ...]:
                 live.pop(action["remove"]["path"], None)
         for action in read_entry(root, version):
             if action.get("add"):
-                live[action["add"]["path"]] = (root / unquote(action["add"]["path"])).exists()
+                live[action["add"]["path"]] = place_inside(root, action["add"]["path"]).exists()
         if not all(live.values()):
             lost.append(version)
     return tuple(lost)
