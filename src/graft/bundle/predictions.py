@@ -16,6 +16,7 @@ from graft.bundle.decision import RowDecisions
 from graft.core.files import whole_file
 from graft.core.tasks import Task
 from graft.inputs.schema import Contract
+from graft.rows.spreadsheet import guarded_frame
 from graft.rows.table import Table
 
 EXPLANATIONS = ("words", "nearest")
@@ -42,10 +43,16 @@ class Predictions:
         """Number of rows, good and bad."""
         return self.frame.height
 
-    def write_csv(self, path: Path | str) -> None:
-        """Write the table as CSV, whole or not at all."""
+    def write_csv(self, path: Path | str, *, exact: bool = False) -> int:
+        """Write the table as CSV, whole or not at all; how many cells were written with an apostrophe before them.
+
+        exact: cells as they are. Otherwise ids, classes and messages that a spreadsheet would run as a formula
+        (``=1+1``, ``@SUM(A1)``) get an apostrophe, see ``rows.spreadsheet``; numbers never do.
+        """
+        frame, changed = (self.frame, 0) if exact else guarded_frame(self.frame)
         with whole_file(Path(path)) as temporary:
-            self.frame.write_csv(temporary)
+            frame.write_csv(temporary)
+        return changed
 
 
 class Problems:

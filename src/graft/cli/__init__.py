@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a fault of ours, 2 usage or input, 3 the evidence gate was
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 from graft.core.errors import GraftError
@@ -23,8 +24,14 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 def main() -> None:
     """Run ``graft`` and exit with its code."""
     from graft.cli.app import app
+    from graft.cli.output import visible_output
 
     signal.signal(signal.SIGINT, _interrupt)
+    with visible_output():
+        _run(app)
+
+
+def _run(app: Callable[[], object]) -> None:
     try:
         app()
     except GraftError as error:

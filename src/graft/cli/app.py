@@ -13,6 +13,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode="rich",
+    # Not to remove what cli/output makes visible.
+    context_settings={"color": True},
 )
 app.command("study", cls=studies.StudyCommand)(studies.study)
 app.command("report")(studies.report)

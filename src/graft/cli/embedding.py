@@ -39,8 +39,7 @@ def embed(
     ] = None,
 ) -> None:
     """Embed the rows of a file: into a table that keeps them, or as bare vectors in the order of the file."""
-    from rich.console import Console
-
+    from graft.cli.output import Terminal
     from graft.cli.progress import Bars
     from graft.core.errors import InputError
 
@@ -50,7 +49,7 @@ def embed(
             needed="one place to write to",
             fix="--table vectors/tickets keeps rows with their ids; --out vectors.npy writes bare vectors",
         )
-    bars = Bars(Console(stderr=True))
+    bars = Bars(Terminal(stderr=True))
     precision = "int8" if int8 else "native"
     if out is not None:
         _bare(data, text, out, source, role, (prompt_query, prompt_document), precision, force, encoding, bars)

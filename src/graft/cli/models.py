@@ -14,14 +14,17 @@ def predict(
         bool, typer.Option("--explain", help="Add the words that carry each score and the nearest labelled rows.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 when any row has no prediction.")] = False,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Write ids and classes as they are, also those a spreadsheet runs as a formula."),
+    ] = False,
     encoding: Annotated[
         str | None, typer.Option(help="What the file is written in, when it is not recognised: cp1252.")
     ] = None,
 ) -> None:
     """Predict with a saved model; rows with problems are reported and the others are not lost."""
-    from rich.console import Console
-
     from graft.bundle.opening import require_bundle
+    from graft.cli.output import Terminal
     from graft.cli.progress import Bars
     from graft.core.errors import ContractError
     from graft.core.places import require_output
@@ -35,10 +38,16 @@ def predict(
     # Not before all was looked at: it imports a model library, which takes seconds.
     from graft.bundle.loading import load_bundle
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     predictions = load_bundle(bundle).predict(table, explain=explain, progress=Bars(console))
-    predictions.write_csv(out)
+    guarded = predictions.write_csv(out, exact=exact)
     console.print(f"{len(predictions.frame):,} rows written to {out}", highlight=False)
+    if guarded:
+        console.print(
+            f"  {guarded:,} cells that a spreadsheet would run as a formula have an apostrophe before them "
+            "(--exact writes them as they are)",
+            highlight=False,
+        )
     for note in predictions.notes:
         console.print(f"  {note}", highlight=False)
     for code, count in sorted(predictions.problems.items()):

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from graft.core.progress import Stage
 
@@ -38,12 +39,12 @@ class Bars:
             self._open.remove_task(task)
             return
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
+            TextColumn("{task.fields[unit]}", markup=False),
             TimeRemainingColumn(compact=True),
-            TextColumn("[dim]{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
         )
         shown = self._console.is_terminal
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
@@ -54,9 +55,8 @@ class Bars:
             finally:
                 self._open = None
         if shown:
-            self._console.print(
-                f"[green]✓[/] {name}: {total:,} {unit}, {time.perf_counter() - started:.0f} s", highlight=False
-            )
+            took = f" {name}: {total:,} {unit}, {time.perf_counter() - started:.0f} s"
+            self._console.print(Text.assemble(("✓", "green"), took), highlight=False)
 
     def say(self, text: str) -> None:
         """One line."""

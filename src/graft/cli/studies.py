@@ -233,8 +233,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a finished study again, and print its summary."""
-    from rich.console import Console
-
+    from graft.cli.output import Terminal
     from graft.core.places import require_output
     from graft.facts.study import read_study
     from graft.report.study import print_summary, write_page
@@ -244,7 +243,7 @@ def report(
     require_output(page, read=(place / "study.json", place / "predictions.parquet"))
     record = read_study(folder)
     write_page(record, page)
-    print_summary(record, Console(), page)
+    print_summary(record, Terminal(), page)
 
 
 def _run(
@@ -255,13 +254,12 @@ def _run(
     out: Path,
     json_lines: bool = False,
 ) -> "StudyResult":
-    from rich.console import Console
-
     from graft import api
+    from graft.cli.output import Terminal
     from graft.cli.progress import Bars, JsonLines
     from graft.report.study import plan_lines, print_summary
 
-    console = Console(stderr=json_lines)
+    console = Terminal(stderr=json_lines)
     progress = JsonLines(sys.stdout) if json_lines else Bars(console)
 
     def show(plan: Any) -> None:

@@ -23,7 +23,8 @@ what was needed, and how to fix it.
 class GraftError(Exception):
     """A problem Graft recognised.
 
-    given: what was found. needed: what would have worked. fix: what the reader can do now.
+    given: what was found. needed: what would have worked. fix: what the reader can do now. A line end in one of them,
+    as a name may hold, is shown as ``\\n``: a message has a line for each, and no name can write one of its own.
 
     >>> print(InputError("the file has 0 rows", needed="at least one row", fix="check the export"))
     the file has 0 rows
@@ -42,7 +43,7 @@ class GraftError(Exception):
             lines.append(f"  needed: {needed}")
         if fix:
             lines.append(f"  fix:    {fix}")
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(line.replace("\n", "\\n").replace("\r", "\\r") for line in lines))
 
 
 class InputError(GraftError, ValueError):

@@ -111,7 +111,7 @@ def load_costs(
         try:
             document = yaml.load(text, Loader=_AsWritten) or {}
         except (yaml.YAMLError, RecursionError) as error:
-            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
             raise InputError(
                 f"{file} is not YAML of a cost table: {why}",
                 needed="unit, default, abstain, costs",

@@ -59,8 +59,7 @@ def index(
     remove: Annotated[bool, typer.Option("--remove", help="Remove it: search is exact then.")] = False,
 ) -> None:
     """Build the search index or bring it up to date, and say what it finds: recall@10 on held-out queries."""
-    from rich.console import Console
-
+    from graft.cli.output import Terminal
     from graft.cli.progress import Bars
     from graft.core.seeds import generator
     from graft.tables.indexing import advice, bring_up_to_date, recall_in_words, remove_index
@@ -71,7 +70,7 @@ def index(
         remove_index(opened)
         typer.echo(f"{opened.name}: the index is removed, search is exact")
         return
-    done = bring_up_to_date(opened, rng=generator(0, "index"), anew=anew, progress=Bars(Console(stderr=True)))
+    done = bring_up_to_date(opened, rng=generator(0, "index"), anew=anew, progress=Bars(Terminal(stderr=True)))
     record = done.index.record
     what = "built anew" if done.rebuilt else f"{done.changed:,} rows added, {done.removed:,} removed"
     if not done.rebuilt and not done.changed and not done.removed:
@@ -87,15 +86,14 @@ def draw(
     umap: Annotated[bool, typer.Option("--umap/--no-umap", help="Also a UMAP, when it is installed.")] = True,
 ) -> None:
     """Write the page of a table: an interactive map, groups with readable names, outliers, near-duplicates."""
-    from rich.console import Console
-
+    from graft.cli.output import Terminal
     from graft.cli.progress import Bars
     from graft.core.seeds import generator
     from graft.report.table import write_table_page
     from graft.tables.facts import table_facts
     from graft.tables.table import EmbeddingTable
 
-    rng, progress = generator(0, "table", "overview"), Bars(Console(stderr=True))
+    rng, progress = generator(0, "table", "overview"), Bars(Terminal(stderr=True))
     facts = table_facts(EmbeddingTable.open(table), rng=rng, umap=None if umap else False, progress=progress)
     write_table_page(facts, out)
     seen = facts.overview

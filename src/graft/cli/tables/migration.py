@@ -23,8 +23,7 @@ def migrate(
     """Move a table to another source: plan, measure, build beside, swap. Searching goes on all the while."""
     import sys
 
-    from rich.console import Console
-
+    from graft.cli.output import Terminal
     from graft.cli.progress import Bars
     from graft.core.seeds import generator
     from graft.tables.encoders import encoder_for, pinned
@@ -67,7 +66,7 @@ def migrate(
         text=tuple(text),
         hot=hot,
         adapter=adapter,
-        progress=Bars(Console(stderr=True)),
+        progress=Bars(Terminal(stderr=True)),
     )
     typer.echo(f"built {built.generation}: {built.encoded:,} texts encoded, {built.written:,} rows written")
     if no_swap:
