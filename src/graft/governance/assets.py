@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from graft.core.errors import BundleError, LedgerError
+from graft.core.errors import BundleError
 from graft.core.memory import collection_paused
 from graft.governance.adding import MINILM_PACKAGE, read_named, with_statements
 from graft.governance.answering import answer
@@ -16,7 +16,7 @@ from graft.governance.ledger import Head
 from graft.governance.ledger.lookup import UnknownAsset
 from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.reading import FileChanges, file_changes, package_folder
-from graft.governance.records import Answer, Asset, AssetKind, Use
+from graft.governance.records import Answer, Asset, AssetKind, Record, Use
 from graft.governance.registry import Registry
 from graft.representations.hub import kept_snapshot
 from graft.representations.references import parse_reference
@@ -84,34 +84,63 @@ def changed_files(asset: Asset) -> FileChanges | None:
     return file_changes(asset, place)
 
 
-def noted_heads(registry: Registry) -> tuple[Head, ...]:
-    """Where the ledger ended when each bundle that still lies here was written by a study of this ledger."""
-    studies = {study.key for study in registry.studies()}
-    heads = []
+class BundleHead(Record):
+    """What the ledger says to the head a bundle notes.
+
+    named: the bundle. head: where the ledger of its study ended when it was written. ours: whether this is that ledger.
+    held: whether this ledger still holds that head.
+    """
+
+    named: str
+    head: Head
+    ours: bool
+    held: bool
+
+    @property
+    def missing(self) -> bool:
+        """Whether this is the ledger that wrote the bundle, and is no longer as it was then."""
+        return self.ours and not self.held
+
+    def __str__(self) -> str:
+        if self.missing:
+            return (
+                f"{self.named} notes event {self.head.count} with the hash {self.head.hash[:12]}, which this ledger "
+                "does not hold: it was put back to an older copy, cut or written anew, or it is another branch of the "
+                "ledger that wrote the bundle"
+            )
+        if self.ours:
+            return f"{self.named}: this ledger still holds event {self.head.count}, at which the bundle was written"
+        return (
+            f"{self.named}: this ledger does not know it: another ledger wrote it, in which event {self.head.count} "
+            f"has the hash {self.head.hash[:12]}; only its files are checked here"
+        )
+
+
+def recorded_heads(registry: Registry) -> tuple[BundleHead, ...]:
+    """The heads of the bundles that this ledger wrote and that still lie where it recorded them."""
+    found = []
     for asset in registry.assets():
         place = _place(asset)
-        if asset.kind is AssetKind.BUNDLE and asset.study in studies and place is not None:
+        if asset.kind is AssetKind.BUNDLE and place is not None:
             with suppress(BundleError, OSError):
-                heads.append(read_descent(place).ledger)
-    return tuple(head for head in heads if head is not None)
+                found.append(bundle_head(registry, place))
+    return tuple(one for one in found if one is not None and one.ours)
 
 
-def noted_head(registry: Registry, bundle: Path) -> Head | None:
-    """Where the ledger of a bundle's study ended when the bundle was written; None when the bundle does not say.
+def bundle_head(registry: Registry, bundle: Path) -> BundleHead | None:
+    """The head a bundle notes, held against this ledger; None when the bundle notes none.
 
-    Raises LedgerError when the study is not in this ledger: it is another one, or the study was removed.
+    The ledger that wrote a bundle has the first event the bundle names, or says that it finished its study with it.
+    Raises BundleError when there is no bundle, or it does not say what it was made from.
     """
+    asset, _ = read_bundle(bundle)
     descent = read_descent(bundle)
     if descent.ledger is None:
         return None
-    if descent.study not in {study.key for study in registry.studies()}:
-        raise LedgerError(
-            f"the ledger {registry.ledger.place} knows nothing of the study that wrote {bundle}",
-            needed=f"the ledger of that study, whose event {descent.ledger.count} has the hash "
-            f"{descent.ledger.hash[:12]}…",
-            fix="name it in GRAFT_LEDGER; if this is the one, it was written anew: use a backup",
-        )
-    return descent.ledger
+    ours = descent.ledger_first == registry.ledger.first() or asset.digest in {
+        study.bundle for study in registry.studies()
+    }
+    return BundleHead(named=str(bundle), head=descent.ledger, ours=ours, held=registry.ledger.holds(descent.ledger))
 
 
 def _place(asset: Asset) -> Path | None:

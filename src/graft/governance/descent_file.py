@@ -20,7 +20,8 @@ class Descent(Record):
     """What a bundle was made from.
 
     edges: of the bundle. assets: everything it descends from. study: its key. ledger: where the ledger ended when the
-    bundle was written, so that a ledger that was written anew is noticed.
+    bundle was written, so that a ledger that was written anew, cut or put back is noticed. ledger_first: the hash of
+    that ledger's first event, which tells it from the ledgers of others.
     """
 
     schema_version: str = SCHEMA
@@ -29,6 +30,7 @@ class Descent(Record):
     edges: tuple[Edge, ...] = ()
     assets: tuple[Asset, ...] = ()
     ledger: Head | None = None
+    ledger_first: str = ""
 
 
 def read_bundle(folder: Path) -> tuple[Asset, tuple[Asset, ...]]:

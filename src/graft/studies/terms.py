@@ -59,8 +59,14 @@ class Governed:
             if keeps_rows:
                 edges.append(Edge(relation=Relation.STORED_VECTORS, parent=self.data.identity, study=self._study))
         assets = _ancestors(self._lineage(), (edge.parent for edge in edges))
+        ledger = self._registry.ledger
         return Descent(
-            name=name, study=self._study, edges=tuple(edges), assets=assets, ledger=self._registry.ledger.head()
+            name=name,
+            study=self._study,
+            edges=tuple(edges),
+            assets=assets,
+            ledger=ledger.head(),
+            ledger_first=ledger.first(),
         )
 
     def answers(self, descent: Descent) -> tuple[Answer, ...]:

@@ -3,6 +3,7 @@
 import typer
 
 from graft.cli.governance import checking, exchange, recording
+from graft.cli.governance.anchoring import ledger
 from graft.cli.governance.exchange import convert
 
 __all__ = ["assets", "convert"]
@@ -18,4 +19,4 @@ assets.command("verify")(checking.verify)
 assets.command("sign")(checking.sign)
 assets.command("verify-signature")(checking.verify_signature)
 assets.command("export")(exchange.export)
-assets.add_typer(exchange.ledger, name="ledger")
+assets.add_typer(ledger, name="ledger")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graft.cli.governance.anchoring import Expected, HeadsFile, HeadsKey, tell_sound, verified
 from graft.cli.governance.words import Named
 from graft.governance.records import Use
 
@@ -32,23 +33,27 @@ def check(
 
 def verify(
     named: Annotated[str | None, typer.Argument(help="An asset or bundle; everything when left out.")] = None,
+    expect: Expected = [],  # noqa: B006
+    heads: HeadsFile = None,
+    key: HeadsKey = None,
 ) -> None:
     """Check the chain of the ledger, and that recorded files are as they were. Exits with 3 when something is not."""
-    from graft.governance.assets import changed_files, look_up, noted_head, noted_heads
+    from graft.governance.assets import bundle_head, changed_files, look_up, recorded_heads
     from graft.governance.registry import Registry
 
     with Registry() as registry:
-        is_bundle = named is not None and (Path(named) / "manifest.json").is_file()
-        own = noted_head(registry, Path(str(named))) if is_bundle else None
-        heads = tuple({*noted_heads(registry), *((own,) if own is not None else ())})
-        checked = registry.ledger.verify(known=heads)
-        for problem in checked.problems:
-            typer.echo(f"ledger: {problem}")
-        if not checked.sound:
-            raise typer.Exit(3)
-        typer.echo("ledger: sound" + (f", and as it was when its bundles were written ({len(heads)})" if heads else ""))
+        noted = verified(registry.ledger, expect, heads, key)
+        bundles = recorded_heads(registry)
+        if named is not None and (Path(named) / "manifest.json").is_file():
+            own = bundle_head(registry, Path(named))
+            bundles += () if own is None else (own,)
+        broken = any(one.missing for one in bundles)
+        for one in dict.fromkeys(bundles):
+            if one.missing or not one.ours:
+                typer.echo(f"ledger: {one}")
+        if not broken:
+            tell_sound(noted, bundles=len({one.head for one in bundles if one.ours}))
         found = registry.assets() if named is None else (look_up(registry, named)[0],)
-    broken = False
     for asset in found:
         changes = changed_files(asset)
         if changes is None:

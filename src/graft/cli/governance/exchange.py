@@ -1,12 +1,10 @@
-"""What crosses the border of governance: documents of a bundle, the ledger as JSON lines, weights out of a pickle."""
+"""What crosses the border of governance: documents of a bundle, weights out of a pickle."""
 
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-ledger = typer.Typer(no_args_is_help=True, help="The ledger itself: where it is, copies of it as JSON lines.")
 
 
 class Format(StrEnum):
@@ -34,28 +32,6 @@ def export(
     else:
         write_text(out, text)
         typer.echo(f"{format.value} of {bundle}: {out}")
-
-
-@ledger.command("export")
-def export_ledger(out: Annotated[Path, typer.Argument(help="File to write, JSON lines.")]) -> None:
-    """Write every event of the ledger, in order, with its chain."""
-    from graft.core.places import require_output
-    from graft.governance.ledger import Ledger, export_events
-
-    with Ledger() as opened:
-        require_output(out, read=(Path(str(opened.place)),))
-        head = export_events(opened, out)
-        typer.echo(f"{out}: {head.count:,} events of {opened.place}, the last with the hash {head.hash[:12]}")
-
-
-@ledger.command("import")
-def import_ledger(file: Annotated[Path, typer.Argument(help="An exported ledger.")]) -> None:
-    """Add the events of an export that the ledger does not have yet; two different chains are never joined."""
-    from graft.governance.ledger import Ledger, import_events
-
-    with Ledger() as opened:
-        added = import_events(opened, file)
-        typer.echo(f"{added:,} events added to {opened.place}, which holds {opened.head().count:,} now")
 
 
 def convert(

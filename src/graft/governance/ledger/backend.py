@@ -6,12 +6,18 @@ PostgreSQL's advisory lock for the transaction. Readers see one snapshot and wai
 
 SQLite runs with ``synchronous=NORMAL``: a process that dies, even by ``kill -9``, loses no event that was appended; a
 machine that loses power may lose the last ones, never the order or the soundness of those before.
-``secure_delete`` makes SQLite blank what it no longer uses, so that verification can demand blanks there.
+
+A ledger in a folder that may not be written is read all the same. SQLite cannot share a write-ahead log there, so it is
+told that nobody writes (``immutable``); and a log that was left behind, which ``immutable`` would pass over in silence,
+is read in a copy.
 """
 
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,15 +73,40 @@ def connect_sqlite(path: Path, *, mode: str = "rwc") -> sqlite3.Connection:
 
     mode: ``rwc`` creates the file, ``rw`` does not.
     """
-    connection = sqlite3.connect(
+    connection = _read_only(path) if path.is_file() and not os.access(path.parent, os.W_OK) else _connect(path, mode)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    return connection
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """A connection to a file in a folder where nothing can be created."""
+    log = path.with_name(path.name + "-wal")
+    left = log.is_file() and log.stat().st_size > 0
+    connection = _copied(path, log) if left else _connect(path, "ro&immutable=1")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _copied(path: Path, log: Path) -> sqlite3.Connection:
+    """What a file and its write-ahead log amount to, in memory."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with tempfile.TemporaryDirectory(prefix="graft-ledger-") as folder:
+        copy = Path(folder, path.name)
+        shutil.copyfile(path, copy)
+        shutil.copyfile(log, copy.with_name(log.name))
+        with closing(_connect(copy, "rw")) as source:
+            source.backup(connection)
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-    return connection
 
 
 def _make_folder(path: Path) -> None:
@@ -91,9 +122,9 @@ def _make_folder(path: Path) -> None:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA secure_delete = ON")
+    if connection.execute("PRAGMA query_only").fetchone()[0]:
+        return
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and _ours_or_new(connection):
-        connection.execute("PRAGMA auto_vacuum = NONE")
         _switch_to_wal(connection)
 
 

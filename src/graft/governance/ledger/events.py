@@ -2,8 +2,8 @@
 
 Decisions: the hash of an event covers every field of it and the hash of the event before, so nothing can be edited,
 removed, inserted or reordered without breaking the chain from there on. The chain has no key: somebody who rewrites
-*all* events from one on can compute new hashes. A ``Head`` noted elsewhere (in a bundle, a report, a commit) is what
-proves such a rewrite, or an older copy put back.
+*all* events from one on can compute new hashes. A ``Head`` noted elsewhere (in a bundle, a file of heads, a commit) is
+what proves such a rewrite, a cut tail, or an older copy put back.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ GENESIS = "0" * 64
 """The hash before the first event."""
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_COUNT, _HASH = re.compile(r"0|[1-9][0-9]{0,17}"), re.compile(r"[0-9a-f]{64}")
 _KIND = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -57,10 +58,35 @@ class Event(Record):
 
 
 class Head(Record):
-    """How far a chain has come. count: events. hash: of the last one."""
+    """How far a chain has come. count: events. hash: of the last one.
+
+    Its text, ``COUNT:HASH``, is what people note elsewhere:
+
+    >>> str(Head(count=2, hash="ab" * 32))[:10]
+    '2:abababab'
+    """
 
     count: int = 0
     hash: str = GENESIS
+
+    def __str__(self) -> str:
+        return f"{self.count}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Head":
+        """The head that somebody noted as its text. Raises InputError for another text.
+
+        >>> Head.parse("2:" + "ab" * 32).count
+        2
+        """
+        count, _, own = text.strip().partition(":")
+        if _COUNT.fullmatch(count) is None or _HASH.fullmatch(own) is None:
+            raise InputError(
+                f"{text!r} is not the head of a ledger",
+                needed="COUNT:HASH, a number of events and 64 hexadecimal digits",
+                fix="copy the whole line that graft assets ledger head printed",
+            )
+        return cls(count=int(count), hash=own)
 
 
 Row = Sequence[Any]

@@ -20,7 +20,7 @@ def damaged(place: str, what: str) -> LedgerError:
     return LedgerError(
         f"the ledger {place} is damaged: {what}",
         needed="events and a head as they were written",
-        fix="verify the ledger to see all that is wrong, then restore it from a backup or import its last export",
+        fix="graft assets ledger verify tells all that is wrong; then restore a backup, or import the last export",
     )
 
 

@@ -1,11 +1,14 @@
-"""What verification asks of an SQLite file beyond its events: structure, schema, and every page."""
+"""What verification asks of an SQLite file beyond its events: structure and schema.
+
+Decision: bytes that no reading depends on (free space, unused fields of the file header) are not looked at. Whoever can
+write the file can write all of it anew; what proves that is a head noted elsewhere, not the state of a page.
+"""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import cast
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 
@@ -13,7 +16,6 @@ from graft.core.errors import InputError
 from graft.governance.ledger.backend import connect_sqlite
 from graft.governance.ledger.events import LedgerProblem
 from graft.governance.ledger.migrations import MIGRATIONS, claimed_version
-from graft.governance.ledger.pages import changed_header, stray_bytes
 
 _OBJECTS = "SELECT type, name, tbl_name, sql, CASE WHEN type = 'trigger' THEN rootpage ELSE 0 END FROM sqlite_master"
 _SHOWN = 20
@@ -55,18 +57,6 @@ def changed_schema(connection: Connection) -> list[LedgerProblem]:
     if not problems and numbers != list(range(1, len(wanted) + 1)):
         problems.append(LedgerProblem(what="the rows of the schema were renumbered"))
     return problems
-
-
-def stray_content(connection: Connection) -> list[LedgerProblem]:
-    """What is where nothing should be. Holds the whole file in memory; call when nothing else was found."""
-    image = cast(sqlite3.Connection, connection.connection.dbapi_connection).serialize()
-    roots = list(connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE rootpage > 0").scalars())
-    found = [*changed_header(image), *stray_bytes(image, roots)]
-    # What others append meanwhile stays in the write-ahead log until this transaction ends.
-    beyond = Path(str(connection.engine.url.database)).stat().st_size - len(image)
-    if beyond > 0:
-        found.append(f"{beyond:,} bytes follow the last page of the file")
-    return [LedgerProblem(what=what) for what in found]
 
 
 @cache

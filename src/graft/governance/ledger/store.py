@@ -71,8 +71,8 @@ class Ledger:
         should follow, and at once when the chain does not contain ``after``.
         """
         count, before = (after.count, after.hash) if after else (0, GENESIS)
-        if count:
-            self._refuse_other(count, before)
+        if after is not None and not self.holds(after):
+            raise damaged(self.place, f"event {count}, which it held before, is gone or another")
         while True:
             rows = self._batch(count)
             for row in rows:
@@ -83,11 +83,11 @@ class Ledger:
             if not rows and self.head().count <= count:
                 return
 
-    def _refuse_other(self, count: int, own: str) -> None:
-        statement = select(EVENT.c.hash).where(EVENT.c.sequence == count)
+    def _hash_at(self, sequence: int) -> str | None:
+        statement = select(EVENT.c.hash).where(EVENT.c.sequence == sequence)
         with told(self.place), self._opened().reader.connect() as connection:
-            if connection.execute(statement).scalar() != own:
-                raise damaged(self.place, f"event {count}, which it held before, is gone or another")
+            found: str | None = connection.execute(statement).scalar()
+            return found
 
     def _batch(self, after: int) -> list[Any]:
         statement = select(EVENT).where(EVENT.c.sequence > after).order_by(EVENT.c.sequence).limit(_BATCH)
@@ -99,8 +99,16 @@ class Ledger:
         with told(self.place), self._opened().reader.connect() as connection:
             return current_head(connection, self.place)
 
+    def first(self) -> str:
+        """The hash of the first event, which tells this ledger from every other; that before all events without one."""
+        return self._hash_at(1) or GENESIS
+
+    def holds(self, head: Head) -> bool:
+        """Whether the chain passes through ``head``."""
+        return self._hash_at(head.count) == head.hash if head.count else head.hash == GENESIS
+
     def verify(self, *, known: tuple[Head, ...] = ()) -> Verification:
-        """Check every event, the head, the schema and, for a file, its every page; nothing is created or upgraded.
+        """Check every event, the head, the schema and, for a file, its structure; nothing is created or upgraded.
 
         known: heads noted elsewhere, which the chain must contain. Raises InputError when there is no ledger.
         """

@@ -1,4 +1,4 @@
-"""Verification: every event, the head, the schema, and for SQLite every page of the file.
+"""Verification: every event, the head, the schema, and for SQLite the structure of the file.
 
 Decisions: it never creates, upgrades or repairs anything; what it finds it names, by sequence where there is one;
 it goes on after the first finding, because the second may be the one that matters. All events are read in one
@@ -33,7 +33,10 @@ class ChainReader:
         self.head = Head()
         self.problems: list[LedgerProblem] = []
         self._altered: list[Row] = []
-        self._wanted = {head.count: head.hash for head in known if head.count}
+        self._wanted: dict[int, set[str]] = {}
+        for head in known:
+            if head.count:
+                self._wanted.setdefault(head.count, set()).add(head.hash)
 
     def step(self, row: Row) -> None:
         """Check the next row."""
@@ -48,7 +51,7 @@ class ChainReader:
             self._altered.append(row)
         count = sequence if placed else self.head.count + 1
         self.head = Head(count=count, hash=own if isinstance(own, str) else "")
-        if self._wanted.pop(count, own) != own:
+        if self._wanted.pop(count, {own}) != {own}:
             self.problems.append(LedgerProblem(what="another hash was noted for it elsewhere", sequence=count))
 
     def along(self, connection: Connection) -> list[LedgerProblem]:
@@ -112,8 +115,6 @@ def verify_ledger(url: URL, known: Iterable[Head] = ()) -> Verification:
         with (sqlite_file.opened if sqlite else postgresql.opened)(url) as connection:
             for question in (*questions, _wrong_migrations, walked.along):
                 found += _asked(question, connection, place)
-            if sqlite and not found:
-                found += _asked(sqlite_file.stray_content, connection, place)
     except DBAPIError as error:
         found += _as_problem(error, place)
     return Verification(place=place, events=walked.events, head=walked.head, problems=tuple(dict.fromkeys(found)))
