@@ -17,8 +17,8 @@ from torch import nn
 from graft.core.errors import SourceError
 from graft.core.seeds import process_alone
 from graft.representations.pooling import Pooling
-from graft.representations.random_stream import torch_stream
 from graft.representations.sources import Source
+from graft.representations.torch_process import torch_stream
 
 # How transformers says that it cannot build or run what a configuration describes.
 _REFUSALS = (RuntimeError, ValueError, OSError, LookupError, TypeError, AttributeError, ImportError, StopIteration)

@@ -96,7 +96,7 @@ def _counted(directory: Path, reference: str, limit: int) -> int:
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
 
-    from graft.representations.random_stream import torch_stream
+    from graft.representations.torch_process import torch_stream
 
     mine, seen = threading.get_ident(), 0
 

@@ -21,9 +21,9 @@ from graft.core.seeds import derive
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
 from graft.representations.backbone import upper_half
-from graft.representations.random_stream import torch_stream
 from graft.representations.sources import Source
 from graft.representations.tokens import special_tokens
+from graft.representations.torch_process import torch_stream
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
 from graft.scores.linear import LinearHead, solve_head

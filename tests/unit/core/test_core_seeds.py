@@ -10,7 +10,7 @@ import torch
 
 import tiny
 from graft.core.seeds import derive, process_alone
-from graft.representations.random_stream import torch_stream
+from graft.representations.torch_process import torch_stream
 
 TWO_STUDIES = """
 import sys, threading

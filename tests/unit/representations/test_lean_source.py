@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -154,3 +155,18 @@ def test_the_lean_forward_keeps_its_own_copy(tmp_path):
     for values in weights.values():
         values.zero_()
     assert torch.equal(made.layer[0].up.weight, before)
+
+
+@pytest.mark.slow
+def test_a_fork_of_a_process_that_has_encoded_encodes(tmp_path):
+    """With two threads a child would wait for threads that it does not have."""
+    script = (
+        "import os, sys, graft\n"
+        "graft.embed(['one text', 'and another'])\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if graft.embed(['a third']).any() else 5)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    threads = {**os.environ, "OMP_NUM_THREADS": "2", "GRAFT_CACHE": str(tmp_path / "cache")}
+    assert subprocess.run([sys.executable, "-c", script], env=threads, timeout=120, check=False).returncode == 0

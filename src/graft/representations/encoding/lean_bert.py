@@ -18,8 +18,8 @@ from torch import nn
 from torch.nn import functional
 
 from graft.representations.encoding.batching import BLOCK, Packed, packed_batches
-from graft.representations.random_stream import torch_stream
 from graft.representations.tokens import TokenRows
+from graft.representations.torch_process import torch_stream
 
 # Families whose layers are BERT's, with how many positions they keep for padding.
 _FIRST_POSITION = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "camembert": 2}

@@ -18,7 +18,7 @@ def with_lora(body: Any, seed: int) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     from graft.representations.backbone import quiet_transformers
-    from graft.representations.random_stream import torch_stream
+    from graft.representations.torch_process import torch_stream
 
     config = LoraConfig(
         r=RANK, lora_alpha=2 * RANK, lora_dropout=0.0, use_rslora=True, target_modules="all-linear", bias="none"
