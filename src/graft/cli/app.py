@@ -3,6 +3,7 @@
 import typer
 
 from graft.cli import embedding, governance, models, sources, studies
+from graft.cli.costs import costs
 from graft.cli.entities import entities
 from graft.cli.tables import tables
 
@@ -14,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     # Not to remove what cli/output makes visible.
-    context_settings={"color": True},
+    context_settings={"color": True, "help_option_names": ["-h", "--help"]},
 )
 app.command("study", cls=studies.StudyCommand)(studies.study)
 app.command("report")(studies.report)
@@ -27,6 +28,7 @@ app.add_typer(tables, name="tables")
 app.command("source")(sources.source)
 app.add_typer(sources.sources, name="sources")
 app.add_typer(entities, name="entities")
+app.add_typer(costs, name="costs")
 app.command("cache")(sources.cache)
 app.command("convert")(governance.convert)
 app.add_typer(governance.assets, name="assets")

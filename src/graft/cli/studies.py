@@ -104,7 +104,10 @@ def study(
             rich_help_panel=_HOW,
         ),
     ] = None,
-    costs: Annotated[Path | None, typer.Option(help="Cost table, CSV or YAML.", rich_help_panel=_HOW)] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option(help="Cost table, CSV or YAML; `graft costs template` writes one.", rich_help_panel=_HOW),
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(

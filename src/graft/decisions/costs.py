@@ -9,6 +9,7 @@ error with the nearest name, because a cost that is silently ignored is worse th
 
 import csv
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from graft.core.errors import InputError
 # A table of a thousand classes in full; YAML takes a hundred times as long to read.
 _CSV_LIMIT, _YAML_LIMIT = 64 << 20, 4 << 20
 ABSTAIN, ANY, NONE = "abstain", "*", "none"
+MOST_IN_FULL = 12
 _TEMPLATE = "graft costs template FILE --label LABEL writes one with every name to fill in"
 
 
@@ -94,6 +96,51 @@ def costs_from_mapping(document: Mapping[str, object], labels: Sequence[str], *,
             entries[str(true), ABSTAIN] = _amount(cost, f"the cost of abstaining when it is {true}")
     default = _amount(document.get("default", 1), "the default cost")
     return _table(entries, labels, unit=str(document.get("unit", "errors")), default=default, task=task)
+
+
+def costs_template(labels: Sequence[str], *, task: str = "multiclass") -> str:
+    """A cost table in YAML with every name of ``labels`` in it, in which every error costs 1 and abstaining is off.
+
+    Up to MOST_IN_FULL classes are written against one another; of more, each has one line. Raises InputError for a name
+    that has a meaning of its own in cost tables.
+
+    >>> print(costs_template(("urgent", "no: later"), task="multilabel"))
+    # What each kind of error costs. Every key may be left out; lines that begin with # say nothing.
+    unit: EUR
+    # What is not said below costs this much; being right costs 0.
+    default: 1
+    costs:
+      # A label that was missed: {label: {none: cost}}
+      "urgent": {none: 1}
+      "no: later": {none: 1}
+      # A label that was given falsely: {none: {label: cost}}
+      none: {"urgent": 1, "no: later": 1}
+    <BLANKLINE>
+    """
+    _require_free([str(label) for label in labels], task)
+    names = [json.dumps(str(label), ensure_ascii=False) for label in labels]
+    lines = [
+        "# What each kind of error costs. Every key may be left out; lines that begin with # say nothing.",
+        "unit: EUR",
+        "# What is not said below costs this much; being right costs 0.",
+        "default: 1",
+    ]
+    if task == "multilabel":
+        lines += ["costs:", "  # A label that was missed: {label: {none: cost}}"]
+        lines += [f"  {name}: {{none: 1}}" for name in names]
+        lines += ["  # A label that was given falsely: {none: {label: cost}}"]
+        lines += [f"  none: {{{', '.join(f'{name}: 1' for name in names)}}}"]
+    else:
+        lines += [
+            "# Without the # abstaining is allowed: a row is left to a person where that is expected to cost less.",
+            "# abstain: 0.5",
+            "costs:",
+            "  # {what it is: {what was decided: cost}}; * stands for every class that has no entry of its own",
+        ]
+        for name in names:
+            others = [other for other in names if other != name] if len(names) <= MOST_IN_FULL else ['"*"']
+            lines.append(f"  {name}: {{{', '.join(f'{other}: 1' for other in others)}}}")
+    return "\n".join(lines) + "\n"
 
 
 def load_costs(
@@ -181,13 +228,8 @@ def _table(
 ) -> CostTable:
     """Resolve names and stars into the full table."""
     names = tuple(str(label) for label in labels)
-    reserved = {ABSTAIN, ANY} | ({NONE} if task == "multilabel" else set())
-    if entries and (taken := reserved & set(names)):
-        raise InputError(
-            f"a cost table for a class named {sorted(taken)[0]!r}",
-            needed="another name of the class: this one has a meaning in cost tables",
-            fix="rename the class in the rows, or leave the cost table out",
-        )
+    if entries:
+        _require_free(names, task)
     names = (NONE, *names) if task == "multilabel" else names
     entries = {(_meant(true, names), _meant(said, names)): cost for (true, said), cost in entries.items()}
     for true, decided in entries:
@@ -222,6 +264,17 @@ def _table(
             fix="add the row *,abstain,COST",
         )
     return CostTable(unit=unit, labels=names, cost=matrix, abstain=tuple(float(one or 0.0) for one in abstain))
+
+
+def _require_free(names: Sequence[str], task: str) -> None:
+    """Raise InputError for a class whose name means something else in cost tables."""
+    reserved = {ABSTAIN, ANY} | ({NONE} if task == "multilabel" else set())
+    if taken := reserved & set(names):
+        raise InputError(
+            f"a cost table for a class named {sorted(taken)[0]!r}",
+            needed="another name of the class: this one has a meaning in cost tables",
+            fix="rename the class in the rows, or leave the cost table out",
+        )
 
 
 def _require_right_cheapest(matrix: Sequence[Sequence[float]], names: Sequence[str]) -> None:

@@ -95,6 +95,19 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     )
 
 
+def stated_labels(table: Table, label: tuple[str, ...], *, task: str = "auto") -> tuple[Task, tuple[str, ...]]:
+    """The task of the label columns of a table, and the classes or labels in them; () for numbers.
+
+    Nothing else of the table is looked at. Raises ContractError for a column that is missing or holds no labels.
+    """
+    roles = Roles(content=(), label=label)
+    require_columns(table, list(label))
+    found = _task(task) or _infer_task(table, roles)
+    separator = _separator(table, roles, found)
+    positions = vector_length(table, roles, found, separator)
+    return found, read_labels(table, roles, found, separator=separator, positions=positions, classes=None).classes
+
+
 def require_columns(table: Table, names: list[str]) -> None:
     """Raise ContractError when a column is missing, with the names that come close, or cannot be read."""
     for name in names:

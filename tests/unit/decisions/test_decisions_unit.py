@@ -10,7 +10,7 @@ from graft.core.errors import InputError
 from graft.decisions.calibration import fit_calibrator, fit_method
 from graft.decisions.calibrators import Identity, Isotonic, Platt, Temperature, calibrator_from_json
 from graft.decisions.conformal import ConformalInterval, fit_conformal
-from graft.decisions.costs import CostTable, costs_from_mapping, load_costs
+from graft.decisions.costs import CostTable, costs_from_mapping, costs_template, load_costs
 from graft.decisions.policy import Decisions, Policy, fit_policy
 from graft.decisions.spending import compare_policies, cost_per_thousand, realised_cost
 
@@ -357,3 +357,25 @@ class TestSpending:
             realised_cost(Decisions(np.array([0]), np.zeros(1)), np.array([0, 1]), table)
         with pytest.raises(InputError, match="one finite cost"):
             cost_per_thousand(np.array([]))
+
+
+class TestTemplates:
+    @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+    @pytest.mark.parametrize("count", [2, 12, 13, 40])
+    def test_a_template_is_the_default_table(self, tmp_path: Path, task: str, count: int) -> None:
+        names = ("yes", "007", "1.10", "a: b", "- x", "#1", "~", "null", "true", 'said "so"', "é\n{", "*b", "&c")
+        labels = tuple(f"{names[place % len(names)]}{'' if place < len(names) else place}" for place in range(count))
+        path = tmp_path / "costs.yaml"
+        path.write_text(costs_template(labels, task=task), encoding="utf-8")
+        assert load_costs(path, labels, task=task, unit="errors") == CostTable.default(labels, task=task)
+
+    def test_names_with_a_meaning_are_told(self) -> None:
+        for name, task in (("abstain", "multiclass"), ("*", "multiclass"), ("none", "multilabel")):
+            with pytest.raises(InputError, match="another name of the class"):
+                costs_template((name, "b"), task=task)
+        assert "none" in costs_template(("none", "b"))
+
+    def test_being_right_never_costs_more_than_being_wrong(self) -> None:
+        with pytest.raises(InputError, match="deciding a when it is a costs 3, and deciding b only 1"):
+            costs_from_mapping({"costs": {"a": {"a": 3}}}, ("a", "b"))
+        assert costs_from_mapping({"costs": {"a": {"a": 1}}}, ("a", "b")).cost == ((1, 1), (1, 0))
