@@ -63,7 +63,7 @@ def study(
     keep_rows: bool = True,
     cache_limit: int | str = "4G",
     workers: int = 0,
-    progress: Progress = SILENT,
+    progress: Progress | bool = True,
     on_plan: "Callable[[PlanFacts], None]" = lambda plan: None,
 ) -> "StudyResult":
     """Find out whether reusing pretrained models helps on labelled rows, and save the best honest model.
@@ -93,7 +93,8 @@ def study(
 
     Where it runs. workers: processes that candidates learn in, each with one thread; 0 for this process. They pay where
     several candidates are tuned, and their number changes no result. cache_limit: bytes, or a size such as ``4G``, of
-    the activation cache.
+    the activation cache. progress: True for bars on a terminal or in a notebook and a line a minute elsewhere, False
+    for silence, or an object of your own. on_plan: called with the plan before anything is trained.
 
     Returns the result: ``.verdict``, ``.bundle``, ``.record``, ``.folder``. Run again with the same arguments to
     continue a study that was interrupted. Raises InputError for anything that cannot work, before anything is
@@ -174,7 +175,7 @@ def study(
         out=folder,
         after=earlier,
         test_file="" if tested is None else named,
-        progress=progress,
+        progress=_shown(progress),
         on_plan=on_plan,
     )
     write_page(result.record, folder / "report.html")
@@ -283,3 +284,13 @@ def load(folder: str | Path) -> "Bundle":
 
 def _names(given: Names) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _shown(progress: Progress | bool) -> Progress:
+    if not isinstance(progress, bool):
+        return progress
+    if not progress:
+        return SILENT
+    from graft.core.display import Bars, Terminal
+
+    return Bars(Terminal(stderr=True))

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from graft.cli import main
-from graft.cli.output import Terminal, visible_output
-from graft.cli.progress import Bars
+from graft.cli.output import visible_output
+from graft.core.display import Bars, Terminal
 from graft.core.errors import InputError
 
 HOSTILE = "a\x1b[2J\x9b31m\u202eb\x07\r"
@@ -107,8 +107,9 @@ def in_a_terminal(code: str) -> str:
 
 
 BARS = f"""
-from graft.cli.output import Terminal, visible_output
-from graft.cli.progress import Bars
+from graft.cli.output import visible_output
+from graft.core.display import Terminal
+from graft.core.display import Bars
 with visible_output():
     bars = Bars(Terminal())
     with bars.stage({HOSTILE!r}, 2, "rows") as stage:

@@ -39,8 +39,7 @@ def embed(
     ] = None,
 ) -> None:
     """Embed the rows of a file: into a table that keeps them, or as bare vectors in the order of the file."""
-    from graft.cli.output import Terminal
-    from graft.cli.progress import Bars
+    from graft.core.display import Bars, Terminal
     from graft.core.errors import InputError
 
     if (table is None) == (out is None):

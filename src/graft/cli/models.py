@@ -24,8 +24,7 @@ def predict(
 ) -> None:
     """Predict with a saved model; rows with problems are reported and the others are not lost."""
     from graft.bundle.opening import require_bundle
-    from graft.cli.output import Terminal
-    from graft.cli.progress import Bars
+    from graft.core.display import Bars, Terminal
     from graft.core.errors import ContractError
     from graft.core.places import require_output
     from graft.rows.table import read_frame

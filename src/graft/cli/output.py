@@ -2,32 +2,17 @@
 
 Decisions: what acts on a terminal is spelt out in one place, whoever prints it: the streams of the process are wrapped
 while a command runs. Rich writes its own colours and bars past the wrapper, so its texts are spelt out before they are
-laid out, and square brackets in them are brackets, not markup. A character that the terminal's encoding lacks is
+laid out (``graft.core.display.Terminal``). A character that the terminal's encoding lacks is
 spelt out too, rather than ending the command.
 """
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
-
 from graft.core.escapes import visible
-
-
-class Terminal(Console):
-    """A console that shows texts as they are and spells out what acts on a terminal. stderr: where it prints."""
-
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """The pieces of a renderable; what moves the cursor is Rich's own."""
-        for piece in super().render(renderable, options):
-            yield piece if piece.control else Segment(visible(piece.text), piece.style)
 
 
 class _Visible(io.TextIOBase):

@@ -236,7 +236,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a finished study again, and print its summary."""
-    from graft.cli.output import Terminal
+    from graft.core.display import Terminal
     from graft.core.places import require_output
     from graft.facts.study import read_study
     from graft.report.study import print_summary, write_page
@@ -258,8 +258,7 @@ def _run(
     json_lines: bool = False,
 ) -> "StudyResult":
     from graft import api
-    from graft.cli.output import Terminal
-    from graft.cli.progress import Bars, JsonLines
+    from graft.core.display import Bars, JsonLines, Terminal
     from graft.report.study import plan_lines, print_summary
 
     console = Terminal(stderr=json_lines)

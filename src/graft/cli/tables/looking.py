@@ -59,8 +59,7 @@ def index(
     remove: Annotated[bool, typer.Option("--remove", help="Remove it: search is exact then.")] = False,
 ) -> None:
     """Build the search index or bring it up to date, and say what it finds: recall@10 on held-out queries."""
-    from graft.cli.output import Terminal
-    from graft.cli.progress import Bars
+    from graft.core.display import Bars, Terminal
     from graft.core.seeds import generator
     from graft.tables.indexing import advice, bring_up_to_date, recall_in_words, remove_index
     from graft.tables.table import EmbeddingTable
@@ -86,8 +85,7 @@ def draw(
     umap: Annotated[bool, typer.Option("--umap/--no-umap", help="Also a UMAP, when it is installed.")] = True,
 ) -> None:
     """Write the page of a table: an interactive map, groups with readable names, outliers, near-duplicates."""
-    from graft.cli.output import Terminal
-    from graft.cli.progress import Bars
+    from graft.core.display import Bars, Terminal
     from graft.core.seeds import generator
     from graft.report.table import write_table_page
     from graft.tables.facts import table_facts

@@ -23,8 +23,7 @@ def migrate(
     """Move a table to another source: plan, measure, build beside, swap. Searching goes on all the while."""
     import sys
 
-    from graft.cli.output import Terminal
-    from graft.cli.progress import Bars
+    from graft.core.display import Bars, Terminal
     from graft.core.seeds import generator
     from graft.tables.encoders import encoder_for, pinned
     from graft.tables.migration.building import build
