@@ -6,12 +6,15 @@ arithmetic on these. How many of its steps a candidate uses before it stops is w
 shares below are what studies used.
 """
 
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 from graft.representations.sources import Source
 from graft.scores.fitting import Budget, Candidate, fit, training_job
@@ -20,6 +23,7 @@ from graft.scores.tuning import HELD_SHARE, REFIT_BELOW, one_step, reader
 from graft.scores.workbench import Workbench
 
 _ROWS = 600
+STARTING = 10.0
 _READ, _TRIES = 48, 3
 # Measurements of the held-in loss in a budget, at least.
 _MEASURED = 4
@@ -53,13 +57,54 @@ class Pace:
         return self.steps[FULL.name]
 
 
-def seconds_per_step(bench: Workbench, source: Source, rows: np.ndarray, *, batch: int = 16) -> Pace:
+def seconds_per_step(
+    bench: Workbench, source: Source, rows: np.ndarray, *, batch: int = 16, one_thread: bool = False
+) -> Pace:
     """Measure the pace of a source on rows of the workbench; its vectors of them are computed where no cache has them.
 
-    A step is of rows of middling length.
+    A step is of rows of middling length. one_thread: as in a worker, which has one thread.
     """
-    some = rows[:: -(-len(rows) // _ROWS)]
     bench.vectors(source)  # a study pays this once, not once a trial
+    if not one_thread:
+        return _pace(bench, source, rows, batch)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            return _pace(bench, source, rows, batch)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def side_by_side(seconds: Sequence[float], processes: int) -> float:
+    """Seconds until the last of some pieces of work is done, the longest first, each where it can begin soonest.
+
+    >>> side_by_side([4, 3, 2, 1], 2), side_by_side([4, 3, 2, 1], 1), side_by_side([4, 1], 8), side_by_side([], 2)
+    (5.0, 10.0, 4.0, 0.0)
+    """
+    free = [0.0] * max(1, processes)
+    for one in sorted(seconds, reverse=True):
+        place = free.index(min(free))
+        free[place] += one
+    return max(free)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def starting(workers: int, cores: int) -> float:
+    """Seconds until so many workers have begun: each reads its libraries for about ten seconds of processor time.
+
+    >>> starting(2, 4), starting(8, 4)
+    (10.0, 20.0)
+    """
+    return STARTING * workers / max(1, min(workers, cores))
+
+
+def _pace(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> Pace:
+    some = rows[:: -(-len(rows) // _ROWS)]
     lengths = bench.tokens(source).lengths[rows]
     middling = rows[np.argsort(lengths, kind="stable")][len(rows) // 2 :][:batch]
     steps: dict[str, float] = {}

@@ -38,7 +38,7 @@ from graft.representations.cache import ActivationCache
 from graft.scores.fitting import Candidate, Fit, Weighing
 from graft.scores.losses import loss_named
 from graft.scores.models import Model
-from graft.scores.probe import estimate, seconds_per_step
+from graft.scores.probe import cores, estimate, seconds_per_step, side_by_side, starting
 from graft.scores.training import judged_loss
 from graft.scores.workbench import Workbench
 from graft.studies.cues import cues_of
@@ -166,16 +166,31 @@ class Stages:
         planned = plan_candidates(settings, prepared.sources, cues, targets, self.bench.task)
         if EFFORTS[settings.effort].tried_first and settings.strategies == ("auto",):
             planned = self._that_pays(planned)
-        step = seconds_per_step(self.bench, prepared.sources[0], development)
+        workers = settings.workers
+        step = seconds_per_step(self.bench, prepared.sources[0], development, one_thread=workers > 0)
         tried = self.runner.budget.configurations
 
-        def seconds(candidate: Candidate) -> float:
-            one = estimate(
+        folds, further = len(prepared.splits.folds) + 1, len(prepared.splits.further)
+
+        def trial(candidate: Candidate) -> float:
+            return estimate(
                 candidate, self.runner.budget, rows=self.training_rows, outputs=self.bench.outputs, step=step
             )
-            trials = len(prepared.splits.folds) + 1
-            return one * (trials if candidate.strategy.trains_backbone else trials + len(prepared.splits.further))
 
+        def seconds(candidate: Candidate) -> float:
+            return trial(candidate) * (folds if candidate.strategy.trains_backbone else folds + further)
+
+        running = [one.candidate for one in planned if one.run]
+        cheap = [trial(one) for one in running if not one.strategy.trains_backbone]
+        total = sum(seconds(one) for one in running)
+        if workers:
+            # A fold's candidates learn side by side, and the next fold waits for them.
+            at_once = min(workers, cores())
+            total = (
+                starting(workers, cores())
+                + folds * side_by_side([trial(one) for one in running], at_once)
+                + further * side_by_side(cheap, at_once)
+            )
         facts = PlanFacts(
             effort=settings.effort,
             candidates=tuple(
@@ -189,14 +204,13 @@ class Stages:
                 for one in planned
             ),
             cues=cues,
-            seconds=sum(seconds(one.candidate) for one in planned if one.run)
-            * (1.3 if EFFORTS[settings.effort].curve else 1.1),
+            seconds=total * (1.3 if EFFORTS[settings.effort].curve else 1.1),
             budget=(
                 f"{tried} configuration{'' if tried == 1 else 's'}, "
                 f"each of {self.runner.budget.steps} optimiser steps at most"
             ),
         )
-        return facts, [one.candidate for one in planned if one.run]
+        return facts, running
 
     def _that_pays(self, planned: tuple[PlanEntry, ...]) -> tuple[PlanEntry, ...]:
         """Of the candidates that tune, only the one that gains most in a short try on one fold, if one gains at all."""
