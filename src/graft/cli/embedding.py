@@ -73,6 +73,10 @@ def embed(
         f"{table}: {opened.count():,} rows, version {done.version} "
         f"({done.inserted:,} new, {done.updated:,} changed, {done.unchanged:,} as they were; {done.encoded:,} encoded)"
     )
+    if done.cut:
+        from graft.representations.encoding.encoder import cut_in_words
+
+        typer.echo(f"warning: {cut_in_words(done.cut, done.rows, done.limit)}", err=True)
     _left_out(done)
 
 
@@ -109,10 +113,12 @@ def _bare(  # type: ignore[no-untyped-def]
         source, precision, prompt_query=prompts[0], prompt_document=prompts[1], force=force
     ).reading_as(read_as)
     cells = [rows.as_written(name).cast(pl.String).fill_null("").to_list() for name in text]
-    vectors = encoder.vectors(["\n".join(row) for row in zip(*cells, strict=True)], progress=bars)[0]
+    vectors, report = encoder.vectors(["\n".join(row) for row in zip(*cells, strict=True)], progress=bars)
     with whole_file(out) as temporary, temporary.open("wb") as stream:
         np.save(stream, vectors)
     typer.echo(f"{vectors.shape[0]:,} vectors of {vectors.shape[1]} numbers written to {out}", err=True)
+    if report.cut:
+        typer.echo(f"warning: {report.words()}", err=True)
 
 
 def search(

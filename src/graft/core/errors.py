@@ -20,6 +20,10 @@ what was needed, and how to fix it.
 """
 
 
+class TextsCut(UserWarning):
+    """Texts are longer than a source reads, and the rest of them was left out."""
+
+
 class GraftError(Exception):
     """A problem Graft recognised.
 

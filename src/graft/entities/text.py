@@ -88,7 +88,8 @@ class FittedText(FittedEmbedder):
         vectors = np.zeros((len(texts), self.source.dimension), np.float32)
         written = [place for place, text in enumerate(texts) if text]
         if written:
-            vectors[written] = self.encoder.vectors([texts[place] for place in written])[0]
+            vectors[written], report = self.encoder.vectors([texts[place] for place in written])
+            report.warn()
         return vectors
 
     def state(self) -> LearntState:

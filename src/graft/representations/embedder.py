@@ -60,7 +60,9 @@ def embed_texts(
     read_as = as_role(role)
     found = resolve_source(source).with_prompts({read_as: prompt}).read_as(read_as)
     encoder = Encoder(found, cache=ActivationCache(), precision=precision, force=force)
-    return encoder.vectors(as_texts(texts), progress=progress)[0]
+    vectors, report = encoder.vectors(as_texts(texts), progress=progress)
+    report.warn()
+    return vectors
 
 
 class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -97,7 +99,9 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Vectors of the texts."""
         check_is_fitted(self)
         encoder = Encoder(self.source_, cache=ActivationCache() if self.cache else None, precision=self.precision)
-        return encoder.vectors(as_texts(X))[0]
+        vectors, report = encoder.vectors(as_texts(X))
+        report.warn()
+        return vectors
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the dimensions."""

@@ -81,6 +81,8 @@ class Workbench:
                 self.rows.contents, progress=self.progress
             )
             self._count(report)
+            if report.cut and source.pretrained:
+                self.progress.say(f"{source.reference}: {report.words()}")
             self._vectors[key] = vectors
         return self._vectors[key][:, : source.dimension]
 

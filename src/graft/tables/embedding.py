@@ -30,7 +30,7 @@ from graft.tables.pointer import POINTER, Precision, local_folder
 from graft.tables.table import EmbeddingTable
 
 if TYPE_CHECKING:
-    from graft.representations.encoding.encoder import Encoder
+    from graft.representations.encoding.encoder import Encoder, EncodeReport
 
 _CHUNK = 4096
 _SHOWN = 5
@@ -46,7 +46,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class EmbeddingReport:
-    """What embedding rows did. encoded: texts the source ran for; the others were known. left_out: rows, and why."""
+    """What embedding rows did. encoded: texts the source ran for; the others were known. left_out: rows, and why.
+
+    cut: texts, of those that were new or changed, longer than the ``limit`` tokens the source reads.
+    """
 
     rows: int
     inserted: int
@@ -55,6 +58,8 @@ class EmbeddingReport:
     encoded: int
     left_out: tuple[LeftOut, ...]
     version: int
+    cut: int = 0
+    limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def embed_into(
         raise _refused(left_out)
     table = _table(path, encoder, id_column, text, precision)
     needed = table.changed(kept.ids, kept.digests)
-    encoded: list[int] = []
+    encoded: list[EncodeReport] = []
     said = table.upsert(_batches(kept, needed, encoder, encoded, progress), strict=strict)
     refused = [
         LeftOut(f"row {kept.numbers[one.row]}" + (f" (id {one.id!r})" if one.id else ""), one.why)
@@ -105,9 +110,11 @@ def embed_into(
         said.inserted,
         said.updated,
         said.unchanged,
-        sum(encoded),
+        sum(one.computed for one in encoded),
         (*left_out, *refused),
         said.version,
+        sum(one.cut for one in encoded),
+        encoder.source.reading.max_tokens,
     )
     return table, report
 
@@ -203,7 +210,7 @@ def _require_cosine(encoder: "Encoder") -> None:
 
 
 def _batches(
-    kept: _Kept, needed: np.ndarray, encoder: "Encoder", encoded: list[int], progress: Progress
+    kept: _Kept, needed: np.ndarray, encoder: "Encoder", encoded: "list[EncodeReport]", progress: Progress
 ) -> Iterator[pa.Table]:
     """The rows chunk by chunk, with vectors where they are needed."""
     starts = range(0, len(kept.ids), _CHUNK)
@@ -211,7 +218,7 @@ def _batches(
     texts = ([kept.texts[row] for row in chunk[needed[chunk]]] for chunk in chunks)
     made = encoder.stream(texts, rows=int(needed.sum()), progress=progress)
     for chunk, (vectors, report) in zip(chunks, made, strict=True):
-        encoded.append(report.computed)
+        encoded.append(report)
         yield _rows(kept, chunk, needed[chunk], vectors)
 
 

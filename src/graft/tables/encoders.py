@@ -4,8 +4,11 @@ Decision: a source may change under the same name (a folder that was trained on,
 vectors of another space, and saying so here is better than a table that quietly holds two.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from graft.core.errors import SpaceMismatch, TableError
 from graft.tables.pointer import POINTER, Generation, read_pointer
@@ -45,6 +48,25 @@ def prompts_of(path: Path) -> tuple[str | None, str | None]:
         return None, None
     kept = read_pointer(path).live
     return kept.prompt_query, kept.prompt_document
+
+
+class Telling:
+    """An encoder as a migration calls it, which counts what it cut. texts, cut: so far."""
+
+    def __init__(self, encoder: "Encoder") -> None:
+        self.encoder, self.texts, self.cut = encoder, 0, 0
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors, shape (texts, dimension)."""
+        vectors, report = self.encoder.vectors(texts)
+        self.texts, self.cut = self.texts + report.rows, self.cut + report.cut
+        return vectors
+
+    def words(self) -> str:
+        """What was cut, as a person reads it; empty when nothing was."""
+        from graft.representations.encoding.encoder import cut_in_words
+
+        return cut_in_words(self.cut, self.texts, self.encoder.source.reading.max_tokens)
 
 
 def pinned(reference: str) -> str:

@@ -98,7 +98,9 @@ class Asking:
             with self._one:
                 if name not in self.encoders:
                     self.encoders[name] = encoder_of(table.generation, cached=False).reading_as(Role.QUERY)
-        return self.encoders[name].vectors(texts)[0]
+        vectors, report = self.encoders[name].vectors(texts)
+        report.warn()
+        return vectors
 
 
 def _current(held: HeldRows, table: OpenTable) -> bool:

@@ -23,7 +23,9 @@ class Made:
     """Stands in for a source, so that nothing is computed."""
 
     space, precision = SPACE, "native"
-    source = SimpleNamespace(reference="minilm", reading=SimpleNamespace(prompts=Prompts()), plain_similarity=True)
+    source = SimpleNamespace(
+        reference="minilm", reading=SimpleNamespace(prompts=Prompts(), max_tokens=8), plain_similarity=True
+    )
 
     def reading_as(self, role):
         assert role == "document"
@@ -32,7 +34,7 @@ class Made:
     def stream(self, texts, rows, progress=None):
         for some in texts:
             vectors = np.ones((len(list(some)), 4), np.float32) / 2
-            yield vectors, SimpleNamespace(computed=len(vectors))
+            yield vectors, SimpleNamespace(computed=len(vectors), cut=0)
 
 
 def load(place, rows, id_column="id", **options):

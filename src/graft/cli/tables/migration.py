@@ -25,7 +25,7 @@ def migrate(
 
     from graft.core.display import Bars, Terminal
     from graft.core.seeds import generator
-    from graft.tables.encoders import encoder_for, pinned
+    from graft.tables.encoders import Telling, encoder_for, pinned
     from graft.tables.migration.building import build
     from graft.tables.migration.plan import plan_migration
     from graft.tables.migration.swapping import swap_to
@@ -34,11 +34,11 @@ def migrate(
     precision = "int8" if int8 else "native"
     # The plan's hours are of the source, not of a cache that knows some texts already.
     measured = encoder_for(to, precision, prompt_query=prompt_query, prompt_document=prompt_document, cached=False)
-    opened = EmbeddingTable.open(table)
+    opened, sampled = EmbeddingTable.open(table), Telling(measured)
     planned = plan_migration(
         opened,
         measured.space,
-        lambda texts: measured.vectors(texts)[0],
+        sampled,
         rng=generator(0, "migration"),
         source=pinned(to),
         text=tuple(text),
@@ -46,18 +46,20 @@ def migrate(
     )
     for line in planned.plan.lines():
         typer.echo(line)
+    if sampled.cut:
+        typer.echo(f"warning: of the sample, {sampled.words()}", err=True)
     if plan_only:
         return
     if not yes and not (sys.stdin.isatty() and typer.confirm("build it now?")):
         typer.echo("to go on: the same command with --yes")
         return
     encoder = encoder_for(to, precision, prompt_query=prompt_query, prompt_document=prompt_document)
-    prompts = encoder.source.reading.prompts
+    prompts, encode = encoder.source.reading.prompts, Telling(encoder)
     adapter = planned.adapter.adapter if planned.adapter is not None and planned.adapter.usable else None
     built = build(
         table,
         encoder.space,
-        lambda texts: encoder.vectors(texts)[0],
+        encode,
         source=pinned(to),
         precision="int8" if int8 else "native",
         prompt_query=prompts.query,
@@ -68,10 +70,12 @@ def migrate(
         progress=Bars(Terminal(stderr=True)),
     )
     typer.echo(f"built {built.generation}: {built.encoded:,} texts encoded, {built.written:,} rows written")
+    if encode.cut:
+        typer.echo(f"warning: {encode.words()}", err=True)
     if no_swap:
         typer.echo("not swapped: run the same command without --no-swap")
         return
-    done = swap_to(table, built.generation, lambda texts: encoder.vectors(texts)[0], rng=generator(0, "swap"))
+    done = swap_to(table, built.generation, encode, rng=generator(0, "swap"))
     typer.echo(f"{opened.name} answers from {done.after} now; graft tables rollback {table} returns to {done.before}")
 
 

@@ -6,6 +6,7 @@ by length and run in batches of fixed shapes (``batching``), so a row's vector d
 """
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from graft.core.digests import content_digest, key
+from graft.core.errors import TextsCut
 from graft.core.progress import SILENT, Progress, Stage
 from graft.representations.backbone import native_precision
 from graft.representations.cache import ActivationCache, CachedRows, Ragged, concatenate
@@ -35,13 +37,37 @@ class EncodeReport:
     """What an encoding cost.
 
     rows: given. distinct: different texts. computed: rows the backbone ran for. fidelity: how near int8 vectors are to
-    float32, None in the other precisions and where nothing was computed.
+    float32, None in the other precisions and where nothing was computed. cut: rows longer than ``limit`` tokens, of
+    which the rest was not read (not counted for activations at a layer).
     """
 
     rows: int
     distinct: int
     computed: int
     fidelity: Fidelity | None = None
+    cut: int = 0
+    limit: int = 0
+
+    def words(self) -> str:
+        """What was left out, as a person reads it; empty when nothing was."""
+        return cut_in_words(self.cut, self.rows, self.limit)
+
+    def warn(self) -> None:
+        """Warn of what was left out, for callers who are handed vectors alone."""
+        if self.cut:
+            warnings.warn(self.words(), TextsCut, stacklevel=3)
+
+
+def cut_in_words(cut: int, rows: int, limit: int) -> str:
+    """How many texts were cut, and where; empty when none was.
+
+    >>> cut_in_words(2, 300, 256)
+    '2 of 300 texts are longer than the 256 tokens the source reads: the rest of each was left out'
+    """
+    if not cut:
+        return ""
+    many, rest = (f"{cut:,} of {rows:,} texts are", "each") if rows > 1 else ("the text is", "it")
+    return f"{many} longer than the {limit:,} tokens the source reads: the rest of {rest} was left out"
 
 
 @dataclass
@@ -49,7 +75,7 @@ class _Job:
     """One batch of texts on its way.
 
     texts, digests: the distinct ones. inverse: for each text given, its place among them. missing: places that no cache
-    holds. known: the others, in order. made: results so far, in the order of ``missing``.
+    holds. known: the others, in order. made: results so far, in the order of ``missing``. cut: places of what was cut.
     """
 
     texts: list[str]
@@ -58,6 +84,7 @@ class _Job:
     missing: np.ndarray
     known: Ragged | None
     made: list[Ragged] = field(default_factory=list)
+    cut: list[np.ndarray] = field(default_factory=list)
 
     def result(self, dimension: int) -> Ragged:
         """All rows, in the order given."""
@@ -132,10 +159,21 @@ class Encoder:
         if len(job.missing):
             with progress.stage(f"encode with {self.source.reference}", len(job.missing), "rows") as stage:
                 list(self._run([job], layer, stage))
-        return job.result(self.source.dimension), self._report(job)
+        return job.result(self.source.dimension), self._report(job, layer)
 
-    def _report(self, job: _Job) -> EncodeReport:
-        return EncodeReport(len(job.inverse), len(job.texts), len(job.missing), self.fidelity)
+    def _report(self, job: _Job, layer: int | None = None) -> EncodeReport:
+        cut = 0 if layer is not None else int(np.isin(job.inverse, self._cut(job)).sum())
+        limit = self.source.reading.max_tokens
+        return EncodeReport(len(job.inverse), len(job.texts), len(job.missing), self.fidelity, cut, limit)
+
+    def _cut(self, job: _Job) -> np.ndarray:
+        """Places of the texts that were cut, those that a cache knew among them."""
+        reading, known = self.source.reading, np.setdiff1d(np.arange(len(job.texts)), job.missing)
+        # A token holds a byte or more, so what has far fewer bytes than the limit need not be looked at.
+        few = reading.max_tokens // 2 - len(reading.prompt.encode("utf-8", "replace"))
+        long = [place for place in known.tolist() if len(job.texts[place].encode("utf-8", "replace")) > few]
+        cut = tokenise(self.source, [job.texts[place] for place in long]).truncated if long else np.zeros(0, bool)
+        return np.concatenate([*job.cut, np.array(long, np.int64)[cut]])
 
     def _job(self, texts: Sequence[str], layer: int | None, progress: Progress) -> _Job:
         first: dict[bytes, int] = {}
@@ -182,6 +220,7 @@ class Encoder:
             lambda chunk: tokenise(self.source, [chunk[0].texts[place] for place in chunk[1]]), chunks()
         ):
             if len(places):
+                job.cut.append(places[tokens.truncated])
                 order: list[np.ndarray] = []
                 pieces: list[Ragged] = []
                 for rows, piece in self._model(layer, job.texts).run(tokens, pooled=layer is None):
