@@ -66,8 +66,9 @@ def cut_in_words(cut: int, rows: int, limit: int) -> str:
     """
     if not cut:
         return ""
-    many, rest = (f"{cut:,} of {rows:,} texts are", "each") if rows > 1 else ("the text is", "it")
-    return f"{many} longer than the {limit:,} tokens the source reads: the rest of {rest} was left out"
+    many = f"{cut:,} of {rows:,} texts" if rows > 1 else "the text"
+    are, rest = ("is", "it") if cut == 1 else ("are", "each")
+    return f"{many} {are} longer than the {limit:,} tokens the source reads: the rest of {rest} was left out"
 
 
 @dataclass
