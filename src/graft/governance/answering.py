@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from graft.core.errors import InputError
 from graft.governance.licences.effects import Asked, chosen, effects
-from graft.governance.licences.expressions import Leaf, Terms, Unknown, read_terms
+from graft.governance.licences.expressions import CLEARED, Leaf, Terms, Unknown, read_terms
 from graft.governance.licences.findings import label, licence_findings, training_findings
 from graft.governance.licences.reach import Reach, step
 from graft.governance.licences.statements import asset_terms
@@ -26,8 +26,6 @@ from graft.governance.licences.training import find_training_set, learned_from, 
 from graft.governance.lineage import Lineage
 from graft.governance.records import Answer, Asset, Decision, Finding, Permission, Relation, Use
 from graft.governance.walk import Gathered, walk_from
-
-CLEARED = "cleared"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 Decisions: an asset names its parents, so edges point from child to parent; the order in which assets or edges are
 given changes nothing; a circle is refused with its members named, because nothing descends from itself; a parent that
 is not among the assets is kept as a name and can be asked for (``unknown``). Records stay as they were read: the
-lineage alone leads on from a name to the asset somebody added later, so adding a parent is enough. A name that several
+lineage alone leads on from a name to the asset that was read from there later, so adding a parent from where it is
+published is enough. What somebody calls an asset is no proof of what it is: a folder that was given the parent's name
+settles nothing. A name that several
 assets answer to stays a name, and so does one that would make an asset its own ancestor, which cards that name
 themselves would.
 """
@@ -48,7 +50,7 @@ def _meanings(assets: Iterable[Asset]) -> dict[str, set[str]]:
         if asset.kind is not AssetKind.SOURCE:
             continue
         own = asset.reference
-        for reference in {own, own.partition("@")[0], _ALSO.get(own, ""), f"name:{asset.name}", f"hf:{asset.name}"}:
+        for reference in {own, own.partition("@")[0], _ALSO.get(own, "")}:
             if reference:
                 meant.setdefault(reference, set()).add(asset.identity)
     return meant

@@ -12,9 +12,11 @@ from typing import Any, Self
 
 from graft.core.errors import InputError
 from graft.core.memory import collection_paused
-from graft.governance.ledger.lookup import find_asset
+from graft.governance.ledger.lookup import UnknownAsset, find_asset
 from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyEntry, merged
 from graft.governance.ledger.store import Ledger
+from graft.governance.licences import refuse_unknown
+from graft.governance.reading import named_parent, parent_reference
 from graft.governance.records import Asset, Decision, Record
 
 __all__ = ["HoldoutOpenings", "Opening", "Registry", "StudyEntry"]
@@ -70,17 +72,33 @@ class Registry:
             state = self._now()
             return find_asset(state.assets, named, state.names)
 
+    def identity(self, named: str) -> str:
+        """The identity of an asset, named as for ``find``, or of a parent that a recorded asset knows by name only.
+
+        Raises InputError when neither is meant.
+        """
+        try:
+            return self.find(named).identity
+        except UnknownAsset:
+            parent = named if parent_reference(named) else named_parent(named.removeprefix("hf:").removeprefix("name:"))
+            if any(edge.parent == parent for asset in self.assets() for edge in asset.edges):
+                return parent
+            raise
+
     def decide(self, decision: Decision) -> Decision:
         """Record a person's decision about an asset, named as for ``find``; the decision as it is recorded.
 
-        Raises InputError when the asset is unknown, or when it is not said which licence, why, or by whom.
+        A parent that a recorded asset names (``hf:org/name``) can be decided about without its files.
+        Raises InputError when the asset is unknown, when it is not said which licence, why, or by whom, or when the
+        licence is a word nobody knows.
         """
         for name in ("licence", "because", "by"):
             if not getattr(decision, name).strip():
                 raise InputError(
                     f"a decision about {decision.asset!r} without {name!r}", needed="a licence, a reason and a person"
                 )
-        asset = self.find(decision.asset).identity
+        refuse_unknown(decision.licence)
+        asset = self.identity(decision.asset)
         facts = _facts(decision.model_copy(update={"asset": asset}), "at")
 
         def news(state: State) -> News:

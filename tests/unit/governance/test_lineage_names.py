@@ -40,6 +40,15 @@ def test_the_embedded_source_answers_to_its_name_on_the_hub():
     assert lineage_of([child, minilm]).unknown == ()
 
 
+def test_a_folder_that_was_given_the_name_of_a_parent_settles_nothing():
+    child, fake = source("org/tuned", "c1", "org/base"), source("org/base", "p1", reference="path:fake")
+    lineage = lineage_of([child, fake])
+    assert lineage.unknown == (named_parent("org/base"),)
+    said = answer(lineage, child.identity, uses=[Use.COMMERCIAL], decisions=())
+    assert said.outcome is Permission.UNSETTLED
+    assert lineage_of([source("t", "c1", "our words"), source("our words", "p1")]).unknown
+
+
 def test_a_name_with_two_meanings_stays_a_name():
     child = source("org/tuned", "c1", "org/base")
     two = [source("org/base", "p1"), source("org/base", "p2")]

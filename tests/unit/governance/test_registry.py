@@ -270,3 +270,45 @@ def test_threads_share_a_registry(registry):
     assert registry.holdout("h").count == 40
     assert registry.ledger.head().count == 50
     assert registry.ledger.verify().sound
+
+
+@pytest.mark.parametrize(
+    ("licence", "near"),
+    [
+        ("Apache-2.O", "Apache-2.0"),
+        ("MITT", "MIT"),
+        ("cc-by-nc-4", "CC-BY-NC-4.0"),
+        ("cleard", "cleared"),
+        ("permision", "permission"),
+        ("MIT OR Apache-2.00", "Apache-2.0"),
+        ("GPL-3.0-only WITH Classpath-exeption-2.0", "Classpath-exception-2.0"),
+        ("(MIT", "MIT"),
+        ("something else entirely", "check how it is written"),
+        ("other", "check how it is written"),
+    ],
+)
+def test_a_licence_nobody_knows_is_refused_with_near_names_and_not_recorded(registry, licence, near):
+    registry.add_asset(Asset(kind="source", name="minilm", digest="53aa51"))
+    with pytest.raises(InputError, match="is no licence Graft knows") as raised:
+        registry.decide(Decision(asset="minilm", licence=licence, because="read", by="ann"))
+    assert near in raised.value.fix
+    assert registry.decisions() == ()
+
+
+@pytest.mark.parametrize(
+    "licence", ["mit", "own", "permission", "Cleared", "LicenseRef-ours", "Apache-2.0 OR MIT", "0BSD", "Zlib", "gpl"]
+)
+def test_what_can_be_decided_is_recorded_as_it_was_said(registry, licence):
+    registry.add_asset(Asset(kind="source", name="minilm", digest="53aa51"))
+    assert registry.decide(Decision(asset="minilm", licence=licence, because="x", by="ann")).licence == licence
+
+
+def test_a_parent_known_by_name_is_decided_about_by_that_name(registry):
+    parent = "source:ref:hf:org/base"
+    child = Asset(kind="source", name="tuned", digest="c1", edges=(Edge(relation="fine-tuned", parent=parent),))
+    registry.add_asset(child)
+    for named in ("hf:org/base", "org/base", parent):
+        made = registry.decide(Decision(asset=named, licence="MIT", because=f"the card says so: {named}", by="ann"))
+        assert made.asset == parent
+    with pytest.raises(InputError, match="no asset is called 'hf:org/other'"):
+        registry.decide(Decision(asset="hf:org/other", licence="MIT", because="x", by="ann"))

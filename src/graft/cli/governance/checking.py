@@ -27,7 +27,8 @@ def check(
 
     with Registry() as registry:
         said = may_we(registry, named, use)
-    (_answer if everything else _short_answer)(said)
+        steps = _steps(said, {asset.identity: asset.name for asset in registry.assets()})
+    (_answer if everything else _short_answer)(said, steps)
     raise typer.Exit(_EXIT[said.outcome.value])
 
 
@@ -90,7 +91,19 @@ def verify_signature(
     typer.echo(f"{bundle}: {found.files} files are as signed with the key {found.key[:16]}")
 
 
-def _short_answer(said: "Answer") -> None:
+def _steps(said: "Answer", names: dict[str, str]) -> list[str]:
+    """The commands that settle an answer: a decision about each thing that causes a reason."""
+    from graft.governance.reading import parent_reference
+
+    causes = dict.fromkeys(one.path[-1] for one in said.reasons if one.path and one.unblock)
+    called = (names.get(cause) or parent_reference(cause) or cause for cause in causes)
+    return [f'graft assets decide "{name}" --licence WORD --because "why"' for name in called]
+
+
+_WORD = "WORD: a licence by its name; cleared: you read the terms; permission: the owner allowed it; own: it is yours."
+
+
+def _short_answer(said: "Answer", steps: list[str]) -> None:
     """The answer on one screen."""
     typer.echo(f"{said.outcome.value.upper()}: {', '.join(said.uses)}")
     hidden = False
@@ -101,7 +114,8 @@ def _short_answer(said: "Answer") -> None:
             hidden |= _listed(reasons)
     if fixes := list(dict.fromkeys(one.unblock for one in said.reasons if one.unblock)):
         typer.echo("\nTo settle it:")
-        hidden |= _listed(fixes)
+        hidden |= _listed([*fixes, *steps])
+        typer.echo(f"    {_WORD}")
     if duties := list(dict.fromkeys(one.text for one in said.obligations)):
         typer.echo("\nTo do:")
         hidden |= _listed(duties)
@@ -122,7 +136,7 @@ def _listed(texts: list[str]) -> bool:
     return len(texts) > _SHOWN
 
 
-def _answer(said: "Answer") -> None:
+def _answer(said: "Answer", steps: list[str]) -> None:
     typer.echo(f"{said.outcome.value.upper()}: {', '.join(said.uses)}")
     for reason in said.reasons:
         typer.echo(f"\n{reason.outcome.value} ({reason.use.value}): {reason.text}")
@@ -130,6 +144,11 @@ def _answer(said: "Answer") -> None:
             typer.echo(f"  clause: {reason.licence} {reason.clause}".rstrip())
         if reason.unblock:
             typer.echo(f"  fix:    {reason.unblock}")
+    if steps:
+        typer.echo("\nTo settle it, once you have read the terms:")
+        for step in steps:
+            typer.echo(f"  - {step}")
+        typer.echo(f"    {_WORD}")
     if said.obligations:
         typer.echo("\nTo do:")
     for one in said.obligations:

@@ -1,12 +1,15 @@
 """``graft assets``: record models and data, look at them, decide about them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graft.cli.governance.words import Named, print_facts
 from graft.governance.records import AssetKind
+
+if TYPE_CHECKING:
+    from graft.governance.records import Decision
 
 
 def add(
@@ -28,16 +31,24 @@ def add(
 
 
 def list_assets() -> None:
-    """List everything that is recorded."""
+    """List everything that is recorded, with what people have decided."""
+    from graft.governance.reading import parent_reference
     from graft.governance.registry import Registry
 
     with Registry() as registry:
-        found = registry.assets()
+        found, decided = registry.assets(), {one.asset: one for one in registry.decisions()}
     for one in found:
         licences = ", ".join(dict.fromkeys(statement.stated for statement in one.licences)) or "no licence stated"
-        typer.echo(f"{one.kind.value:7} {one.digest[:12]}  {one.name} {one.version}  [{licences}]")
+        words = f"{licences}{_decided(decided.pop(one.identity, None))}"
+        typer.echo(f"{one.kind.value:7} {one.digest[:12]}  {one.name} {one.version}  [{words}]")
+    for identity, decision in decided.items():
+        typer.echo(f"parent  by its name   {parent_reference(identity) or identity}  [not read{_decided(decision)}]")
     if not found:
         typer.echo("nothing is recorded yet: graft assets add minilm")
+
+
+def _decided(decision: "Decision | None") -> str:
+    return f"; decided {decision.licence} by {decision.by}" if decision else ""
 
 
 def show(named: Named) -> None:
@@ -85,18 +96,21 @@ def decide(
     """Record a person's decision about a licence.
 
     Beside licences there are three words: own (it is yours), permission (its owner allowed you everything you ask
-    about) and cleared (a person read the terms and found nothing in the way; refusals and duties stay).
+    about) and cleared (a person read the terms and found nothing in the way; refusals and duties stay). A parent that a
+    card knows by name only can be decided about by that name, for example hf:org/base.
     """
     import getpass
 
     from graft.governance.assets import look_up
+    from graft.governance.lineage import lineage_of
     from graft.governance.records import Decision
     from graft.governance.registry import Registry
 
     with Registry() as registry:
-        asset, _ = look_up(registry, named)
-        registry.add_asset(asset)
-        made = registry.decide(
-            Decision(asset=asset.identity, licence=licence, because=because, by=by or getpass.getuser())
-        )
-    typer.echo(f"{asset.name}: {made.licence}, decided by {made.by}")
+        if (Path(named) / "manifest.json").is_file():
+            identity = registry.add_asset(look_up(registry, named)[0]).identity
+        else:
+            identity = registry.identity(named)
+        made = registry.decide(Decision(asset=identity, licence=licence, because=because, by=by or getpass.getuser()))
+        called = lineage_of(registry.assets()).label(identity)
+    typer.echo(f"{called}: {made.licence}, decided by {made.by}")

@@ -1,7 +1,7 @@
 """What licences ask, as data with a clause for everything. Not legal advice: "unsettled" is one of the answers."""
 
 from graft.governance.licences.effects import Asked, Barred, Effects, chosen, effects
-from graft.governance.licences.expressions import Terms, canonical, leaves, read_terms
+from graft.governance.licences.expressions import Terms, canonical, leaves, read_terms, refuse_unknown
 from graft.governance.licences.findings import conflicts
 from graft.governance.licences.reach import Reach, step
 from graft.governance.licences.table import Duty, Licence, licence, table
@@ -24,6 +24,7 @@ __all__ = [
     "leaves",
     "licence",
     "read_terms",
+    "refuse_unknown",
     "step",
     "table",
     "training_sets",

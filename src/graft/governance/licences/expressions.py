@@ -10,11 +10,13 @@ the whole statement prose: "MIT or GPL depending on the file" is no choice.
 
 import re
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache, lru_cache
 
 import license_expression as spdx  # type: ignore[import-untyped]
 
+from graft.core.errors import InputError
 from graft.governance.licences.table import Family, Licence, by_name, normalise, table
 
 
@@ -97,6 +99,42 @@ def read_terms(stated: str, *, decided: bool = False) -> Terms:
     terms = _terms(parsed, decided)
     prose = any(leaf.unknown is Unknown.WORD and not _REFERENCE.match(leaf.stated) for leaf in leaves(terms))
     return whole if prose else terms
+
+
+CLEARED = "cleared"
+"""A person read the terms and found nothing in the way."""
+
+
+def refuse_unknown(licence: str) -> None:
+    """Raise InputError for a licence nobody can decide on: a word that nobody knows, or one that names no licence.
+
+    >>> refuse_unknown("Apache-2.0 OR MIT"), refuse_unknown("permission"), refuse_unknown("cleared")
+    (None, None, None)
+    """
+    if licence.strip().casefold() == CLEARED:
+        return
+    wrong = [leaf.stated for leaf in leaves(read_terms(licence, decided=True)) if _undecided(leaf)]
+    if wrong:
+        near = dict.fromkeys(one for word in wrong for one in _near(word))
+        raise InputError(
+            f"{wrong[0]!r} is no licence Graft knows",
+            needed="an SPDX expression, a name of a known licence, LicenseRef-NAME for terms of your own, "
+            f"or one of own, permission, {CLEARED}",
+            fix=f"did you mean {', '.join(near)}?" if near else "check how it is written",
+        )
+
+
+def _undecided(leaf: Leaf) -> bool:
+    named = leaf.unknown in (None, Unknown.UNRECORDED)
+    return not named and _REFERENCE.match(leaf.stated) is None
+
+
+def _near(word: str) -> list[str]:
+    """Licences whose names come near a word, by their identifiers."""
+    known = {name: one.id for name, one in by_name().items() if isinstance(one, Licence)}
+    known |= _exceptions() | {name: name for name in (CLEARED, "own", "permission")}
+    near = get_close_matches(normalise(word), known, n=8, cutoff=0.7)
+    return list(dict.fromkeys(known[name] for name in near))[:5]
 
 
 def leaves(terms: Terms) -> tuple[Leaf, ...]:
