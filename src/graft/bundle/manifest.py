@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> Manifest:
         if isinstance(error, BundleError):
             raise
         raise _damaged(path) from error
-    if manifest.sealed().text().encode() != raw:
+    if manifest.sealed().text().encode("utf-8", "surrogatepass") != raw:
         raise _damaged(path)
     for name in manifest.files:
         parts = PurePosixPath(name).parts

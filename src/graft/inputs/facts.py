@@ -13,6 +13,7 @@ from graft.rows.table import Table
 from graft.rows.values import how_written, numbers, texts, times, words
 
 _SHOWN = 5
+_SQUARABLE = 1e100
 
 
 def content_facts(table: Table, name: str, kind: str, measured: ColumnMeasure) -> ColumnFacts:
@@ -67,8 +68,12 @@ def _written_otherwise(column: pl.Series, bad: np.ndarray) -> tuple[str, str]:
 
 def number_summary(present: np.ndarray) -> NumberFacts:
     """Minimum, maximum, mean and standard deviation of finite numbers, shape (rows,)."""
-    std = float(present.std(ddof=1)) if len(present) > 1 else 0.0
-    return NumberFacts(min=float(present.min()), max=float(present.max()), mean=float(present.mean()), std=std)
+    # Squares of numbers near the largest there is are infinite, which the contract's JSON could not hold.
+    unit = float(np.abs(present).max()) if np.abs(present).max() > _SQUARABLE else 1.0
+    small = present / unit
+    std = float(small.std(ddof=1)) * unit if len(present) > 1 else 0.0
+    least, most = float(present.min()), float(present.max())
+    return NumberFacts(min=least, max=most, mean=float(small.mean()) * unit, std=min(std, np.finfo(np.float64).max))
 
 
 def category_facts(table: Table, name: str) -> ColumnFacts:

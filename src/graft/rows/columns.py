@@ -123,7 +123,10 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     notes: list[str] = []
     if all(issubclass(kind, list | tuple | set | frozenset) for kind in kinds):
         lists = [None if value is None else [_item(name, item) for item in _ordered(value)] for value in plain]
-        return pl.Series(name, lists, dtype=pl.List(pl.String)), ()
+        halved = [row for row, items in enumerate(lists) for item in items or () if item and not is_whole(item)]
+        for row in halved:
+            lists[row] = [item and _mended(item) for item in lists[row] or ()]
+        return pl.Series(name, lists, dtype=pl.List(pl.String)), _halved_note(name, halved)
     texts = [None if value is None else _written(value) for value in plain]
     names = ", ".join(sorted(kind.__name__ for kind in kinds))
     if len(kinds) > 1:
@@ -131,12 +134,19 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     elif kinds not in ({str}, {dict}):
         large = "whole numbers beyond 64 bits" if kinds == {int} else names
         notes.append(f"column {name!r} holds {large}: read as the words they print")
-    broken = [row for row, text in enumerate(texts) if text is not None and not _encodable(text)]
+    broken = [row for row, text in enumerate(texts) if text is not None and not is_whole(text)]
     for row in broken:
-        texts[row] = str(texts[row]).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if broken:
-        notes.append(f"column {name!r} has half a character (a lone surrogate) in row {broken[0]}: replaced by U+FFFD")
-    return pl.Series(name, texts, dtype=pl.String), tuple(notes)
+        texts[row] = _mended(str(texts[row]))
+    return pl.Series(name, texts, dtype=pl.String), (*notes, *_halved_note(name, broken))
+
+
+def _mended(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _halved_note(name: str, rows: Sequence[int]) -> tuple[str, ...]:
+    where = f"column {name!r} has half a character (a lone surrogate) in row "
+    return (f"{where}{rows[0]}: replaced by U+FFFD",) if rows else ()
 
 
 def _plain(name: str, row: int, value: Any) -> Any:
@@ -206,7 +216,8 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _encodable(text: str) -> bool:
+def is_whole(text: str) -> bool:
+    """Whether a text can be written: it holds no half of a character (a lone surrogate)."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.rows.columns import from_values
+from graft.rows.columns import from_values, is_whole
 from graft.rows.headers import repeated, require_width
 from graft.rows.skipped import Skipped
 
@@ -117,6 +117,13 @@ def from_columns(columns: Mapping[str, object], *, name: str) -> Columns:
 
 def _built(columns: Mapping[str, Callable[[], tuple[pl.Series, tuple[str, ...]]]]) -> Columns:
     """The columns that can be read; what is wrong with the others matters only to somebody who names one."""
+    for name in columns:
+        if not is_whole(name):
+            raise InputError(
+                f"the column {name!a} has half a character (a lone surrogate) in its name",
+                needed="names that can be written as text",
+                fix="rename it where the rows were written",
+            )
     series: list[pl.Series] = []
     notes: list[str] = []
     unread: dict[str, InputError] = {}

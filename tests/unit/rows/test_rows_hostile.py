@@ -6,10 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from graft.core.errors import InputError
+from graft.inputs.contract import infer_contract
+from graft.inputs.roles import Roles
+from graft.inputs.schema import Contract
 from graft.rows import table
 from graft.rows.table import read_frame, read_rows
 
@@ -134,3 +138,20 @@ def test_damage_in_a_parquet_file_is_told_even_where_its_reader_panics(tmp_path)
         except InputError as error:
             assert "y.parquet" in error.given  # noqa: PT017 - a flip may also leave a table that can be read
     shutil.rmtree(tmp_path)
+
+
+def test_half_a_character_is_told_wherever_it_stands(tmp_path):
+    found = read_frame(write(tmp_path / "x.jsonl", '{"text": "a", "tags": ["b\\ud800", null, "c"]}'))
+    assert found.frame["tags"].to_list() == [["b\ufffd", None, "c"]]
+    assert found.notes == ("column 'tags' has half a character (a lone surrogate) in row 0: replaced by U+FFFD",)
+    with pytest.raises(InputError, match=r"the column 'te\\ud800xt' has half a character"):
+        read_frame(write(tmp_path / "x.jsonl", '{"te\\ud800xt": "a"}'))
+
+
+def test_numbers_near_the_largest_there_is_make_a_contract(tmp_path):
+    rows = {"text": [f"row {n}" for n in range(12)], "label": ["a", "b"] * 6, "size": [1e308, -1e308, 3.0] * 4}
+    contract = infer_contract(read_frame(rows), Roles(content=("text",), label=("label",), numeric=("size",)))
+    facts = contract.column("size", "numeric").number
+    assert facts.max == 1e308
+    assert facts.std == pytest.approx(np.std(np.array(rows["size"]) / 1e308, ddof=1) * 1e308)
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
