@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.settings import parse_size
+from graft.core.several import several
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,10 +115,10 @@ def study(
         )
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = Roles(
-        content=_names(text),
-        label=_names(label),
-        numeric=_names(numeric),
-        categorical=_names(categorical),
+        content=several(text),
+        label=several(label),
+        numeric=several(numeric),
+        categorical=several(categorical),
         id=id,
         group=group,
         time=time,
@@ -127,8 +128,8 @@ def study(
             "roles": roles,
             "split": split,
             "task": task,
-            "sources": _names(source),
-            "strategies": _names(strategy),
+            "sources": several(source),
+            "strategies": several(strategy),
             "effort": effort,
             "metric": metric,
             "margin": margin,
@@ -140,7 +141,7 @@ def study(
             "loss": loss,
             "prior": prior,
             "seed": seed,
-            "uses": _names(use),
+            "uses": several(use),
             "refit": refit,
             "cautious": cautious,
             "keep_rows": keep_rows,
@@ -239,7 +240,7 @@ def embed_table(
     file = Path(data) if isinstance(data, str | Path) else None
     lenient = file is not None and not strict
     rows = read_rows(Path(data), encoding=encoding) if lenient else read_frame(data, encoding=encoding)
-    require_columns(rows, [id, *_names(text)])
+    require_columns(rows, [id, *several(text)])
 
     from graft.governance.registry import Registry
     from graft.tables.embedding import embed_into
@@ -261,7 +262,7 @@ def embed_table(
         rows,
         encoder,
         id_column=id,
-        text=_names(text),
+        text=several(text),
         precision="int8" if encoder.precision == "int8" else "native",
         strict=strict,
         progress=progress,
@@ -280,10 +281,6 @@ def load(folder: str | Path) -> "Bundle":
     from graft.bundle.loading import load_bundle
 
     return load_bundle(Path(folder))
-
-
-def _names(given: Names) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _shown(progress: Progress | bool) -> Progress:

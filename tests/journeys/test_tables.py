@@ -1,7 +1,9 @@
 """Embedding tables from the command line and from Python, end to end, with a real (tiny) encoder."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -9,6 +11,7 @@ import pytest
 
 import graft
 import tiny
+from graft.cli import asking
 from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.governance.registry import Registry
 from graft.representations.spaces import given_space
@@ -157,8 +160,8 @@ def test_an_index_is_kept_up_to_date_and_a_stale_one_is_not_asked(here):
     embed(data="more.csv")
     assert not index_of(table).stale
     assert index_of(table).record.rows == 70
-    for verb in ("compact", "vacuum"):
-        assert graft_says("tables", verb, "vectors/tickets")[0] == 0
+    for verb in (["compact"], ["vacuum", "--yes"]):
+        assert graft_says("tables", *verb, "vectors/tickets")[0] == 0
         assert not index_of(table).stale
     (here / "vectors" / "tickets" / "g1.index" / "index.json").write_text("{}")
     assert table.search("bada", k=2).height == 2, "a damaged index is not asked"
@@ -192,7 +195,7 @@ def test_a_table_moves_to_another_source_and_back(here):
     assert gone not in opened.search("bada buda", k=60)["id"].to_list(), "what changed meanwhile is caught up"
     nearest = opened.search("bada buda", k=1)["distance"].to_list()
     assert nearest == pytest.approx(first["distance"].to_list()[:1], abs=1e-5)
-    assert "removed" in graft_says("tables", "drop", "vectors/tickets", "g2")[1]
+    assert "removed" in graft_says("tables", "drop", "vectors/tickets", "g2", "--yes")[1]
     with pytest.raises(TableError):
         graft_says("tables", "rollback", "vectors/tickets")
 
@@ -205,7 +208,8 @@ def test_an_erased_row_is_nowhere(here):
     text = frame()["message"][11]
     held = traces(here, vector.astype("<f4").tobytes(), text.encode())
     assert held
-    told = graft_says("tables", "erase", "vectors/tickets", "--id", "T-011", "--because", "asked", "--by", "Ada")[1]
+    asked = ("tables", "erase", "vectors/tickets", "--id", "T-011", "--because", "asked", "--by", "Ada")
+    told = graft_says(*asked, "--yes")[1]
     assert "receipt: " in told
     assert "erasure from tickets: complete" in told
     assert traces(here, vector.astype("<f4").tobytes(), text.encode(), b"T-011") == []
@@ -213,7 +217,7 @@ def test_an_erased_row_is_nowhere(here):
     assert receipt.concerns("T-011")
     assert not receipt.concerns("T-012")
     assert table.search(text, k=60)["id"].to_list().count("T-011") == 0
-    assert graft_says("tables", "erase", "vectors/tickets", "--id", "nobody")[0] == 0
+    assert graft_says("tables", "erase", "vectors/tickets", "--id", "nobody", "--yes")[0] == 0
 
 
 def traces(folder: Path, *wanted: bytes) -> list[str]:
@@ -264,3 +268,43 @@ def test_a_suggestion_says_how_to_call_it():
     assert "ItemsFromCooccurrence" in told
     with pytest.raises(InputError):
         graft_says("entities", "suggest", "--entity", "spaceship", "--has", "text")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["delete", "vectors/tickets", "--id", "T-001"],
+        ["vacuum", "vectors/tickets", "--hours", "0"],
+        ["erase", "vectors/tickets", "--id", "T-001"],
+        ["drop", "vectors/tickets", "g1"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_destroys_asks_first(here, command):
+    embed()
+    before = {str(path): path.read_bytes() for path in sorted(here.rglob("*")) if path.is_file()}
+    with pytest.raises(InputError, match="give --yes, or run it in a terminal"):
+        graft_says("tables", *command)
+    assert {str(path): path.read_bytes() for path in sorted(here.rglob("*")) if path.is_file()} == before
+    with pytest.raises(TableError) if command[0] == "drop" else nullcontext():
+        graft_says("tables", *command, "--yes")
+    if command[0] == "delete":
+        assert graft.EmbeddingTable.open("vectors/tickets").count() == 59
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_person_at_a_terminal_is_asked(monkeypatch, answer):
+    asked = []
+
+    def confirm(said, **given):
+        asked.append(said)
+        if not answer:
+            raise asking.typer.Abort
+
+    monkeypatch.setattr(asking.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(asking.typer, "confirm", confirm)
+    with nullcontext() if answer else pytest.raises(asking.typer.Abort):
+        asking.require_yes("the rows '1' leave t", False)
+    assert asked == ["the rows '1' leave t. Go on?"]
+    asking.require_yes("the rows '1' leave t", True)
+    assert len(asked) == 1

@@ -115,7 +115,7 @@ def test_a_killed_erasure_is_finished_by_the_same_call(undisturbed):
         shutil.copytree(before, place)
         environment |= {"GRAFT_CACHE": str(place / "cache"), "GRAFT_LEDGER": str(place / "ledger.sqlite")}
         row = int(rng.integers(ROWS))
-        command = [*GRAFT, "tables", "erase", str(place / "table"), "--id", ids[row], "--by", "me"]
+        command = [*GRAFT, "tables", "erase", str(place / "table"), "--id", ids[row], "--by", "me", "--yes"]
         if number:
             moment = float(rng.uniform(0.3, 1)) * whole
             still_running += killed(command, environment, lambda gone, moment=moment: gone > moment)

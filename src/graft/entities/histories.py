@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from graft.core.several import several
 from graft.rows.named import days_of, ids_of, read_columns, require_once, weights_of, words_of
 
 
@@ -34,12 +35,13 @@ class Histories:
         """The interactions where ``rows`` is true; every user stays."""
         return Histories(self.users, self.user[rows], self.item[rows], self.day[rows], self.weight[rows])
 
-    def of(self, wanted: Sequence[str]) -> "Histories":
+    def of(self, wanted: str | Sequence[str]) -> "Histories":
         """The interactions of these users, numbered in this order; some may have none."""
+        wanted = several(wanted)
         places = {name: place for place, name in enumerate(wanted)}
         moved = np.array([places.get(name, -1) for name in self.users], np.int64)[self.user]
         rows = np.flatnonzero(moved >= 0)
-        return Histories(tuple(wanted), moved[rows], self.item[rows], self.day[rows], self.weight[rows])
+        return Histories(wanted, moved[rows], self.item[rows], self.day[rows], self.weight[rows])
 
     def decayed(self, half_life: float | None, now: float | None) -> np.ndarray:
         """The weight of each row, halved with every ``half_life`` days of age.

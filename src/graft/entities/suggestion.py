@@ -13,6 +13,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from graft.core.errors import InputError
+from graft.core.several import several
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Suggestion:
     unused: tuple[str, ...]
 
 
-def suggest(entity: str, has: Iterable[str]) -> Suggestion:
+def suggest(entity: str, has: str | Iterable[str]) -> Suggestion:
     """Which embedders suit an entity, given the signals there are.
 
     entity: product, user, category or text, or another word for one. has: names of signals (text, categories, tree,
@@ -160,7 +161,7 @@ def suggest(entity: str, has: Iterable[str]) -> Suggestion:
     ['baskets']
     """
     kind = _known(entity, ADVICE.kinds, "an entity")
-    given = dict.fromkeys(_known(word, ADVICE.signals, "a signal") for word in has)
+    given = dict.fromkeys(_known(word, ADVICE.signals, "a signal") for word in several(has))
     signals = tuple(signal.name for signal in ADVICE.signals if signal.name in given)
     there = frozenset(signals)
     answers = tuple(_answer(task, there) for task in ADVICE.tasks if task.entity == kind)

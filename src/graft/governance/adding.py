@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from graft.core.errors import InputError
+from graft.core.several import several
 from graft.governance.descent_file import read_bundle
 from graft.governance.reading import named_parent, read_data, read_model, read_package
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation, TrainingData
@@ -59,8 +60,8 @@ def with_statements(
     *,
     licence: str = "",
     name: str = "",
-    trained_on: Iterable[str] = (),
-    parents: Iterable[str] = (),
+    trained_on: str | Iterable[str] = (),
+    parents: str | Iterable[str] = (),
     find: Callable[[str], Asset | None],
 ) -> Asset:
     """The asset with what a person states beside it.
@@ -71,13 +72,13 @@ def with_statements(
     licences, data, edges = list(asset.licences), list(asset.training_data), list(asset.edges)
     if licence:
         licences.append(LicenceStatement(stated=licence, where=STATED))
-    for one in trained_on:
+    for one in several(trained_on):
         known = find(one)
         if known is not None:
             edges.append(Edge(relation=Relation.TRAINED_ON_DATA, parent=known.identity, where=STATED))
         else:
             data.append(TrainingData(name=one, where=STATED))
-    edges += [_edge(one, find) for one in parents]
+    edges += [_edge(one, find) for one in several(parents)]
     return asset.model_copy(
         update={
             "name": name or asset.name,

@@ -29,8 +29,8 @@ def add(
     kind: AssetKind | None = None,
     name: str = "",
     licence: str = "",
-    trained_on: Iterable[str] = (),
-    parents: Iterable[str] = (),
+    trained_on: str | Iterable[str] = (),
+    parents: str | Iterable[str] = (),
 ) -> Asset:
     """Read an asset where it lies and record it, with what a person states beside it; see ``with_statements``."""
     first, *others = read_named(named, kind=kind)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from graft.core.digests import content_digest
 from graft.core.errors import SourceError, SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
+from graft.core.several import several
 from graft.inputs.contract import require_columns
 from graft.representations.reading import Prompts, Role
 from graft.rows.table import Table
@@ -79,7 +80,7 @@ def embed_into(
     encoder: "Encoder",
     *,
     id_column: str,
-    text: Sequence[str],
+    text: str | Sequence[str],
     precision: Precision = "native",
     strict: bool = False,
     progress: Progress = SILENT,
@@ -89,7 +90,7 @@ def embed_into(
     id_column, text: columns of ``rows``; several texts are joined by a line break. strict: raise TableError for the
     first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
     """
-    text = (text,) if isinstance(text, str) else tuple(text)
+    text = several(text)
     path, encoder = local_folder(path), encoder.reading_as(Role.DOCUMENT)
     require_columns(rows, [id_column, *text])
     _require_names(rows, id_column)

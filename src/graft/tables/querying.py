@@ -188,7 +188,7 @@ def _frame(held: HeldRows, hits: Hits, columns: Sequence[str] | None) -> pl.Data
             "distance": hits.distances.reshape(-1),
         }
     ).filter(pl.col("id").is_not_null())
-    names = [name for name in held.names if name not in _HIDDEN] if columns is None else list(columns)
+    names = [name for name in held.names if name not in _HIDDEN] if columns is None else list(dict.fromkeys(columns))
     names = [name for name in names if name != "id"]
     if not names:
         return found

@@ -19,7 +19,7 @@ from graft.core.digests import content_digest
 from graft.core.errors import SpaceMismatch, TableError
 from graft.representations.spaces import Space
 from graft.rows import values
-from graft.tables.columns import is_digest, user_columns
+from graft.tables.columns import OURS, is_digest, user_columns
 
 _AT_ONCE = 1 << 14
 _LENGTH_TOLERANCE = 0.01
@@ -96,6 +96,7 @@ def check_rows(rows: pa.Table, space: Space, *, id_column: str, first: int = 0) 
     Raises SpaceMismatch for rows of another space or dimension, TableError for columns that cannot be kept.
     """
     ids = _ids(rows, id_column)
+    _require_own_time(rows)
     _require_space(rows, space)
     columns = user_columns(rows, besides=(id_column,))
     vectors, given, wrong = _vectors(rows, space.dimension)
@@ -134,6 +135,20 @@ def _ids(rows: pa.Table, id_column: str) -> pa.Array:
     if not (text or pa.types.is_integer(kind) or pa.types.is_null(kind)):
         raise TableError(f"ids of type {kind}", needed="text or whole numbers", fix=f"convert column {name!r}")
     return pa.concat_arrays([pa.array([], pa.string()), *rows[name].cast(pa.string()).chunks])
+
+
+def _require_own_time(rows: pa.Table) -> None:
+    """Raise TableError for a column of the user's that is called ``updated_at``: the table's own would take its place.
+
+    Rows as a table gives them, which have all its columns, may be handed back.
+    """
+    if "updated_at" not in rows.column_names or set(OURS.names) <= set(rows.column_names):
+        return
+    raise TableError(
+        "a column called 'updated_at'",
+        needed="another name: under this one the table keeps when it changed a row",
+        fix="rename the column, or leave it out",
+    )
 
 
 def _require_space(rows: pa.Table, space: Space) -> None:

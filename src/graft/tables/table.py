@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from graft.core.errors import OutputError, TableError
+from graft.core.several import several
 from graft.representations.new_folder import publish, require_free, workplace
 from graft.representations.spaces import Space
 from graft.tables.columns import OURS
@@ -93,7 +94,7 @@ class EmbeddingTable:
         space: Space,
         *,
         source: str = "",
-        text: Sequence[str] = (),
+        text: str | Sequence[str] = (),
         id_column: str = "id",
         precision: Precision = "native",
         prompt_query: str | None = None,
@@ -107,8 +108,14 @@ class EmbeddingTable:
         Raises OutputError when there is something at ``path``.
         """
         path = local_folder(path)
+        if id_column.lower() in OURS.names and id_column != "id":
+            raise TableError(
+                f"ids in a column called {id_column!r}",
+                needed=f"another name than {', '.join(OURS.names[1:])}, which the table keeps for itself",
+                fix="rename the column",
+            )
         generation = new_generation(
-            "g1", space, source=source, precision=precision, text=tuple(text), id_column=id_column, state="live",
+            "g1", space, source=source, precision=precision, text=several(text), id_column=id_column, state="live",
             prompt_query=prompt_query, prompt_document=prompt_document,
         )  # fmt: skip
         pointer = Pointer(path.name, generation.name, (generation,))
@@ -170,7 +177,8 @@ class EmbeddingTable:
         rows: a table, or batches that are taken one after the other in bounded memory, each chunk a version of its own
         (a kill keeps the finished chunks, and the same call goes on from there). Columns: the ids; ``vector``, lists of
         the space's dimension, null or absent where only other columns change; ``digest``, of what was embedded (of
-        the vector itself when absent); ``space``, compared when present; the user's own. ``updated_at`` is set here.
+        the vector itself when absent); ``space``, compared when present; the user's own. ``updated_at`` is set
+        here, and refused unless all the table's own columns come back together.
         strict: raise TableError for the first row that cannot be kept, and write nothing of its chunk.
         Raises SpaceMismatch for vectors of another space or dimension, OutputError when the disk is full.
         """
@@ -183,19 +191,22 @@ class EmbeddingTable:
             done = one if done is None else done.then(one)
         return done or Upsert(0, 0, 0, (), self.version)
 
-    def changed(self, ids: Sequence[str], digests: Sequence[str]) -> np.ndarray:
+    def changed(self, ids: str | Sequence[str], digests: str | Sequence[str]) -> np.ndarray:
         """Which rows would have to be embedded anew, shape (rows,): new ones, and those whose content changed."""
-        named = pa.array(ids, pa.string()).dictionary_encode()
+        named = pa.array([ids] if isinstance(ids, str) else ids, pa.string()).dictionary_encode()
         snapshot = self.snapshot()
         found = self.store.find(snapshot, named.dictionary).once()
         kept = np.full(len(named.dictionary), None, object)
         kept[found.wanted] = found.digests.to_numpy(zero_copy_only=False)
-        return np.asarray(kept[named.indices.to_numpy()] != np.asarray(digests, object), bool)
+        return np.asarray(
+            kept[named.indices.to_numpy()] != np.asarray([digests] if isinstance(digests, str) else digests, object),
+            bool,
+        )
 
     def delete(self, ids: str | Iterable[str]) -> int:
         """Remove rows; how many there were. ids: one or several; those the table does not have are passed over."""
         self._require_newest()
-        named = pa.array(dict.fromkeys([ids] if isinstance(ids, str) else ids), pa.string())
+        named = pa.array(dict.fromkeys(several(ids)), pa.string())
         count = 0
 
         def plan(snapshot: Snapshot) -> Change | None:
@@ -209,13 +220,13 @@ class EmbeddingTable:
         return count
 
     def read(
-        self, columns: Sequence[str] | None = None, *, version: int | None = None, where: str | None = None
+        self, columns: str | Sequence[str] | None = None, *, version: int | None = None, where: str | None = None
     ) -> pa.Table:
         """Rows, in the order of ``vectors``. columns: all when None. where: SQL over the columns, read by Polars.
 
         Raises TableError for unknown columns and versions and for a condition that cannot be read.
         """
-        return read_columns(self.snapshot(version), columns, where=where)
+        return read_columns(self.snapshot(version), None if columns is None else several(columns), where=where)
 
     def matching(self, where: str) -> np.ndarray:
         """At which rows a condition holds, bool, shape (rows,), in the order of ``vectors``.
@@ -235,7 +246,7 @@ class EmbeddingTable:
         k: int = 10,
         where: str | None = None,
         space: Space | str | None = None,
-        columns: Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """The ``k`` nearest rows of each query: ``query``, ``rank``, ``id``, ``distance`` (cosine, 0 to 2), columns.
 
@@ -246,7 +257,8 @@ class EmbeddingTable:
         Raises SpaceMismatch for vectors of another space, InputError for queries that cannot be asked.
         """
         asked = EmbeddingTable.open(self.path) if self._answering and self._at is None else self
-        return ask(self._asking, asked, queries, k=k, where=where, space=space, columns=columns)
+        named = None if columns is None else several(columns)
+        return ask(self._asking, asked, queries, k=k, where=where, space=space, columns=named)
 
     def count(self) -> int:
         """Rows in the version looked at."""

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graft.cli.asking import Yes, require_yes
 from graft.cli.tables.looking import Place
-from graft.cli.words import size
+from graft.cli.words import named, size
 
 if TYPE_CHECKING:
     from graft.tables.table import EmbeddingTable
@@ -25,11 +26,13 @@ def compact(table: Place) -> None:
 def vacuum(
     table: Place,
     hours: Annotated[float, typer.Option(help="Keep what versions of the last HOURS need.")] = 168,
+    yes: Annotated[bool, Yes] = False,
 ) -> None:
     """Remove files that no recent version needs: older versions cannot be looked at any more."""
     from graft.tables.table import EmbeddingTable
 
     opened = EmbeddingTable.open(table)
+    require_yes(f"versions of {opened.name} older than {hours:g} hours can be read no more afterwards", yes)
     before = _bytes(opened.store.root)
     removed = opened.vacuum(hours)
     freed = max(0, before - _bytes(opened.store.root))
@@ -40,11 +43,13 @@ def vacuum(
 def delete(
     table: Place,
     ids: Annotated[list[str], typer.Option("--id", help="Row to delete; repeat for several.")],
+    yes: Annotated[bool, Yes] = False,
 ) -> None:
     """Take rows out of the table. Older versions keep them: to make them disappear, use erase."""
     from graft.tables.table import EmbeddingTable
 
     opened = EmbeddingTable.open(table)
+    require_yes(f"{named(ids)} leave {opened.name}", yes)
     count = opened.delete(ids)
     typer.echo(f"{opened.name}: {count:,} of {len(set(ids)):,} rows deleted, version {opened.version}")
     _index(opened)
@@ -58,6 +63,7 @@ def erase(
     everything: Annotated[
         bool, typer.Option("--all", help="Print the whole receipt, with the digest of each file.")
     ] = False,
+    yes: Annotated[bool, Yes] = False,
 ) -> None:
     """Erase rows from the table, its history, its indexes and the activation cache, and write a receipt."""
     import getpass
@@ -66,7 +72,10 @@ def erase(
     from graft.representations.cache import ActivationCache
     from graft.tables.erasure.erasing import erase as erased
     from graft.tables.erasure.indexes import build_again
+    from graft.tables.table import EmbeddingTable
 
+    name = EmbeddingTable.open(table).name
+    require_yes(f"{named(ids)} leave {name}, its history and the caches for good", yes)
     receipt = erased(
         table,
         ids,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from graft.cli.asking import Yes, require_yes
 from graft.cli.embedding import DocumentPrompt, QueryPrompt
 from graft.cli.tables.looking import Place
 
@@ -99,9 +100,13 @@ def rollback(table: Place) -> None:
 def drop(
     table: Place,
     generation: Annotated[str, typer.Argument(help="Name of a generation that does not answer, for example g1.")],
+    yes: Annotated[bool, Yes] = False,
 ) -> None:
     """Remove an old generation, or one whose building is given up: there is no way back to it then."""
     from graft.cli.words import size
     from graft.tables.migration.swapping import drop as dropped
+    from graft.tables.pointer import read_pointer
 
+    known = read_pointer(table).generation(generation)
+    require_yes(f"generation {known.name} of {read_pointer(table).name} is gone for good", yes)
     typer.echo(f"{generation} is removed, {size(dropped(table, generation))} freed")

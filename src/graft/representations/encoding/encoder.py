@@ -17,6 +17,7 @@ import torch
 from graft.core.digests import content_digest, key
 from graft.core.errors import TextsCut
 from graft.core.progress import SILENT, Progress, Stage
+from graft.core.several import several
 from graft.representations.backbone import native_precision
 from graft.representations.cache import ActivationCache, CachedRows, Ragged, concatenate
 from graft.representations.encoding.batching import TOKENS_PER_BATCH, batches
@@ -130,17 +131,19 @@ class Encoder:
         other.source = self.source.read_as(role)
         return other
 
-    def vectors(self, texts: Sequence[str], *, progress: Progress = SILENT) -> tuple[np.ndarray, EncodeReport]:
+    def vectors(self, texts: str | Sequence[str], *, progress: Progress = SILENT) -> tuple[np.ndarray, EncodeReport]:
         """Pooled vectors, float32, shape (rows, dimension), and what they cost.
 
         Raises SourceError when the source cannot be used, or not in int8.
         """
-        rows, report = self._whole(texts, None, progress)
+        rows, report = self._whole(several(texts), None, progress)
         return rows.values, report
 
-    def boundary(self, texts: Sequence[str], layer: int, *, progress: Progress = SILENT) -> tuple[Ragged, EncodeReport]:
+    def boundary(
+        self, texts: str | Sequence[str], layer: int, *, progress: Progress = SILENT
+    ) -> tuple[Ragged, EncodeReport]:
         """Token activations after ``layer`` layers; values as uint16 holding bfloat16, or float32."""
-        return self._whole(texts, layer, progress)
+        return self._whole(several(texts), layer, progress)
 
     def stream(
         self, batches: Iterable[Sequence[str]], *, rows: int = 0, progress: Progress = SILENT

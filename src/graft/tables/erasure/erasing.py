@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from graft.core.errors import InputError, TableError
+from graft.core.several import several
 from graft.core.version import __version__
 from graft.representations.cache import ActivationCache
 from graft.tables.erasure.generations import GenerationPlace
@@ -41,7 +42,7 @@ _LIMITS = (
 
 def erase(
     path: Path,
-    ids: Iterable[str],
+    ids: str | Iterable[str],
     *,
     by: str,
     reason: str = "",
@@ -168,8 +169,8 @@ def _record(receipt: Receipt, place: Place) -> PlaceRecord:
     return next(one for one in receipt.places if one.name == place.name)
 
 
-def _checked(ids: Iterable[str], by: str) -> list[str]:
-    wanted = list(dict.fromkeys([ids] if isinstance(ids, str) else ids))
+def _checked(ids: str | Iterable[str], by: str) -> list[str]:
+    wanted = list(dict.fromkeys(several(ids)))
     if not wanted or not all(isinstance(one, str) and one for one in wanted):
         raise InputError("no ids to erase, or an empty one", needed="one id at least, as text", fix="name it with --id")
     if not by:
