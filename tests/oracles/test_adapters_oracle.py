@@ -12,7 +12,7 @@ import tiny
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import read_directory, resolve_source
 from graft.representations.spaces import given_space
-from graft.tables.migration.adapters import PENALTIES, affine_maps, fit_rotation, unit
+from graft.tables.adapters import PENALTIES, affine_maps, fit_rotation, unit
 from graft.tables.migration.choosing import choose_adapter
 
 BANKING = Path(__file__).parents[3] / "shared" / "data" / "banking77" / "test.csv"

@@ -1,7 +1,8 @@
 """Questions to a table: texts or vectors in, its nearest rows out.
 
 Decisions: a table that was opened to be asked follows the pointer, so a migration's swap is seen by the next question
-and no question ever mixes spaces; rows, the columns that were asked for and where the last conditions hold are kept in
+and no question ever mixes spaces (queries of the space a table is moving to go through the adapter that was
+measured, until the swap); rows, the columns that were asked for and where the last conditions hold are kept in
 memory between questions and read again when the version changed. A question takes one version and keeps to it, so that
 threads may share a table while others write; a new index is seen by the next question too. Questions are not kept in
 the activation cache: they are other people's words, and a file for each would soon be many.
@@ -18,6 +19,7 @@ import polars as pl
 from graft.core.errors import InputError, SpaceMismatch
 from graft.representations.reading import Role
 from graft.representations.spaces import Space
+from graft.tables.adapters import adapter_between
 from graft.tables.conditions import read_condition
 from graft.tables.encoders import encoder_of
 from graft.tables.indexing import index_folder, usable_index
@@ -145,9 +147,10 @@ def ask(
 ) -> pl.DataFrame:
     """The ``k`` nearest rows of each query, nearest first: ``query``, ``rank``, ``id``, ``distance`` and columns.
 
-    queries: a text, several, or vectors of shape (queries, dimension), whose space must be said. where: an SQL
-    condition the rows must meet. columns: of the table, all the user's own when None; one that is called ``query``,
-    ``rank`` or ``distance`` is there as ``distance_in_table`` and so on. distance: cosine, in [0, 2].
+    queries: a text, several, or vectors of shape (queries, dimension), whose space must be said: that of the rows, or
+    the one the table is moving to, when the migration left an adapter. where: an SQL condition the rows must meet.
+    columns: of the table, all the user's own when None; one that is called ``query``, ``rank`` or ``distance`` is there
+    as ``distance_in_table`` and so on. distance: cosine, in [0, 2].
     Raises SpaceMismatch for vectors of another space, InputError for queries that cannot be asked.
     """
     if k < 1:
@@ -175,7 +178,11 @@ def _vectors(
             fix="pass space=encoder.space, or table.space when they come from this table",
         )
     vectors = np.asarray(queries, np.float32)
-    return (vectors[None] if vectors.ndim == 1 else vectors), space
+    vectors = vectors[None] if vectors.ndim == 1 else vectors
+    given = space.fingerprint if isinstance(space, Space) else space
+    adapter = None if given == table.space.fingerprint else adapter_between(table.path, given, table.space.fingerprint)
+    # While the table moves to the space of the queries, they go through the adapter into that of the rows.
+    return (vectors, space) if adapter is None else (adapter.apply(vectors, space=given), table.space)
 
 
 def _frame(held: HeldRows, hits: Hits, columns: Sequence[str] | None) -> pl.DataFrame:

@@ -12,8 +12,9 @@ import pytest
 
 from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.representations.spaces import Space
+from graft.tables.adapters import adapter_path
 from graft.tables.columns import vector_column
-from graft.tables.migration.building import adapter_path, build
+from graft.tables.migration.building import build
 from graft.tables.migration.swapping import drop, roll_back, swap_to
 from graft.tables.table import EmbeddingTable
 from unit.tables.moving import encode, rows, space, state, table

@@ -9,13 +9,12 @@ from scipy.stats import ortho_group
 
 from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.representations.spaces import Space, given_space
+from graft.tables.adapters import Adapter, adapter_path, unit
 from graft.tables.columns import vector_column
-from graft.tables.migration.adapters import Adapter, unit
-from graft.tables.migration.building import adapter_path, build
+from graft.tables.migration.building import build
 from graft.tables.migration.choosing import choose_adapter, interval
 from graft.tables.migration.ordering import hottest_first
 from graft.tables.migration.plan import plan_migration
-from graft.tables.migration.serving import adapter_for, query_vectors
 from graft.tables.migration.swapping import swap_to
 from graft.tables.table import EmbeddingTable
 from unit.tables.moving import encode, rows, space, table
@@ -203,21 +202,19 @@ def test_queries_go_the_way_that_leads_into_the_rows(tmp_path, rng):
     adapter = choose_adapter(encode("new")(sample), vectors, spaces=(space("new"), space("old")), rng=rng).adapter
     build(old.path, space("new"), encode("new"), adapter=adapter)
     now = EmbeddingTable.open(old.path)
-    kept = adapter_for(now)
-    assert kept.source == space("new").fingerprint
-    only_new, only_old = ({space(one).fingerprint: encode(one)} for one in ("new", "old"))
-    assert query_vectors(now, sample[:3], {**only_new, **only_old}, adapter=kept)[1] == "direct"
-    found, how = query_vectors(now, sample[:3], only_new, adapter=kept)
-    assert how == "adapted"
-    np.testing.assert_allclose(
-        found, adapter.apply(encode("new")(sample[:3]), space=space("new").fingerprint), atol=1e-6
-    )
-    with pytest.raises(SpaceMismatch, match="no encoder of the space"):
-        query_vectors(now, sample[:3], only_new)
+    asked, new = encode("new")(sample[:20]), space("new")
+    found = now.search(asked, k=5, space=new)
+    mapped = adapter.apply(asked, space=new.fingerprint)
+    assert found.equals(now.search(mapped, k=5, space=now.space))
+    assert found.equals(now.search(asked, k=5, space=new.fingerprint))
+    # Texts go to the encoder of the rows, and vectors of the rows' own space as they are.
+    own = now.search(encode("old")(sample[:20]), k=1, space=space("old"))
+    assert own["message"].to_list() == sample[:20]
+    with pytest.raises(SpaceMismatch, match="two embedding spaces"):
+        now.search(asked, k=1, space=given_space("somebody else's", new.dimension))
     swap_to(old.path, "g2", encode("new"), rng=rng)
-    after = EmbeddingTable.open(old.path)
-    assert adapter_for(after) is None
     assert not adapter_path(old.path, "g2").exists()
-    with pytest.raises(SpaceMismatch, match="no encoder of the space"):
-        query_vectors(after, sample[:3], only_old, adapter=kept)
-    assert query_vectors(after, sample[:3], only_new)[1] == "direct"
+    # A table that is open follows the swap: now the vectors are those of the rows, and the old ones lead nowhere.
+    assert now.search(asked, k=1, space=new)["message"].to_list() == sample[:20]
+    with pytest.raises(SpaceMismatch, match="differ in weights"):
+        now.search(encode("old")(sample[:2]), k=1, space=space("old"))

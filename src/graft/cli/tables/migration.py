@@ -1,5 +1,6 @@
 """``graft tables migrate, rollback, drop``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,15 +21,23 @@ def migrate(
     prompt_query: QueryPrompt = None,
     prompt_document: DocumentPrompt = None,
     int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers.")] = False,
+    queries: Annotated[
+        Path | None, typer.Option(help="Questions to measure by: a file with the columns query and id (a wanted row).")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Or the column of labels that neighbours should share.")] = None,
+    margin: Annotated[float, typer.Option(help="A larger loss in retrieval stops the migration without --yes.")] = 0.02,
 ) -> None:
     """Move a table to another source: plan, measure, build beside, swap. Searching goes on all the while."""
     import sys
 
     from graft.core.display import Bars, Terminal
+    from graft.core.errors import GateNotMet
     from graft.core.seeds import generator
-    from graft.tables.encoders import Telling, encoder_for, pinned
+    from graft.representations.reading import Role
+    from graft.tables.encoders import Telling, encoder_for, encoder_of, pinned
     from graft.tables.migration.building import build
-    from graft.tables.migration.plan import plan_migration
+    from graft.tables.migration.plan import Inquiry, plan_migration
+    from graft.tables.migration.retrieval import read_questions
     from graft.tables.migration.swapping import swap_to
     from graft.tables.table import EmbeddingTable
 
@@ -44,6 +53,15 @@ def migrate(
         source=pinned(to),
         text=tuple(text),
         hot=hot,
+        asked=None
+        if queries is None
+        else Inquiry(
+            read_questions(queries),
+            Telling(encoder_of(opened.generation, cached=False).reading_as(Role.QUERY)),
+            Telling(measured.reading_as(Role.QUERY)),
+        ),
+        label=label,
+        margin=margin,
     )
     for line in planned.plan.lines():
         typer.echo(line)
@@ -51,6 +69,13 @@ def migrate(
         typer.echo(f"warning: of the sample, {sampled.words()}", err=True)
     if plan_only:
         return
+    lost = planned.plan.retrieval
+    if lost is not None and lost.loses and not yes:
+        raise GateNotMet(
+            f"{opened.name} would find less after the migration: {lost.line()}",
+            needed=f"a loss of at most {margin:g}",
+            fix="choose another source; to migrate all the same, add --yes",
+        )
     if not yes and not (sys.stdin.isatty() and typer.confirm("build it now?")):
         typer.echo("to go on: the same command with --yes")
         return

@@ -16,9 +16,9 @@ from filelock import FileLock, Timeout
 from graft.core.errors import InputError, TableError
 from graft.core.progress import SILENT, Progress
 from graft.representations.spaces import Space
+from graft.tables.adapters import Adapter, adapter_path
 from graft.tables.columns import OURS
 from graft.tables.delta.store import DeltaStore
-from graft.tables.migration.adapters import Adapter
 from graft.tables.migration.following import CHUNK, Built, catch_up
 from graft.tables.migration.ordering import Hot, require_order
 from graft.tables.migration.texts import Encode, require_texts
@@ -75,11 +75,6 @@ def build(
             adapter.save(adapter_path(path, begun.name))
         new = EmbeddingTable.open(path, generation=begun.name)
         return catch_up(old, new, encode, hot=hot, chunk=chunk, progress=progress)
-
-
-def adapter_path(path: Path, generation: str) -> Path:
-    """Where the adapter for queries lies while ``generation`` is built."""
-    return path / f"{generation}.adapter.safetensors"
 
 
 @contextmanager

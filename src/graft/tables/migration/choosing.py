@@ -15,8 +15,8 @@ from scipy import stats
 
 from graft.core.errors import InputError, TableError
 from graft.representations.spaces import Space
+from graft.tables.adapters import Adapter, Linear, affine_maps, fit_rotation, unit
 from graft.tables.exact import exact_search
-from graft.tables.migration.adapters import Adapter, Linear, affine_maps, fit_rotation, unit
 
 LEAST = 0.9
 FEWEST_PAIRS = 60

@@ -17,8 +17,28 @@ from graft.core.errors import InputError
 from graft.representations.spaces import Space
 from graft.tables.migration.choosing import FEWEST_PAIRS, LEAST, Chosen, MigrationRecall, choose_adapter
 from graft.tables.migration.ordering import Hot, order_in_words, require_order
+from graft.tables.migration.retrieval import (
+    MARGIN,
+    Questions,
+    Retrieval,
+    compared,
+    found_share,
+    label_share,
+    places_of,
+)
 from graft.tables.migration.texts import Encode, encoded, require_texts, row_texts
 from graft.tables.table import EmbeddingTable
+
+NOT_MEASURED = "not measured: questions with wanted ids (--queries FILE) or a column of labels (--label COLUMN) tell it"
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What retrieval is measured by. before, after: encoders of questions, of the present space and of the new one."""
+
+    questions: Questions
+    before: Encode
+    after: Encode
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,8 @@ class MigrationPlan:
 
     rows: to write. texts: different ones, to encode. sampled: rows encoded to measure. rows_per_second: distinct texts
     a second. disk: bytes the new generation will take, about. free: bytes free. order: which rows come first. adapter:
-    None when the table is too small to measure one.
+    None when the table is too small to measure one. retrieval: before and after, None when there was nothing to measure
+    it by.
     """
 
     table: str
@@ -56,6 +77,7 @@ class MigrationPlan:
     free: int
     order: str
     adapter: Measured | None
+    retrieval: Retrieval | None = None
 
     @property
     def fits(self) -> bool:
@@ -78,6 +100,7 @@ class MigrationPlan:
             + ("" if self.fits else ": NOT ENOUGH"),
             f"order: {self.order}",
             f"adapter: {self._adapter_line()}",
+            f"retrieval: {NOT_MEASURED if self.retrieval is None else self.retrieval.line()}",
             "meanwhile: searching, writing, deleting and erasing go on in the old rows; what changes is caught up",
             "afterwards: one step swaps, and one step returns until the old rows are dropped",
         ]
@@ -116,20 +139,27 @@ def plan_migration(
     sample: int = 2000,
     k: int = 10,
     least: float = LEAST,
+    asked: Inquiry | None = None,
+    label: str | None = None,
+    margin: float = MARGIN,
 ) -> Planned:
     """Measure on a sample what moving ``table`` to ``space`` will take. Changes nothing.
 
     encode: the encoder of ``space``. text: the columns to embed, those of the table when left out. hot: what comes
-    first, see ``ordering``. sample: rows to encode. k, least: of the adapter, see ``choose_adapter``.
-    Raises InputError when there is nothing to migrate, TableError when the table does not keep its texts.
+    first, see ``ordering``. sample: rows to encode. k, least: of the adapter, see ``choose_adapter``. asked, label:
+    what retrieval is measured by before and after, questions or a column of labels; margin: the loss that is remarked
+    on. Raises InputError when there is nothing to migrate, TableError when the table does not keep its texts.
     """
     _require_work(table, space, sample)
     columns = require_texts(table.schema, text or table.generation.text)
     require_order(table.schema, hot)
     # One version, whoever writes meanwhile.
     still = table.as_of(table.version)
-    texts, vectors = row_texts(still.read(columns), columns), still.vectors()[1]
+    texts, (ids, vectors) = row_texts(still.read(columns), columns), still.vectors()
     chosen = np.sort(rng.permutation(len(texts))[:sample])
+    wanted = [] if asked is None else places_of(asked.questions, ids.tolist())
+    chosen = np.unique(np.concatenate([chosen, *wanted]))
+    labels = None if label is None else _labels(still, label)
     distinct = list(dict.fromkeys(texts[row] for row in chosen))
     started = time.perf_counter()
     new = encoded(encode, distinct, space)
@@ -142,6 +172,19 @@ def plan_migration(
         adapter = choose_adapter(
             new, vectors[places], spaces=spaces, rng=rng, rows=vectors, places=places, k=k, least=least
         )
+    number = {one: place for place, one in enumerate(distinct)}
+    spaces_of_rows = vectors[chosen], new[[number[texts[row]] for row in chosen.tolist()]]
+    retrieval = None
+    if asked is not None:
+        among = [np.searchsorted(chosen, places) for places in wanted]
+        shares = [
+            found_share(encode_query(asked.questions.texts), rows, among, k=k)
+            for encode_query, rows in zip((asked.before, asked.after), spaces_of_rows, strict=True)
+        ]
+        retrieval = compared("wanted rows found", *shares, k=k, margin=margin, rng=rng)
+    elif labels is not None:
+        shares = [label_share(rows, labels[chosen], k=k) for rows in spaces_of_rows]
+        retrieval = compared(f"neighbours with the same {label!r}", *shares, k=k, margin=margin, rng=rng)
     different = len(set(texts))
     plan = MigrationPlan(
         table=table.name,
@@ -160,8 +203,21 @@ def plan_migration(
         free=shutil.disk_usage(table.path).free,
         order=order_in_words(hot),
         adapter=None if adapter is None else _measured(adapter),
+        retrieval=retrieval,
     )
     return Planned(plan, adapter)
+
+
+def _labels(table: EmbeddingTable, column: str) -> np.ndarray:
+    """A number for each different value of a column, shape (rows,)."""
+    if column not in table.schema.names:
+        raise InputError(
+            f"no column {column!r} in table {table.name!r}",
+            needed=f"one of {', '.join(table.schema.names)}",
+            fix="name the column of labels",
+        )
+    written = [str(one) for one in table.read([column])[column].to_pylist()]
+    return np.unique(np.array(written, object).astype(str), return_inverse=True)[1]
 
 
 def _require_work(table: EmbeddingTable, space: Space, sample: int) -> None:

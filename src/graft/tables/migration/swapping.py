@@ -18,8 +18,8 @@ from filelock import FileLock
 
 from graft.core.errors import TableError
 from graft.core.progress import SILENT, Progress
-from graft.tables.migration.adapters import unit
-from graft.tables.migration.building import adapter_path, migrating
+from graft.tables.adapters import adapter_path, unit
+from graft.tables.migration.building import migrating
 from graft.tables.migration.following import CHUNK, catch_up
 from graft.tables.migration.texts import Encode, encoded, row_texts
 from graft.tables.pausing import none_erased

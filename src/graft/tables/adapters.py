@@ -18,6 +18,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.files import whole_file
+from graft.tables.pointer import read_pointer
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _TENSORS = ("matrix", "before", "after")
@@ -72,6 +73,25 @@ class Adapter:
                 needed="the file a migration wrote",
                 fix="remove it and plan the migration again",
             ) from error
+
+
+def adapter_path(path: Path, generation: str) -> Path:
+    """Where the adapter for queries lies while ``generation`` of the table at ``path`` is built."""
+    return path / f"{generation}.adapter.safetensors"
+
+
+def adapter_between(path: Path, source: str, target: str) -> Adapter | None:
+    """The adapter that a migration under way has left, from one space into another (fingerprints); None without one.
+
+    Raises TableError when its file is damaged.
+    """
+    for one in read_pointer(path).generations:
+        place = adapter_path(path, one.name)
+        if one.state == "building" and one.space.fingerprint == source and place.is_file():
+            adapter = Adapter.load(place)
+            if (adapter.source, adapter.target) == (source, target):
+                return adapter
+    return None
 
 
 @dataclass(frozen=True)
