@@ -260,7 +260,8 @@ def _require_new(tested: np.ndarray, units: np.ndarray) -> None:
 def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str) -> None:
     """Raise InputError for what would be noticed after hours otherwise: nothing to learn, or a score that is
     undefined."""
-    tested = {"the folds": np.concatenate([fold.test for fold in splits.folds]), "the holdout": splits.holdout}
+    tested = {f"fold {fold.index + 1}": fold.test for fold in (*splits.folds, *splits.further)}
+    tested["the holdout"] = splits.holdout
     if task in CLASSES:
         for fold in splits.folds:
             if len(np.unique(targets[fold.train])) < 2:
@@ -271,8 +272,10 @@ def _require_defined(targets: np.ndarray, task: Task, splits: Splits, name: str)
                 )
     for where, rows in tested.items():
         if metric(name).spread and task is not Task.MULTILABEL and len(np.unique(targets[rows])) < 2:
+            usual = default_metric(str(task)) if task in CLASSES else "rmse"
             raise InputError(
-                f"the metric {name!r} is undefined in {where}: all {len(rows)} rows there have the same label",
-                needed="rows of two kinds in both",
-                fix="choose another metric, a larger --holdout, or another split",
+                f"the metric {name!r} is undefined in {where}: all {len(rows)} rows there have the same "
+                + ("label" if task in CLASSES else "value"),
+                needed="rows of two kinds in every fold and in the holdout",
+                fix=f"use --metric {usual}, which is defined there, fewer folds, or a larger --holdout",
             )

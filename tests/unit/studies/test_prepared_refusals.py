@@ -1,0 +1,85 @@
+"""What a study would notice at its end is refused at its start."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from graft.core.errors import InputError
+from graft.inputs.roles import Roles
+from graft.rows.table import read_frame
+from graft.studies.prepared import prepare
+from graft.studies.settings import make_settings
+from journeys.small_study import source
+
+ROLES = Roles(content=("text",), label=("label",), time="when")
+
+
+def frame(labels) -> pl.DataFrame:
+    """Rows in time, each with words of its own."""
+    rng = np.random.default_rng(0)
+    words = np.array([f"{first}{second}" for first in "bdfgklmnprst" for second in ("ada", "ilo", "uma", "ero", "oki")])
+    days = [f"2024-{1 + row // 20:02d}-{1 + row % 20:02d}" for row in range(len(labels))]
+    texts = [" ".join(rng.choice(words, 9)) + f" {row}" for row in range(len(labels))]
+    return pl.DataFrame({"text": texts, "label": labels, "when": days})
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> str:
+    return source(tmp_path_factory.mktemp("sources") / "tiny")
+
+
+def asked(reference, **given):
+    return make_settings({"roles": ROLES, "split": "time", "folds": 4, "sources": (reference,), **given})
+
+
+def one_kind_for_a_while(either, same):
+    """200 rows of two kinds, of which those from 40 to 110 are alike: what a fold is tested on."""
+    return [same if 40 <= row < 110 else either[row % 2] for row in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "metric", "told"),
+    [
+        (one_kind_for_a_while("ab", "a"), "roc_auc", "the same label[\\s\\S]*--metric macro_f1"),
+        (one_kind_for_a_while("ab", "a"), "average_precision", "the same label"),
+        (one_kind_for_a_while((1.5, 2.5), 7.0), "r2", "the same value[\\s\\S]*--metric rmse"),
+    ],
+)
+def test_a_fold_in_which_the_metric_is_undefined(reference, labels, metric, told):
+    task = "regression" if metric == "r2" else "auto"
+    with pytest.raises(InputError, match=f"is undefined in fold [\\d]+: all [\\d]+ rows there have {told}"):
+        prepare(read_frame(frame(labels)), asked(reference, metric=metric, task=task))
+
+
+def test_a_metric_that_is_defined_everywhere_goes_on(reference):
+    made = prepare(read_frame(frame(one_kind_for_a_while("ab", "a"))), asked(reference, metric="accuracy"))
+    assert made.metric == "accuracy"
+
+
+@pytest.mark.parametrize("name", ["none", "abstain", "*", "problem", "true", "007"])
+def test_classes_may_have_names_that_mean_something_elsewhere(reference, name, tmp_path):
+    table = read_frame(frame([name, "other"] * 60))
+    made = prepare(table, asked(reference))
+    assert name in made.rows.contract.labels
+    (tmp_path / "costs.yaml").write_text(f"costs: {{'{name}': {{other: 2}}}}\n")
+    if name in ("abstain", "*"):
+        with pytest.raises(InputError, match="another name of the class"):
+            prepare(table, asked(reference), costs=tmp_path / "costs.yaml")
+    else:
+        with_costs = prepare(table, asked(reference), costs=tmp_path / "costs.yaml")
+        assert with_costs.costs is not None
+        assert with_costs.costs.matrix.max() == 2
+
+
+def test_costs_that_no_decision_follows_from(reference, tmp_path):
+    table, costs = read_frame(frame(["a", "b"] * 60)), tmp_path / "costs.yaml"
+    for text, told in (
+        ("costs: {a: {a: 5}}", "were the two exchanged"),
+        ("abstain: {a: 1, b: 9}\ncosts: {a: {a: 3, b: 4}, b: {a: 8}}", "or than saying nothing"),
+    ):
+        costs.write_text(text)
+        with pytest.raises(InputError, match=told):
+            prepare(table, asked(reference), costs=costs)
+    numbers = read_frame(frame([row * 0.5 for row in range(120)]))
+    with pytest.raises(InputError, match=r"cost table .* for numbers"):
+        prepare(numbers, asked(reference), costs=costs)
