@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,25 @@ def test_padding_without_end_is_switched_off(folder):
     strategy = {"strategy": {"Fixed": 10**12}, "direction": "Right", "pad_to_multiple_of": None}
     tiny.edit_json(folder / "tokenizer.json", padding={**strategy, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"})
     assert np.array_equal(tokenise(resolve_source(f"path:{folder}"), ["ba"]).lengths, [3])
+
+
+@pytest.mark.slow
+def test_a_changed_tokenizer_is_used_or_refused_in_words(folder):
+    """Bytes changed at random: whatever the Rust library does with them, this process sees our error or an answer."""
+    sound = (folder / "tokenizer.json").read_bytes()
+    refused = 0
+    for seed in range(150):
+        rng = random.Random(seed)
+        raw = bytearray(sound)
+        for _ in range(rng.choice((1, 2, 5))):
+            start = rng.randrange(len(raw))
+            raw[start : start + rng.choice((0, 1, 8))] = rng.choice(
+                (b"", b"9", b"-", b"null", b"{", b"[]", b'"', b"9" * 20)
+            )
+        (folder / "tokenizer.json").write_bytes(raw)
+        try:
+            rows = tokenise(resolve_source(f"path:{folder}"), ["ba be", "", "x" * 500])
+            assert len(rows) == 3
+        except SourceError:
+            refused += 1
+    assert refused > 50

@@ -194,6 +194,7 @@ def of_type(model_type: str, **changes: object) -> Builder:
     return settings("config.json", model_type=model_type, **changes)
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 DEEP = "[" * 100_000
 PICKLED = pickle.dumps({"weight": [1.0]}, protocol=2)
 UNFIT = "do not fit its architecture"
@@ -258,6 +259,9 @@ DIRECTORIES: dict[str, tuple[Builder, str]] = {
     # what is not safetensors
     "a pickle by another name": (renamed(PICKLED), "starts as a pickle does"),
     "a zip by another name": (renamed(b"PK\x03\x04" + bytes(60)), "starts as a zip archive does"),
+    "a Git LFS pointer": (renamed(LFS), "is a Git LFS pointer"),
+    "a Git LFS pointer for the settings": (write("config.json", LFS), "is a Git LFS pointer"),
+    "half a million tensors": (header({f"t{n}": {} for n in range(500_000)}), "names 500,000 tensors"),
     "text by another name": (renamed(b"<!DOCTYPE html><html></html>"), "its header claims"),
     "only a pickle": (only("pytorch_model.bin"), "holds no model.safetensors, only pytorch_model.bin"),
     "only a checkpoint with an odd name": (only("\x1b[31m.ckpt"), r"only '\\x1b\[31m.ckpt'"),

@@ -60,7 +60,8 @@ def seal_of(folder: Path) -> str:
 def _stated(folder: Path) -> dict[str, Any]:
     mark = folder / _MARK
     stated = foreign.read_json(mark, limit=foreign.SETTINGS_LIMIT)
-    if not isinstance(stated, dict) or not isinstance(stated.get("key"), str):
+    words = isinstance(stated, dict) and all(isinstance(stated.get(name, ""), str) for name in ("key", "seal"))
+    if not words or "key" not in stated:
         raise InputError(
             f"{mark} is damaged: it does not say whose study lies in {folder}",
             needed="the file as graft study wrote it",
