@@ -32,3 +32,9 @@ def test_times_with_a_zone_can_be_read_after_the_index_was_imported(first):
 def test_a_mistake_is_told_before_a_model_library_is_imported(call):
     script = f"import sys, graft\ntry:\n    {call}\nexcept graft.GraftError:\n    print('torch' in sys.modules)"
     assert said_by(script) == "False\n"
+
+
+def test_usearch_before_pyarrow_is_told_and_not_crashed():
+    script = "import usearch.index\ntry:\n    import graft.tables.table\nexcept Exception as error:\n    print(error)"
+    assert "import pyarrow (or graft.tables) above usearch" in said_by(script)
+    assert said_by(f"import pyarrow, usearch.index, graft.tables.table; {_TIMES}.to_pylist()") == ""

@@ -22,6 +22,7 @@ from deltalake import DeltaTable
 from filelock import FileLock
 
 from graft.core.errors import InputError, OutputError, TableError
+from graft.core.forking import require_threads
 from graft.tables.delta import commits
 from graft.tables.delta.data_files import FILE_BYTES, FileWriter, open_file, read_group, read_rows
 from graft.tables.delta.leaving import FoundRows, leave
@@ -68,7 +69,8 @@ class DeltaStore:
         return DeltaStore(root)
 
     def snapshot(self, version: int | None = None) -> Snapshot:
-        """The table at a version, or as it is now."""
+        """The table at a version, or as it is now. Raises EngineError in a process that lost its threads in a fork."""
+        require_threads()
         return read_snapshot(self.root, version)
 
     def apply(self, plan: Callable[[Snapshot], Change | None]) -> int:
