@@ -60,11 +60,11 @@ def seal_of(folder: Path) -> str:
 def _stated(folder: Path) -> dict[str, Any]:
     mark = folder / _MARK
     stated = foreign.read_json(mark, limit=foreign.SETTINGS_LIMIT)
-    words = isinstance(stated, dict) and all(isinstance(stated.get(name, ""), str) for name in ("key", "seal"))
-    if not words or "key" not in stated:
+    whole = isinstance(stated, dict) and "key" in stated
+    if not whole or not all(isinstance(stated.get(name, ""), str) for name in ("key", "seal")):
         raise InputError(
             f"{mark} is damaged: it does not say whose study lies in {folder}",
             needed="the file as graft study wrote it",
             fix="choose another --out, or remove that folder",
         )
-    return stated
+    return dict(stated)
