@@ -3,10 +3,12 @@
 import copy
 import pickle
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from graft.core.seeds import generator
 from graft.representations.spaces import given_space
@@ -32,7 +34,8 @@ def rows(version):
     )
 
 
-def test_an_answer_is_of_one_version_though_somebody_writes(tmp_path):
+@pytest.mark.parametrize(("readers", "seconds"), [(6, 0), pytest.param(8, 60, marks=pytest.mark.slow)])
+def test_an_answer_is_of_one_version_though_somebody_writes(tmp_path, readers, seconds):
     table = EmbeddingTable.create(tmp_path / "t", SPACE)
     table.upsert(rows(0))
     opened, done, east = EmbeddingTable.open(tmp_path / "t"), threading.Event(), np.array([1, 0], np.float32)
@@ -50,15 +53,19 @@ def test_an_answer_is_of_one_version_though_somebody_writes(tmp_path):
             answers += 1
         return answers
 
-    with ThreadPoolExecutor(6) as threads:
-        asking = [threads.submit(ask, number) for number in range(6)]
+    end, version = time.monotonic() + seconds, 0
+    with ThreadPoolExecutor(readers) as threads:
+        asking = [threads.submit(ask, number) for number in range(readers)]
         try:
-            for version in range(1, 25):
+            while version < 24 or time.monotonic() < end:
+                version += 1
                 table.upsert(rows(version))
+                if version % 10 == 0:
+                    table.compact()
         finally:
             done.set()
         assert all(one.result() >= 3 for one in asking)
-    assert opened.search(east, k=1, space=SPACE)["version"].item() == 24
+    assert opened.search(east, k=1, space=SPACE)["version"].item() == version
 
 
 def test_a_table_may_be_copied_and_pickled_after_a_question(tmp_path):
