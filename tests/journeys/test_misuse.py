@@ -4,6 +4,7 @@ No command here may read a model library: that is what makes an answer slow.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,11 @@ MISUSES = {
     "embed tickets.csv --text message": "neither --table nor --out",
     "embed tickets.csv --text message --out tickets.csv --source path:tiny": "is the file that is read",
     "embed tickets.csv --text mesage --id id --table x --source path:tiny": "did you mean 'message'?",
+    # Assets.
+    "assets check table --use commercial": "this is an embedding table",
+    "assets check nowhere --use commercial": "graft assets list",
+    "assets show page.pdf": "graft assets add page.pdf",
+    "assets verify done": "the bundle is done/bundle",
     # The command itself.
     "stduy tickets.csv": "study",
     "study tickets.csv --txt message --label category": "--text",
@@ -188,6 +194,7 @@ def answers(place) -> dict[str, tuple[int, str, list[str]]]:
         text=True,
         timeout=300,
         cwd=place,
+        env={**os.environ, "GRAFT_LEDGER": str(place / "ledger.sqlite"), "GRAFT_CACHE": str(place / "cache")},
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -22,6 +22,8 @@ from graft.governance.registry import Registry
 CARD = LicenceStatement(stated="mit", where="README.md")
 SAID = LicenceStatement(stated="Apache-2.0", where="stated by a person")
 
+LIST = "list the assets, or add this one: graft assets list, graft assets add path:DIR (or a data file)"
+
 
 def asset(name="minilm", digest="53aa51172d", kind=AssetKind.SOURCE, **facts):
     return Asset(kind=kind, name=name, digest=digest, **facts)
@@ -108,8 +110,8 @@ def test_an_asset_is_found_by_identity_name_version_and_digest(registry):
         ("minilmm", "did you mean 'minilm'?"),
         ("TICKETS", "did you mean 'tickets'?"),
         ("org", "did you mean 'org/bert-small'?"),
-        ("53a", "list the assets, or add this one"),
-        ("nothing like it", "list the assets, or add this one"),
+        ("53a", LIST),
+        ("nothing like it", LIST),
     ],
 )
 def test_what_is_not_found_lists_near_names(registry, named, fix):

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 
 from graft.core.errors import InputError
+from graft.core.places import BUNDLE, next_step
 from graft.governance.records import Asset
 
 _SHORTEST = 4
@@ -55,10 +57,19 @@ def _none(named: str, assets: int, names: Collection[str]) -> UnknownAsset:
     return UnknownAsset(
         f"no asset is called {named!r}",
         needed=f"a name, an identity or at least {_SHORTEST} characters of a digest; {known}",
-        fix=f"did you mean {', '.join(map(repr, list(near)[:_SHOWN]))}?"
-        if near
-        else "list the assets, or add this one",
+        fix=f"did you mean {', '.join(map(repr, list(near)[:_SHOWN]))}?" if near else _step(named),
     )
+
+
+def _step(named: str) -> str:
+    """What to do with a name that nothing has, which may be the path of something."""
+    place = Path(named)
+    if (step := next_step(place, BUNDLE)) and place.exists():
+        return step
+    if place.exists():
+        reference = f"path:{named}" if place.is_dir() else named
+        return f"record it first: graft assets add {reference}"
+    return "list the assets, or add this one: graft assets list, graft assets add path:DIR (or a data file)"
 
 
 def _described(asset: Asset) -> str:
