@@ -21,6 +21,7 @@ from graft.representations.reading import Prompts
 from graft.representations.sources import MINILM_SHA256, randomised, resolve_source
 from graft.representations.spaces import pooled_space
 from graft.representations.tokens import tokenise
+from graft.scores.models import copy_source
 
 
 @pytest.fixture
@@ -430,3 +431,19 @@ def test_rounding_makes_no_other_space_but_other_numbers():
     exact.require_same(rounded)
     assert exact.fingerprint == rounded.fingerprint
     assert exact.computation != rounded.computation
+
+
+def test_a_copy_takes_along_everything_that_shapes_its_vectors(folder, tmp_path):
+    """Also where the pooling lies in a folder with another name."""
+    tiny.sentence_modules(folder, "Normalize", pooling={"pooling_mode": "cls"})
+    listed = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([listed[0], {**listed[1], "path": "pooling"}, listed[2]]))
+    (folder / "1_Pooling").rename(folder / "pooling")
+    tiny.edit_json(folder / "sentence_roberta_config.json", max_seq_length=20)
+    tiny.edit_json(folder / "config_sentence_transformers.json", prompts={"query": "ba "}, truncate_dim=8)
+    source = resolved(folder)
+    copy_source(source, tmp_path / "copy")
+    again = resolved(tmp_path / "copy")
+    assert (again.pooling, again.normalise, again.dimension) == (Pooling.CLS, True, 8)
+    assert pooled_space(again, "float32") == pooled_space(source, "float32")
+    assert again.reading == source.reading
