@@ -49,6 +49,17 @@ class GraftError(Exception):
             lines.append(f"  fix:    {fix}")
         super().__init__("\n".join(line.replace("\n", "\\n").replace("\r", "\\r") for line in lines))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """The same error in another process: its message is not made a second time."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[GraftError], said: tuple[object, ...], state: dict[str, object]) -> GraftError:
+    error = kind.__new__(kind, *said)
+    error.args = said
+    error.__dict__.update(state)
+    return error
+
 
 class InputError(GraftError, ValueError):
     """The data, the options or the files given cannot work."""

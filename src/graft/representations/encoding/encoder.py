@@ -47,7 +47,7 @@ class EncodeReport:
     computed: int
     fidelity: Fidelity | None = None
     cut: int = 0
-    limit: int = 0
+    limit: int = field(default=0, compare=False)
 
     def words(self) -> str:
         """What was left out, as a person reads it; empty when nothing was."""
