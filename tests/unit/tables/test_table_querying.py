@@ -65,7 +65,7 @@ def test_conditions_and_columns_are_read_once_a_version(opened, monkeypatch):
         )
     for _ in range(3):
         assert sorted(set(ask(opened, where="region = 'US'")["id"])) == ["g", "h", "i"]
-    assert read == ["region = 'US'", ["region", "note"]]
+    assert read == ["region = 'US'", ("region", "note")]
     EmbeddingTable.open(opened.path).upsert(rows("x", region="US"))
     EmbeddingTable.open(opened.path).delete(["g"])
     found = ask(opened, where="region = 'US'")
