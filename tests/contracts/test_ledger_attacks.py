@@ -256,6 +256,9 @@ def test_another_ledger_does_not_know_a_bundle_and_raises_no_alarm(path, ten, tm
         empty.head()
     code, told = says("assets", "verify", str(made))
     assert (code, "does not know it" in told) == (0, True)
+    path.unlink()
+    code, told = says("assets", "verify", str(made))
+    assert (code, f"there is none at {path}; only the files" in told, path.exists()) == (0, True, False)
 
 
 def test_the_ledger_that_wrote_a_bundle_and_no_longer_holds_its_event_is_an_alarm(path, ten, tmp_path):

@@ -10,7 +10,7 @@ from graft.cli.governance.words import Named
 from graft.governance.records import Use
 
 if TYPE_CHECKING:
-    from graft.governance.records import Answer
+    from graft.governance.records import Answer, Asset
 
 _EXIT = {"allowed": 0, "blocked": 3, "unsettled": 4}
 _SHOWN = 6
@@ -40,21 +40,29 @@ def verify(
 ) -> None:
     """Check the chain of the ledger, and that recorded files are as they were. Exits with 3 when something is not."""
     from graft.governance.assets import bundle_head, changed_files, look_up, recorded_heads
+    from graft.governance.descent_file import read_bundle
     from graft.governance.registry import Registry
 
+    bundle = Path(named) if named is not None and (Path(named) / "manifest.json").is_file() else None
+    broken = False
     with Registry() as registry:
-        noted = verified(registry.ledger, expect, heads, key)
-        bundles = recorded_heads(registry)
-        if named is not None and (Path(named) / "manifest.json").is_file():
-            own = bundle_head(registry, Path(named))
-            bundles += () if own is None else (own,)
-        broken = any(one.missing for one in bundles)
-        for one in dict.fromkeys(bundles):
-            if one.missing or not one.ours:
-                typer.echo(f"ledger: {one}")
-        if not broken:
-            tell_sound(noted, bundles=len({one.head for one in bundles if one.ours}))
-        found = registry.assets() if named is None else (look_up(registry, named)[0],)
+        if bundle is not None and not (expect or heads or registry.ledger.exists):
+            # Whoever was handed a bundle has no ledger yet, and gets none by checking.
+            typer.echo(f"ledger: there is none at {registry.ledger.place}; only the files of the bundle are checked")
+            found: tuple[Asset, ...] = (read_bundle(bundle)[0],)
+        else:
+            noted = verified(registry.ledger, expect, heads, key)
+            bundles = recorded_heads(registry)
+            if bundle is not None:
+                own = bundle_head(registry, bundle)
+                bundles += () if own is None else (own,)
+            broken = any(one.missing for one in bundles)
+            for one in dict.fromkeys(bundles):
+                if one.missing or not one.ours:
+                    typer.echo(f"ledger: {one}")
+            if not broken:
+                tell_sound(noted, bundles=len({one.head for one in bundles if one.ours}))
+            found = registry.assets() if named is None else (look_up(registry, named)[0],)
     for asset in found:
         changes = changed_files(asset)
         if changes is None:

@@ -49,6 +49,11 @@ class Ledger:
         self._backend: Backend | None = None
         self._opening = threading.Lock()
 
+    @property
+    def exists(self) -> bool:
+        """Whether the file of the ledger is there; of a database only its server can tell, when it is asked."""
+        return self.url.get_backend_name() != "sqlite" or Path(str(self.url.database)).is_file()
+
     def append(self, kind: str, subject: str, facts: Mapping[str, Any]) -> Event:
         """Add an event in a transaction of its own; it is kept when this returns.
 
