@@ -301,3 +301,14 @@ def test_text_that_utf8_cannot_carry_is_still_written(tmp_path) -> None:
     odd = record.model_copy(update={"next_steps": ("half a pair \ud83d",)})
     write_page(odd, tmp_path / "report.html")
     assert "half a pair \ufffd" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"), [(0.012, "So nothing here speaks against them."), (0.048, "is likely, but not shown by so few")]
+)
+def test_probabilities_that_seem_far_off_are_not_acquitted(shown: float, said: str) -> None:
+    record = multiclass_helps()
+    off = Interval(shown, 0.0, 0.1)
+    calibration = record.decision.calibration.model_copy(update={"ece": off, "ece_if_perfect": 0.009})
+    decision = record.decision.model_copy(update={"calibration": calibration})
+    assert said in Page(render_page(changed(record, decision=decision))).text

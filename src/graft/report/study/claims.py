@@ -9,6 +9,8 @@ from graft.facts.study import StudyRecord
 from graft.report.shared.formats import count, known, number, percent
 from graft.report.study.words import best_control, is_choice, metric_words
 
+_ABOUT = 1.5  # what is shown, in parts of what a perfect model would show, before it is remarkable
+
 
 def claimed(record: StudyRecord) -> bool:
     """Whether the verdict claims anything."""
@@ -79,7 +81,9 @@ def calibration_words(record: StudyRecord) -> str:
     )
     low = facts.ece.low
     if low is not None and known(low) and low < 5e-4:
-        return f"{text} So nothing here speaks against them."
+        if facts.ece.mean <= _ABOUT * facts.ece_if_perfect:
+            return f"{text} So nothing here speaks against them."
+        return f"{text} That they are off is likely, but not shown by so few rows."
     if facts.ece_debiased is not None and known(facts.ece_debiased) and facts.ece_debiased >= 5e-4:
         text += f" With what few rows add taken off, about {percent(facts.ece_debiased)} is left."
     return text
