@@ -68,12 +68,15 @@ def _additions(
     words: Words, passages: Sequence[Passage], licences: set[str], where: str
 ) -> tuple[LicenceStatement, ...]:
     """A second statement, when the file says more than its licences do."""
-    rest = _uncovered(words, passages, licences)
+    rest = uncovered(words, passages, licences)
     return (LicenceStatement(stated=FURTHER, where=f"{where} (also says: {_shown(rest)})"),) if rest else ()
 
 
-def _uncovered(words: Words, passages: Sequence[Passage], licences: set[str]) -> str:
-    """What the known texts do not cover, where it could set a condition; titles and copyright lines left out."""
+def uncovered(words: Words, passages: Sequence[Passage], licences: set[str]) -> str:
+    """What known texts do not cover, where it could set a condition; titles and copyright lines left out.
+
+    passages: the known texts found. licences: those that are stated; sentences that only name them are left out.
+    """
     covered = bytearray(len(words))
     for passage in passages:
         first, last = passage.runs[0][0], passage.runs[-1][1]

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"\s{0,3}#{1,6}[ \t]")
+_HTML_HEADING = re.compile(r"\s*<(h[1-6])\b[^<>]{0,200}>(?P<title>.{0,200}?)</\1\s*>", re.IGNORECASE)
+_BOLD_HEADING = re.compile(
+    r"\s{0,3}(\*\*|__)(?P<title>[^*_\n]{0,40}\blicen[cs](?:e|es|ing)\b[^*_\n]{0,40})\1\s*$", re.IGNORECASE
+)
+_STRUCK = re.compile(r"~~[^~\n]{1,500}~~|<(del|s|strike)>[^<>\n]{0,500}</\1>", re.IGNORECASE)
 _UNDERLINE = re.compile(r"\s{0,3}(=+|-{3,})\s*$")
 _RULE = frozenset("|:- \t")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
@@ -45,11 +50,32 @@ def sections(markdown: str) -> tuple[Section, ...]:
             fence = mark[1]
         elif _HEADING.match(line):
             found.append(Section(plain(line.strip().strip("#"))))
+        elif html := _HTML_HEADING.match(line):
+            found.append(Section(plain(html["title"]), [line[html.end() :]]))
+        elif bold := _BOLD_HEADING.match(line):
+            found.append(Section(plain(bold["title"])))
         elif _UNDERLINE.match(line) and found[-1].lines and _is_title(found[-1].lines[-1]):
             found.append(Section(plain(found[-1].lines.pop())))
         else:
             found[-1].lines.append(line)
     return tuple(found)
+
+
+def visible(markdown: str) -> str:
+    """A text without what a reader does not see, or sees struck out: HTML comments and struck words.
+
+    >>> visible("a <!-- MIT -->b ~~GPL~~")
+    'a b '
+    """
+    shown, rest = [], markdown
+    while rest:
+        before, mark, after = rest.partition("<!--")
+        shown.append(before)
+        # A comment that is never closed hides nothing: who reads the text sees it.
+        hidden, close, rest = after.partition("-->") if mark else ("", "", "")
+        if mark and not close:
+            shown.append(hidden)
+    return _STRUCK.sub("", "".join(shown))
 
 
 def tables(section: Section) -> Iterator[tuple[tuple[str, ...], list[tuple[str, ...]]]]:

@@ -8,6 +8,7 @@ import re
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import yaml
 
@@ -19,6 +20,13 @@ _VALUE = re.compile(
     r"^(?:[^\w\n]|_)*(?:spdx-)?licen[cs]e(?:[- ]identifier)?(?:[ \t]*\(s\))?[*_`]*[ \t]*[:|][ \t*_`]*"
     r"(?P<value>\S[^\n]{0,118})$",
     re.IGNORECASE | re.MULTILINE,
+)
+_IMAGE = re.compile(r"!\[[^\[\]\n]{0,200}\]\([^()\s]{0,500}\)")
+_LINK = re.compile(r"\[([^\[\]\n]{0,200})\]\([^()\s]{0,500}\)")
+_BADGE_WORDS = re.compile(r"!\[\s*licen[cs]e\s*[:-]\s*(?P<value>[^\[\]\n]{1,80})\]", re.IGNORECASE)
+_BADGE_ADDRESS = re.compile(
+    r"/badge/(?:\w{1,20}(?:%20|_))?licen[cs]e-(?P<value>(?:[^-\s/?#()\"'<>]|--){1,100})-[^-\s/?#()\"'<>]{1,40}",
+    re.IGNORECASE,
 )
 _REMARK = re.compile(r"\s\(|[.,;] ")
 _LONGEST_VALUE = 8
@@ -63,6 +71,7 @@ def stated_values(text: str) -> tuple[str, ...]:
     >>> stated_values("**License:** MIT\\nlicence: [More Information Needed]\\nSPDX-License-Identifier: Apache-2.0")
     ('MIT', 'Apache-2.0')
     """
+    text = _LINK.sub(r"\1", _IMAGE.sub("", text))
     values = (_without_remark(match["value"]).strip(" \t\r*_`|#>-.") for match in _VALUE.finditer(text))
     return tuple(value for value in values if _plain(value))
 
@@ -71,6 +80,20 @@ def _without_remark(value: str) -> str:
     """A value without a remark behind it ("MIT (see the file)"), unless the remark could narrow it."""
     name, remark = _REMARK.split(value, maxsplit=1) if _REMARK.search(value) else (value, "")
     return value if limits(words_of(remark).words) else name
+
+
+def badges(text: str) -> tuple[str, ...]:
+    """What badges about the licence show: their words, or what the address of their picture says.
+
+    >>> badges("[![License: MIT](https://img.shields.io/badge/License-CC%20BY--NC%204.0-red.svg)](LICENSE)")
+    ('MIT', 'CC BY-NC 4.0')
+    """
+    found = [match["value"] for match in _BADGE_WORDS.finditer(text)]
+    for match in _BADGE_ADDRESS.finditer(text):
+        value = unquote(match["value"]).replace("--", "\0").replace("__", "\1")
+        found.append(value.replace("_", " ").replace("\0", "-").replace("\1", "_"))
+    values = (" ".join(value.split()).strip(" .") for value in found)
+    return tuple(dict.fromkeys(value for value in values if _plain(value)))
 
 
 def without_values(text: str) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graft.governance.reading.known_texts import find_passages
-from graft.governance.reading.licence_texts import FURTHER, licence_statements
-from graft.governance.reading.markdown import Section, sections
-from graft.governance.reading.naming import named_licences, stated_values
+from graft.governance.reading.licence_texts import FURTHER, licence_statements, uncovered
+from graft.governance.reading.markdown import Section, sections, visible
+from graft.governance.reading.naming import badges, named_licences, stated_values
 from graft.governance.reading.small_files import cards, licence_files, read_text
-from graft.governance.reading.wording import words_of
+from graft.governance.reading.wording import denies, words_of
 from graft.governance.records import LicenceStatement
 
 PROSE = "terms in prose"
@@ -23,6 +23,9 @@ _OTHERS = re.compile(r"(?i)\b(?:training|evaluation|related|benchmark)")
 _EMPTY = ("", "more information needed", "todo", "tbd", "na")
 _POINTS = re.compile(r"(?i)\b(?:see|refer|find|found|read|check|available)\b")
 _POINTER_WORDS = 40
+_TAKES_BACK = re.compile(r"\b(?:cannot|commercial|forbidden|incorrect|mistake|only|outdated|prohibited|wrong)\b")
+_TERMS = re.compile(r"(?i)\b(?:licen[cs]ed?|agreement|governed|terms)\b")
+_SENTENCE = re.compile(r"(?<=[.;!])\s+|\n")
 _LIMITS = re.compile(r"\b(?:academic|non commercial|noncommercial|nonprofit|research)\b")
 
 
@@ -59,26 +62,48 @@ def stated_in_sections(markdown: str, where: str) -> tuple[LicenceStatement, ...
     (LicenceStatement(stated='MIT', where='README.md (section: License)'),)
     """
     found: list[LicenceStatement] = []
-    for section in sections(markdown):
+    for section in sections(visible(markdown)):
         place = f"{where} (section: {section.title})" if section.title else f"{where} (its beginning)"
         found += [LicenceStatement(stated=stated, where=place) for stated in _of_section(section)]
     return tuple(dict.fromkeys(found))
 
 
 def _of_section(section: Section) -> Iterator[str]:
-    values = () if _OTHERS.search(section.title) else stated_values(section.text)
+    values = () if _OTHERS.search(section.title) else (*stated_values(section.text), *badges(section.text))
     yield from values
     words = words_of(section.text)
     if not _ABOUT.search(section.title) or " ".join(words.words[:4]) in _EMPTY:
         return
-    held = [passage.licence for passage in find_passages(words) if passage.licence]
+    passages = find_passages(words)
+    held = [passage.licence for passage in passages if passage.licence]
     named = dict.fromkeys((*held, *(one.licence for one in named_licences(section.text))))
     yield from named
-    limited = _LIMITS.search(" ".join(words.words)) and not any("-NC" in licence for licence in named)
-    if named and not held and limited:
-        yield FURTHER
-    if not named and not values and not (len(words) <= _POINTER_WORDS and _POINTS.search(section.text)):
+    limited = _LIMITS.search(" ".join(words.words)) is not None
+    more = _says_more(uncovered(words, passages, set(held)), denied=True) if held else _says_more(section.text)
+    if named or values:
+        if more or (limited and not held and not any("-NC" in licence for licence in named)):
+            yield FURTHER
+    elif (
+        more
+        or limited
+        or _TAKES_BACK.search(" ".join(words.words))
+        or len(words) > _POINTER_WORDS
+        or not _POINTS.search(section.text)
+    ):
         yield PROSE
+
+
+def _says_more(text: str, *, denied: bool = False) -> bool:
+    """Whether sentences beside a licence deny one, or speak of terms they do not name. denied: the former alone."""
+    for sentence in _SENTENCE.split(text):
+        words = words_of(sentence)
+        if denies(words.words) and (not denied or _TERMS.search(sentence)):
+            return True
+        if denied:
+            continue
+        if _TERMS.search(sentence) and not named_licences(sentence) and not _POINTS.search(sentence) and len(words) > 3:
+            return True
+    return False
 
 
 def _where(name: str, beside: str) -> str:

@@ -16,9 +16,15 @@ _LIMITS = re.compile(
     r"\b(?:academic|alternatively|but|cannot|commercial|either|except|exceptions?|must|non|noncommercial|nonprofit|not|"
     r"only|prohibited|provided|research|unless)\b"
 )
+_DENIALS = re.compile(
+    r"\b(?:anymore|aren|cease[ds]?|contrary|couldn|custom|didn|different|discontinued|doesn|don|earlier|except|expired|"
+    r"former|formerly|instead|isn|longer|neither|never|no|nor|not|obsolete|other than|originally|previously|prior|"
+    r"proprietary|rather|refused?|rejects?|replace[ds]?|revoked?|separate|separately|superseded|terminated|unless|"
+    r"unlike|until|wasn|weren|withdrawn|withdraws?|without|won)\b"
+)
 _CONDITIONS = re.compile(
-    r"\b(?:academic|agree|agreement|allowed|but|cannot|commercial|conditions?|educational|except|forbidden|licensed?|"
-    r"licenses|limited|may|must|non|noncommercial|nonprofit|not|only|permission|permitted|prohibited|provided|purposes?|"
+    r"\b(?:academic|agree|agreement|allowed|but|cannot|commercial|conditions?|educational|except|fees?|forbidden|licensed?|"
+    r"licenses|military|pay|payments?|revenue|royalt(?:y|ies)|sale|sell|selling|sold|limited|may|must|non|noncommercial|nonprofit|not|only|permission|permitted|prohibited|provided|purposes?|"
     r"requires?|required|research|restricted|restrictions?|shall|solely|subject|terms|unless|use|warranty|without)\b"
 )
 _SAME = {"licence": "license", "licences": "licenses", "licenced": "licensed", "https": "http"}
@@ -64,7 +70,16 @@ def limits(words: Sequence[str]) -> bool:
     >>> limits(words_of("MIT, for research only").words), limits(words_of("under the MIT license").words)
     (True, False)
     """
-    return _LIMITS.search(" ".join(words)) is not None
+    return _LIMITS.search(" ".join(words)) is not None or denies(words)
+
+
+def denies(words: Sequence[str]) -> bool:
+    """Whether words could say that what they name does not hold, or holds no more.
+
+    >>> denies(words_of("no longer under the MIT license").words), denies(words_of("under the MIT license").words)
+    (True, False)
+    """
+    return _DENIALS.search(" ".join(words)) is not None
 
 
 def sets_condition(words: Sequence[str]) -> bool:

@@ -3,10 +3,14 @@
 import pytest
 
 from graft.core.errors import InputError
+from graft.governance.answering import answer
+from graft.governance.lineage import lineage_of
+from graft.governance.reading import read_data
 from graft.governance.reading.front_matter import read_front_matter, split_card
 from graft.governance.reading.markdown import plain, sections, tables
 from graft.governance.reading.model_card import training_tables
 from graft.governance.reading.stating import stated_in_sections
+from graft.governance.records import Use
 
 
 def test_values_stay_the_text_they_were_written_as():
@@ -161,3 +165,85 @@ def test_other_tables_name_no_training_data(title):
 )
 def test_sections_about_the_licence(text, said):
     assert [one.stated for one in stated_in_sections(text, "README.md")] == said
+
+
+BADGE = "[![license](https://img.shields.io/badge/{}-green.svg)](LICENSE)"
+READ = {
+    "[![License: MIT](https://img.shields.io/badge/License-MIT-yellow.svg)](https://x.org)": ("allowed", ["MIT"]),
+    BADGE.format("license-Apache%202.0"): ("allowed", ["Apache 2.0"]),
+    BADGE.format("Model_License-CC_BY--NC_4.0"): ("blocked", ["CC BY-NC 4.0"]),
+    '<a href="L"><img src="https://img.shields.io/badge/license-MIT-blue" alt="License"></a>': ("allowed", ["MIT"]),
+    "License: [MIT](LICENSE)": ("allowed", ["MIT"]),
+    "<h2 align='center'>License</h2>\n\nUnder the CC BY-NC 4.0 license.": ("blocked", ["CC-BY-NC-4.0"]),
+    "<h3>License</h3> MIT License <h3>More</h3>": ("allowed", ["MIT"]),
+    "**License**\n\nCC BY-NC 4.0": ("blocked", ["CC-BY-NC-4.0"]),
+    "## License\nThis is licensed under the MIT License. See the LICENSE file.": ("allowed", ["MIT"]),
+    "## License\n<!-- MIT License -->\nAsk us.": ("blocked", ["terms in prose"]),
+    "## License\n~~MIT License~~ Ask us.": ("blocked", ["terms in prose"]),
+    "## License\nCC BY-NC 4.0, no longer under the MIT License": (
+        "blocked", ["CC-BY-NC-4.0", "MIT", "further terms"],
+    ),
+}  # fmt: skip
+DENIED = [
+    "This model is not licensed under the MIT License.",
+    "This model is no longer available under the MIT License.",
+    "Unlike the code, the weights do not come under the MIT License.",
+    "Previously under the MIT License; ask us about this version.",
+    "Until version 2 this was released under the MIT License.",
+    "This isn't under the MIT License.",
+    "The weights were never released under the MIT License",
+    "Neither the MIT License nor another one applies.",
+    "A license other than the MIT License applies.",
+    "Instead of the MIT License we chose our own.",
+    "The MIT License has been withdrawn.",
+    "The code is under the MIT License. The weights are governed by the Foo Model Agreement.",
+    "The code is under the MIT License, and the weights are proprietary.",
+    "License: MIT\nThis does not apply to the weights.",
+]
+
+
+def outcome_of(folder, card):
+    folder.mkdir(exist_ok=True)
+    (folder / "README.md").write_text(card)
+    (folder / "rows.csv").write_text("a\n1\n")
+    asset = read_data(folder / "rows.csv")
+    said = answer(lineage_of([asset]), asset.identity, uses=[Use.COMMERCIAL])
+    return said.outcome.value, [one.stated for one in asset.licences]
+
+
+@pytest.mark.parametrize(("card", "wanted"), READ.items(), ids=range(len(READ)))
+def test_badges_and_headings_are_read_as_a_person_reads_them(tmp_path, card, wanted):
+    assert outcome_of(tmp_path / "card", f"# A set\n{card}\n") == wanted
+
+
+@pytest.mark.parametrize("sentence", DENIED)
+@pytest.mark.parametrize("front", ["", "---\nlicense: mit\n---\n"], ids=["card", "front matter says mit"])
+def test_what_is_denied_or_was_once_so_is_never_permission(tmp_path, sentence, front):
+    assert outcome_of(tmp_path / "card", f"{front}# A set\n## License\n{sentence}\n")[0] != "allowed"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "This model is no longer available under those terms.",
+        "The licence in the metadata is wrong, see our page.",
+        "See our page for the license: commercial users cannot use it for free.",
+    ],
+)
+def test_a_section_that_takes_back_what_the_front_matter_says_is_not_passed_over(tmp_path, sentence):
+    assert outcome_of(tmp_path / "card", f"---\nlicense: mit\n---\n# A set\n## License\n{sentence}\n")[0] != "allowed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This project is no longer licensed under the MIT License.",
+        "Formerly under the MIT License.",
+        "This project is not licensed under the MIT License.",
+        "MIT License. Selling it is forbidden.",
+        "MIT License. Companies pay a fee.",
+    ],
+)
+def test_a_licence_file_that_denies_a_licence_or_adds_to_it_is_never_permission(tmp_path, text):
+    (tmp_path / "LICENSE").write_text(text)
+    assert outcome_of(tmp_path, "# A set\n")[0] != "allowed"
