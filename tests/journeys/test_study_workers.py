@@ -134,7 +134,7 @@ def test_a_script_without_a_guard_may_ask_for_workers(place, whole, tmp_path):
     folder, reference = place
     script = tmp_path / "script.py"
     options = {"text": "message", "label": "category", "effort": "quick", "folds": 3, "source": reference, "workers": 2}
-    options |= {"strategy": ["frozen", "partial:1", "lora"], "out": str(folder / "script")}
+    options |= {"strategy": ["frozen", "partial:1", "lora"], "out": str(folder / "script"), "progress": False}
     script.write_text(
         f"import graft\nfound = graft.study({str(folder / 'tickets.csv')!r}, **{options!r})\nprint(found.verdict)\n"
     )
