@@ -276,6 +276,10 @@ def test_several_labels_in_every_form():
         assert set(map(type, model.predict(TEXTS))) == {tuple}
         exact = [set(said) == set(true) for said, true in zip(model.predict(TEXTS), LISTS, strict=True)]
         assert model.score(TEXTS, LISTS) == np.mean(exact)
+        # A label nobody learnt is one that nobody predicts: those rows are wrong, the others are what they were.
+        right = [tuple(row) for row in model.predict(TEXTS)]
+        assert model.score(TEXTS, right) == 1
+        assert model.score(TEXTS, [(*right[0], "never seen"), *right[1:]]) == pytest.approx(1 - 1 / len(TEXTS))
     assert cross_val_score(classifier(strategy="classical"), TEXTS, FLAGS, cv=3, error_score="raise").shape == (3,)
 
 

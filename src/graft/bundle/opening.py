@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from graft.bundle.folders import settled
 from graft.bundle.manifest import read_manifest
+from graft.core import foreign
 from graft.inputs.contract import require_columns
 from graft.inputs.schema import Contract
 from graft.rows.table import Table
@@ -21,7 +22,7 @@ def require_bundle(folder: Path, table: Table | None = None) -> None:
     if table is None:
         return
     try:
-        contract = Contract.model_validate_json((place / "contract.json").read_text(encoding="utf-8"))
+        contract = Contract.model_validate_json(foreign.read_text(place / "contract.json"))
     except (OSError, ValueError, RecursionError, ValidationError):
         return
     require_columns(table, [*contract.roles.content, *contract.roles.numeric, *contract.roles.categorical])

@@ -240,7 +240,8 @@ class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
         """The share of rows that are predicted rightly; with several labels, those with every label right."""
         predicted = self.predict(X)
         if self.lists_:
-            y, predicted = (_flags(list(one), self.classes_.tolist()) for one in (y, predicted))
+            same = [set(said) == set(true) for said, true in zip(predicted, y, strict=True)]
+            return float(np.average(same, weights=sample_weight))
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
@@ -318,13 +319,12 @@ def _indicated(array: np.ndarray, names: list[str] | None) -> _SeveralLabels:
 
 
 def _flags(cells: Sequence[Any], classes: list[Any]) -> np.ndarray:
-    """0 and 1, uint8 (rows, labels); names that are not among ``classes`` are labels nobody can predict."""
+    """0 and 1, uint8 (rows, labels)."""
     places = {name: place for place, name in enumerate(classes)}
-    flags = np.zeros((len(cells), len(classes) + 1), np.uint8)
+    flags = np.zeros((len(cells), len(classes)), np.uint8)
     for row, cell in enumerate(cells):
-        for name in cell:
-            flags[row, places.get(name, len(classes))] = 1
-    return flags if flags[:, -1].any() else flags[:, :-1]
+        flags[row, [places[name] for name in cell]] = 1
+    return flags
 
 
 def _loss(name: str, strategy: Strategy, task: Task) -> Loss | None:
