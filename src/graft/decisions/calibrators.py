@@ -79,16 +79,22 @@ class _Calibrator(BaseModel, ABC):
 
 
 class Identity(_Calibrator):
-    """Leaves the probabilities as they are (class rows are made to sum to one).
+    """Leaves the probabilities as they are (class rows are made to sum to one), but for certainty.
+
+    spread: as for Temperature.
 
     >>> Identity(task="binary", columns=2).apply(np.array([[0.25, 0.75]])).tolist()
     [[0.25, 0.75]]
+    >>> Identity(task="binary", columns=2, spread=0.02).apply(np.array([[0.0, 1.0]])).tolist()
+    [[0.01, 0.99]]
     """
 
     method: Literal["identity"] = "identity"
+    spread: float = Field(default=0.0, ge=0, lt=1)
 
     def _map(self, scores: np.ndarray) -> np.ndarray:
-        return scores.copy() if self.task == "multilabel" else _normalised(scores, scores)
+        plain = scores if self.task == "multilabel" else _normalised(scores, scores)
+        return spread_evenly(plain, self.spread, self.task)
 
 
 class Temperature(_Calibrator):
