@@ -2,8 +2,8 @@
 
 Decisions: every method is fitted on all folds but one and judged on that one; the final map is refitted on all rows.
 The simplest method within one standard error of the lowest out-of-fold log-loss wins (identity, then temperature,
-Platt, isotonic): scores that are calibrated already stay as they are but for certainty, and a flexible map must earn its
-place. How a few rows are kept from promising too much is told in ``calibration_fits``.
+Platt, isotonic): scores that are calibrated already stay as they are but for certainty, and a flexible map must earn
+its place. How a few rows are kept from promising too much is told in ``calibration_fits``.
 
 A temperature never changes which class is the most probable. Biases and steps do, and with few rows they spoil more
 decisions than they mend, so they are not even tried below ROWS rows of the rarest class. Measured (2, 4, 20 classes):

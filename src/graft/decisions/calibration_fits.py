@@ -3,8 +3,9 @@
 Decisions: a few separable rows must not promise certainty. Three things hold them. A temperature has a log-normal prior
 around 1 (deviation 0.5 of its logarithm: a factor of 1.6 either way is nothing unusual). It is fitted as part of a map
 that gives a share worth two pseudo-rows away (``spread``), so nothing it promises exceeds (n + 1) / (n + 2), and a few
-wrong labels cannot drag the temperature. Scores that stay as they are give the same share away. Platt's sigmoids keep his smoothed targets. Isotonic steps stay one pseudo-row
-away from 0 and 1. For labels the evidence is counted in cells (rows x labels).
+wrong labels cannot drag the temperature. Scores that stay as they are give the same share away. Platt's sigmoids keep
+his smoothed targets. Isotonic steps stay one pseudo-row away from 0 and 1. For labels the evidence is counted in cells
+(rows x labels).
 
 Compared with true probabilities known, change of log-loss against raw scores that are right (two classes, strong
 signal): 16 rows and a plain temperature +.34 nats, smoothed targets +.07, those with the prior +.02, prior and spread
