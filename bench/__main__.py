@@ -2,9 +2,10 @@
 
 Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
 over an hour), verdicts-quick, regret, prior, contrasts, prospective (real draws, hours each: ``regret draws=3
-names=hwu64,tram``), ledger, assets, register, check, embed, query, tables, search, exact, crossover, updating, million
-(a table of a million rows), million-index. Without a name all run, but for those that take hours. The real rows lie
-beside the project, in ``../shared/data``.
+names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was stopped), ledger, assets,
+register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million rows), million-
+index. Without a name all run, but for those that take hours. The real rows lie beside the project, in
+``../shared/data``.
 """
 
 import json

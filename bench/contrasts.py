@@ -7,11 +7,13 @@ rows left.
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from bench.draws import kept
 from bench.regret import Rows, _files, _in_time
 
 # name, classes (0: as they come), labels a class at first
@@ -133,28 +135,33 @@ def contrasts(draws: int = 200, only: tuple[str, ...] = ()) -> dict[str, object]
     return {**found, "wanted": "0.8 of the oracle's power; 20 classes x 8 settled in nine of ten"}
 
 
-def prospective(draws: int = 30, only: tuple[str, ...] = ()) -> dict[str, object]:
+def prospective(draws: int = 30, only: tuple[str, ...] = (), keep: tuple[str, ...] = ()) -> dict[str, object]:
     """Verdicts at n and at 4n of the same draw: how many are settled, how many at n are contradicted at 4n.
 
-    only: of these sets.
+    only: of these sets. keep: a file of draws found before, see ``bench.draws``.
     """
-    found, contradicted, claimed = {}, 0, 0
+    found, contradicted, claimed, before = {}, 0, 0, kept(keep)
     for name, classes, per_class in PROSPECTIVE:
         if only and name not in only:
             continue
         rows = pool(name)
         names = classes_of(rows, classes, 4 * per_class)
-        pairs = []
-        for seed in range(draws):
-            small, large = (pick(rows, names, size, seed)[0] for size in (per_class, 4 * per_class))
-            pairs.append((study(rows.take(small), None).verdict, study(rows.take(large), None).verdict))
+
+        def find(seed: int, rows: Rows = rows, names: list[str] = names, size: int = per_class) -> dict[str, object]:
+            small, large = (pick(rows, names, count, seed)[0] for count in (size, 4 * size))
+            return {"at": study(rows.take(small), None).verdict, "later": study(rows.take(large), None).verdict}
+
+        cell = f"{name}, {classes} classes x {per_class}"
+        seen = [before.of("prospective", cell, seed, partial(find, seed)) for seed in range(draws)]
+        pairs = [(one["at"], one["later"]) for one in seen]
         settled = [pair for pair in pairs if pair[0] != "inconclusive"]
         against = [pair for pair in settled if pair[1] not in (pair[0], "inconclusive")]
         claimed, contradicted = claimed + len(settled), contradicted + len(against)
-        found[f"{name}, {classes} classes x {per_class}"] = {
+        found[cell] = {
             "settled_at_n": len(settled) / draws,
             "settled_at_4n": sum(pair[1] != "inconclusive" for pair in pairs) / draws,
             "contradicted": against,
+            "commits": sorted({one["commit"] for one in seen}),
         }
-        print(name, found[f"{name}, {classes} classes x {per_class}"], flush=True)
+        print(name, found[cell], flush=True)
     return {**found, "contradicted_share": contradicted / max(1, claimed), "wanted": "at most 0.05"}

@@ -11,11 +11,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from bench.draws import Draws, kept
 
 ROOT = Path(__file__).resolve().parents[2] / "shared" / "data"
 TICKETS = Path(__file__).resolve().parents[1] / "src" / "graft" / "demo" / "tickets.csv"
@@ -165,9 +167,15 @@ def shipped(
 
 
 def regret(
-    draws: int = 10, names: tuple[str, ...] = SETS, strategies: tuple[str, ...] = ("auto",)
+    draws: int = 10,
+    names: tuple[str, ...] = SETS,
+    strategies: tuple[str, ...] = ("auto",),
+    sizes: tuple[int, ...] = PER_CLASS,
+    keep: tuple[str, ...] = (),
 ) -> dict[str, object]:
-    table = list(_cells(draws, names, strategies))
+    """sizes: of these labels a class. keep: a file of draws found before, see ``bench.draws``."""
+    wanted = [cell for cell in cells(names) if str(cell.per_class) in map(str, sizes)]
+    table = list(_cells(draws, wanted, strategies, kept(keep)))
     means = [row["regret"] for row in table]
     return {
         "cells": table,
@@ -176,19 +184,19 @@ def regret(
     }
 
 
-def _cells(draws: int, names: tuple[str, ...], strategies: tuple[str, ...]) -> Iterator[dict[str, object]]:
-    for cell in cells(names):
-        plain, ours, verdicts, ships, seconds = [], [], [], [], []
-        for seed in range(draws):
+def _cells(draws: int, wanted: list[Cell], strategies: tuple[str, ...], before: Draws) -> Iterator[dict[str, object]]:
+    bench = f"regret {' '.join(strategies)}"
+    for cell in wanted:
+
+        def find(cell: Cell = cell, seed: int = 0) -> dict[str, object]:
             rows, test = draw(cell, seed)
-            plain.append(alternatives(rows, test))
-            found = shipped(rows, test, strategies=strategies)
-            ours.append(found["macro_f1"])
-            verdicts.append(found["verdict"])
-            ships.append(found["ships"])
-            seconds.append(found["seconds"])
+            return {"plain": alternatives(rows, test), **shipped(rows, test, strategies=strategies)}
+
+        found = [before.of(bench, str(cell), seed, partial(find, seed=seed)) for seed in range(draws)]
+        plain = [one["plain"] for one in found]
         best = max(plain[0], key=lambda way: np.mean([one[way] for one in plain]))
-        behind = np.array([one[best] for one in plain]) - np.array(ours)
+        behind = np.array([one["plain"][best] - one["macro_f1"] for one in found])
+        verdicts, ships = ([one[what] for one in found] for what in ("verdict", "ships"))
         row = {
             "cell": str(cell),
             "reference": best,
@@ -198,7 +206,9 @@ def _cells(draws: int, names: tuple[str, ...], strategies: tuple[str, ...]) -> I
             "worst": float(behind.max()),
             "verdicts": {name: verdicts.count(name) for name in sorted(set(verdicts))},
             "ships": {name: ships.count(name) for name in sorted(set(ships))},
-            "seconds": float(np.mean(seconds)),
+            "seconds": float(np.mean([one["seconds"] for one in found])),
+            "draws": draws,
+            "commits": sorted({one["commit"] for one in found}),
         }
         print(row, flush=True)
         yield row
