@@ -9,7 +9,7 @@ from graft.core.intervals import Interval
 from graft.evidence.verdict import Outcome
 from graft.facts.study import CandidateName, StudyRecord
 from graft.report.study import render_page, write_page
-from unit.report.records import ALL, HOSTILE, TICKETS, changed, many_classes, multiclass_helps
+from unit.report.records import ALL, HOSTILE, TICKETS, changed, confusion, many_classes, multiclass_helps
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -278,6 +278,14 @@ def test_many_classes_are_listed_and_not_drawn_as_a_square() -> None:
     few = Page(render_page(multiclass_helps()))
     assert [1 for tag, attrs in few.elements if tag == "table" and attrs.get("class") == "heat"]
     assert all(name in few.text for name in TICKETS)
+
+
+def test_rows_left_to_a_person_count_as_wrong_in_scores_and_the_page_says_so() -> None:
+    said, record = "leaves to a person counts as wrong here", multiclass_helps()
+    never = record.decision.model_copy(update={"confusion": confusion(TICKETS, abstain=False)})
+    assert said in render_page(record)
+    assert said not in render_page(record.model_copy(update={"decision": never}))
+    assert said not in render_page(record.model_copy(update={"metric": "log_loss"}))
 
 
 def test_thresholds_and_harm() -> None:

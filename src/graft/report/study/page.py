@@ -43,6 +43,7 @@ def render_page(record: StudyRecord) -> str:
         shipped=words.facts_of(record, record.verdict.shipped),
         cautions=cautions(record),
         ranked=ranked(record),
+        left=views.left_words(record),
         unit=record.decision.unit or "cost units",
         stopped=sum(words.stopped_early(one) for one in record.candidates),
         confusion=views.confusion_view(record.decision.confusion),

@@ -6,6 +6,7 @@ Decision: templates only print; whatever is computed for the page is computed he
 from collections import Counter
 from dataclasses import dataclass
 
+from graft.evidence.metrics import metric
 from graft.evidence.slices import ClassScore
 from graft.facts.study import ConfusionFact, PlannedCandidate, StudyRecord
 from graft.report.shared.formats import known
@@ -128,6 +129,17 @@ def shipping_words(record: StudyRecord) -> str:
     if verdict.shipped.source == "" or (facts is not None and facts.kind == "control"):
         return f"The saved model is the control {shipped}: no reused model was shown to be better by enough to matter."
     return f"{saved}: it is practically as good, and cheaper."
+
+
+def left_words(record: StudyRecord) -> str:
+    """What leaving rows to a person does to the candidates' scores, where it is allowed and the metric sees it."""
+    confusion = record.decision.confusion
+    if confusion is None or len(confusion.decisions) == len(confusion.counts) or not metric(record.metric).steps:
+        return ""
+    return (
+        "A row that a candidate leaves to a person counts as wrong here: one that leaves every row scores zero, "
+        "however little that costs. The costs are under Decisions."
+    )
 
 
 def tied_words(record: StudyRecord) -> str:
