@@ -62,7 +62,7 @@ class DataFile:
 
     def hidden(self) -> np.ndarray:
         """Positions that are no longer in the table, ascending."""
-        return np.empty(0, np.int64) if self.descriptor is None else positions_of(self.descriptor)
+        return np.empty(0, np.int64) if self.descriptor is None else positions_of(self.descriptor, rows=self.rows)
 
     def mask(self) -> np.ndarray:
         """Which rows of the file are in the table, shape (rows,)."""
