@@ -18,13 +18,11 @@ from graft.report.shared.environment import file_as_it_is, templates
 from graft.report.study import claims, views, words
 from graft.report.study.cautions import cautions
 from graft.report.study.contents import GLOSSARY, TITLES, sections
-from graft.report.study.plots.bars import policy_plot, share_bar
-from graft.report.study.plots.candidates import candidate_plot
+from graft.report.study.plots.candidates import candidate_plot, holdout_plot
 from graft.report.study.plots.cost import beyond_cost_plot, cost_plot
+from graft.report.study.plots.decisions import policy_plot, reliability_plot, share_bar
 from graft.report.study.plots.extent import ranked
-from graft.report.study.plots.headline import holdout_plot
 from graft.report.study.plots.learning import learning_plot, training_panels
-from graft.report.study.plots.reliability import reliability_plot
 
 
 def render_page(record: StudyRecord) -> str:

@@ -1,4 +1,4 @@
-"""All candidates against the controls: dots with intervals.
+"""All candidates against the controls, and the answer on the holdout: dots with intervals.
 
 Decisions: the best is on top; the name stands above its dot, so the plot needs no left margin and fits a phone; a
 candidate off the scale is an arrow at the edge.
@@ -6,14 +6,25 @@ candidate off the scale is an arrow at the edge.
 
 from markupsafe import Markup
 
+from graft.core.intervals import Interval
 from graft.facts.study import CandidateFacts, StudyRecord
 from graft.report.shared.formats import known
 from graft.report.study.plots.axes import Axis, linear
 from graft.report.study.plots.canvas import Drawing
 from graft.report.study.plots.extent import extent, look_of, nearby, ranked
-from graft.report.study.words import MetricWords, best_control, choice_name, metric_words, roles, short_name
+from graft.report.study.words import (
+    MetricWords,
+    best_control,
+    choice_name,
+    holdout_spans,
+    is_third,
+    metric_words,
+    roles,
+    short_name,
+)
 
 ROW, TOP = 44.0, 22.0
+ANSWER_ROW, ANSWER_TOP = 46.0, 4.0
 
 
 def candidate_plot(record: StudyRecord) -> Markup:
@@ -74,3 +85,35 @@ def _row(
 def _words(order: tuple[CandidateFacts, ...], metric: MetricWords) -> str:
     listed = "; ".join(f"{choice_name(one)} {metric.show(one.score)}" for one in order)
     return f"From the best to the worst, with the interval in brackets: {listed}. {metric.direction.capitalize()}."
+
+
+def holdout_plot(record: StudyRecord) -> Markup:
+    """Dots with intervals, a third where another candidate ships; empty without a control on the holdout."""
+    metric, control = metric_words(record.metric), best_control(record)
+    reused, plain = holdout_spans(record)
+    if plain is None or not known(reused.mean) or not known(plain.mean):
+        return Markup("")
+    against = record.verdict.control if control is None else short_name(control)
+    rows = [(short_name(record.verdict.chosen), reused, "chosen"), (against, plain, "control")]
+    if is_third(record) and known(record.holdout.score.mean):
+        rows.append((f"{short_name(record.verdict.shipped)}: saved", record.holdout.score, "transfer"))
+    spans = [metric.span(span) for _, span, _ in rows]
+    ends = [x for span in spans for x in (span.low, span.mean, span.high) if x is not None]
+    axis = linear(ends, 2, 98)
+    bottom = ANSWER_TOP + ANSWER_ROW * len(rows)
+    names = (choice_name(record.verdict.chosen), *(name for name, _, _ in rows[1:]))
+    told = "; ".join(f"{name} {metric.show(score)}" for name, (_, score, _) in zip(names, rows, strict=True)) + "."
+    drawing = Drawing("plot-holdout", bottom + 24, f"{metric.title} on the holdout", told)
+    drawing.columns(axis, ANSWER_TOP, bottom)
+    for index, (name, score, kind) in enumerate(rows):
+        top = ANSWER_TOP + ANSWER_ROW * index
+        drawing.text((0, top + 15), name, f"name {kind}")
+        drawing.text((100, top + 15), metric.score(score), f"value {kind}", anchor="end")
+        _dot(drawing, axis, metric.span(score), top + 30, kind)
+    return drawing.svg()
+
+
+def _dot(drawing: Drawing, axis: Axis, span: Interval, y: float, kind: str) -> None:
+    if span.low is not None and span.high is not None and known(span.low) and known(span.high):
+        drawing.line((axis.at(span.low), y), (axis.at(span.high), y), f"interval {kind}")
+    drawing.dot((axis.at(span.mean), y), 6, f"dot {kind}")
