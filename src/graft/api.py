@@ -43,6 +43,7 @@ def study(
     encoding: str | None = None,
     task: "TaskName" = "auto",
     source: Names = "minilm",
+    prompt_classification: Names = (),
     strategy: Names = "auto",
     effort: "Effort" = "standard",
     metric: str = "auto",
@@ -76,9 +77,11 @@ def study(
     group, time: rows of one group stay on one side of every split; splits go forward in time. encoding: what text files
     are written in, where it is not recognised (``cp1252``). task: what is predicted.
 
-    What is tried. source: references of pretrained models. strategy: ``auto``, or names such as ``frozen`` and
-    ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``. loss: what networks are
-    trained by, ``auto`` or a name such as ``focal``; heads that are solved keep theirs, and say so.
+    What is tried. source: references of pretrained models. prompt_classification: put before every text, for sources
+    trained with an instruction, instead of what the source states; one for all sources, or one for each. strategy:
+    ``auto``, or names such as ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or
+    ``thorough``. loss: what networks are trained by, ``auto`` or a name such as ``focal``; heads that are solved keep
+    theirs, and say so.
 
     How it is judged. metric: its name, or ``auto``. margin: the smallest difference that matters, in its unit; 0.01, or
     1 % of the target's deviation, when None. level: how sure a verdict must be. folds, repeats, holdout: how often the
@@ -129,6 +132,7 @@ def study(
             "split": split,
             "task": task,
             "sources": several(source),
+            "prompt_classification": several(prompt_classification),
             "strategies": several(strategy),
             "effort": effort,
             "metric": metric,

@@ -80,6 +80,13 @@ def study(
         list[str],
         typer.Option(help="minilm, path:DIR or hf:org/name@revision; repeat for several.", rich_help_panel=_WHAT),
     ] = ["minilm"],  # noqa: B006
+    prompt_classification: Annotated[
+        list[str],
+        typer.Option(
+            help="Put before every text, instead of what the source states; repeat for one per source.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = [],  # noqa: B006
     strategy: Annotated[
         list[str],
         typer.Option(help=f"auto, or {', '.join(notations())}; may repeat.", rich_help_panel=_WHAT),
@@ -182,6 +189,7 @@ def study(
         "encoding": encoding,
         "task": task,
         "source": tuple(source),
+        "prompt_classification": tuple(prompt_classification),
         "strategy": tuple(strategy),
         "effort": effort.value,
         "metric": metric,

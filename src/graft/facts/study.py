@@ -306,7 +306,7 @@ class FreezeFacts(Fact):
 
 
 class SourceFacts(Fact):
-    """A pretrained source that took part."""
+    """A pretrained source that took part. prompt: what was put before each text."""
 
     reference: str
     digest: str
@@ -317,6 +317,7 @@ class SourceFacts(Fact):
     layers: int
     licence: str
     space: str
+    prompt: str = ""
 
 
 class EnvironmentFacts(Fact):

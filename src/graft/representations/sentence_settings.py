@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import SourceError
-from graft.core.files import read_json
+from graft.core.files import read_json, write_json
 from graft.representations.directories import SENTENCE_FILES
 from graft.representations.pooling import Pooling
-from graft.representations.reading import Prompts
+from graft.representations.reading import Prompts, Role
 
 _CONFIG_FILE = "config_sentence_transformers.json"
 _FLAGS = {
@@ -208,6 +208,23 @@ def _prompts(path: Path, config: Mapping[str, Any]) -> Prompts:
         classification=usual if folded.get("classification") is None else folded["classification"],
         clustering=usual if folded.get("clustering") is None else folded["clustering"],
     )
+
+
+def state_prompts(directory: Path, prompts: Prompts) -> None:
+    """Say in a copy of a source with which prompts its texts are read, where its own files say otherwise.
+
+    Written as sentence-transformers writes them, so that whoever reads the copy puts the same before a text.
+    """
+    path = directory / _CONFIG_FILE
+    config = read_json(path)
+    before = _prompts(path, config)
+    changed = {role.value: prompts.of(role) for role in Role if prompts.of(role) != before.of(role)}
+    if "document" in changed:
+        changed |= dict.fromkeys(_DOCUMENT_NAMES, changed["document"])
+    if changed:
+        # First, since the first spelling of a name is the one that is followed.
+        others = {name: words for name, words in (config.get("prompts") or {}).items() if name not in changed}
+        write_json(path, config | {"prompts": changed | others})
 
 
 def _truncated(path: Path, stated: Any, width: int) -> int | None:

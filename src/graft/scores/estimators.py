@@ -30,7 +30,8 @@ from graft.inputs.roles import Roles
 from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
 from graft.representations.embedder import as_texts
-from graft.representations.sources import resolve_source
+from graft.representations.reading import Role
+from graft.representations.sources import Source, resolve_source
 from graft.rows.table import Table, read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.losses import Loss, loss_named
@@ -50,6 +51,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
     seed: of everything random. cache: keep activations on disk. loss: what networks are trained by, ``auto`` or a name
     such as ``focal``; not for strategies whose head is solved. text, numeric, categorical: names of columns, one or
     several; with them X is a table (a pandas or Polars frame, a mapping of columns), without them it is texts alone.
+    prompt: put before each text, instead of what the source states for classification.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         text: Names = (),
         numeric: Names = (),
         categorical: Names = (),
+        prompt: str | None = None,
     ) -> None:
         self.source = source
         self.strategy = strategy
@@ -77,6 +80,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         self.text = text
         self.numeric = numeric
         self.categorical = categorical
+        self.prompt = prompt
 
     def _read(self, X: Any) -> "Table | list[str]":
         """The rows: a table where columns are named, else texts."""
@@ -99,6 +103,9 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         require_columns(table, named)
         return table
 
+    def _source(self) -> Source:
+        return resolve_source(self.source).with_prompts({Role.CLASSIFICATION: self.prompt})
+
     def _fit(self, rows: "Table | list[str]", targets: np.ndarray, task: Task, labels: tuple[str, ...]) -> Self:
         if self.configurations < 1 or (self.steps is not None and self.steps < 1):
             raise InputError(
@@ -111,7 +118,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         loss = _loss(self.loss, strategy, task)
         contract = self._contract(rows, task, labels)
         dataset = _dataset(rows, contract, targets)
-        candidate = Candidate(strategy, resolve_source(self.source) if strategy.reads_source else None)
+        candidate = Candidate(strategy, self._source() if strategy.reads_source else None)
         everything = np.arange(len(dataset))
         steps = self.steps or max(30, 5 * -(-len(dataset) // 16))
         folder = Path(tempfile.mkdtemp(prefix="graft-")) if strategy.trains_backbone else None

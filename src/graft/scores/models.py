@@ -26,6 +26,7 @@ from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
+from graft.representations.sentence_settings import state_prompts
 from graft.representations.sources import Source, read_directory, write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.classical import NgramEncoder, encode_ngrams
@@ -291,6 +292,7 @@ def copy_source(source: Source, folder: Path) -> None:
         with whole_file(folder / path.relative_to(source.directory)) as temporary:
             shutil.copyfile(path, temporary)
     write_beside(source, folder)
+    state_prompts(folder, source.reading.prompts)
 
 
 def save_tuned_body(body: Any, source: Source, folder: Path, *, reference: str) -> Source:

@@ -24,6 +24,7 @@ from graft.inputs.duplicates import Duplicates, find_duplicates
 from graft.inputs.remarks import remarks
 from graft.inputs.schema import Contract
 from graft.inputs.splits import Splits, make_splits
+from graft.representations.reading import Role
 from graft.representations.sources import Source, resolve_source
 from graft.rows.table import Table
 from graft.scores.losses import loss_named
@@ -106,7 +107,10 @@ def prepare(
             needed="what each kind of error costs",
             fix="add --costs costs.csv, or use another loss",
         )
-    sources = tuple(resolve_source(reference) for reference in settings.sources)
+    sources = tuple(
+        resolve_source(reference).with_prompts({Role.CLASSIFICATION: settings.prompt_of(number)})
+        for number, reference in enumerate(settings.sources)
+    )
     classes = rows.targets if contract.task is not Task.REGRESSION else None
     duplicates = find_duplicates(
         rows.contents, classes, kind=rows.kind, label_names=contract.labels, seed=settings.seed

@@ -20,14 +20,15 @@ Weights = Literal["auto", "balanced", "none"]
 class StudySettings(BaseModel):
     """Settings of a study; unknown names are refused.
 
-    roles: which column is what. task: ``auto`` or a task. sources: references. strategies: ``auto`` or names; the
-    controls always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest difference that matters, in
-    the unit of the metric. level: how sure a verdict must be. weights: how class imbalance is handled. loss: what
-    networks are trained by, ``auto`` or a loss; solved heads keep theirs. uses: what the model is meant for; a source
-    whose terms block one is refused before training. refit: what ships is learnt once more
-    from all rows after it was measured. cautious: an undecided study ships the control. prior: what usually wins on
-    public sets informs what an undecided study ships. workers: processes that candidates learn in; 0 for the process of
-    the study itself.
+    roles: which column is what. task: ``auto`` or a task. sources: references. prompt_classification: put before every
+    text, instead of what the source states for classification: one for all sources, or one for each. strategies:
+    ``auto`` or names; the controls always run. split: ``stratified``, ``group`` or ``time``. margin: the smallest
+    difference that matters, in the unit of the metric. level: how sure a verdict must be. weights: how class imbalance
+    is handled. loss: what networks are trained by, ``auto`` or a loss; solved heads keep theirs. uses: what the model
+    is meant for; a source whose terms block one is refused before training. refit: what ships is learnt once more from
+    all rows after it was measured. cautious: an undecided study ships the control. prior: what usually wins on public
+    sets informs what an undecided study ships. workers: processes that candidates learn in; 0 for the process of the
+    study itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class StudySettings(BaseModel):
     roles: Roles
     task: TaskName = "auto"
     sources: tuple[str, ...] = ("minilm",)
+    prompt_classification: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ("auto",)
     effort: Effort = "standard"
     split: Literal["stratified", "group", "time"] = "stratified"
@@ -58,7 +60,15 @@ class StudySettings(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What decides the results: everything but where things run, how long they are kept, and what they are meant
         for."""
-        return self.model_dump(mode="json", exclude={"cache_limit", "workers", "uses"})
+        apart = {"cache_limit", "workers", "uses"}
+        # Not asked for, it says nothing: studies from before it could be asked for keep their names.
+        apart |= set() if self.prompt_classification else {"prompt_classification"}
+        return self.model_dump(mode="json", exclude=apart)
+
+    def prompt_of(self, number: int) -> str | None:
+        """What is put before every text for a source, by its place in ``sources``; None for what the source states."""
+        given = self.prompt_classification
+        return None if not given else given[number if len(given) > 1 else 0]
 
 
 def require_margin(settings: StudySettings, chosen: Metric) -> None:
@@ -117,4 +127,12 @@ def make_settings(options: dict[str, Any]) -> StudySettings:
         raise InputError("no source", needed="at least one", fix="add --source minilm")
     if len(set(settings.sources)) < len(settings.sources):
         raise InputError("the same source twice", needed="each source once", fix="drop one")
+    prompts = len(settings.prompt_classification)
+    if prompts > 1 and prompts != len(settings.sources):
+        raise InputError(
+            f"{prompts} prompts for classification and {len(settings.sources)} "
+            + ("source" if len(settings.sources) == 1 else "sources"),
+            needed="one prompt for all of them, or one for each, in the order of the sources",
+            fix='give "" as the prompt of a source that needs none',
+        )
     return settings

@@ -296,6 +296,7 @@ def _source(found: StudyParts, number: int) -> SourceFacts:
         layers=source.layers,
         licence=found.licences.get(source.reference, ""),
         space=Encoder(source).space.fingerprint,
+        prompt=source.reading.prompt,
     )
 
 
