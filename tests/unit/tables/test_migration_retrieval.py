@@ -12,8 +12,17 @@ import graft
 import tiny
 from graft.cli.app import app
 from graft.core.errors import GateNotMet, InputError
+from graft.tables.migration.building import build
 from graft.tables.migration.plan import Inquiry, plan_migration
-from graft.tables.migration.retrieval import Questions, compared, found_share, label_share, read_questions
+from graft.tables.migration.retrieval import (
+    Questions,
+    Retrieval,
+    compared,
+    found_share,
+    label_share,
+    read_questions,
+)
+from graft.tables.pointer import read_pointer
 
 
 @pytest.fixture
@@ -77,7 +86,7 @@ def test_questions_are_read_from_a_file(tmp_path):
         read_questions(place)
 
 
-def test_the_command_refuses_a_loss_and_goes_on_with_yes(tmp_path):
+def test_the_command_refuses_a_loss_and_goes_on_when_it_is_accepted(tmp_path):
     """A table of given labels: nothing tells them apart in the new space."""
     old, new = (tiny.write_encoder(tmp_path / f"model{seed}", seed=seed) for seed in (1, 2))
     words = [f"{first} {second}" for first in tiny.WORDS[:8] for second in tiny.WORDS[90:97]]
@@ -90,11 +99,23 @@ def test_the_command_refuses_a_loss_and_goes_on_with_yes(tmp_path):
     labelled = rows.join(kinds, on="id", maintain_order="left")
     graft.embed_table(labelled, table=tmp_path / "t", id="id", text="text", source=f"path:{old}")
     command = ["tables", "migrate", str(tmp_path / "t"), "--to", f"path:{new}", "--label", "kind", "--margin", "0.01"]
-    refused = CliRunner().invoke(app, command)
-    assert isinstance(refused.exception, GateNotMet)
-    assert "would find less after the migration" in str(refused.exception)
-    assert json.loads((tmp_path / "t" / "table.json").read_text())["current"] == "g1"
-    done = CliRunner().invoke(app, [*command, "--yes"])
+    for said in ([], ["--yes"]):
+        refused = CliRunner().invoke(app, [*command, *said])
+        assert isinstance(refused.exception, GateNotMet)
+        assert "would find less after the migration" in str(refused.exception)
+        assert "--accept-loss" in str(refused.exception)
+        assert json.loads((tmp_path / "t" / "table.json").read_text())["current"] == "g1"
+    done = CliRunner().invoke(app, [*command, "--yes", "--accept-loss"])
     assert done.exit_code == 0, done.output
     assert "A LOSS beyond the margin of 0.01" in done.output
     assert json.loads((tmp_path / "t" / "table.json").read_text())["current"] == "g2"
+
+
+def test_a_build_refuses_the_loss_its_plan_measured(tmp_path):
+    moved = table(tmp_path / "t")
+    lost = Retrieval("wanted rows found", 10, 50, before=0.9, after=0.4, low=-0.6, high=-0.4, margin=0.02)
+    with pytest.raises(GateNotMet, match="accept_loss=True"):
+        build(moved.path, space("new"), encode("new"), retrieval=lost)
+    assert [one.name for one in read_pointer(moved.path).generations] == ["g1"]
+    build(moved.path, space("new"), encode("new"), retrieval=lost, accept_loss=True)
+    assert [one.name for one in read_pointer(moved.path).generations] == ["g1", "g2"]

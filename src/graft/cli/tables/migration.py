@@ -25,13 +25,13 @@ def migrate(
         Path | None, typer.Option(help="Questions to measure by: a file with the columns query and id (a wanted row).")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Or the column of labels that neighbours should share.")] = None,
-    margin: Annotated[float, typer.Option(help="A larger loss in retrieval stops the migration without --yes.")] = 0.02,
+    margin: Annotated[float, typer.Option(help="A larger loss in retrieval stops the migration.")] = 0.02,
+    accept_loss: Annotated[bool, typer.Option("--accept-loss", help="Migrate in spite of such a loss.")] = False,
 ) -> None:
     """Move a table to another source: plan, measure, build beside, swap. Searching goes on all the while."""
     import sys
 
     from graft.core.display import Bars, Terminal
-    from graft.core.errors import GateNotMet
     from graft.core.seeds import generator
     from graft.representations.reading import Role
     from graft.tables.encoders import Telling, encoder_for, encoder_of, pinned
@@ -69,13 +69,9 @@ def migrate(
         typer.echo(f"warning: of the sample, {sampled.words()}", err=True)
     if plan_only:
         return
-    lost = planned.plan.retrieval
-    if lost is not None and lost.loses and not yes:
-        raise GateNotMet(
-            f"{opened.name} would find less after the migration: {lost.line()}",
-            needed=f"a loss of at most {margin:g}",
-            fix="choose another source; to migrate all the same, add --yes",
-        )
+    if planned.plan.retrieval is not None:
+        # Before anybody is asked: a yes to building is no yes to finding less.
+        planned.plan.retrieval.require_kept(opened.name, accept_loss=accept_loss)
     if not yes and not (sys.stdin.isatty() and typer.confirm("build it now?")):
         typer.echo("to go on: the same command with --yes")
         return
@@ -93,6 +89,8 @@ def migrate(
         text=tuple(text),
         hot=hot,
         adapter=adapter,
+        retrieval=planned.plan.retrieval,
+        accept_loss=accept_loss,
         progress=Bars(Terminal(stderr=True)),
     )
     typer.echo(f"built {built.generation}: {built.encoded:,} texts encoded, {built.written:,} rows written")

@@ -21,6 +21,7 @@ from graft.tables.columns import OURS
 from graft.tables.delta.store import DeltaStore
 from graft.tables.migration.following import CHUNK, Built, catch_up
 from graft.tables.migration.ordering import Hot, require_order
+from graft.tables.migration.retrieval import Retrieval
 from graft.tables.migration.texts import Encode, require_texts
 from graft.tables.pointer import Generation, Precision, add_generation, new_generation, read_pointer
 from graft.tables.table import EmbeddingTable
@@ -40,6 +41,8 @@ def build(
     text: Sequence[str] = (),
     hot: Hot = None,
     adapter: Adapter | None = None,
+    retrieval: Retrieval | None = None,
+    accept_loss: bool = False,
     chunk: int = CHUNK,
     progress: Progress = SILENT,
 ) -> Built:
@@ -47,11 +50,14 @@ def build(
 
     encode: the encoder of ``space``. prompt_query, prompt_document: what it puts before queries and texts. text: the
     columns to embed, those of the table when left out. hot: what comes first, see ``ordering``. adapter: from ``space``
-    into the present one, kept until the swap for queries. chunk: texts written at a time. Raises TableError when
-    another migration runs or waits, or the table does not keep its texts.
+    into the present one, kept until the swap for queries. retrieval: what the plan measured: with a loss beyond its
+    margin nothing is built, unless accept_loss says so. chunk: texts written at a time. Raises TableError when
+    another migration runs or waits, or the table does not keep its texts, and GateNotMet for such a loss.
     """
     if chunk < 1:
         raise InputError(f"chunks of {chunk} texts", needed="at least 1", fix=f"use {CHUNK}")
+    if retrieval is not None:
+        retrieval.require_kept(read_pointer(path).name, accept_loss=accept_loss)
     with migrating(path):
         old = EmbeddingTable.open(path)
         text = require_texts(old.schema, text or old.generation.text)

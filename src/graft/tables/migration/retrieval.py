@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from graft.core.errors import InputError
+from graft.core.errors import GateNotMet, InputError
 from graft.inputs.contract import require_columns
 from graft.rows.table import read_frame
 from graft.tables.exact import exact_search, unit_rows
@@ -51,6 +51,15 @@ class Retrieval:
     def loses(self) -> bool:
         """Whether the loss is beyond the margin."""
         return self.before - self.after > self.margin
+
+    def require_kept(self, table: str, *, accept_loss: bool) -> None:
+        """Raise GateNotMet for a loss beyond the margin, unless it was accepted in so many words."""
+        if self.loses and not accept_loss:
+            raise GateNotMet(
+                f"{table} would find less after the migration: {self.line()}",
+                needed=f"a loss of at most {self.margin:g}",
+                fix="choose another source; to migrate all the same, add --accept-loss (accept_loss=True)",
+            )
 
     def line(self) -> str:
         """As a person reads it."""
