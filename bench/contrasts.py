@@ -83,7 +83,7 @@ def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
         gap = concluded.judgement.comparison
         truth = float("nan")
         if left is not None:
-            from graft.bundle.scoring import score
+            from graft.bundle.raw_scores import score
             from graft.inputs.dataset import build_dataset
 
             test = read_frame(pl.DataFrame({"text": list(left.texts), "label": list(left.labels)}))

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from graft.api import embed_table as embed_table
     from graft.api import load as load
     from graft.api import study as study
-    from graft.bundle.predicting import Bundle as Bundle
+    from graft.bundle.bundle import Bundle as Bundle
     from graft.core.errors import GraftError as GraftError
     from graft.demo import tickets as tickets
     from graft.representations.embedder import Embedder as Embedder
     from graft.scores.estimators import TransferClassifier as TransferClassifier
     from graft.scores.estimators import TransferRegressor as TransferRegressor
-    from graft.studies.running import StudyResult as StudyResult
+    from graft.studies.result import StudyResult as StudyResult
     from graft.tables.table import EmbeddingTable as EmbeddingTable
 
 _WHERE = {
-    "Bundle": "graft.bundle.predicting",
+    "Bundle": "graft.bundle.bundle",
     "EmbeddingTable": "graft.tables.table",
     "Embedder": "graft.representations.embedder",
     "GraftError": "graft.core.errors",
-    "StudyResult": "graft.studies.running",
+    "StudyResult": "graft.studies.result",
     "TransferClassifier": "graft.scores.estimators",
     "TransferRegressor": "graft.scores.estimators",
     "embed": "graft.api",

@@ -17,11 +17,11 @@ from graft.core.several import several
 if TYPE_CHECKING:
     import numpy as np
 
-    from graft.bundle.predicting import Bundle
+    from graft.bundle.bundle import Bundle
     from graft.core.tasks import TaskName
     from graft.facts.study import PlanFacts
     from graft.representations.encoding.encoder import Encoder
-    from graft.studies.running import StudyResult
+    from graft.studies.result import StudyResult
     from graft.studies.settings import Effort, Weights
     from graft.tables.embedding import EmbeddingReport
     from graft.tables.table import EmbeddingTable
@@ -107,7 +107,7 @@ def study(
     from graft.inputs.contract import require_columns
     from graft.inputs.roles import Roles
     from graft.rows.table import read_frame
-    from graft.studies.claiming import claim, require_place
+    from graft.studies.claim import claim, require_place
     from graft.studies.settings import make_settings
 
     if group is not None and time is not None:
@@ -170,7 +170,7 @@ def study(
 
     # Not before all was checked that can be: these import model libraries, which takes seconds.
     from graft.report.study import write_page
-    from graft.studies.running import run_study
+    from graft.studies.result import run_study
 
     named = str(test) if isinstance(test, str | Path) else f"(a {type(test).__name__} of {len(tested or ()):,} rows)"
     result = run_study(
@@ -279,7 +279,7 @@ def embed_table(
 
 def load(folder: str | Path) -> "Bundle":
     """A saved model, verified file by file and made to repeat its stored predictions. Raises BundleError."""
-    from graft.bundle.opening import require_bundle
+    from graft.bundle.folders import require_bundle
 
     require_bundle(Path(folder))
     from graft.bundle.loading import load_bundle

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 
+from graft.bundle.bundle import Bundle
 from graft.bundle.loading import load_bundle
-from graft.bundle.predicting import Bundle
-from graft.bundle.writing import write_bundle
+from graft.bundle.parts import write_bundle
 from graft.core.errors import BundleError
 from graft.decisions.conformal import ConformalInterval
 from unit.bundle.building import KINDS, ROWS, TASKS, inputs, parts_for, table

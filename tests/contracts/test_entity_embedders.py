@@ -20,8 +20,8 @@ from graft.entities.categories import Categories, FittedCategories
 from graft.entities.content import FittedContent, ItemsFromContent
 from graft.entities.cooccurrence import FittedCooccurrence, ItemsFromCooccurrence
 from graft.entities.embedded import MEANING, UNKNOWN
+from graft.entities.embedders import FITTED, load_embedder
 from graft.entities.fitted import ARRAYS, RECORD, FittedEmbedder
-from graft.entities.loading import FITTED, load_embedder
 from graft.entities.text import FittedText, TextEntities
 from graft.entities.users import FittedUsers, UsersFromHistories
 

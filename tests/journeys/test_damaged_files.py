@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from graft.bundle.writing import write_bundle
+from graft.bundle.parts import write_bundle
 from graft.cli import main
 from graft.core.errors import GraftError
 from graft.decisions.costs import load_costs
-from graft.studies.claiming import claim
+from graft.studies.claim import claim
 from unit.bundle.building import inputs, parts_for, study_record
 
 

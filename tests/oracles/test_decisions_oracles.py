@@ -13,7 +13,7 @@ from graft.decisions.calibration import fit_calibrator, fit_method
 from graft.decisions.conformal import fit_conformal
 from graft.decisions.costs import CostTable
 from graft.decisions.policy import Policy, fit_policy
-from graft.decisions.spending import compare_policies, cost_per_thousand
+from graft.decisions.policy_costs import compare_policies, cost_per_thousand
 
 
 def overconfident(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from scipy import sparse
 
 from graft.bundle.familiarity import of_centroids, of_rows
 from graft.bundle.nearness import NEAREST, SHARE, ReferenceRows, unit
-from graft.decisions.outlying import far_below, units_needed
+from graft.decisions.far_rows import far_below, units_needed
 
 RATE = 0.05
 

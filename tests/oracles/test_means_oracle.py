@@ -7,7 +7,7 @@ from scipy import stats
 from graft.core.means import design_effect, mean_interval
 from graft.decisions.costs import CostTable
 from graft.decisions.policy import Policy
-from graft.decisions.spending import cheapest_single, compare_policies, cost_per_thousand
+from graft.decisions.policy_costs import cheapest_single, compare_policies, cost_per_thousand
 
 
 def test_many_rows_are_students_interval() -> None:

@@ -9,7 +9,7 @@ from graft.evidence.comparison import score_interval
 from graft.evidence.metrics import METRICS, evaluate, metric
 from graft.evidence.pooled import Pooled, jackknife
 from graft.evidence.predictions import Scored
-from graft.evidence.resampling import row_weights
+from graft.evidence.row_weights import row_weights
 
 ROWS = 120
 

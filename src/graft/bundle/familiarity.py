@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from graft.bundle.decision import blockwise
 from graft.bundle.nearness import NEAREST, SHARE, UnitColumns, cosines, count, mean_of_largest, unit
-from graft.decisions.outlying import far_below
+from graft.decisions.far_rows import far_below
 from graft.scores.classical import NgramEncoder
 from graft.scores.models import Matrix
 

@@ -1,4 +1,4 @@
-"""A folder that is whole or absent, and replaced only by a whole one.
+"""A folder that is whole or absent, replaced only by a whole one; and whether it holds a bundle.
 
 Decisions: the new folder is written beside the old one under a temporary name; then the old one steps aside and the
 new one takes its name. A kill between these two renames leaves the old folder under a name that readers and the next
@@ -15,10 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 
-from graft.bundle.manifest import MANIFEST
+from graft.bundle.manifest import MANIFEST, read_manifest
+from graft.core import foreign
 from graft.core.errors import OutputError
+from graft.inputs.contract import require_columns
+from graft.inputs.schema import Contract
+from graft.rows.table import Table
 
 _STALE_SECONDS = 3600
 
@@ -26,6 +31,22 @@ _STALE_SECONDS = 3600
 def settled(folder: Path) -> Path:
     """Where the folder is: at its place, or stepped aside by a writer that was killed."""
     return _aside(folder) if not folder.exists() and _aside(folder).is_dir() else folder
+
+
+def require_bundle(folder: Path, table: Table | None = None) -> None:
+    """Raise BundleError when ``folder`` is no bundle, and ContractError when a column it needs is not in ``table``.
+
+    It loads no model, which takes seconds, and verifies nothing: that is for load_bundle, which says what is damaged.
+    """
+    place = settled(folder)
+    read_manifest(place)
+    if table is None:
+        return
+    try:
+        contract = Contract.model_validate_json(foreign.read_text(place / "contract.json"))
+    except (OSError, ValueError, RecursionError, ValidationError):
+        return
+    require_columns(table, [*contract.roles.content, *contract.roles.numeric, *contract.roles.categorical])
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.bundle.bundle import Bundle
 from graft.bundle.decision import DecisionRule
 from graft.bundle.evidence import read_evidence
 from graft.bundle.folders import settled
 from graft.bundle.manifest import check_files, read_manifest
 from graft.bundle.origin import Origin
-from graft.bundle.predicting import Bundle
 from graft.bundle.reference import read_reference
 from graft.bundle.sample import check_sample
 from graft.core import foreign

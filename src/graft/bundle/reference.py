@@ -25,7 +25,7 @@ from graft.core.files import whole_file, write_json, write_text
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.tasks import Task
-from graft.decisions.outlying import FALSE_FLAGS, far_below, units_needed
+from graft.decisions.far_rows import FALSE_FLAGS, far_below, units_needed
 from graft.inputs.blocks import group_blocks
 from graft.inputs.dataset import Dataset
 from graft.inputs.duplicates import find_duplicates

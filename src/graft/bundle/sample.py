@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graft.bundle.scoring import score
+from graft.bundle.raw_scores import score
 from graft.core import foreign
 from graft.core.errors import BundleError
 from graft.core.files import write_json

@@ -23,7 +23,7 @@ def predict(
     ] = None,
 ) -> None:
     """Predict with a saved model; rows with problems are reported and the others are not lost."""
-    from graft.bundle.opening import require_bundle
+    from graft.bundle.folders import require_bundle
     from graft.core.display import Bars, Terminal
     from graft.core.errors import ContractError
     from graft.core.places import require_output
@@ -62,7 +62,7 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) 
     """Check every file of a bundle against its digest, and that it repeats its stored predictions."""
     from dataclasses import asdict
 
-    from graft.bundle.opening import require_bundle
+    from graft.bundle.folders import require_bundle
 
     require_bundle(bundle)
     from graft.bundle.loading import load_bundle

@@ -14,7 +14,7 @@ from graft.scores.losses import LOSSES
 from graft.scores.strategies import notations
 
 if TYPE_CHECKING:
-    from graft.studies.running import StudyResult
+    from graft.studies.result import StudyResult
 
 _DATA, _WHAT, _HOW, _OUT, _WHERE = "The rows", "What is tried", "How it is judged", "What comes out", "Where it runs"
 

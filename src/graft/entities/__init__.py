@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from graft.entities.content import ItemsFromContent as ItemsFromContent
     from graft.entities.cooccurrence import ItemsFromCooccurrence as ItemsFromCooccurrence
     from graft.entities.embedded import Embedded as Embedded
+    from graft.entities.embedders import load_embedder as load_embedder
     from graft.entities.fitted import FittedEmbedder as FittedEmbedder
-    from graft.entities.loading import load_embedder as load_embedder
     from graft.entities.suggestion import render as render
     from graft.entities.suggestion import suggest as suggest
     from graft.entities.text import TextEntities as TextEntities

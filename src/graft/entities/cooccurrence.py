@@ -14,7 +14,7 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.core.seeds import generator
-from graft.entities.counting import Together, count_baskets, count_sessions
+from graft.entities.baskets import Together, count_baskets, count_sessions
 from graft.entities.embedded import SEEN, UNKNOWN, Embedded, normalised
 from graft.entities.factors import shifted_ppmi, truncated_svd
 from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive

@@ -36,7 +36,7 @@ from graft.core.errors import InputError
 from graft.core.intervals import Interval
 from graft.core.means import design_effect, group_places
 from graft.evidence.predictions import Scored
-from graft.evidence.resampling import chunks
+from graft.evidence.row_weights import chunks
 
 SMALLEST = 1e-9  # an error below which there is none
 GROUPS = 20  # with fewer there is no p-value

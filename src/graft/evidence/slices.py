@@ -43,7 +43,7 @@ from graft.core.errors import InputError
 from graft.core.intervals import Interval
 from graft.evidence.metrics import evaluate, metric, oriented_score
 from graft.evidence.predictions import Scored
-from graft.evidence.resampling import chunks, row_weights
+from graft.evidence.row_weights import chunks, row_weights
 
 NAN = float("nan")
 _FLIPPED = 50  # rows that are copied, with decisions turned round, as pseudo-rows

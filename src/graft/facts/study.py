@@ -15,7 +15,7 @@ from graft.core import foreign
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
 from graft.core.places import STUDY, next_step
-from graft.decisions.spending import PolicyCost
+from graft.decisions.policy_costs import PolicyCost
 from graft.evidence.calibration_quality import Bin
 from graft.evidence.learning_curve import Crossing
 from graft.evidence.more_labels import MoreLabels

@@ -10,7 +10,7 @@ import numpy as np
 from graft.core.seeds import generator
 from graft.decisions.costs import CostTable
 from graft.decisions.policy import Decisions, Policy
-from graft.decisions.spending import compare_policies, realised_cost
+from graft.decisions.policy_costs import compare_policies, realised_cost
 from graft.evidence.calibration_error import calibration_error
 from graft.evidence.calibration_quality import brier, coverage, log_loss, reliability_bins
 from graft.evidence.predictions import Scored

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from graft.bundle.origin import Origin
-from graft.bundle.writing import BundleParts, write_bundle
+from graft.bundle.parts import BundleParts, write_bundle
 from graft.core.files import whole_file, write_json
 from graft.core.progress import Progress
 from graft.core.version import __version__

@@ -7,7 +7,7 @@ from tempfile import mkdtemp
 import numpy as np
 
 from graft.bundle.origin import Origin
-from graft.bundle.writing import BundleParts
+from graft.bundle.parts import BundleParts
 from graft.core.intervals import Interval
 from graft.decisions.calibrators import Calibrator, Temperature
 from graft.decisions.conformal import ConformalInterval

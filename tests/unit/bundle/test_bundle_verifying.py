@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
-from graft.bundle.writing import write_bundle
+from graft.bundle.parts import write_bundle
 from graft.core.errors import BundleError
 from unit.bundle.building import parts_for
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import yaml
 
-from graft.bundle import folders, writing
+from graft.bundle import folders
+from graft.bundle import parts as bundle_parts
 from graft.bundle.evidence import without_contents
 from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
+from graft.bundle.parts import write_bundle
 from graft.bundle.reference import ROWS_AT_MOST
-from graft.bundle.writing import write_bundle
 from graft.core.errors import BundleError, GraftError, OutputError
 from graft.facts.study import StudyRecord
 from graft.governance.answering import answer
@@ -47,7 +48,7 @@ def test_a_failure_leaves_the_older_bundle_as_it_was(parts, tmp_path, monkeypatc
     def broken(folder):
         raise RuntimeError("pulled the plug")
 
-    monkeypatch.setattr(writing, "write_manifest", broken)
+    monkeypatch.setattr(bundle_parts, "write_manifest", broken)
     with pytest.raises(RuntimeError):
         write_bundle(tmp_path / "bundle", parts)
     with pytest.raises(RuntimeError):

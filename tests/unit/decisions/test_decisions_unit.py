@@ -12,7 +12,7 @@ from graft.decisions.calibrators import Identity, Isotonic, Platt, Temperature, 
 from graft.decisions.conformal import ConformalInterval, fit_conformal
 from graft.decisions.costs import CostTable, costs_from_mapping, costs_template, load_costs
 from graft.decisions.policy import Decisions, Policy, fit_policy
-from graft.decisions.spending import compare_policies, cost_per_thousand, realised_cost
+from graft.decisions.policy_costs import compare_policies, cost_per_thousand, realised_cost
 
 LABELS = ("ham", "phishing", "spam")
 

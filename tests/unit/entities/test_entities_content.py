@@ -15,7 +15,7 @@ from graft.core.errors import InputError, WeightsMismatch
 from graft.entities.both import ItemsFromBoth, fit_bridge
 from graft.entities.content import ItemsFromContent
 from graft.entities.cooccurrence import ItemsFromCooccurrence
-from graft.entities.loading import load_embedder
+from graft.entities.embedders import load_embedder
 from graft.entities.text import TextEntities
 from graft.representations.encoding.encoder import Encoder
 

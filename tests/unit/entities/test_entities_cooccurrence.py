@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graft.core.errors import InputError
+from graft.entities.baskets import count_baskets, count_sessions
 from graft.entities.cooccurrence import ItemsFromCooccurrence
-from graft.entities.counting import count_baskets, count_sessions
 
 
 def rows_of(*baskets: str) -> pl.DataFrame:

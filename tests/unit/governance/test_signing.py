@@ -70,7 +70,7 @@ def test_what_was_signed_is_what_is_verified(bundle, keys):
 
 def test_a_bundle_of_graft_can_be_signed_and_still_verifies(tmp_path, keys):
     from graft.bundle.loading import load_bundle
-    from graft.bundle.writing import write_bundle
+    from graft.bundle.parts import write_bundle
     from unit.bundle.building import parts_for
 
     folder = tmp_path / "bundle"

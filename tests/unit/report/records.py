@@ -7,7 +7,7 @@ import numpy as np
 
 from graft.core.intervals import Interval
 from graft.core.tasks import Task
-from graft.decisions.spending import PolicyCost
+from graft.decisions.policy_costs import PolicyCost
 from graft.evidence.calibration_quality import Bin
 from graft.evidence.learning_curve import Crossing
 from graft.evidence.more_labels import MoreLabels

@@ -5,7 +5,7 @@ import pytest
 
 from graft.core.errors import OutputError
 from graft.engine.store import ResultStore
-from graft.studies.claiming import claim, seal_of
+from graft.studies.claim import claim, seal_of
 
 ASKED = {"trial": 1}
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from graft.core.intervals import Interval
-from graft.decisions.spending import PolicyCost
+from graft.decisions.policy_costs import PolicyCost
 from graft.evidence.calibration_quality import Bin
 from graft.facts.study import CalibrationFacts
 from graft.report.shared.formats import count, estimate, known, percent, with_interval

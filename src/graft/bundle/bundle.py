@@ -17,8 +17,8 @@ from graft.bundle.manifest import Manifest
 from graft.bundle.nearness import ReferenceRows
 from graft.bundle.origin import Origin
 from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers
+from graft.bundle.raw_scores import RawScores, score
 from graft.bundle.reference import Reference, why_far
-from graft.bundle.scoring import RawScores, score
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import StudyRecord

@@ -21,7 +21,7 @@ from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
 from graft.decisions.calibrators import Calibrator
 from graft.decisions.conformal import ConformalInterval
-from graft.decisions.outlying import FALSE_FLAGS
+from graft.decisions.far_rows import FALSE_FLAGS
 from graft.decisions.policy import Policy
 from graft.facts.study import StudyRecord
 from graft.governance.descent_file import NAME as DESCENT

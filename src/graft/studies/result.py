@@ -12,15 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from graft.bundle.bundle import Bundle
 from graft.bundle.loading import load_bundle
-from graft.bundle.predicting import Bundle
 from graft.core.errors import GateNotMet
 from graft.core.files import write_text
 from graft.core.progress import SILENT, Progress
 from graft.engine.engines import Here
 from graft.engine.processes import Processes
 from graft.facts.study import PlanFacts, StudyRecord, read_study
-from graft.studies.claiming import seal_of
+from graft.studies.claim import seal_of
 from graft.studies.folder import ToSave, save_study
 from graft.studies.prepared import Prepared
 from graft.studies.settings import StudySettings

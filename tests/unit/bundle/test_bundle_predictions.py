@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from graft.bundle.bundle import Bundle
 from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
 from graft.bundle.origin import Origin
-from graft.bundle.predicting import Bundle
+from graft.bundle.parts import BundleParts, write_bundle
 from graft.bundle.predictions import class_columns
 from graft.bundle.reference import independent
-from graft.bundle.writing import BundleParts, write_bundle
 from graft.core.errors import ContractError
 from graft.decisions.calibrators import Identity
 from graft.decisions.policy import fit_policy
