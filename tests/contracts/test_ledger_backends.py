@@ -192,22 +192,24 @@ def processes(work, place, *, number, turns):
     return subprocess.Popen(command, stdout=-1, stderr=-1, text=True)
 
 
-def test_eight_processes_write_one_chain(place):
-    assert processes(WRITE, place, number=8, turns=40).communicate(timeout=100) == ("done\n", "")
+@pytest.mark.parametrize(("number", "turns"), [(3, 10), pytest.param(8, 40, marks=pytest.mark.slow)])
+def test_several_processes_write_one_chain(place, number, turns):
+    assert processes(WRITE, place, number=number, turns=turns).communicate(timeout=100) == ("done\n", "")
     with Ledger(place) as ledger:
         verified = ledger.verify()
         assert verified.sound, verified
-        assert verified.events == 320
-        turns = {f"writer:{number}": [] for number in range(8)}
+        assert verified.events == number * turns
+        said = {f"writer:{one}": [] for one in range(number)}
         for event in ledger.events():
-            turns[event.subject].append(event.facts["turn"])
-        assert turns == {subject: list(range(40)) for subject in turns}
+            said[event.subject].append(event.facts["turn"])
+        assert said == {subject: list(range(turns)) for subject in said}
 
 
-def test_a_ledger_is_sound_whenever_it_is_looked_at(place):
+@pytest.mark.parametrize("turns", [100, pytest.param(300, marks=pytest.mark.slow)])
+def test_a_ledger_is_sound_whenever_it_is_looked_at(place, turns):
     with Ledger(place) as ledger:
         ledger.append("noted", "first", {})
-        writer = processes(WRITE, place, number=1, turns=300)
+        writer = processes(WRITE, place, number=1, turns=turns)
         seen = set()
         while writer.poll() is None:
             verified = ledger.verify()
@@ -216,7 +218,7 @@ def test_a_ledger_is_sound_whenever_it_is_looked_at(place):
             seen.add(verified.events)
         assert writer.communicate() == ("done\n", "")
         assert len(seen) > 1
-        assert ledger.head().count == 301
+        assert ledger.head().count == turns + 1
 
 
 COPY = "SELECT {}, time, kind, subject, body, previous, hash FROM ledger_event WHERE sequence = 10"
@@ -540,12 +542,13 @@ REGISTER = """
 """
 
 
-def test_processes_that_say_the_same_say_it_once(place):
-    assert processes(REGISTER, place, number=4, turns=10).communicate(timeout=100) == ("done\n", "")
+@pytest.mark.parametrize("number", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_processes_that_say_the_same_say_it_once(place, number):
+    assert processes(REGISTER, place, number=number, turns=10).communicate(timeout=100) == ("done\n", "")
     with Registry(place) as registry:
         assert len(registry.assets()) == 10
-        assert set(registry.holdout("holdout").studies) == {"study-shared", *(f"study-{n}" for n in range(4))}
-        assert registry.ledger.head().count == 10 + 5 + 2
+        assert set(registry.holdout("holdout").studies) == {"study-shared", *(f"study-{n}" for n in range(number))}
+        assert registry.ledger.head().count == 10 + (number + 1) + 2
         assert registry.ledger.verify().sound
 
 

@@ -32,6 +32,11 @@ VALUES = rows_for("regression").targets
 STRATEGIES = ("majority", "classical", "frozen", "partial:1", "lora", "full", "scratch", "contrastive")
 
 
+def some(*quick: str) -> list:
+    """All of them; those that are not named are for the full suite."""
+    return [one if one in quick else pytest.param(one, marks=pytest.mark.slow) for one in STRATEGIES]
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
@@ -45,7 +50,7 @@ def regressor(**given) -> TransferRegressor:
     return TransferRegressor(**{"source": f"path:{encoder_of('bert').directory}", "cache": False, "steps": 4, **given})
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", some("majority", "classical", "frozen", "full"))
 def test_predict_is_the_most_probable_class(strategy):
     """setfit #310: predict and predict_proba agree."""
     model = classifier(strategy=strategy).fit(TEXTS, NAMES)
@@ -190,7 +195,7 @@ def test_a_solved_estimator_can_be_pickled(strategy):
     assert strategy != "frozen" or len(raw) < encoder_of("bert").parameters
 
 
-@pytest.mark.parametrize("strategy", ["partial:1", "full"])
+@pytest.mark.parametrize("strategy", ["partial:1", pytest.param("full", marks=pytest.mark.slow)])
 def test_a_tuned_estimator_is_copied_with_its_weights(strategy, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     model = classifier(strategy=strategy).fit(TEXTS, NAMES)
@@ -247,7 +252,7 @@ FLAGS = np.stack([NAMES == "login", NAMES == "billing", np.arange(72) % 2 == 0],
 LISTS = [[name for name, on in zip(("login", "billing", "even"), row, strict=True) if on] for row in FLAGS]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES[:-1])
+@pytest.mark.parametrize("strategy", some("majority", "classical", "frozen", "lora")[:-1])
 def test_several_labels_as_zeros_and_ones(strategy):
     model = classifier(strategy=strategy).fit(TEXTS, FLAGS)
     p = model.predict_proba(TEXTS)
@@ -307,7 +312,7 @@ def rows_with_columns() -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("strategy", ["classical", "frozen", "partial:1"])
+@pytest.mark.parametrize("strategy", ["classical", "frozen", pytest.param("partial:1", marks=pytest.mark.slow)])
 def test_columns_beside_the_text_are_learnt_from(strategy):
     frame, columns = rows_with_columns(), {"text": "label", "numeric": "amount", "categorical": ["kind"]}
     model = classifier(strategy=strategy, **columns).fit(frame, NAMES)

@@ -240,9 +240,8 @@ def test_planted_harm_shuffled_labels_never_help(tmp_path):
     assert result.verdict != "helps"
 
 
-@pytest.mark.parametrize(
-    "kind", ["multilabel", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("regression", "binary"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["multilabel", "regression", "binary"])
 def test_other_tasks_end_with_a_bundle(kind, tmp_path):
     frame = rows(120).with_columns(
         (pl.col("category") == "phishing").cast(pl.Int8).alias("bait"),

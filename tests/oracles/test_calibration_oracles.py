@@ -55,7 +55,7 @@ def simulate(
 
 
 class TestCalibrationError:
-    @pytest.mark.parametrize("rows", [50, 100, pytest.param(400, marks=pytest.mark.slow)])
+    @pytest.mark.parametrize("rows", [100, *(pytest.param(many, marks=pytest.mark.slow) for many in (50, 400))])
     def test_a_perfect_model_is_not_called_off(self, rows: int) -> None:
         found, _ = simulate(rows, lambda p: p, studies=200, seed=0)
         shown = np.mean([one.shown.mean for one in found])
@@ -90,6 +90,7 @@ class TestCalibrationError:
         middle = np.mean([one.debiased for one in found])
         assert abs(middle - np.mean(truth)) < abs(np.mean([one.shown.mean for one in found]) - np.mean(truth)) + 0.02
 
+    @pytest.mark.slow
     def test_a_model_that_is_off_is_found_out(self) -> None:
         found, _ = simulate(400, softened, studies=100, seed=2)
         assert np.mean([one.p_value <= 0.05 for one in found]) > 0.85

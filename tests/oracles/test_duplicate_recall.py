@@ -15,6 +15,7 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 real = [pytest.mark.realdata, pytest.mark.skipif(not DATA.is_dir(), reason="no data beside the project")]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 KINDS = ("changed", "missing", "too many", "swapped")
+LONGER = ((20, 30), (30, 48), (48, 80))
 
 
 def distance(one: str, other: str) -> int:
@@ -198,7 +199,9 @@ class TestRealTexts:
         assert differ <= 0.0005 * len(texts)
 
     @pytest.mark.parametrize("kind", KINDS)
-    @pytest.mark.parametrize(("low", "high"), [(15, 20), (20, 30), (30, 48), (48, 80)])
+    @pytest.mark.parametrize(
+        ("low", "high"), [(15, 20), *(pytest.param(*each, marks=pytest.mark.slow) for each in LONGER)]
+    )
     def test_one_slip_in_a_real_text_is_found(self, low: int, high: int, kind: str) -> None:
         rng = np.random.default_rng(low)
         texts = sorted(text for text in labelled("clinc150", "label") if low <= len(text) < high and text.isascii())

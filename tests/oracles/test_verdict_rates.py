@@ -12,13 +12,17 @@ from graft.evidence.verdict import Outcome
 
 FEW = (
     "accuracy, 40",
+    "R2, 40",
+)
+MANY = (
     "accuracy, 500 (named)",
     "macro-F1 20:1, 100",
-    "R2, 40",
     "accuracy, 20 x 10 rows",
     "learners, 120",
+    # Choosing among several is paid for.
+    "accuracy, 100, 4v3",
+    "learners, 120, 3 repeats, 4v3",
 )
-MANY = ("accuracy, 100, 4v3", "learners, 120, 3 repeats, 4v3")
 
 
 def checked(row: Row) -> None:
@@ -27,14 +31,8 @@ def checked(row: Row) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", [*FEW, *(pytest.param(name, marks=pytest.mark.slow) for name in MANY)])
 def test_false_claims_power_and_coverage(name: str) -> None:
-    checked(summary(CELLS[name], simulate(CELLS[name], 150, seed=1)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", MANY)
-def test_choosing_among_several_is_paid_for(name: str) -> None:
     checked(summary(CELLS[name], simulate(CELLS[name], 150, seed=1)))
 
 
@@ -43,7 +41,7 @@ def outcomes(cell: Cell, gain: float, margin: float, runs: int) -> list[Outcome]
     return [said(cell, draw(cell, rng, (gain,))[0], margin)[1] for _ in range(runs)]
 
 
-@pytest.mark.parametrize("rows", [40, 60, 100])
+@pytest.mark.parametrize("rows", [40, *(pytest.param(many, marks=pytest.mark.slow) for many in (60, 100))])
 def test_rows_that_agree_are_not_taken_for_proof(rows: int) -> None:
     """True accuracies .97 and .99, margin 0.01: equal folds said "no practical difference" in 43, 21 and 10 %."""
     found = outcomes(CELLS[f"sure, {rows}"], 0.02, 0.01, 200)

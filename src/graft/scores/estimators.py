@@ -51,7 +51,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
     seed: of everything random. cache: keep activations on disk. loss: what networks are trained by, ``auto`` or a name
     such as ``focal``; not for strategies whose head is solved. text, numeric, categorical: names of columns, one or
     several; with them X is a table (a pandas or Polars frame, a mapping of columns), without them it is texts alone.
-    prompt: put before each text, instead of what the source states for classification.
+    prompt_classification: put before each text, instead of what the source states.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         text: Names = (),
         numeric: Names = (),
         categorical: Names = (),
-        prompt: str | None = None,
+        prompt_classification: str | None = None,
     ) -> None:
         self.source = source
         self.strategy = strategy
@@ -80,7 +80,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         self.text = text
         self.numeric = numeric
         self.categorical = categorical
-        self.prompt = prompt
+        self.prompt_classification = prompt_classification
 
     def _read(self, X: Any) -> "Table | list[str]":
         """The rows: a table where columns are named, else texts."""
@@ -104,7 +104,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         return table
 
     def _source(self) -> Source:
-        return resolve_source(self.source).with_prompts({Role.CLASSIFICATION: self.prompt})
+        return resolve_source(self.source).with_prompts({Role.CLASSIFICATION: self.prompt_classification})
 
     def _fit(self, rows: "Table | list[str]", targets: np.ndarray, task: Task, labels: tuple[str, ...]) -> Self:
         if self.configurations < 1 or (self.steps is not None and self.steps < 1):

@@ -148,7 +148,13 @@ def oracle_pairs(texts, threshold):
     return found
 
 
-@pytest.mark.parametrize(("threshold", "length"), [(0.8, 12), (0.8, 24), (0.8, 120), (0.6, 40), (0.9, 200), (1.0, 30)])
+@pytest.mark.parametrize(
+    ("threshold", "length"),
+    [
+        *((0.8, 12), (0.8, 24), (0.6, 40), (1.0, 30)),
+        *(pytest.param(*cell, marks=pytest.mark.slow) for cell in [(0.8, 120), (0.9, 200)]),
+    ],
+)
 def test_near_pairs_are_those_of_the_exhaustive_search(threshold, length):
     rng = np.random.default_rng(length)
     letters = np.array(list("etaoin shrdlu"))

@@ -38,7 +38,7 @@ def test_it_is_as_if_the_words_stood_in_the_rows_and_goes_where_the_model_goes(f
     def fitted(**given):
         return TransferClassifier(f"path:{folder}", strategy, steps=4, **given)
 
-    told = fitted(prompt=PROMPT).fit(ROWS, LABELS)
+    told = fitted(prompt_classification=PROMPT).fit(ROWS, LABELS)
     written = fitted().fit([PROMPT + text for text in ROWS], LABELS)
     probabilities = told.predict_proba(ROWS)
     assert np.abs(probabilities - written.predict_proba([PROMPT + text for text in ROWS])).max() < 1e-5

@@ -84,8 +84,9 @@ def test_what_ships_is_learnt_from_all_rows(study):
     assert "measured before" in shipped.facts.statement
 
 
-def test_without_the_refit_the_measured_model_ships(reference, tmp_path):
-    stages, candidates, gathered = started(reference, tmp_path, refit=False)
+def test_without_the_refit_the_measured_model_ships(reference, study, tmp_path):
+    of_all, candidates, gathered = study
+    stages = Stages(of_all.prepared, settings_of(reference, refit=False), tmp_path, None, SILENT)
     concluded = stages.conclude(candidates, gathered)
     shipped = stages.ship(candidates, gathered, concluded)
     assert not shipped.facts.done
@@ -127,6 +128,7 @@ def test_a_refit_that_spoils_the_model_is_not_used(study, monkeypatch):
     assert shipped.model is concluded.finals[concluded.shipped].model
 
 
+@pytest.mark.slow
 def test_a_test_file_is_the_holdout_and_never_learnt(reference, tmp_path):
     test = read_frame(rows(150)[120:])
     stages, candidates, gathered = started(reference, tmp_path, test=test)

@@ -59,8 +59,7 @@ if __name__ == "__main__":
     [
         ("fork", 3 * ['multiprocessing.get_context("spawn"), or joblib with its usual backend "loky"']),
         ("early", ["6"]),
-        ("spawn", ["True"]),
-        pytest.param("joblib", ["True"], marks=pytest.mark.slow),
+        *(pytest.param(how, ["True"], marks=pytest.mark.slow) for how in ("spawn", "joblib")),
     ],
 )
 def test_a_table_in_another_process(tmp_path, how, said):
