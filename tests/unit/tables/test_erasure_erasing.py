@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from typer.testing import CliRunner
 
+from graft.cli.app import app
 from graft.core.digests import content_digest, file_sha256
-from graft.core.errors import InputError, OutputError, TableError
+from graft.core.errors import GateNotMet, InputError, OutputError, TableError
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.tables.columns import vector_column
@@ -129,7 +131,8 @@ def test_versions_that_held_it_are_lost_and_the_others_kept(tmp_path):
     with pytest.raises(TableError, match="gone or damaged"):
         made.as_of(held).read()
     (place,) = [one for one in receipt.places if one.name == "rows and history of g1"]
-    assert place.notes == (f"versions that held it can no longer be read: {held}",)
+    assert place.versions == (held,)
+    assert place.remarks() == (f"versions that held it can no longer be read: {held}",)
     assert place.rows == 1
 
 
@@ -213,7 +216,7 @@ def test_the_receipt_names_files_and_digests_but_nobody(everything):
     assert sum("removed" in line for line in receipt.lines()) >= len(removed)
 
 
-STEPS = ["scrub", "remove_files", "unreadable_versions"]
+STEPS = ["scrub", "remove_files"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -441,3 +444,29 @@ def test_a_file_that_cannot_be_removed_is_said_and_finished_later(tmp_path, monk
             erase(made.path, ["ticket-3"], by="me")
     assert erase(made.path, ["ticket-3"], by="me").complete
     assert traces({"id": b"ticket-3"}, made.path) == {}
+
+
+def test_the_command_checks_receipts(tmp_path):
+    made = table(tmp_path / "tickets", 10)
+    nothing = CliRunner().invoke(app, ["tables", "receipt", str(made.path)])
+    assert (type(nothing.exception), nothing.exception.exit_code) == (InputError, 2)
+    (kept,) = list((made.path / "g1").glob("*.parquet"))
+    copy = kept.read_bytes()
+    receipt = erase(made.path, ["ticket-3"], by="me", cache=ActivationCache(tmp_path / "cache"))
+    command = ["tables", "receipt", str(made.path), "--id", "ticket-3", "--expect", receipt.sha256]
+    done = CliRunner().invoke(app, command)
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "nothing that was removed is back")
+    assert f"  sha256 {receipt.sha256}" in done.output
+    for wrong in (["--id", "ticket-4"], ["--expect", "0" * 64]):
+        refused = CliRunner().invoke(app, [*command, *wrong])
+        assert isinstance(refused.exception, GateNotMet)
+    (made.path / "restored.parquet").write_bytes(copy)
+    refused = CliRunner().invoke(app, command)
+    assert "1 files that were removed are in" in str(refused.exception)
+    assert "BACK: restored.parquet" in refused.output
+    (file,) = (made.path / "receipts").glob("*.json")
+    file.write_text(file.read_text().replace('"by": "me"', '"by": "you"'))
+    for place in (made.path, file):
+        damaged = CliRunner().invoke(app, ["tables", "receipt", str(place)])
+        assert isinstance(damaged.exception, TableError)
+        assert "changed after it was written" in str(damaged.exception)

@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from graft.core.errors import TableError
-from graft.tables.erasure.log import scrub, unreadable_versions
+from graft.tables.erasure.log import scrub, versions_with
 
 
 def log_text(root: Path) -> str:
@@ -82,13 +82,16 @@ def test_an_entry_keeps_its_time(root):
     assert entry.stat().st_mtime == 1_000_000
 
 
-def test_versions_whose_files_are_gone_are_listed(root):
-    assert unreadable_versions(root) == ()
-    unlisted(root).unlink()
-    assert unreadable_versions(root) == (0, 1)
+def test_versions_that_list_a_file_are_found(root):
+    gone = unlisted(root)
+    assert versions_with(root, [gone]) == (0, 1)
+    assert versions_with(root, []) == versions_with(root, [root / "other.parquet"]) == ()
+    (current,) = set(root.glob("*.parquet")) - {gone}
+    assert versions_with(root, [current, gone]) == (0, 1, 2)
     (root / "_delta_log" / f"{0:020d}.json").unlink()
     (root / "_delta_log" / f"{1:020d}.json").unlink()
-    assert unreadable_versions(root) == ()
+    assert versions_with(root, [gone]) == ()
+    assert versions_with(root, [current]) == (2,)
 
 
 @pytest.mark.parametrize("name", [f"{1:020d}.json", f"{2:020d}.checkpoint.parquet"])

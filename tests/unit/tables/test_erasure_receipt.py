@@ -1,10 +1,14 @@
+import hashlib
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from graft.core.errors import TableError
 from graft.tables.erasure.receipt import (
     FOLDER,
+    SCHEMA,
     ErasedId,
     FileMark,
     PlaceRecord,
@@ -13,6 +17,7 @@ from graft.tables.erasure.receipt import (
     mark_found,
     read_receipt,
     read_receipts,
+    returned,
     write_receipt,
 )
 
@@ -71,7 +76,64 @@ def test_a_receipt_reads_as_plain_lines():
     assert f"  removed part-1.parquet ({'a' * 64})" in said
     assert f"  written part-2.parquet ({'b' * 64})" in said
     assert f"  before {'c' * 64}" in said
-    assert said[-1] == "limits"
+    assert said[-2:] == ["limits", f"sha256 of this receipt: {receipt_of(said)}"]
+
+
+def receipt_of(lines: list[str]) -> str:
+    return lines[-1].rpartition(" ")[2]
+
+
+def test_a_receipt_states_the_digest_of_all_it_says(tmp_path):
+    made = receipt("4711")
+    said = json.loads(write_receipt(tmp_path, made).read_text())
+    stated = said.pop("sha256")
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert stated == hashlib.sha256(text.encode()).hexdigest() == made.sha256 == receipt_of(made.lines())
+    assert replace(made, by="somebody else").sha256 != made.sha256
+
+
+def test_every_change_of_a_receipt_shows(tmp_path):
+    path = write_receipt(tmp_path, receipt("4711"))
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    unseen = 0
+    for place, bit in zip(rng.choice(len(whole), 200, replace=False), rng.integers(0, 8, 200), strict=True):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << bit
+        path.write_bytes(bytes(changed))
+        try:
+            # What is read is what was written: a space for a line end says nothing.
+            assert read_receipt(path) == read_receipt(write_receipt(tmp_path / "other", read_receipt(path)))
+            assert json.loads(bytes(changed)) == json.loads(whole)
+            unseen += 1
+        except TableError:
+            pass
+    assert unseen < 20
+
+
+def test_receipts_of_the_first_schema_are_read(tmp_path):
+    made = receipt("4711", complete=False)
+    said = json.loads(write_receipt(tmp_path, made).read_text())
+    del said["sha256"]
+    for place in said["places"]:
+        del place["versions"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps({**said, "schema": 1}))
+    read = read_receipt(path)
+    assert read == replace(made, schema=1)
+    assert read_receipt(write_receipt(tmp_path, replace(read, complete=True))).schema == SCHEMA
+
+
+def test_removed_files_that_come_back_are_found(tmp_path):
+    (tmp_path / "kept.parquet").write_bytes(b"kept")
+    removed = FileMark("part-1.parquet", hashlib.sha256(b"gone").hexdigest())
+    nothing = FileMark("empty", hashlib.sha256().hexdigest())
+    made = replace(receipt("a"), places=(PlaceRecord("rows", 1, "", "", (removed, nothing)),))
+    (tmp_path / "empty").touch()
+    assert returned(tmp_path, made) == ()
+    (tmp_path / "g1").mkdir()
+    (tmp_path / "g1" / "from-a-backup.parquet").write_bytes(b"gone")
+    assert returned(tmp_path, made) == (FileMark("g1/from-a-backup.parquet", removed.sha256),)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +143,12 @@ def test_a_receipt_reads_as_plain_lines():
         lambda said: "[]",
         lambda said: json.dumps({**json.loads(said), "schema": 9}),
         lambda said: json.dumps({**json.loads(said), "more": 1}),
+        lambda said: json.dumps({**json.loads(said), "by": "somebody else"}),
+        lambda said: json.dumps({**json.loads(said), "schema": "2"}),
+        lambda said: json.dumps({name: value for name, value in json.loads(said).items() if name != "sha256"}),
         lambda said: json.dumps({name: value for name, value in json.loads(said).items() if name != "ids"}),
     ],
-    ids=["half", "list", "newer", "more", "less"],
+    ids=["half", "list", "newer", "more", "by", "schema", "digest", "less"],
 )
 def test_a_damaged_receipt_is_said(tmp_path, damage):
     path = write_receipt(tmp_path, receipt("a"))

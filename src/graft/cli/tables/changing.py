@@ -1,4 +1,4 @@
-"""``graft tables compact, vacuum, delete, erase``."""
+"""``graft tables compact, vacuum, delete, erase, receipt``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -90,6 +90,52 @@ def erase(
             typer.echo(line)
     newest = max((table / "receipts").glob("*.json"), key=lambda file: file.stat().st_mtime)
     typer.echo(f"receipt: {newest}")
+
+
+def receipt(
+    place: Annotated[Path, typer.Argument(help="Folder of a table, or the file of one receipt.")],
+    ids: Annotated[list[str], typer.Option("--id", help="Must be among the erased; repeat for several.")] = [],  # noqa: B006
+    expect: Annotated[
+        str | None, typer.Option(help="The SHA-256 noted when it was erased: one receipt must have it.")
+    ] = None,
+) -> None:
+    """Check the receipts of erasures: that they say what they said, and that nothing removed is back in the table."""
+    from graft.core.errors import GateNotMet, InputError
+    from graft.tables.erasure.receipt import read_receipt, read_receipts, returned
+    from graft.tables.pointer import POINTER, read_pointer
+
+    table = place.parent.parent if place.is_file() else place
+    known = [read_receipt(place)] if place.is_file() else read_receipts(place)
+    if not place.is_file():
+        read_pointer(place)
+    if not known:
+        raise InputError(f"{place} has no receipts", needed="a table something was erased from", fix="check the path")
+    back = 0
+    for one in known:
+        state = "complete" if one.complete else "NOT COMPLETE: run the same erasure again"
+        typer.echo(f"{one.begun}, asked for by {one.by}, {len(one.ids)} ids, {one.found} found: {state}")
+        typer.echo(f"  sha256 {one.sha256}" + ("" if one.schema > 1 else " (of schema 1, which does not state it)"))
+        if (table / POINTER).is_file():
+            there = returned(table, one)
+            back += len(there)
+            for mark in there:
+                typer.echo(f"  BACK: {mark.path} ({mark.sha256})")
+    missing = [name for name in ids if not any(one.complete and one.concerns(name) for one in known)]
+    if missing:
+        raise GateNotMet(f"no complete receipt is about {named(missing)}", needed="one that is", fix="erase it")
+    if expect is not None and expect.strip().lower() not in {one.sha256 for one in known}:
+        raise GateNotMet(
+            f"no receipt here has the SHA-256 {expect}",
+            needed="the receipt as it was written then",
+            fix="put it back from a copy; a receipt written anew is another one",
+        )
+    if back:
+        raise GateNotMet(
+            f"{back} files that were removed are in {table} again", needed="none", fix="run the same erasure again"
+        )
+    typer.echo(
+        "nothing that was removed is back" if (table / POINTER).is_file() else "the table is not here to look at"
+    )
 
 
 def _index(table: "EmbeddingTable") -> None:

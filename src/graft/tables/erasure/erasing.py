@@ -112,7 +112,7 @@ def _intended(place: Place, before: dict[str, str], there: Held) -> PlaceRecord:
     """What a place holds, before it is touched."""
     paths = [path.relative_to(place.root).as_posix() for path in there.files]
     removed = tuple(FileMark(path, before[path]) for path in paths if path in before)
-    return PlaceRecord(place.name, there.rows, whole_digest(before), "", removed)
+    return PlaceRecord(place.name, there.rows, whole_digest(before), "", removed, versions=there.versions)
 
 
 def _done(place: Place, before: dict[str, str], there: Held, notes: tuple[str, ...]) -> PlaceRecord:
@@ -126,6 +126,7 @@ def _done(place: Place, before: dict[str, str], there: Held, notes: tuple[str, .
         tuple(FileMark(path, before[path]) for path in before if after.get(path) != before[path]),
         tuple(FileMark(path, after[path]) for path in after if after[path] != before.get(path)),
         notes,
+        there.versions,
     )
 
 
@@ -142,6 +143,7 @@ def _with(receipt: Receipt, record: PlaceRecord) -> Receipt:
         removed=tuple(dict.fromkeys((*earlier.removed, *record.removed))),
         written=(*(mark for mark in earlier.written if mark.path not in replaced), *record.written),
         notes=tuple(dict.fromkeys((*earlier.notes, *record.notes))),
+        versions=tuple(sorted({*earlier.versions, *record.versions})),
     )
     return replace(receipt, places=tuple(joined if one is earlier else one for one in receipt.places))
 

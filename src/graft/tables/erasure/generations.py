@@ -23,12 +23,11 @@ from graft.core.digests import content_digest
 from graft.core.errors import TableError
 from graft.tables.delta.snapshots import LOG, Snapshot
 from graft.tables.delta.store import Change, DeltaStore
-from graft.tables.erasure.log import scrub, unreadable_versions
+from graft.tables.erasure.log import scrub, versions_with
 from graft.tables.erasure.places import Held, Wanted, remove_files
 from graft.tables.migration.texts import row_texts
 
 _ROUNDS = 10
-_SHOWN = 12
 # What a killed writer leaves: ours, that of the object store beneath deltalake, that of a commit.
 _LEFT_OVER = re.compile(r".*\.partial|.*#\d+|_commit_.*\.tmp|.*\.crc")
 
@@ -57,18 +56,19 @@ class GenerationPlace:
     def find(self, wanted: Wanted) -> Held:
         """The rows with these ids, in every file that is there."""
         found = [self._look(path, wanted.ids) for path in self._data_files()] if wanted.ids else []
+        files = tuple(path for one in found for path in one.files)
         return Held(
             sum(one.rows for one in found),
             frozenset().union(*(one.ids for one in found)),
             frozenset().union(*(one.digests for one in found)),
-            tuple(path for one in found for path in one.files),
+            files,
+            versions_with(self.folder, files) if files else (),
         )
 
     def erase(self, wanted: Wanted) -> tuple[str, ...]:
         """Remove the ids from the present version, from history and from the log."""
         if not wanted.ids:
             return ()
-        lost_before = unreadable_versions(self.folder)
         for _ in range(_ROUNDS):
             if self.find(wanted).files:
                 self._store.apply(lambda snapshot: self._without(snapshot, wanted))
@@ -77,7 +77,7 @@ class GenerationPlace:
                 if held.isdisjoint(file.path for file in self._store.snapshot().files):
                     remove_files([*held, *self._left_over()])
                     scrub(self.folder, wanted.ids)
-                    return _history_notes(lost_before, unreadable_versions(self.folder))
+                    return ()
         raise TableError(
             f"another program keeps writing the rows that are being erased into {self.folder}",
             needed="rows that nobody brings back",
@@ -131,11 +131,3 @@ class GenerationPlace:
 def _as_text(rows: pa.Table) -> pa.Table:
     """All columns as plain strings: some programs write views of strings, which Arrow can do little with."""
     return rows.cast(pa.schema([pa.field(name, pa.string()) for name in rows.column_names]))
-
-
-def _history_notes(before: tuple[int, ...], after: tuple[int, ...]) -> tuple[str, ...]:
-    lost = sorted(set(after) - set(before))
-    if not lost:
-        return ()
-    shown = ", ".join(map(str, lost[:_SHOWN])) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
-    return (f"versions that held it can no longer be read: {shown}",)

@@ -32,7 +32,6 @@ from graft.tables.delta.snapshots import (
     seal_of,
     versions,
 )
-from graft.tables.inside import place_inside
 
 _ERASED = "(erased)"
 _LAST = "_last_checkpoint"
@@ -54,26 +53,22 @@ def scrub(root: Path, ids: Collection[str]) -> tuple[Path, ...]:
     return tuple(changed)
 
 
-def unreadable_versions(root: Path) -> tuple[int, ...]:
-    """The versions in the log of ``root`` that list a file which is no longer there, ascending."""
-    noted = versions(root)
-    lost: list[int] = []
-    live: dict[str, bool] = {}
-    for place, version in enumerate(noted):
-        try:
-            if place == 0 and version > 0:
-                live = {file.add["path"]: file.path.exists() for file in read_snapshot(root, version).files}
-        except TableError:
-            continue
-        for action in read_entry(root, version):
-            if action.get("remove"):
-                live.pop(action["remove"]["path"], None)
-        for action in read_entry(root, version):
-            if action.get("add"):
-                live[action["add"]["path"]] = place_inside(root, action["add"]["path"]).exists()
-        if not all(live.values()):
-            lost.append(version)
-    return tuple(lost)
+def versions_with(root: Path, files: Collection[Path]) -> tuple[int, ...]:
+    """The versions in the log of ``root`` that list one of ``files``, ascending."""
+    named = {path.relative_to(root).as_posix() for path in files}
+    listed: set[str] = set()
+    found = []
+    for place, version in enumerate(versions(root)):
+        if place == 0 and version > 0:
+            # What came before is summed up; without that, nobody can read the version either.
+            with suppress(TableError):
+                listed = {unquote(file.add["path"]) for file in read_snapshot(root, version).files}
+        actions = read_entry(root, version)
+        listed -= {unquote(action["remove"]["path"]) for action in actions if action.get("remove")}
+        listed |= {unquote(action["add"]["path"]) for action in actions if action.get("add")}
+        if not named.isdisjoint(listed):
+            found.append(version)
+    return tuple(found)
 
 
 def _scrub_entry(path: Path, gone: Callable[[str], bool], named: re.Pattern[str]) -> bool:

@@ -26,12 +26,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Held:
-    """What a place holds of it. rows: stored rows. ids, digests: which. files: that hold them, or cannot be read."""
+    """What a place holds of it. rows: stored rows. ids, digests: which. files: that hold them, or cannot be read.
+
+    versions: of a table, that need one of those files.
+    """
 
     rows: int = 0
     ids: frozenset[str] = frozenset()
     digests: frozenset[bytes] = frozenset()
     files: tuple[Path, ...] = ()
+    versions: tuple[int, ...] = ()
 
 
 class Place(Protocol):

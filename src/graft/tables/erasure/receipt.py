@@ -2,10 +2,11 @@
 
 Decisions: a receipt must not be the last place that names the erased: it holds neither text nor vector nor content
 digest, and of each id only the SHA-256 with a salt of its own, so that whoever knows the id can check it with
-``concerns``. (Short ids can be guessed by trying them all; a receipt is a private paper.) What changed is not what was
-intended but what was found: the SHA-256 of every file of a place is taken before and after, and the removed files are
-listed with theirs, because that is how copies are found in backups. The receipt is written before anything is
-removed, as *begun*, and replaced when all is done; the same ids asked for again continue a begun receipt.
+``concerns``. (Short ids can be guessed by trying them all; a receipt is a private paper.) It states the SHA-256 of all
+it says, so damage shows; whoever notes that number elsewhere can tell a receipt that was written anew. What changed is
+not what was intended but what was found: the SHA-256 of every file of a place is taken before and after, and the
+removed files are listed with theirs, because that is how copies are found in backups. The receipt is written before
+anything is removed, as *begun*, and replaced when all is done; the same ids asked for again continue a begun receipt.
 """
 
 import hashlib
@@ -17,11 +18,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from graft.core.errors import TableError
+from graft.core import foreign
+from graft.core.errors import InputError, TableError
 from graft.core.files import write_json
+from graft.tables.erasure.places import marks
 
-SCHEMA = 1
+SCHEMA = 2
 FOLDER = "receipts"
+_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class PlaceRecord:
 
     rows: stored rows removed, every version of one counted. before, after: SHA-256 over the paths and digests of all
     its files. removed: files that were there before. written: files that are there since. notes: what else to know.
+    versions: of the table, those that listed a file with an erased row; they can no longer be read.
     """
 
     name: str
@@ -66,6 +71,15 @@ class PlaceRecord:
     removed: tuple[FileMark, ...] = ()
     written: tuple[FileMark, ...] = ()
     notes: tuple[str, ...] = ()
+    versions: tuple[int, ...] = ()
+
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and which versions are lost."""
+        if not self.versions:
+            return self.notes
+        shown = ", ".join(map(str, self.versions[:_SHOWN]))
+        more = f" and {len(self.versions) - _SHOWN} more" if len(self.versions) > _SHOWN else ""
+        return (*self.notes, f"versions that held it can no longer be read: {shown}{more}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,12 @@ class Receipt:
         """How many of the ids were anywhere."""
         return sum(name.found for name in self.ids)
 
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of all it says: of its JSON in UTF-8, keys in order, without spaces and without this number."""
+        said = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+
     def concerns(self, given: str) -> bool:
         """Whether the receipt is about the id ``given``.
 
@@ -113,38 +133,58 @@ class Receipt:
             said.append(f"  after  {place.after}")
             said += [f"  removed {mark.path} ({mark.sha256})" for mark in place.removed]
             said += [f"  written {mark.path} ({mark.sha256})" for mark in place.written]
-            said += [f"  {note}" for note in place.notes]
-        return [*said, *self.notes]
+            said += [f"  {note}" for note in place.remarks()]
+        return [*said, *self.notes, *([f"sha256 of this receipt: {self.sha256}"] if self.complete else [])]
 
 
 def write_receipt(table: Path, receipt: Receipt) -> Path:
     """Write a receipt into the table's folder, replacing the one that was begun at that moment; its path."""
     first = receipt.ids[0].salt[:8] if receipt.ids else "none"
     path = table / FOLDER / f"{receipt.begun.replace(':', '')}-{first}.json"
-    write_json(path, asdict(receipt))
+    receipt = replace(receipt, schema=SCHEMA)
+    write_json(path, {**asdict(receipt), "sha256": receipt.sha256})
     return path
 
 
 def read_receipt(path: Path) -> Receipt:
-    """A receipt from its file. Raises TableError when it is damaged, or of a newer Graft."""
+    """A receipt from its file. Raises TableError when it is damaged, or of a newer Graft.
+
+    One of schema 1 states no digest and is believed.
+    """
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
-        if stated["schema"] > SCHEMA:
+        stated = foreign.read_json(path, limit=foreign.SETTINGS_LIMIT)
+        if not isinstance(stated["schema"], int) or stated["schema"] > SCHEMA:
             raise TableError(
                 f"{path} is a receipt of schema {stated['schema']}", needed=f"schema {SCHEMA}", fix="update Graft"
             )
-        return _read(stated)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        digest = stated.pop("sha256") if stated["schema"] > 1 else None
+        receipt = _read(stated)
+        if digest is not None and digest != receipt.sha256:
+            raise ValueError("it was changed after it was written")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, TableError):
             raise
+        why = error.given if isinstance(error, InputError) else str(error)
         raise TableError(
-            f"{path} is not a receipt that can be read", needed="the JSON file an erasure wrote", fix="use its copy"
+            f"{path} is not a receipt that can be read ({why})",
+            needed="the JSON file an erasure wrote",
+            fix="use its copy",
         ) from error
+    return receipt
 
 
 def read_receipts(table: Path) -> list[Receipt]:
     """All receipts of a table, oldest first."""
     return [read_receipt(path) for path in sorted((table / FOLDER).glob("*.json"))]
+
+
+def returned(table: Path, receipt: Receipt) -> tuple[FileMark, ...]:
+    """Files below the table's folder with the content of one that was removed: from a backup, for example."""
+    removed = {mark.sha256 for place in receipt.places for mark in place.removed}
+    found = marks(table) if removed else {}
+    # An empty file is like any other empty one.
+    empty = hashlib.sha256().hexdigest()
+    return tuple(FileMark(path, digest) for path, digest in found.items() if digest in removed - {empty})
 
 
 def begun_before(receipts: Iterable[Receipt], ids: Sequence[str]) -> Receipt | None:
@@ -174,6 +214,7 @@ def _read(stated: dict[str, Any]) -> Receipt:
                 "removed": tuple(FileMark(**mark) for mark in place["removed"]),
                 "written": tuple(FileMark(**mark) for mark in place["written"]),
                 "notes": tuple(place["notes"]),
+                "versions": tuple(place.get("versions", ())),
             }
         )
         for place in stated["places"]
