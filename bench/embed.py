@@ -40,7 +40,7 @@ def encoding(rows: int = 0) -> dict[str, object]:
     texts = [*banking("train")[0], *banking("test")[0]]
     texts = [texts[row] for row in np.random.default_rng(0).permutation(len(texts))][: rows or None]
     source = resolve_source("minilm")
-    usual = SentenceTransformer(str(source.directory), device="cpu")
+    usual = SentenceTransformer(str(source.weights.directory), device="cpu")
     native, rough = Encoder(source), Encoder(source, precision="int8", force=True)
     ways = {
         "sentence_transformers": _Contender(lambda given: usual.encode(given)),
@@ -70,7 +70,7 @@ def one_query(repeats: int = 60) -> dict[str, object]:
     from graft.representations.sources import resolve_source
 
     source = resolve_source("minilm")
-    usual = SentenceTransformer(str(source.directory), device="cpu")
+    usual = SentenceTransformer(str(source.weights.directory), device="cpu")
     native, rough = Encoder(source), Encoder(source, precision="int8", force=True)
     ways = {
         "sentence_transformers": _Contender(lambda given: usual.encode(given)),
@@ -116,7 +116,9 @@ def _bare_products(encoder: Any, source: Any, texts: list[str]) -> float:
     shapes = ((width, 3 * width), (width, width), (width, inner), (inner, width))
     with torch.inference_mode():
         drawn = torch.Generator().manual_seed(0)
-        layers = [[torch.nn.Linear(*shape, dtype=encoder.precision) for shape in shapes] for _ in range(source.layers)]
+        layers = [
+            [torch.nn.Linear(*shape, dtype=encoder.precision) for shape in shapes] for _ in range(source.weights.layers)
+        ]
         smaller = encoder._models[None]._smaller
         sizes = [len(batch.ids) for batch in packed_batches(tokenise(source, sorted(set(texts))), 0, smaller=smaller)]
         given = {

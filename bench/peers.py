@@ -14,7 +14,7 @@ from transformers.data import DataCollatorWithPadding
 
 from graft.representations.sources import resolve_source
 
-DIRECTORY = str(resolve_source("minilm").directory)
+DIRECTORY = str(resolve_source("minilm").weights.directory)
 
 
 class Rows(Dataset):

@@ -13,7 +13,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from graft.representations.sources import Source, read_directory
+from graft.representations.source import Source
+from graft.representations.sources import read_directory
 
 ARCHITECTURES = ("bert", "distilbert", "roberta", "mpnet", "electra", "modernbert")
 SPECIAL = {

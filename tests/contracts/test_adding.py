@@ -95,7 +95,7 @@ from unit.scores.nets import encoder_of, job_for
 
 roles = Roles(content=("text",), label=("label",))
 source = encoder_of("bert")
-cue = CueFact(source=source.reference, name="LogME", value=0.1, meaning="", warning=False)
+cue = CueFact(source=source.weights.reference, name="LogME", value=0.1, meaning="", warning=False)
 targets = np.arange(90) % 3
 
 def plan(**options):

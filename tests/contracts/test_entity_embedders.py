@@ -49,7 +49,7 @@ def catalogue(seed: int = 0) -> pl.DataFrame:
 
 
 def source() -> str:
-    return f"path:{tiny.encoder().directory}"
+    return f"path:{tiny.encoder().weights.directory}"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Case:
 def text_case() -> Case:
     settings = TextEntities(source=source())
     blank = pl.DataFrame({"id": ["nobody"], "text": [""]})
-    other = TextEntities(source=f"path:{tiny.encoder('roberta').directory}")
+    other = TextEntities(source=f"path:{tiny.encoder('roberta').weights.directory}")
     return Case(settings, lambda s, rows: s.fit(rows), catalogue, catalogue, blank, "id", other, False, False)
 
 

@@ -22,7 +22,7 @@ Part = dict[str, Any]
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    shutil.copytree(tiny.encoder("bert").directory, tmp_path / "model")
+    shutil.copytree(tiny.encoder("bert").weights.directory, tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -134,7 +134,7 @@ def test_a_known_tokenizer_is_tried_once_and_the_embedded_one_never(folder, monk
         tokenizer_trial.require_tried(folder, max_tokens=48, preprocessing=source.reading.tokenizer)
     assert len(tries) == 1
     minilm = resolve_source("minilm")
-    tokenizer_trial.require_tried(minilm.directory, max_tokens=128, preprocessing=minilm.reading.tokenizer)
+    tokenizer_trial.require_tried(minilm.weights.directory, max_tokens=128, preprocessing=minilm.reading.tokenizer)
     assert len(tries) == 1
 
 

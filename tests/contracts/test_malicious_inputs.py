@@ -64,7 +64,7 @@ def nothing_waits_for_ever() -> Iterator[None]:
 def folder(tmp_path) -> Path:
     """A sound BERT directory that a builder spoils; beside it lies what it must not reach."""
     (tmp_path / "secret").write_text(SECRET)
-    shutil.copytree(tiny.encoder("bert").directory, tmp_path / "model")
+    shutil.copytree(tiny.encoder("bert").weights.directory, tmp_path / "model")
     shutil.copy(tmp_path / "model" / "model.safetensors", tmp_path / "outside.safetensors")
     return tmp_path / "model"
 
@@ -337,7 +337,7 @@ DIRECTORIES: dict[str, tuple[Builder, str]] = {
 
 @pytest.mark.parametrize(("build", "said"), DIRECTORIES.values(), ids=DIRECTORIES)
 def test_a_hostile_directory_is_refused(folder, build, said):
-    assert resolve_source(f"path:{folder}").layers == 2
+    assert resolve_source(f"path:{folder}").weights.layers == 2
     build(folder)
     with peak_memory() as peak, pytest.raises(SourceError) as raised:
         resolve_source(f"path:{folder}")
@@ -415,7 +415,7 @@ def test_links_inside_the_folder_and_into_the_cache_of_the_hub_are_honest(tmp_pa
         shutil.copy(path, blobs / f"blob-{path.name}")
         (snapshot / path.name).symlink_to(f"../../blobs/blob-{path.name}")
     (snapshot / "copy.txt").symlink_to("README.md")
-    assert resolve_source(f"path:{snapshot}").layers == 2
+    assert resolve_source(f"path:{snapshot}").weights.layers == 2
     (snapshot / "README.md").unlink()
     (blobs.parent / "refs").write_text("main")
     (snapshot / "README.md").symlink_to("../../refs")
@@ -456,7 +456,7 @@ def test_an_honest_directory_of_another_architecture_is_accepted(folder, config)
         warnings.simplefilter("ignore")
         model.save_pretrained(folder)
     source = resolve_source(f"path:{folder}")
-    assert source.model_type == made.model_type
+    assert source.weights.model_type == made.model_type
 
 
 # ---- pickles

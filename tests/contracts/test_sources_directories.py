@@ -27,7 +27,7 @@ from graft.scores.models import copy_source
 @pytest.fixture
 def folder(tmp_path):
     """A sound BERT directory that a test may spoil."""
-    shutil.copytree(tiny.encoder("bert").directory, tmp_path / "model")
+    shutil.copytree(tiny.encoder("bert").weights.directory, tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -37,17 +37,17 @@ def resolved(folder):
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
 def test_a_source_is_described_as_it_is(architecture):
-    source = resolved(tiny.encoder(architecture).directory)
-    assert (source.dimension, source.layers, source.reading.max_tokens) == (32, 2, 48)
-    assert source.vocabulary == len(tiny.WORDS) + 4
-    assert source.model_type == architecture
-    assert source.digest == file_sha256(source.directory / "model.safetensors")
+    source = resolved(tiny.encoder(architecture).weights.directory)
+    assert (source.dimension, source.weights.layers, source.reading.max_tokens) == (32, 2, 48)
+    assert source.reading.vocabulary == len(tiny.WORDS) + 4
+    assert source.weights.model_type == architecture
+    assert source.weights.digest == file_sha256(source.weights.directory / "model.safetensors")
     assert (source.pooling, source.normalise) == (Pooling.MEAN, False)
-    assert source.parameters == sum(
-        value.numel() for value in load_file(source.directory / "model.safetensors").values()
+    assert source.weights.parameters == sum(
+        value.numel() for value in load_file(source.weights.directory / "model.safetensors").values()
     )
-    assert source.pretrained
-    assert source.reference == f"path:{source.directory}"
+    assert source.weights.pretrained
+    assert source.weights.reference == f"path:{source.weights.directory}"
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
@@ -55,7 +55,7 @@ def test_loaded_weights_are_the_files_weights(architecture):
     source = tiny.encoder(architecture)
     model = load_encoder(source)
     assert not model.training
-    stored, held = load_file(source.directory / "model.safetensors"), dict(model.named_parameters())
+    stored, held = load_file(source.weights.directory / "model.safetensors"), dict(model.named_parameters())
     assert set(stored) == set(held)
     assert all(torch.equal(stored[name], held[name]) for name in stored)
 
@@ -65,9 +65,9 @@ def test_random_weights_repeat_with_their_seed_and_transfer_nothing(architecture
     source = tiny.encoder(architecture)
     one, again, other = randomised(source, seed=1), randomised(source, seed=1), randomised(source, seed=2)
     assert one == again
-    assert len({source.digest, one.digest, other.digest}) == 3
-    assert not one.pretrained
-    assert one.reference.startswith("random:")
+    assert len({source.weights.digest, one.weights.digest, other.weights.digest}) == 3
+    assert not one.weights.pretrained
+    assert one.weights.reference.startswith("random:")
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
     first, second, third, learnt = (
@@ -82,15 +82,20 @@ def test_random_weights_repeat_with_their_seed_and_transfer_nothing(architecture
 
 def test_random_is_part_of_a_reference(folder):
     source = resolve_source(f"random:path:{folder}")
-    assert source.random_seed == 0
-    assert source.reference == f"random:path:{folder}"
-    assert source.digest != resolved(folder).digest
+    assert source.weights.random_seed == 0
+    assert source.weights.reference == f"random:path:{folder}"
+    assert source.weights.digest != resolved(folder).weights.digest
 
 
 def test_minilm_is_the_published_one():
     source = resolve_source("minilm")
-    assert source.digest == MINILM_SHA256 == file_sha256(source.directory / "model.safetensors")
-    assert (source.reference, source.dimension, source.layers, source.reading.max_tokens) == ("minilm", 384, 6, 256)
+    assert source.weights.digest == MINILM_SHA256 == file_sha256(source.weights.directory / "model.safetensors")
+    assert (source.weights.reference, source.dimension, source.weights.layers, source.reading.max_tokens) == (
+        "minilm",
+        384,
+        6,
+        256,
+    )
     assert (source.pooling, source.normalise) == (Pooling.MEAN, True)
     assert (source.reading.lowercase, source.reading.prompts) == (False, Prompts())
 
@@ -136,7 +141,7 @@ def test_another_modality_or_architecture_is_refused_before_any_weight_is_read(f
     config.save_pretrained(folder)
     (folder / "model.safetensors").write_bytes(b"never opened")
     if config.model_type == "gpt2":
-        shutil.copy(tiny.encoder().directory / "model.safetensors", folder)
+        shutil.copy(tiny.encoder().weights.directory / "model.safetensors", folder)
     with pytest.raises(SourceError, match=said) as raised:
         resolved(folder)
     assert str(folder) in raised.value.given
@@ -256,16 +261,16 @@ def test_weights_in_several_files_are_one_source(folder):
     before = resolved(folder)
     tensors = shard(folder)
     source = resolved(folder)
-    assert source.weight_files == ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-    assert source.parameters == before.parameters
+    assert source.weights.files == ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    assert source.weights.parameters == before.weights.parameters
     assert all(torch.equal(value, tensors[name]) for name, value in load_encoder(source).named_parameters())
     texts = tiny.texts(3, 9)
     np.testing.assert_array_equal(*(Encoder(each).vectors(texts)[0] for each in (source, tiny.encoder("bert"))))
-    second = folder / source.weight_files[1]
+    second = folder / source.weights.files[1]
     changed = load_file(second)
     changed[min(changed)] += 1
     save_file(changed, second, metadata={"format": "pt"})
-    assert resolved(folder).digest != source.digest
+    assert resolved(folder).weights.digest != source.weights.digest
 
 
 def test_a_missing_shard_is_named(folder):
@@ -295,8 +300,8 @@ def test_what_is_verified_is_what_is_loaded_when_an_index_lies_beside_a_single_f
     shard(folder)
     (folder / "model.safetensors").write_bytes(single)
     source = resolved(folder)
-    assert source.weight_files == ("model.safetensors",)
-    assert source.digest == file_sha256(folder / "model.safetensors")
+    assert source.weights.files == ("model.safetensors",)
+    assert source.weights.digest == file_sha256(folder / "model.safetensors")
 
 
 POOLINGS = [
@@ -415,15 +420,18 @@ NAMES = {"digest": "weights", "layers": "layer", "reading": "preprocessing", "hi
 )
 def test_spaces_differ_when_anything_that_shaped_a_vector_differs(field, value):
     source = tiny.encoder()
-    mine, other = (
-        pooled_space(source, "float32"),
-        pooled_space(dataclasses.replace(source, **{field: value}), "float32"),
+    changed = (
+        {"weights": dataclasses.replace(source.weights, **{field: value})}
+        if hasattr(source.weights, field)
+        else {field: value}
     )
+    mine, other = pooled_space(source, "float32"), pooled_space(dataclasses.replace(source, **changed), "float32")
     assert mine.fingerprint != other.fingerprint
     assert mine.fingerprint != pooled_space(source, "int8").fingerprint
     with pytest.raises(ValueError, match=f"they differ in {NAMES.get(field, field)}"):
         mine.require_same(other)
-    mine.require_same(pooled_space(dataclasses.replace(source, revision="other", reference="x"), "float32"))
+    elsewhere = dataclasses.replace(source.weights, revision="other", reference="x")
+    mine.require_same(pooled_space(dataclasses.replace(source, weights=elsewhere), "float32"))
 
 
 def test_rounding_makes_no_other_space_but_other_numbers():

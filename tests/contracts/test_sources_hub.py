@@ -75,7 +75,7 @@ class Hub:
 
 @pytest.fixture
 def hub(monkeypatch) -> Iterator[Hub]:
-    folder = tiny.encoder("bert").directory
+    folder = tiny.encoder("bert").weights.directory
     served = Hub({path.name: path.read_bytes() for path in folder.iterdir()} | EXTRA)
 
     class Handler(BaseHTTPRequestHandler):
@@ -118,10 +118,10 @@ def unreachable(monkeypatch) -> None:
 @pytest.mark.parametrize("reference", ["hf:org/name", "hf:org/name@main", f"hf:org/name@{COMMIT}"])
 def test_a_branch_is_resolved_and_its_commit_recorded(hub, tmp_path, reference):
     source = resolve_source(reference, cache=tmp_path)
-    assert source.revision == COMMIT
-    assert source.reference == f"hf:org/name@{COMMIT}"
-    assert source.digest == hashlib.sha256(hub.files["model.safetensors"]).hexdigest()
-    assert stated_licences(read_source(source.reference, source.directory)) == "apache-2.0"
+    assert source.weights.revision == COMMIT
+    assert source.weights.reference == f"hf:org/name@{COMMIT}"
+    assert source.weights.digest == hashlib.sha256(hub.files["model.safetensors"]).hexdigest()
+    assert stated_licences(read_source(source.weights.reference, source.weights.directory)) == "apache-2.0"
     texts = tiny.texts(4, 6)
     np.testing.assert_array_equal(*(Encoder(each).vectors(texts)[0] for each in (source, tiny.encoder("bert"))))
 
@@ -129,11 +129,11 @@ def test_a_branch_is_resolved_and_its_commit_recorded(hub, tmp_path, reference):
 def test_only_weights_as_safetensors_and_the_texts_beside_them_are_asked_for(hub, tmp_path):
     source = resolve_source("hf:org/name@main", cache=tmp_path)
     assert hub.fetched == set(hub.files) - set(EXTRA)
-    assert {path.name for path in source.directory.rglob("*") if path.is_file()} == hub.fetched
+    assert {path.name for path in source.weights.directory.rglob("*") if path.is_file()} == hub.fetched
 
 
 def test_a_random_source_of_the_hub_is_pinned_too(hub, tmp_path):
-    assert resolve_source("random:hf:org/name", cache=tmp_path).reference == f"random:hf:org/name@{COMMIT}"
+    assert resolve_source("random:hf:org/name", cache=tmp_path).weights.reference == f"random:hf:org/name@{COMMIT}"
 
 
 def test_a_second_run_works_without_the_network(hub, tmp_path, monkeypatch):
@@ -142,7 +142,7 @@ def test_a_second_run_works_without_the_network(hub, tmp_path, monkeypatch):
     asked = len(hub.asked)
     assert resolve_source("hf:org/name@main", cache=tmp_path) == online
     assert len(hub.asked) > asked
-    assert file_sha256(online.directory / "model.safetensors") == online.digest
+    assert file_sha256(online.weights.directory / "model.safetensors") == online.weights.digest
 
 
 def test_a_second_run_works_when_nothing_answers(hub, tmp_path, request):
@@ -166,9 +166,9 @@ def test_a_recorded_download_is_compared_with_what_lies_here(hub, tmp_path, monk
 
 def test_a_changed_file_in_the_cache_has_another_digest(hub, tmp_path):
     before = resolve_source("hf:org/name@main", cache=tmp_path)
-    blob = Path(before.directory / "model.safetensors").resolve()
+    blob = Path(before.weights.directory / "model.safetensors").resolve()
     blob.write_bytes(blob.read_bytes()[:-1] + b"x")
-    assert resolve_source("hf:org/name@main", cache=tmp_path).digest != before.digest
+    assert resolve_source("hf:org/name@main", cache=tmp_path).weights.digest != before.weights.digest
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_download_that_stopped_half_way_is_not_taken_for_whole(hub, tmp_path):
     with pytest.raises(SourceError):
         resolve_source("hf:org/name@main", cache=tmp_path)
     hub.refuse.clear()
-    assert resolve_source("hf:org/name@main", cache=tmp_path).digest == tiny.encoder("bert").digest
+    assert resolve_source("hf:org/name@main", cache=tmp_path).weights.digest == tiny.encoder("bert").weights.digest
 
 
 def test_a_repository_without_safetensors_is_refused(hub, tmp_path):

@@ -43,11 +43,15 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def classifier(**given) -> TransferClassifier:
-    return TransferClassifier(**{"source": f"path:{encoder_of('bert').directory}", "cache": False, "steps": 4, **given})
+    return TransferClassifier(
+        **{"source": f"path:{encoder_of('bert').weights.directory}", "cache": False, "steps": 4, **given}
+    )
 
 
 def regressor(**given) -> TransferRegressor:
-    return TransferRegressor(**{"source": f"path:{encoder_of('bert').directory}", "cache": False, "steps": 4, **given})
+    return TransferRegressor(
+        **{"source": f"path:{encoder_of('bert').weights.directory}", "cache": False, "steps": 4, **given}
+    )
 
 
 @pytest.mark.parametrize("strategy", some("majority", "classical", "frozen", "full"))
@@ -192,7 +196,7 @@ def test_a_solved_estimator_can_be_pickled(strategy):
     raw = pickle.dumps(model)
     np.testing.assert_array_equal(pickle.loads(raw).predict_proba(TEXTS), before)
     # The backbone is read from its source again, so it is not written into every pickle.
-    assert strategy != "frozen" or len(raw) < encoder_of("bert").parameters
+    assert strategy != "frozen" or len(raw) < encoder_of("bert").weights.parameters
 
 
 @pytest.mark.parametrize("strategy", ["partial:1", pytest.param("full", marks=pytest.mark.slow)])

@@ -113,7 +113,7 @@ def test_pairs_of_numbers_are_refused_in_words(tmp_path):
 
 def test_what_was_frozen_is_on_record(trial):
     strategy, task, found = trial
-    size, width = encoder_of("bert").parameters, 32 + 2 + 2
+    size, width = encoder_of("bert").weights.parameters, 32 + 2 + 2
     # Frozen heads may see a second layer beside the last.
     width += 32 * len(found.model.source.beside) if strategy == "frozen" else 0
     head = OUTPUTS[task] * (width + 1)

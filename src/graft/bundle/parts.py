@@ -106,9 +106,9 @@ def write_bundle(
 
 def _save_model(model: Model, folder: Path) -> Model:
     """Save a model; random weights are written out, since what is drawn must not be read as what was learnt."""
-    if isinstance(model, VectorModel) and model.source.random_seed is not None:
+    if isinstance(model, VectorModel) and model.source.weights.random_seed is not None:
         body = load_encoder(model.source)
-        source = save_tuned_body(body, model.source, folder / "source", reference=model.source.reference)
+        source = save_tuned_body(body, model.source, folder / "source", reference=model.source.weights.reference)
         model = replace(model, source=source)
     save_model(model, folder)
     return model

@@ -13,15 +13,15 @@ def source(reference: Annotated[str, typer.Argument(help="minilm, path:DIR or hf
 
     found = resolve_source(reference)
     told = {
-        "reference": found.reference,
-        "directory": str(found.directory),
-        "digest": found.digest,
-        "revision": found.revision,
-        "model type": found.model_type,
-        "dimension": f"{found.dimension:,}" + (f" of {found.hidden:,}" if found.truncated else ""),
-        "layers": f"{found.layers:,}",
-        "vocabulary": f"{found.vocabulary:,}",
-        "parameters": f"{found.parameters:,}",
+        "reference": found.weights.reference,
+        "directory": str(found.weights.directory),
+        "digest": found.weights.digest,
+        "revision": found.weights.revision,
+        "model type": found.weights.model_type,
+        "dimension": f"{found.dimension:,}" + (f" of {found.weights.hidden:,}" if found.truncated else ""),
+        "layers": f"{found.weights.layers:,}",
+        "vocabulary": f"{found.reading.vocabulary:,}",
+        "parameters": f"{found.weights.parameters:,}",
         "max tokens": f"{found.reading.max_tokens:,}",
         "pooling": found.pooling.value,
         "normalise": str(found.normalise),
@@ -29,9 +29,9 @@ def source(reference: Annotated[str, typer.Argument(help="minilm, path:DIR or hf
         "lowercase": str(found.reading.lowercase),
         "prompts": ", ".join(found.reading.prompts.said()) or "none",
         "prompt pooled": "" if found.includes_prompt else "no",
-        "architecture": found.architecture,
-        "weight files": ", ".join(found.weight_files),
-        "random seed": "" if found.random_seed is None else str(found.random_seed),
+        "architecture": found.weights.architecture,
+        "weight files": ", ".join(found.weights.files),
+        "random seed": "" if found.weights.random_seed is None else str(found.weights.random_seed),
     }
     for name, value in told.items():
         if value:

@@ -15,7 +15,8 @@ from graft.core.errors import InputError, WeightsMismatch
 from graft.entities.embedded import CONTENT, UNKNOWN, Embedded
 from graft.entities.fitted import FittedEmbedder, LearntState
 from graft.representations.reading import Role
-from graft.representations.sources import Source, resolve_source
+from graft.representations.source import Source
+from graft.representations.sources import resolve_source
 from graft.representations.spaces import Space
 from graft.rows.named import ids_of, read_columns, require_once, texts_of
 
@@ -95,7 +96,7 @@ class FittedText(FittedEmbedder):
     def state(self) -> LearntState:
         """The settings and which weights they meant."""
         pinned = {"text": list(self.settings.text), "source": self.settings.source, "id": self.settings.id}
-        return LearntState({"embedder": pinned, "weights": self.source.digest}, {}, {})
+        return LearntState({"embedder": pinned, "weights": self.source.weights.digest}, {}, {})
 
     @classmethod
     def restore(cls, state: LearntState) -> Self:
@@ -103,9 +104,9 @@ class FittedText(FittedEmbedder):
         given = state.settings["embedder"]
         settings = TextEntities(tuple(given["text"]), given["source"], given["id"])
         source = resolve_source(settings.source)
-        if source.digest != state.settings["weights"]:
+        if source.weights.digest != state.settings["weights"]:
             raise WeightsMismatch(
-                f"{settings.source} now has the weights {source.digest[:12]}…",
+                f"{settings.source} now has the weights {source.weights.digest[:12]}…",
                 needed=f"the weights {str(state.settings['weights'])[:12]}…, which the embedder was made with",
                 fix="name the source by a revision or a folder that does not change, or fit anew",
             )

@@ -17,7 +17,7 @@ from torch import nn
 from graft.core.errors import SourceError
 from graft.core.seeds import process_alone
 from graft.representations.pooling import Pooling
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.torch_process import torch_stream
 
 # How transformers says that it cannot build or run what a configuration describes.
@@ -59,11 +59,11 @@ def load_encoder(source: Source) -> Any:
 
     Raises SourceError when the weights do not fit the architecture, WeightsMismatch when they changed meanwhile.
     """
-    source.require_unchanged()
+    source.weights.require_unchanged()
     try:
         # Layers that the weights do not hold (a pooler) are drawn; the caller's random stream must not notice.
         with quiet_transformers(), torch_stream():
-            model, wrong = (_pretrained if source.pretrained else _random)(source)
+            model, wrong = (_pretrained if source.weights.pretrained else _random)(source)
     except (*_REFUSALS, SafetensorError) as error:
         raise _unfit(source, (str(error) or type(error).__name__).splitlines()[0]) from error
     if wrong:
@@ -78,7 +78,7 @@ def _pretrained(source: Source) -> tuple[Any, list[str]]:
     from transformers import AutoModel
 
     model, report = AutoModel.from_pretrained(
-        source.directory,
+        source.weights.directory,
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
@@ -93,15 +93,15 @@ def _pretrained(source: Source) -> tuple[Any, list[str]]:
 def _random(source: Source) -> tuple[Any, list[str]]:
     from transformers import AutoConfig, AutoModel
 
-    assert source.random_seed is not None
-    config = AutoConfig.from_pretrained(source.directory, local_files_only=True, trust_remote_code=False)
-    torch.manual_seed(source.random_seed)
+    assert source.weights.random_seed is not None
+    config = AutoConfig.from_pretrained(source.weights.directory, local_files_only=True, trust_remote_code=False)
+    torch.manual_seed(source.weights.random_seed)
     return AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32), []
 
 
 def _unfit(source: Source, problem: str) -> SourceError:
     return SourceError(
-        f"the weights of {source.reference} do not fit its architecture: {problem}",
+        f"the weights of {source.weights.reference} do not fit its architecture: {problem}",
         needed="a directory whose config.json describes its weights",
         fix="download or export the source again",
     )
@@ -131,7 +131,7 @@ class _Given(nn.Module):
 
 def lower_half(model: Any, source: Source, boundary: int) -> Any:
     """``model`` cut after ``boundary`` layers, in place: its output is what the upper half starts from."""
-    parent, name = layers_of(model, source.layers)
+    parent, name = layers_of(model, source.weights.layers)
     setattr(parent, name, getattr(parent, name)[:boundary])
     for norm in ("final_norm", "final_layer_norm"):
         if hasattr(model, norm):
@@ -141,7 +141,7 @@ def lower_half(model: Any, source: Source, boundary: int) -> Any:
 
 def upper_half(model: Any, source: Source, boundary: int) -> Any:
     """``model`` from ``boundary`` on, in place: called with ``inputs_embeds``."""
-    parent, name = layers_of(model, source.layers)
+    parent, name = layers_of(model, source.weights.layers)
     setattr(parent, name, getattr(parent, name)[boundary:])
     if not hasattr(model, "embeddings"):
         raise SourceError(
@@ -159,7 +159,7 @@ def upper_half(model: Any, source: Source, boundary: int) -> Any:
 def check_split(source: Source, boundary: int) -> None:
     """Raise SourceError unless the two halves together equal the whole on a small batch."""
     rng = np.random.default_rng(0)
-    ids = torch.from_numpy(rng.integers(5, min(source.vocabulary, 1000), size=(2, 7)))
+    ids = torch.from_numpy(rng.integers(5, min(source.reading.vocabulary, 1000), size=(2, 7)))
     mask = torch.tensor([[1] * 7, [1] * 5 + [0] * 2])
     with torch.inference_mode():
         whole = load_encoder(source)(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -171,7 +171,8 @@ def check_split(source: Source, boundary: int) -> None:
             above = torch.full_like(whole, torch.nan)
     if not torch.allclose(whole * mask[..., None], above * mask[..., None], atol=1e-4):
         raise SourceError(
-            f"{source.reference} ({source.model_type}) cannot be split after layer {boundary}: the halves differ",
+            f"{source.weights.reference} ({source.weights.model_type}) cannot be split after layer {boundary}: "
+            "the halves differ",
             needed="an encoder that is a plain stack of layers",
             fix="use strategies without a number of layers with this source",
         )

@@ -106,7 +106,9 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the dimensions."""
         check_is_fitted(self)
-        return np.array([f"{self.source_.model_type}_{number}" for number in range(self.n_features_out_)], dtype=object)
+        return np.array(
+            [f"{self.source_.weights.model_type}_{number}" for number in range(self.n_features_out_)], dtype=object
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -60,12 +60,14 @@ class Reading:
     """How texts become token numbers.
 
     files: names and SHA-256 of the tokenizer's files. max_tokens: longer texts are cut there, the prompt included.
-    lowercase: whether texts are put in lower case first. role: what texts are read as now.
+    lowercase: whether texts are put in lower case first. vocabulary: how many token numbers the model has vectors for.
+    role: what texts are read as now.
     """
 
     files: tuple[tuple[str, str], ...]
     max_tokens: int
     lowercase: bool
+    vocabulary: int
     prompts: Prompts = Prompts()
     role: Role = Role.CLASSIFICATION
 
@@ -91,6 +93,10 @@ class Reading:
             prompt = both if len(set(both.values())) > 1 else self.prompts.query
         settings = {"files": dict(self.files), "max_tokens": self.max_tokens, "lowercase": self.lowercase}
         return key({**settings, "prompt": prompt})
+
+    def read_as(self, role: Role) -> "Reading":
+        """The reading of a text in a role."""
+        return replace(self, role=role)
 
     def with_prompts(self, given: Mapping[Role, str | None]) -> "Reading":
         """With other prompts for these roles; None leaves the one there is."""

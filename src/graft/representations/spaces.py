@@ -14,7 +14,7 @@ from typing import Any
 from graft.core.digests import key
 from graft.core.errors import SpaceMismatch
 from graft.representations.reading import Prompts
-from graft.representations.sources import Source
+from graft.representations.source import Source
 
 _ROUNDED_ALIKE = ("float32", "bfloat16", "float16")
 
@@ -61,9 +61,9 @@ class Space:
 def pooled_space(source: Source, precision: str) -> Space:
     """The space of a source's sentence vectors, computed in ``precision`` (``float32`` or ``bfloat16``)."""
     return Space(
-        source.digest,
-        source.architecture,
-        source.layers,
+        source.weights.digest,
+        source.weights.architecture,
+        source.weights.layers,
         _pooling(source),
         source.reading.digest,
         source.dimension,
@@ -75,7 +75,7 @@ def pooled_space(source: Source, precision: str) -> Space:
 def _pooling(source: Source) -> str:
     """How token vectors become one, in words that differ whenever the numbers may."""
     without = "" if source.includes_prompt or source.reading.prompts == Prompts() else " without the prompt"
-    cut = "" if source.truncated is None else f", {source.truncated} numbers of {source.hidden}"
+    cut = "" if source.truncated is None else f", {source.truncated} numbers of {source.weights.hidden}"
     return source.pooling.value + without + "".join(f"+mean@{layer}" for layer in source.beside) + cut
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from graft.core.errors import SourceError
 from graft.core.files import read_json
 from graft.core.seeds import process_alone
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.tokenizer_trial import require_tried, unreadable
 
 _CHUNK = 4096
@@ -89,7 +89,7 @@ def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
 
     Raises SourceError for a tokenizer that cannot be used, or that gives numbers the model has no vectors for.
     """
-    tokenizer, special = _tokenizer(source.directory, source.reading.max_tokens, source.reading.tokenizer)
+    tokenizer, special = _tokenizer(source.weights.directory, source.reading.max_tokens, source.reading.tokenizer)
     ids: list[np.ndarray] = []
     truncated, words = np.zeros(len(texts), bool), np.zeros(len(texts), np.int32)
     for start in range(0, len(texts), _CHUNK):
@@ -116,14 +116,16 @@ def unpooled_tokens(source: Source) -> int:
     """
     if source.includes_prompt or not source.reading.prompt:
         return 0
-    tokenizer, _ = _tokenizer(source.directory, source.reading.max_tokens, source.reading.tokenizer)
+    tokenizer, _ = _tokenizer(source.weights.directory, source.reading.max_tokens, source.reading.tokenizer)
     encoding = tokenizer.encode(_prepared("", source))
     return len(encoding.ids) - int(bool(encoding.special_tokens_mask[-1]))
 
 
 def special_tokens(source: Source) -> SpecialTokens:
     """The padding and unknown tokens of a source."""
-    special: SpecialTokens = _tokenizer(source.directory, source.reading.max_tokens, source.reading.tokenizer)[1]
+    special: SpecialTokens = _tokenizer(source.weights.directory, source.reading.max_tokens, source.reading.tokenizer)[
+        1
+    ]
     _require_known(np.array([special.pad]), source)
     return special
 
@@ -134,17 +136,17 @@ def _cut(tokenizer, texts: list[str], source: Source):  # type: ignore[no-untype
         return tokenizer.encode_batch(texts)
     except BaseException as error:  # a panic of the Rust library is no Exception
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise unreadable(source.directory, (str(error) or type(error).__name__).splitlines()[0]) from error
+            raise unreadable(source.weights.directory, (str(error) or type(error).__name__).splitlines()[0]) from error
         raise
 
 
 def _require_known(numbers: np.ndarray, source: Source) -> None:
     """Raise SourceError for a token number that the model has no vector for."""
     largest = int(numbers.max(initial=0))
-    if largest >= source.vocabulary:
+    if largest >= source.reading.vocabulary:
         raise SourceError(
-            f"the tokenizer of {source.reference} gives the token {largest:,}, and the model has vectors for "
-            f"{source.vocabulary:,} tokens",
+            f"the tokenizer of {source.weights.reference} gives the token {largest:,}, and the model has vectors for "
+            f"{source.reading.vocabulary:,} tokens",
             needed="the tokenizer the model was trained with",
             fix="copy tokenizer and weights again, both from one place",
         )

@@ -31,7 +31,8 @@ from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
 from graft.representations.embedder import as_texts
 from graft.representations.reading import Role
-from graft.representations.sources import Source, resolve_source
+from graft.representations.source import Source
+from graft.representations.sources import resolve_source
 from graft.rows.table import Table, read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.losses import Loss, loss_named

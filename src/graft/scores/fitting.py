@@ -17,7 +17,8 @@ from graft.core.memory import peak_memory
 from graft.core.seeds import derive
 from graft.core.tasks import CLASSES
 from graft.evidence.training_curve import CurvePoint, Remark
-from graft.representations.sources import Source, randomised
+from graft.representations.source import Source
+from graft.representations.sources import randomised
 from graft.scores.classical import RECIPES, beside, count_terms, solve_sparse, terms_kept
 from graft.scores.columns import ColumnEncoder, fit_columns
 from graft.scores.freezing import FreezeRecord
@@ -52,7 +53,9 @@ class Candidate:
     @property
     def name(self) -> str:
         """Its name in tables: ``minilm frozen``, ``classical``."""
-        return " ".join(filter(None, (self.source.reference if self.source else "", str(self.strategy), self.label)))
+        return " ".join(
+            filter(None, (self.source.weights.reference if self.source else "", str(self.strategy), self.label))
+        )
 
     @property
     def kind(self) -> str:
@@ -260,7 +263,7 @@ def _frozen(problem: _Problem) -> Fit:
     inputs = np.concatenate([bench.vectors(source)[problem.evaluate], problem.extra[problem.evaluate]], 1)
     scores = problem.output.finish(head.logits(inputs))
     size = head.weight.size + head.bias.size
-    freeze = FreezeRecord(source.parameters, size, source.digest)
+    freeze = FreezeRecord(source.weights.parameters, size, source.weights.digest)
     beside = "".join(f", layer {layer} beside the last" for layer in source.beside)
     return Fit(scores, size, freeze, f"penalty {head.penalty:g}{beside}", _vector_model(problem, source, head))
 
@@ -272,12 +275,12 @@ def _vector_model(problem: _Problem, source: Source, head: LinearHead) -> Vector
 def warm(bench: Workbench, candidate: Candidate) -> None:
     """Put what the candidate reads of its backbone into the workbench's cache, for whoever shares that cache."""
     source, layers = candidate.source, candidate.strategy.layers
-    if source is None or not source.pretrained or candidate.strategy.control:
+    if source is None or not source.weights.pretrained or candidate.strategy.control:
         return
     if bench.cache is not None and bench.cache.limit > 0:
         bench.vectors(source.plain)
-        if 0 < layers <= source.layers:
-            bench.boundary(source.plain, source.layers - layers)
+        if 0 < layers <= source.weights.layers:
+            bench.boundary(source.plain, source.weights.layers - layers)
 
 
 def tuning_gain(
@@ -342,7 +345,7 @@ def _job(problem: _Problem, source: Source) -> Job:
 def _tuned(problem: _Problem) -> Fit:
     source = problem.candidate.source
     assert source is not None
-    if not problem.candidate.strategy.pretrained and source.pretrained:
+    if not problem.candidate.strategy.pretrained and source.weights.pretrained:
         source = randomised(source, seed=problem.seed % (1 << 31))
     job = _job(problem, source)
     source = job.source
@@ -358,7 +361,7 @@ def _tuned(problem: _Problem) -> Fit:
             weight = tuned.network.head.weight.detach().cpu().numpy().copy()
             bias = tuned.network.head.bias.detach().cpu().numpy().copy()
             body = assemble(tuned, job)
-            name = f"{source.reference} tuned ({problem.candidate.strategy})"
+            name = f"{source.weights.reference} tuned ({problem.candidate.strategy})"
             saved = save_tuned_body(body, source, problem.keep / "source", reference=name)
             model = VectorModel(problem.output, saved, problem.columns, weight, bias)
     return Fit(

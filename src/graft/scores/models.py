@@ -27,7 +27,8 @@ from graft.inputs.dataset import Dataset
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sentence_settings import state_prompts
-from graft.representations.sources import Source, read_directory, write_beside
+from graft.representations.source import Source
+from graft.representations.sources import read_directory, write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.classical import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder
@@ -257,7 +258,7 @@ class VectorModel:
         """Where it came from."""
         return {
             "columns": asdict(self.columns),
-            "source": {"reference": self.source.reference, "revision": self.source.revision},
+            "source": {"reference": self.source.weights.reference, "revision": self.source.weights.revision},
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -280,16 +281,16 @@ def save_model(model: Model, folder: Path) -> None:
     write_json(folder / "model.json", {"kind": model.kind, "output": asdict(model.output), **model.facts()})
     with whole_file(folder / "model.safetensors") as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in model.arrays().items()}, temporary)
-    if model.source is not None and model.source.directory != folder / "source":
+    if model.source is not None and model.source.weights.directory != folder / "source":
         copy_source(model.source, folder / "source")
 
 
 def copy_source(source: Source, folder: Path) -> None:
     """Copy the files of a source that are needed to use it."""
-    names = {path for pattern in _SIDE_FILES for path in source.directory.glob(pattern)}
-    names |= {source.directory / name for name in (*source.weight_files, *source.side_files)}
+    names = {path for pattern in _SIDE_FILES for path in source.weights.directory.glob(pattern)}
+    names |= {source.weights.directory / name for name in (*source.weights.files, *source.weights.side_files)}
     for path in sorted(names):
-        with whole_file(folder / path.relative_to(source.directory)) as temporary:
+        with whole_file(folder / path.relative_to(source.weights.directory)) as temporary:
             shutil.copyfile(path, temporary)
     write_beside(source, folder)
     state_prompts(folder, source.reading.prompts)
@@ -297,7 +298,7 @@ def copy_source(source: Source, folder: Path) -> None:
 
 def save_tuned_body(body: Any, source: Source, folder: Path, *, reference: str) -> Source:
     """Write a tuned backbone as a source directory of its own, and describe it."""
-    copy_source(replace(source, weight_files=()), folder)
+    copy_source(replace(source, weights=replace(source.weights, files=())), folder)
     (folder / "model.safetensors.index.json").unlink(missing_ok=True)
     state = {name: value.detach().cpu().contiguous().numpy() for name, value in body.state_dict().items()}
     with whole_file(folder / "model.safetensors") as temporary:

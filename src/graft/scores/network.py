@@ -15,7 +15,7 @@ from torch import nn
 
 from graft.core.seeds import derive
 from graft.representations.backbone import layers_of, pool_layers
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.tokens import unpooled_tokens
 from graft.scores.linear import LinearHead
 

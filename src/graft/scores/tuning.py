@@ -21,7 +21,7 @@ from graft.core.seeds import derive
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
 from graft.representations.backbone import upper_half
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.tokens import special_tokens
 from graft.representations.torch_process import torch_stream
 from graft.scores.feed import ActivationFeed, Feed, TokenFeed
@@ -86,13 +86,13 @@ class Job:
     @property
     def boundary(self) -> int:
         """Layers below the freeze boundary. Raises InputError when the strategy asks for more than there are."""
-        if self.strategy.layers > self.source.layers:
+        if self.strategy.layers > self.source.weights.layers:
             raise InputError(
-                f"{self.strategy}, and {self.source.reference} has {self.source.layers} layers",
-                needed=f"{self.strategy.name}:K with K from 1 to {self.source.layers}",
-                fix=f"for example {self.strategy.name}:{max(1, self.source.layers // 2)}, or full",
+                f"{self.strategy}, and {self.source.weights.reference} has {self.source.weights.layers} layers",
+                needed=f"{self.strategy.name}:K with K from 1 to {self.source.weights.layers}",
+                fix=f"for example {self.strategy.name}:{max(1, self.source.weights.layers // 2)}, or full",
             )
-        return self.source.layers - self.strategy.layers
+        return self.source.weights.layers - self.strategy.layers
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def assemble(tuned: Tuned, job: Job) -> Any:
         restore_vocabulary(body, tuned.vocabulary, whole.get_input_embeddings().weight)
     if not job.strategy.layers:
         return body
-    names = layer_names(whole, job.source, job.source.layers)
+    names = layer_names(whole, job.source, job.source.weights.layers)
     below = [parameter for name, parameter in whole.named_parameters() if not name.startswith(names[job.boundary :])]
     for parameter in below:
         parameter.requires_grad_(False)
@@ -241,7 +241,7 @@ def assemble(tuned: Tuned, job: Job) -> Any:
     for old, new in zip(upper, names[job.boundary :], strict=True):
         state.update({new + name.removeprefix(old): value for name, value in trained.items() if name.startswith(old)})
     whole.load_state_dict(state)
-    verify_frozen(before, frozen_digest([whole])[0], f"{job.source.reference} ({job.strategy})")
+    verify_frozen(before, frozen_digest([whole])[0], f"{job.source.weights.reference} ({job.strategy})")
     return whole
 
 
@@ -267,16 +267,16 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
     lesson = _lesson(job, network, examples, rows, held, schedule, seed)
     log = (job.strategy.lesson or train)(lesson)
     after, _ = frozen_digest([network.body])
-    verify_frozen(before, after, f"{job.source.reference} ({job.strategy})")
+    verify_frozen(before, after, f"{job.source.weights.reference} ({job.strategy})")
     of_body, of_head = (
         sum(value.numel() for value in part.parameters() if value.requires_grad)
         for part in (network.body, network.head)
     )
     trained = of_body + of_head
     if job.strategy.layers:
-        frozen = job.source.parameters - of_body
+        frozen = job.source.weights.parameters - of_body
     elif vocabulary is not None:
-        frozen += (job.source.vocabulary - len(vocabulary.used)) * job.source.hidden
+        frozen += (job.source.reading.vocabulary - len(vocabulary.used)) * job.source.weights.hidden
     return Tuned(network, head, examples, vocabulary, log, FreezeRecord(frozen, trained, before), "", ())
 
 
@@ -290,7 +290,7 @@ def _lesson(
         parameter_groups(
             body,
             network.head,
-            layer_names(body, job.source, strategy.layers or job.source.layers),
+            layer_names(body, job.source, strategy.layers or job.source.weights.layers),
             rate=schedule.rate,
             head_rate=schedule.head_rate,
             decay=schedule.decay,
@@ -336,7 +336,7 @@ def solve_views(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:
     candidate that asks about the same rows is given the same head.
     """
     weights = job.weights if job.head_weights is None else job.head_weights
-    key = ("solved", job.source.digest, rows.tobytes(), weights.tobytes(), job.untilt, job.shared_seed)
+    key = ("solved", job.source.weights.digest, rows.tobytes(), weights.tobytes(), job.untilt, job.shared_seed)
     return job.bench.remembered(key, lambda: _best_view(job, rows))
 
 

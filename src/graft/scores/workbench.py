@@ -17,7 +17,7 @@ from graft.representations.backbone import check_split, load_encoder
 from graft.representations.cache import ActivationCache, Ragged
 from graft.representations.encoding.encoder import Encoder, EncodeReport
 from graft.representations.reading import Reading
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.tokens import TokenRows, tokenise
 
 _REMEMBERED = 64
@@ -32,7 +32,7 @@ def with_middle(source: Source) -> Source:
     and 8 rows a class, the middle layer beside it takes frozen heads on SMS spam from .67 to .87 macro-F1, CLINC150
     .950 to .964, TRAM .783 to .799, and Banking77 .949 to .946.
     """
-    return source.with_beside(source.layers // 2) if source.layers > 1 and not source.beside else source
+    return source.with_beside(source.weights.layers // 2) if source.weights.layers > 1 and not source.beside else source
 
 
 @dataclass
@@ -75,20 +75,20 @@ class Workbench:
         What may stand beside them (``with_middle``) comes out of the same pass, and is kept for whoever asks.
         """
         whole = source if source.beside else with_middle(source)
-        key = (source.digest, whole.beside)
+        key = (source.weights.digest, whole.beside)
         if key not in self._vectors:
             vectors, report = Encoder(whole, cache=self._cache_for(source)).vectors(
                 self.rows.contents, progress=self.progress
             )
             self._count(report)
-            if report.cut and source.pretrained:
-                self.progress.say(f"{source.reference}: {report.words()}")
+            if report.cut and source.weights.pretrained:
+                self.progress.say(f"{source.weights.reference}: {report.words()}")
             self._vectors[key] = vectors
         return self._vectors[key][:, : source.dimension]
 
     def boundary(self, source: Source, layer: int) -> Ragged:
         """Token activations of all rows after ``layer`` layers."""
-        key = (source.digest, layer)
+        key = (source.weights.digest, layer)
         if key not in self._boundaries:
             check_split(source, layer)
             ragged, report = Encoder(source, cache=self._cache_for(source)).boundary(
@@ -108,9 +108,9 @@ class Workbench:
         """A fresh copy of the source's backbone, in float32."""
         import copy
 
-        if source.digest not in self._bodies:
-            self._bodies = {source.digest: load_encoder(source)}
-        return copy.deepcopy(self._bodies[source.digest])
+        if source.weights.digest not in self._bodies:
+            self._bodies = {source.weights.digest: load_encoder(source)}
+        return copy.deepcopy(self._bodies[source.weights.digest])
 
     def remembered(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What ``make`` gave for ``key`` before, among the last 64 such; made now when there is none.
@@ -127,7 +127,7 @@ class Workbench:
 
     def _cache_for(self, source: Source) -> ActivationCache | None:
         # Random weights are drawn anew for every seed; keeping what they say would only push useful rows out.
-        return self.cache if source.pretrained else None
+        return self.cache if source.weights.pretrained else None
 
     def _count(self, report: EncodeReport) -> None:
         self.requested += report.distinct

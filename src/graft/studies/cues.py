@@ -10,7 +10,7 @@ from graft.core.seeds import generator
 from graft.core.tasks import Task
 from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
 from graft.facts.study import CueFact
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.scores.workbench import Workbench
 
 _SAMPLE = 4000
@@ -55,4 +55,4 @@ def _sample(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _cue(source: Source, name: str, value: float, meaning: str, warning: bool) -> CueFact:
-    return CueFact(source=source.reference, name=name, value=value, meaning=meaning, warning=bool(warning))
+    return CueFact(source=source.weights.reference, name=name, value=value, meaning=meaning, warning=bool(warning))

@@ -152,7 +152,7 @@ def _mean_rows(plan: CurvePlan) -> float:
 
 def _point(candidate: Candidate, labels: int, scores: Sequence[float]) -> LearningPoint:
     return LearningPoint(
-        source=candidate.source.reference if candidate.source else "",
+        source=candidate.source.weights.reference if candidate.source else "",
         strategy=str(candidate.strategy),
         labels=labels,
         scores=tuple(float(score) for score in scores),
@@ -193,7 +193,7 @@ def with_advice(
 
 
 def _curve(points: list[LearningPoint], candidate: Candidate, ceiling: float, test_fraction: float, seed: int) -> Curve:
-    reference = candidate.source.reference if candidate.source else ""
+    reference = candidate.source.weights.reference if candidate.source else ""
     mine = [point for point in points if (point.source, point.strategy) == (reference, str(candidate.strategy))]
     labels = np.array([point.labels for point in mine], np.float64)
     scores = np.array([point.scores for point in mine])

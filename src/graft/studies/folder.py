@@ -120,11 +120,11 @@ def _origin(study: StudyParts) -> Origin:
     source = shipped.source
     return Origin(
         study=study.prepared.identity,
-        source=source.reference if source is not None else "",
-        source_digest=source.digest if source is not None else "",
-        revision=source.revision if source is not None else "",
+        source=source.weights.reference if source is not None else "",
+        source_digest=source.weights.digest if source is not None else "",
+        revision=source.weights.revision if source is not None else "",
         strategy=str(shipped.strategy),
-        licence=study.licences.get(source.reference, "") if source is not None else "",
+        licence=study.licences.get(source.weights.reference, "") if source is not None else "",
         done=study.done(),
         data=study.prepared.rows.fingerprint,
         graft=__version__,

@@ -13,7 +13,7 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import CueFact
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.scores.fitting import Budget, Candidate
 from graft.scores.losses import Loss, loss_named
 from graft.scores.strategies import STRATEGIES, Strategy, parse_strategy
@@ -163,9 +163,9 @@ def _fitting(strategy: Strategy, source: Source) -> Strategy:
     """A strategy of upper layers with no more of them than the source has above its first."""
     if not strategy.layers:
         return strategy
-    return strategy.of(max(1, min(strategy.layers, source.layers - 1)))
+    return strategy.of(max(1, min(strategy.layers, source.weights.layers - 1)))
 
 
 def _ranked(sources: tuple[Source, ...], cues: tuple[CueFact, ...]) -> tuple[Source, ...]:
     suits = {cue.source: cue.value for cue in cues if cue.name == "LogME"}
-    return tuple(sorted(sources, key=lambda source: (-suits[source.reference], source.reference)))
+    return tuple(sorted(sources, key=lambda source: (-suits[source.weights.reference], source.weights.reference)))

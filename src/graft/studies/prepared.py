@@ -25,7 +25,8 @@ from graft.inputs.remarks import remarks
 from graft.inputs.schema import Contract
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.reading import Role
-from graft.representations.sources import Source, resolve_source
+from graft.representations.source import Source
+from graft.representations.sources import resolve_source
 from graft.rows.table import Table
 from graft.scores.losses import loss_named
 from graft.studies.settings import StudySettings, require_margin
@@ -149,7 +150,7 @@ def prepare(
         {
             "rows": rows.fingerprint,
             "settings": settings.identity(),
-            "sources": [source.digest + source.reading.digest for source in sources],
+            "sources": [source.weights.digest + source.reading.digest for source in sources],
             "held": held_out.fingerprint,
             "costs": "" if costs is None else file_sha256(costs),
             "version": __version__,

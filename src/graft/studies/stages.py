@@ -195,7 +195,7 @@ class Stages:
             effort=settings.effort,
             candidates=tuple(
                 PlannedCandidate(
-                    source=one.candidate.source.reference if one.candidate.source else "",
+                    source=one.candidate.source.weights.reference if one.candidate.source else "",
                     strategy=str(one.candidate.strategy),
                     run=one.run,
                     reason=one.reason,

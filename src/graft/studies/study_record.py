@@ -96,7 +96,7 @@ class StudyParts:
 def choice_of(candidate: Candidate) -> CandidateName:
     """A candidate as the record names it."""
     return CandidateName(
-        source=candidate.source.reference if candidate.source else "", strategy=str(candidate.strategy)
+        source=candidate.source.weights.reference if candidate.source else "", strategy=str(candidate.strategy)
     )
 
 
@@ -183,7 +183,7 @@ def _candidate(found: StudyParts, candidate: Candidate) -> CandidateFacts:
         score = score_interval(judges.alone({name: seen}, judged.seen.rows[folds]), name, level=found.settings.level)
     final = found.concluded.finals.get(name)
     return CandidateFacts(
-        source=candidate.source.reference if candidate.source else "",
+        source=candidate.source.weights.reference if candidate.source else "",
         strategy=str(candidate.strategy),
         kind="control" if candidate.strategy.control else "transfer",
         score=score,
@@ -213,7 +213,7 @@ def _megabytes(final: Fit) -> float:
     assert model is not None
     size = sum(array.nbytes for array in model.arrays().values())
     if model.source is not None:
-        size += sum(path.stat().st_size for path in model.source.directory.glob("*.safetensors"))
+        size += sum(path.stat().st_size for path in model.source.weights.directory.glob("*.safetensors"))
     return size / 1e6
 
 
@@ -287,14 +287,14 @@ def _data(prepared: Prepared, suspects: Suspects) -> DataFacts:
 def _source(found: StudyParts, number: int) -> SourceFacts:
     source = found.prepared.sources[number]
     return SourceFacts(
-        reference=source.reference,
-        digest=source.digest,
-        revision=source.revision,
-        model_type=source.model_type,
-        parameters=source.parameters,
+        reference=source.weights.reference,
+        digest=source.weights.digest,
+        revision=source.weights.revision,
+        model_type=source.weights.model_type,
+        parameters=source.weights.parameters,
         dimension=source.dimension,
-        layers=source.layers,
-        licence=found.licences.get(source.reference, ""),
+        layers=source.weights.layers,
+        licence=found.licences.get(source.weights.reference, ""),
         space=Encoder(source).space.fingerprint,
         prompt=source.reading.prompt,
     )

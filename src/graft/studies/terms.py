@@ -21,7 +21,7 @@ from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.reading import read_data
 from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Permission, Relation, Use
 from graft.governance.registry import HoldoutOpenings, Registry
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.scores.strategies import Strategy
 from graft.studies.prepared import Prepared
 
@@ -53,7 +53,7 @@ class Governed:
     def descent(self, name: str, source: Source | None, strategy: Strategy, *, keeps_rows: bool) -> Descent:
         """What the shipped model was made from. keeps_rows: whether it stores vectors of training rows."""
         edges = [Edge(relation=Relation.TRAINED_ON_DATA, parent=self.data.identity, study=self._study)]
-        used = self.sources.get(source.reference) if source is not None else None
+        used = self.sources.get(source.weights.reference) if source is not None else None
         if used is not None and strategy.lineage:
             edges.append(Edge(relation=Relation(strategy.lineage), parent=used.identity, study=self._study))
             if keeps_rows:
@@ -128,9 +128,11 @@ def _gate(
 def _read_sources(prepared: Prepared) -> dict[str, Asset]:
     """The pretrained sources of a study as their files describe them, by reference."""
     return {
-        source.reference: read_source(source.reference, source.directory, revision=source.revision)
+        source.weights.reference: read_source(
+            source.weights.reference, source.weights.directory, revision=source.weights.revision
+        )
         for source in prepared.sources
-        if source.pretrained
+        if source.weights.pretrained
     }
 
 

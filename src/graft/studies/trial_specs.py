@@ -18,7 +18,7 @@ from graft.engine.engines import Engine
 from graft.inputs.dataset import Dataset
 from graft.inputs.rows_file import read_rows, write_rows
 from graft.representations.cache import ActivationCache
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.scores.fitting import Budget, Candidate, Fit, Weighing, fit, tuning_gain
 from graft.scores.losses import loss_named
 from graft.scores.strategies import parse_strategy

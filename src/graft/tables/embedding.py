@@ -171,7 +171,7 @@ def _table(
         return EmbeddingTable.create(
             path,
             encoder.space,
-            source=pinned(encoder.source.reference),
+            source=pinned(encoder.source.weights.reference),
             text=text,
             id_column=id_column,
             precision=precision,
@@ -180,15 +180,15 @@ def _table(
         )
     table = EmbeddingTable.open(path)
     if table.space.fingerprint != encoder.space.fingerprint:
-        known = table.generation
+        known, given = table.generation, encoder.source.weights.reference
         theirs = Prompts(query=known.prompt_query or "", document=known.prompt_document or "").said()
         ours = Prompts(query=prompts.query, document=prompts.document).said()
         words = [f", prompts {', '.join(one) or 'none'}" if theirs != ours else "" for one in (theirs, ours)]
         raise SpaceMismatch(
             f"table {table.name!r} holds vectors of {known.source or 'another space'} "
-            f"({known.precision}{words[0]}), and these would be of {encoder.source.reference}{words[1]}",
+            f"({known.precision}{words[0]}), and these would be of {given}{words[1]}",
             needed="one space in a table",
-            fix=f"graft tables migrate {path} --to {encoder.source.reference}, or embed with the table's own source",
+            fix=f"graft tables migrate {path} --to {given}, or embed with the table's own source",
         )
     if (table.generation.id, table.generation.text) != (id_column, text):
         raise TableError(
@@ -203,7 +203,7 @@ def _require_cosine(encoder: "Encoder") -> None:
     """Raise SourceError for a source whose vectors were trained to be compared in another way than tables do."""
     if not encoder.source.plain_similarity:
         raise SourceError(
-            f"the vectors of {encoder.source.reference} were trained to be compared by "
+            f"the vectors of {encoder.source.weights.reference} were trained to be compared by "
             f"{encoder.source.similarity} (similarity_fn_name), and they are not all of one length",
             needed="a source whose vectors are compared by their angle, which is how a table is searched",
             fix="choose another source; to use the angle all the same, state similarity_fn_name: cosine in a copy",

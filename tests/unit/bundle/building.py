@@ -17,7 +17,8 @@ from graft.facts.study import ErrorFact, StudyRecord
 from graft.governance.descent_file import Descent
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation
 from graft.inputs import Dataset, Roles, Task, build_dataset, infer_contract
-from graft.representations.sources import Source, read_directory
+from graft.representations.source import Source
+from graft.representations.sources import read_directory
 from graft.rows import read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.models import Model
@@ -114,7 +115,7 @@ def study_record(texts: tuple[str, ...] = ()) -> StudyRecord:
 def parts_for(kind: str, task: str, *, model: Model | None = None) -> BundleParts:
     rows = rows_for(task)
     calibrator, policy, interval = decisions(task, rows.contract.labels)
-    of_source = {"source": "path:tiny", "source_digest": source().digest, "licence": "apache-2.0"}
+    of_source = {"source": "path:tiny", "source_digest": source().weights.digest, "licence": "apache-2.0"}
     return BundleParts(
         model=model or fitted(kind, task),
         contract=rows.contract,
@@ -142,7 +143,7 @@ def descent(kind: str, rows: Dataset, *, reference: str = "path:tiny") -> Descen
     if kind == "frozen":
         licence = LicenceStatement(stated="apache-2.0", where="README.md (front matter: license)")
         base = Asset(
-            kind=AssetKind.SOURCE, name="tiny", digest=source().digest, reference=reference, licences=(licence,)
+            kind=AssetKind.SOURCE, name="tiny", digest=source().weights.digest, reference=reference, licences=(licence,)
         )
         edges.append(Edge(relation=Relation.ADAPTER, parent=base.identity))
         assets.append(base)

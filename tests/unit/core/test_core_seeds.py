@@ -71,7 +71,7 @@ def test_one_thread_has_the_process_at_a_time(alone):
 
 @pytest.mark.slow
 def test_a_model_is_loaded_by_many_threads_of_a_new_process():
-    folder = tiny.encoder().directory
+    folder = tiny.encoder().weights.directory
     done = subprocess.run([sys.executable, "-c", TWO_STUDIES, str(folder)], capture_output=True, text=True, check=False)
     # Nor is anything said that was to be kept quiet.
     assert (done.returncode, done.stderr) == (0, "")

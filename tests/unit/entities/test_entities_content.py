@@ -24,7 +24,7 @@ WORDS = tiny.texts(3, 3, 3, 3)
 
 @pytest.fixture(scope="module")
 def source() -> str:
-    return f"path:{tiny.encoder().directory}"
+    return f"path:{tiny.encoder().weights.directory}"
 
 
 def rows(**columns) -> pl.DataFrame:
@@ -58,7 +58,7 @@ def test_entities_without_any_text_are_refused(source):
 
 def test_another_source_in_the_same_place_is_refused(tmp_path):
     folder = tmp_path / "source"
-    shutil.copytree(tiny.encoder().directory, folder)
+    shutil.copytree(tiny.encoder().weights.directory, folder)
     saved = TextEntities(source=f"path:{folder}").fit(rows(text=WORDS)).save(tmp_path / "saved")
     load_embedder(saved)
     tiny.write_encoder(folder, seed=7)

@@ -126,7 +126,7 @@ def tables() -> dict[str, pl.DataFrame]:
 
 @pytest.mark.parametrize("recipe", ADVICE.recipes, ids=lambda recipe: f"{recipe.entity}-{recipe.name}")
 def test_the_calls_run_as_they_stand(recipe):
-    source = f"path:{tiny.encoder().directory}"
+    source = f"path:{tiny.encoder().weights.directory}"
     names = {name: getattr(entities, name) for name in entities.__all__}
     names |= {name: partial(names[name], source=source) for name in ("TextEntities", "ItemsFromContent")}
     for company in ADVICE.company if recipe.some else ADVICE.company[:1]:

@@ -42,14 +42,14 @@ def test_it_is_another_space_and_a_way_back_leads_to_the_plain_source():
     assert pooled_space(source, "float32").fingerprint != pooled_space(plain, "float32").fingerprint
     assert pooled_space(source, "float32").fingerprint != pooled_space(plain.with_beside(2), "float32").fingerprint
     assert source.plain == plain
-    assert source.hidden == plain.dimension
+    assert source.weights.hidden == plain.dimension
 
 
 def test_a_copied_directory_says_what_stands_beside(tmp_path):
     source = encoder_of("bert", 3).with_beside(1)
     copy_source(source, tmp_path / "copy")
     again = read_directory(tmp_path / "copy", reference="again")
-    assert (again.beside, again.dimension, again.digest) == ((1,), source.dimension, source.digest)
+    assert (again.beside, again.dimension, again.weights.digest) == ((1,), source.dimension, source.weights.digest)
     np.testing.assert_array_equal(Encoder(again).vectors(TEXTS)[0], Encoder(source).vectors(TEXTS)[0])
     copy_source(again, tmp_path / "twice")
     assert read_directory(tmp_path / "twice", reference="twice").beside == (1,)

@@ -86,7 +86,7 @@ def test_a_published_checkpoint_is_converted_with_every_value(tmp_path):
 @pytest.fixture
 def directory(tmp_path) -> Path:
     """A model directory as it was published before safetensors: pickled weights, and code that nobody needs."""
-    source, folder = tiny.encoder("bert").directory, tmp_path / "published"
+    source, folder = tiny.encoder("bert").weights.directory, tmp_path / "published"
     folder.mkdir()
     for path in source.iterdir():
         if path.suffix != ".safetensors":
@@ -102,7 +102,7 @@ def directory(tmp_path) -> Path:
 def test_a_model_directory_becomes_a_source_with_the_same_vectors(directory, tmp_path):
     result = convert_weights(directory, tmp_path / "converted")
     source = resolve_source(f"path:{tmp_path / 'converted'}")
-    assert source.digest == result.sha256
+    assert source.weights.digest == result.sha256
     texts = tiny.texts(3, 9)
     np.testing.assert_array_equal(*(Encoder(each).vectors(texts)[0] for each in (source, tiny.encoder("bert"))))
     assert result.copied == (

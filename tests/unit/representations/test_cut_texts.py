@@ -14,7 +14,7 @@ from graft.representations.encoding.encoder import Encoder
 from graft.tables.encoders import Telling
 
 SHORT, LONG = tiny.texts(3, 46), tiny.texts(47, 90)  # 48 tokens, of which two stand around the words
-REFERENCE = f"path:{tiny.encoder('bert').directory}"
+REFERENCE = f"path:{tiny.encoder('bert').weights.directory}"
 SAID = "2 of 4 texts are longer than the 48 tokens the source reads"
 
 

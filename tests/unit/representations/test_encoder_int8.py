@@ -38,7 +38,7 @@ def own_cache(tmp_path, monkeypatch):
 @pytest.fixture
 def unfit(tmp_path) -> str:
     """A source in which a silent channel has weights so large that eight bits leave nothing to the others."""
-    shutil.copytree(tiny.encoder("bert", 4).directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert", 4).weights.directory, tmp_path / "m")
     weights = load_file(tmp_path / "m" / "model.safetensors")
     for name, values in weights.items():
         if name.endswith("intermediate.dense.bias"):
@@ -170,13 +170,13 @@ def test_the_sample_spreads_over_lengths():
 
 def test_an_unknown_precision_is_refused_with_what_there_is():
     for make in (lambda: Encoder(tiny.encoder("bert"), precision="int4"), lambda: embed_texts(["a"], precision="half",
-                 source=f"path:{tiny.encoder('bert').directory}")):  # fmt: skip
+                 source=f"path:{tiny.encoder('bert').weights.directory}")):  # fmt: skip
         with pytest.raises(InputError, match=r"precision='\w+'"):
             make()
 
 
 def test_an_embedder_takes_a_precision():
-    reference, texts = f"path:{tiny.encoder('bert').directory}", tiny.texts(3, 9)
+    reference, texts = f"path:{tiny.encoder('bert').weights.directory}", tiny.texts(3, 9)
     rough, whole = (Embedder(reference, precision=name).fit_transform(texts) for name in ("int8", "float32"))
     assert not np.array_equal(rough, whole)
     assert cosines(rough, whole).min() > 0.98

@@ -82,7 +82,7 @@ def test_a_stream_gives_what_all_at_once_gives():
         found.append(vectors)
     assert len(found) == 4
     np.testing.assert_array_equal(np.concatenate(found), Encoder(source).vectors([*texts, texts[30], texts[30]])[0])
-    assert (seen.stages, seen.rows) == ([(f"encode with {source.reference}", 52, "rows")], 52)
+    assert (seen.stages, seen.rows) == ([(f"encode with {source.weights.reference}", 52, "rows")], 52)
     assert any(note.endswith(" rows/s") for note in seen.notes)
 
 
@@ -114,7 +114,7 @@ def test_a_killed_run_keeps_every_finished_chunk(tmp_path, monkeypatch, layer):
 
 
 def test_a_tokenizer_that_changed_on_the_disk_is_read_again(tmp_path):
-    shutil.copytree(tiny.encoder("bert").directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert").weights.directory, tmp_path / "m")
     before = resolve_source(f"path:{tmp_path / 'm'}")
     assert tokenise(before, ["BA"]).row(0)[1] != 1
     tiny.edit_json(tmp_path / "m" / "tokenizer.json", normalizer=None)

@@ -79,7 +79,9 @@ def test_what_differs_from_transformers_is_no_proof(own_cache, monkeypatch):
 def test_other_architectures_are_loaded_once_and_by_transformers(architecture, own_cache, monkeypatch):
     loaded: list[str] = []
     real = lean_source.load_encoder
-    monkeypatch.setattr(lean_source, "load_encoder", lambda source: loaded.append(source.reference) or real(source))
+    monkeypatch.setattr(
+        lean_source, "load_encoder", lambda source: loaded.append(source.weights.reference) or real(source)
+    )
     assert isinstance(load_body(tiny.encoder(architecture, 4), None, torch.float32), PlainBody)
     assert len(loaded) == 1
     assert proofs(own_cache) == []
@@ -93,7 +95,7 @@ def test_drawn_weights_go_through_transformers(own_cache):
 
 
 def test_a_file_saved_with_the_prefix_of_its_family_is_read(tmp_path, own_cache, never):
-    shutil.copytree(tiny.encoder("bert", 4).directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert", 4).weights.directory, tmp_path / "m")
     weights = load_file(tmp_path / "m" / "model.safetensors")
     save_file(
         {f"bert.{name}": values for name, values in weights.items()},
@@ -108,7 +110,7 @@ def test_a_file_saved_with_the_prefix_of_its_family_is_read(tmp_path, own_cache,
 
 
 def test_half_precision_weights_are_widened(tmp_path, own_cache, never):
-    shutil.copytree(tiny.encoder("bert", 4).directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert", 4).weights.directory, tmp_path / "m")
     weights = load_file(tmp_path / "m" / "model.safetensors")
     save_file(
         {name: values.astype(np.float16) if values.dtype == np.float32 else values for name, values in weights.items()},
@@ -122,7 +124,7 @@ def test_half_precision_weights_are_widened(tmp_path, own_cache, never):
 
 
 def test_a_missing_tensor_is_told_as_ever(tmp_path, own_cache):
-    shutil.copytree(tiny.encoder("bert", 4).directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert", 4).weights.directory, tmp_path / "m")
     weights = load_file(tmp_path / "m" / "model.safetensors")
     weights.pop("encoder.layer.1.output.dense.bias")
     save_file(weights, tmp_path / "m" / "model.safetensors", metadata={"format": "pt"})

@@ -22,7 +22,7 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def reference() -> str:
-    return f"path:{tiny.encoder('bert').directory}"
+    return f"path:{tiny.encoder('bert').weights.directory}"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def plain_model(directory: Path):
 
 def hidden_states(source, text: str, layers: bool = False):
     """A plain forward of transformers, one row and no padding."""
-    model = plain_model(source.directory)
+    model = plain_model(source.weights.directory)
     ids = torch.from_numpy(tokenise(source, [text]).row(0).astype(np.int64))[None]
     with torch.inference_mode():
         out = model(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=layers)
@@ -112,7 +112,7 @@ def test_duplicates_are_encoded_once_and_in_their_places():
     encoder, seen = Encoder(source), Counted()
     vectors, report = encoder.vectors([one, two, one, three, two, one], progress=seen)
     assert report == EncodeReport(rows=6, distinct=3, computed=3)
-    assert (seen.rows, seen.said) == (3, [(f"encode with {source.reference}", 3, "rows")])
+    assert (seen.rows, seen.said) == (3, [(f"encode with {source.weights.reference}", 3, "rows")])
     np.testing.assert_array_equal(vectors, encoder.vectors([one, two, three])[0][[0, 1, 0, 2, 1, 0]])
 
 
@@ -192,7 +192,7 @@ def test_activations_at_a_layer_are_those_of_a_plain_forward(source, layer):
     rows = Encoder(source, precision=torch.float32).boundary(texts, layer)[0]
     assert rows.values.dtype == np.float32
     for row, text in enumerate(texts):
-        if layer == 4 and source.model_type == "modernbert":
+        if layer == 4 and source.weights.model_type == "modernbert":
             break  # its last hidden state is given after the final norm, which belongs to the upper half
         expected = hidden_states(source, text, layers=True)[layer]
         np.testing.assert_allclose(rows.values[rows.offsets[row] : rows.offsets[row + 1]], expected, rtol=0, atol=1e-5)
@@ -246,14 +246,15 @@ def test_a_half_that_cannot_run_is_refused_in_the_same_words(monkeypatch):
 
 
 def test_an_encoder_without_a_list_of_layers_is_refused():
-    source = dataclasses.replace(tiny.encoder("bert", 4), layers=7)
+    source = tiny.encoder("bert", 4)
+    source = dataclasses.replace(source, weights=dataclasses.replace(source.weights, layers=7))
     with pytest.raises(SourceError, match="no list of 7 transformer layers"):
         Encoder(source).boundary(["ba"], 2)
 
 
 def test_random_weights_make_other_vectors_with_the_same_tokens():
     source, texts = tiny.encoder("bert", 4), tiny.texts(5, 9)
-    drawn = resolve_source(f"random:path:{source.directory}")
+    drawn = resolve_source(f"random:path:{source.weights.directory}")
     assert not np.allclose(Encoder(drawn).vectors(texts)[0], Encoder(source).vectors(texts)[0])
     np.testing.assert_array_equal(Encoder(drawn).vectors(texts)[0], Encoder(drawn).vectors(texts)[0])
 
@@ -287,7 +288,7 @@ def test_minilm_vectors_do_not_depend_on_the_rows_beside_them(precision):
 
 
 def test_an_architecture_prepared_in_place_leaves_its_directory_alone(tmp_path):
-    shutil.copytree(tiny.encoder("bert", 4).directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert", 4).weights.directory, tmp_path / "m")
     before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
     Encoder(resolve_source(f"path:{tmp_path / 'm'}")).boundary(["ba be"], 1)
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}

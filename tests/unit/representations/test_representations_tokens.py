@@ -31,7 +31,7 @@ def test_padding_is_the_number_the_architecture_pads_with(architecture):
 
 
 def test_padding_is_found_by_name_when_the_configuration_is_silent(tmp_path):
-    shutil.copytree(tiny.encoder("roberta").directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("roberta").weights.directory, tmp_path / "m")
     tiny.edit_json(tmp_path / "m" / "config.json", pad_token_id=None)
     assert special_tokens(resolve_source(f"path:{tmp_path / 'm'}")).pad == 1
     tiny.edit_json(tmp_path / "m" / "tokenizer_config.json", pad_token={"content": "ba"}, unk_token="be")
@@ -70,7 +70,7 @@ def test_no_texts_and_empty_texts_are_rows():
 
 
 def test_a_tokenizer_without_special_tokens_may_give_rows_without_any(tmp_path):
-    shutil.copytree(tiny.encoder("bert").directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert").weights.directory, tmp_path / "m")
     tiny.edit_json(tmp_path / "m" / "tokenizer.json", post_processor=None)
     rows = tokenise(resolve_source(f"path:{tmp_path / 'm'}"), ["", "unheard ba", "", ""])
     assert rows.lengths.tolist() == [0, 2, 0, 0]
@@ -78,7 +78,7 @@ def test_a_tokenizer_without_special_tokens_may_give_rows_without_any(tmp_path):
 
 
 def test_prompt_and_case_are_applied(tmp_path):
-    shutil.copytree(tiny.encoder("bert").directory, tmp_path / "m")
+    shutil.copytree(tiny.encoder("bert").weights.directory, tmp_path / "m")
     tiny.edit_json(tmp_path / "m" / "tokenizer.json", normalizer=None)
     plain = resolve_source(f"path:{tmp_path / 'm'}")
     prompted = dataclasses.replace(plain, reading=dataclasses.replace(plain.reading, lowercase=True))

@@ -15,12 +15,12 @@ from graft.representations.weights import unchanged
 
 @pytest.fixture
 def source(tmp_path):
-    shutil.copytree(tiny.encoder("bert", 4).directory, tmp_path / "model")
+    shutil.copytree(tiny.encoder("bert", 4).weights.directory, tmp_path / "model")
     return resolve_source(f"path:{tmp_path / 'model'}")
 
 
 def test_weights_that_changed_since_they_were_found_are_not_loaded(source):
-    (file,) = (source.directory / name for name in source.weight_files)
+    (file,) = (source.weights.directory / name for name in source.weights.files)
     expected = Encoder(source).vectors(["a text"])[0]
     for path, bit in draw_flips([file], 20):
         with flipped(path, bit):
@@ -41,7 +41,7 @@ def test_a_file_is_hashed_once_in_a_process_while_it_is_the_same(source, monkeyp
     for _ in range(2):
         load_encoder(source)
     assert hashed == []
-    (file,) = (source.directory / name for name in source.weight_files)
+    (file,) = (source.weights.directory / name for name in source.weights.files)
     os.utime(file, (1, 1))
     for _ in range(2):
         load_encoder(source)

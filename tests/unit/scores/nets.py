@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from graft.inputs import Task
-from graft.representations.sources import Source, read_directory
+from graft.representations.source import Source
+from graft.representations.sources import read_directory
 from graft.representations.tokens import TokenRows, special_tokens
 from graft.scores.feed import TokenFeed
 from graft.scores.freezing import parameter_groups
@@ -73,7 +74,7 @@ def network_of(job: Job, *, seed: int = 0, dropout: bool = True) -> tuple[Networ
 
 
 def groups_of(network: Network, job: Job, *, rate: float = 1e-3, head_rate: float = 1e-2) -> list[dict[str, object]]:
-    names = layer_names(network.body, job.source, job.source.layers)
+    names = layer_names(network.body, job.source, job.source.weights.layers)
     return parameter_groups(
         network.body, network.head, names, rate=rate, head_rate=head_rate, decay=0.9, weight_decay=0.01
     )

@@ -130,7 +130,7 @@ def test_partial_changes_its_layers_and_the_head_and_nothing_else(monkeypatch, a
     size = sum(value.numel() for name, value in original.named_parameters() if name.startswith(upper))
     head = 32 * 3 + 3
     assert tuned.freeze.trained == size + head
-    assert tuned.freeze.frozen == job.source.parameters - size
+    assert tuned.freeze.frozen == job.source.weights.parameters - size
 
 
 @pytest.mark.usefixtures("exact", "unjudged")

@@ -13,7 +13,7 @@ from unit.scores.nets import encoder_of
 def planned(targets: np.ndarray, task: Task):
     source = encoder_of("bert", 4)
     settings = make_settings({"roles": Roles(content=("text",), label=("label",)), "effort": "standard"})
-    cue = CueFact(source=source.reference, name="LogME", value=0.1, meaning="", warning=False)
+    cue = CueFact(source=source.weights.reference, name="LogME", value=0.1, meaning="", warning=False)
     (found,) = (
         one
         for one in plan_candidates(settings, (source,), (cue,), targets, task)

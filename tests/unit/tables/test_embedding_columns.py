@@ -24,7 +24,9 @@ class Made:
 
     space, precision = SPACE, "native"
     source = SimpleNamespace(
-        reference="minilm", reading=SimpleNamespace(prompts=Prompts(), max_tokens=8), plain_similarity=True
+        weights=SimpleNamespace(reference="minilm"),
+        reading=SimpleNamespace(prompts=Prompts(), max_tokens=8),
+        plain_similarity=True,
     )
 
     def reading_as(self, role):

@@ -20,7 +20,7 @@ ROWS = pl.DataFrame({"id": ["1", "2", "3"], "text": ["ba be bi", "do du", "ga ge
 @pytest.fixture
 def source(tmp_path):
     """A source that states a prompt for queries and one for documents."""
-    folder = shutil.copytree(tiny.encoder("bert").directory, tmp_path / "model")
+    folder = shutil.copytree(tiny.encoder("bert").weights.directory, tmp_path / "model")
     tiny.edit_json(folder / "config_sentence_transformers.json", prompts={"query": "ka ke ", "passage": "ma me "})
     return folder
 
@@ -35,7 +35,7 @@ def cosine(left, right):
 
 def test_rows_are_documents_and_what_is_asked_is_a_query(tmp_path, source):
     table = made(tmp_path, source)
-    bare = f"path:{tiny.encoder('bert').directory}"
+    bare = f"path:{tiny.encoder('bert').weights.directory}"
     rows = embed_texts(["ma me ba be bi", "ma me do du", "ma me ga ge gi go gu"], bare)
     ids, vectors = table.vectors()
     np.testing.assert_allclose(vectors[np.argsort(ids)], rows, atol=2e-3)
@@ -58,12 +58,12 @@ def test_tables_made_with_other_prompts_do_not_mix(tmp_path, source):
 
 
 def test_a_table_from_before_prompts_were_kept_is_opened(tmp_path):
-    table = made(tmp_path, tiny.encoder("bert").directory)
+    table = made(tmp_path, tiny.encoder("bert").weights.directory)
     said = unsealed(json.loads((table.path / "table.json").read_text()))
     for one in said["generations"]:
         del one["prompt_query"], one["prompt_document"]
     (table.path / "table.json").write_text(json.dumps(sealed(said)))
-    assert made(tmp_path, tiny.encoder("bert").directory).search("do", k=3).height == 3
+    assert made(tmp_path, tiny.encoder("bert").weights.directory).search("do", k=3).height == 3
 
 
 def test_vectors_that_are_not_compared_by_their_angle_make_no_table(tmp_path, source):

@@ -24,7 +24,7 @@ from graft.representations.encoding.lean_source import lean_source
 from graft.representations.encoding.packed_linear import pack
 from graft.representations.encoding.quantised import quantise
 from graft.representations.encoding.sentences import CALIBRATING, longer
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.tokens import TokenRows, special_tokens, tokenise
 
 # Up to so many tokens the sizes of the last batches matter more than trying them costs, which is about two batches.
@@ -145,7 +145,7 @@ def load_body(source: Source, layer: int | None, precision: Precision) -> Body:
     if made is None:
         return _plain_body(model, source, layer, precision, dtype)
     if layer is not None:
-        layers_of(made, source.layers)  # refuses a source that has another number of them than it says
+        layers_of(made, source.weights.layers)  # refuses a source that has another number of them than it says
         made.layer = made.layer[:layer]
     if precision == "int8":
         quantise_lean(made, partial(_calibrating, made, source), dtype=dtype, where=device())
@@ -180,6 +180,6 @@ def _calibrating(model: LeanBert, source: Source) -> Iterator[int]:
 
 def _drawn_rows(source: Source, *, count: int, length: int) -> TokenRows:
     """Rows of tokens drawn evenly from the vocabulary, always the same."""
-    ids = np.random.default_rng(0).integers(0, source.vocabulary, count * length)
+    ids = np.random.default_rng(0).integers(0, source.reading.vocabulary, count * length)
     nothing = np.zeros(count)
     return TokenRows(ids, np.arange(0, count * length + 1, length), nothing, nothing, nothing)

@@ -25,7 +25,7 @@ from graft.representations.encoding.bodies import Body, Precision, as_precision,
 from graft.representations.encoding.fidelity import Fidelity, compare, record, recorded, require_faithful, sample_of
 from graft.representations.encoding.streaming import ahead
 from graft.representations.reading import Role
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.spaces import Space, pooled_space
 from graft.representations.tokens import tokenise
 
@@ -153,7 +153,7 @@ class Encoder:
         batches: taken one ahead of the result, a few thousand texts each. rows: how many texts there are in all, for
         the time left. Duplicates are found within a batch; with a cache also in what was computed before.
         """
-        with progress.stage(f"encode with {self.source.reference}", rows, "rows") as stage:
+        with progress.stage(f"encode with {self.source.weights.reference}", rows, "rows") as stage:
             for job in self._run((self._job(texts, None, progress) for texts in batches), None, stage):
                 stage.advance(len(job.inverse) - len(job.missing))
                 yield job.result(self.source.dimension).values, self._report(job)
@@ -161,7 +161,7 @@ class Encoder:
     def _whole(self, texts: Sequence[str], layer: int | None, progress: Progress) -> tuple[Ragged, EncodeReport]:
         job = self._job(texts, layer, progress)
         if len(job.missing):
-            with progress.stage(f"encode with {self.source.reference}", len(job.missing), "rows") as stage:
+            with progress.stage(f"encode with {self.source.weights.reference}", len(job.missing), "rows") as stage:
                 list(self._run([job], layer, stage))
         return job.result(self.source.dimension), self._report(job, layer)
 
@@ -258,5 +258,5 @@ class Encoder:
             found = compare(exact, rough.vectors(sample)[0])
             record(self.space, found)
         if not self.force:
-            require_faithful(found, self.source.reference)
+            require_faithful(found, self.source.weights.reference)
         return found

@@ -21,7 +21,7 @@ from graft.core.files import read_json, whole_file
 from graft.core.settings import cache_directory
 from graft.representations.backbone import load_encoder
 from graft.representations.encoding.lean_bert import LeanBert, Shape, lean, proven, shape_of
-from graft.representations.sources import Source
+from graft.representations.source import Source
 from graft.representations.tokens import special_tokens
 from graft.representations.weights.weight_files import weight_files_of
 
@@ -39,29 +39,34 @@ def lean_source(source: Source) -> tuple[LeanBert, None] | tuple[None, Any]:
         with suppress(LookupError, RuntimeError, TypeError):
             return LeanBert(weights, shape).eval(), None
     model, pad = load_encoder(source), special_tokens(source).pad
-    made = None if shape is None else proven(weights, shape, model, vocabulary=source.vocabulary, pad=pad)
+    made = None if shape is None else proven(weights, shape, model, vocabulary=source.reading.vocabulary, pad=pad)
     if made is not None and shape is not None:
         with suppress(OSError), whole_file(_place(source, shape)) as temporary:
             temporary.write_text("The lean forward says what transformers says.\n", encoding="utf-8")
         return made, None
-    made = lean(model, vocabulary=source.vocabulary, pad=pad)
+    made = lean(model, vocabulary=source.reading.vocabulary, pad=pad)
     return (None, model) if made is None else (made, None)
 
 
 def _place(source: Source, shape: Shape) -> Path:
-    facts = {"weights": source.digest, "architecture": source.architecture, "shape": asdict(shape), "method": _METHOD}
+    facts = {
+        "weights": source.weights.digest,
+        "architecture": source.weights.architecture,
+        "shape": asdict(shape),
+        "method": _METHOD,
+    }
     return cache_directory() / "lean" / key(facts)
 
 
 def _read(source: Source) -> tuple[dict[str, torch.Tensor], Shape | None]:
     """The tensors of a source under the names transformers gives them, and its shape; nothing where that is unusual."""
-    shape = shape_of(read_json(source.directory / "config.json")) if source.pretrained else None
+    shape = shape_of(read_json(source.weights.directory / "config.json")) if source.weights.pretrained else None
     if shape is None:
         return {}, None
     found: dict[str, torch.Tensor] = {}
-    source.require_unchanged()
+    source.weights.require_unchanged()
     try:
-        for file in weight_files_of(source.directory, source.reference):
+        for file in weight_files_of(source.weights.directory, source.weights.reference):
             with safe_open(file, "pt") as opened:
                 found |= {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, SourceError, OSError):
