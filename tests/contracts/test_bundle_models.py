@@ -14,10 +14,16 @@ from graft.core.errors import BundleError
 from graft.decisions.conformal import ConformalInterval
 from unit.bundle.building import KINDS, ROWS, TASKS, inputs, parts_for, table
 
-EVERY = [(kind, task) for kind in KINDS for task in TASKS]
+# The full suite tries every pair; the quick one every kind of model and every task at least once.
+RARE = {("majority", "multiclass"), ("majority", "multilabel"), ("classical", "binary"), ("classical", "regression")}
+EVERY = [
+    pytest.param((kind, task), id=f"{kind}-{task}", marks=[pytest.mark.slow] if (kind, task) in RARE else [])
+    for kind in KINDS
+    for task in TASKS
+]
 
 
-@pytest.fixture(scope="module", params=EVERY, ids="-".join)
+@pytest.fixture(scope="module", params=EVERY)
 def bundle(request, tmp_path_factory) -> Bundle:
     folder = tmp_path_factory.mktemp("contract") / "bundle"
     write_bundle(folder, parts_for(*request.param))

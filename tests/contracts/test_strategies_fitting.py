@@ -16,12 +16,13 @@ from unit.scores.nets import encoder_of
 
 TUNED = ("scratch", "partial:1", "lora", "full", "l2sp", "contrastive", "contrastive:1")
 STRATEGIES = ("majority", "classical", "frozen", *TUNED)
-# The full suite tries every pair; the quick one tries these strategies on two tasks.
+# The full suite tries every pair; the quick one tries what tunes on one task, and the first of them on numbers too.
+QUICK = {"partial:1": ("multiclass", "regression")}
 EVERY = [
     pytest.param(
         (strategy, task),
         id=f"{strategy}-{task}",
-        marks=[pytest.mark.slow] if strategy in TUNED and task in ("binary", "multilabel") else [],
+        marks=[pytest.mark.slow] if strategy in TUNED and task not in QUICK.get(strategy, ("multiclass",)) else [],
     )
     for strategy in STRATEGIES
     for task in TASKS
@@ -149,7 +150,7 @@ def test_tuned_candidates_say_how_it_went(trial):
 @pytest.mark.parametrize(
     "strategy",
     [
-        pytest.param(one, marks=[pytest.mark.slow] if one in ("lora", "l2sp", "contrastive", "scratch") else [])
+        pytest.param(one, marks=[pytest.mark.slow] if one in TUNED and one != "partial:1" else [])
         for one in STRATEGIES[:-1]
     ],
 )
@@ -166,7 +167,7 @@ def test_the_same_seed_gives_the_same_bits(strategy, tmp_path):
         assert not np.array_equal(found[0], found[2])
 
 
-@pytest.mark.parametrize("strategy", ["classical", "frozen", "partial:1", "full"])
+@pytest.mark.parametrize("strategy", ["classical", "frozen", "partial:1", pytest.param("full", marks=pytest.mark.slow)])
 def test_columns_beside_the_text_are_used(strategy, tmp_path):
     """The label is in the number and the category alone; the texts say nothing."""
     import dataclasses
@@ -191,7 +192,7 @@ def test_columns_beside_the_text_are_used(strategy, tmp_path):
     assert np.abs(flipped - found.scores).max() > 0.2
 
 
-@pytest.mark.parametrize("strategy", ["classical", "frozen", "full"])
+@pytest.mark.parametrize("strategy", ["classical", "frozen", pytest.param("full", marks=pytest.mark.slow)])
 def test_balanced_weights_find_more_of_a_rare_class(strategy, tmp_path):
     """Class weights are an option, not a subclass (transformers #7024)."""
     rng = np.random.default_rng(0)

@@ -1,6 +1,5 @@
 """Nothing is used or saved unrecorded: a study and its ledger, end to end."""
 
-import json
 import shlex
 
 import pytest
@@ -9,8 +8,6 @@ from typer.testing import CliRunner
 import graft
 from graft.cli.app import app
 from graft.core.errors import GateNotMet
-from graft.governance.descent_file import read_bundle
-from graft.governance.records import Relation
 from graft.governance.registry import Registry
 from journeys.small_study import arguments, options, rows, run, source
 
@@ -35,40 +32,6 @@ def graft_says(*words: str) -> tuple[int, str]:
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.output
-
-
-def test_a_study_is_recorded_with_all_it_was_made_from(tmp_path, ledger):
-    rows(120).write_csv(tmp_path / "tickets.csv")
-    reference = licensed(tmp_path / "tiny", "apache-2.0")
-    result = graft.study(tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", **options(reference))
-    bundle, parents = read_bundle(tmp_path / "out" / "bundle")
-    with Registry(ledger) as registry:
-        assert registry.find(bundle.digest) == bundle.model_copy(update={"added": registry.find(bundle.digest).added})
-        assert [one.verdict for one in registry.studies()] == [result.verdict]
-        assert registry.studies()[0].bundle == bundle.digest
-        kinds = {one.kind.value: one for one in registry.assets()}
-        assert registry.ledger.verify().sound
-    assert kinds.keys() == {"data", "source", "bundle"}
-    assert kinds["source"].licences[0].stated == "apache-2.0"
-    shipped = result.record.verdict.shipped
-    wanted = {Relation.TRAINED_ON_DATA}
-    if shipped.source:
-        wanted |= {Relation.STORED_VECTORS, Relation.ADAPTER if shipped.strategy == "frozen" else Relation.FINE_TUNED}
-    assert {edge.relation for edge in bundle.edges} == wanted
-    assert {one.identity for one in parents} == {edge.parent for edge in bundle.edges}
-    facts = json.loads((tmp_path / "out" / "study.json").read_text())["terms"]
-    assert [one["use"] for one in facts["uses"]] == ["internal", "commercial", "redistribute", "hosted"]
-    assert {one["name"] for one in facts["made_from"]} >= {"tickets.csv"}
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "May we use it?" in page
-    code, told = graft_says("assets", "check", str(tmp_path / "out" / "bundle"), "--use", "redistribute")
-    assert (code, told.splitlines()[0]) in [(3, "BLOCKED: redistribute"), (4, "UNSETTLED: redistribute")]
-    assert "tickets.csv" in told
-    assert graft_says("assets", "verify")[0] == 0
-    (tmp_path / "tickets.csv").write_text("changed\n")
-    code, told = graft_says("assets", "verify")
-    assert code == 3
-    assert "tickets.csv" in told
 
 
 @pytest.mark.slow

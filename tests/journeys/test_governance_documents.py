@@ -7,6 +7,9 @@ import pytest
 from huggingface_hub import ModelCard
 
 import graft
+from graft.facts.study import read_study
+from graft.governance.descent_file import read_bundle
+from graft.governance.records import Relation
 from graft.governance.registry import Registry
 from journeys.small_study import options, rows
 from journeys.test_governance import COLUMNS, graft_says, licensed
@@ -30,6 +33,41 @@ def here(studied, tmp_path, monkeypatch):
     shutil.copy(studied / "ledger.sqlite", tmp_path / "ledger.sqlite")
     monkeypatch.setenv("GRAFT_LEDGER", str(tmp_path / "ledger.sqlite"))
     return tmp_path
+
+
+def test_a_study_is_recorded_with_all_it_was_made_from(studied, here):
+    out, record = studied / "out", read_study(studied / "out")
+    bundle, parents = read_bundle(out / "bundle")
+    with Registry(here / "ledger.sqlite") as registry:
+        assert registry.find(bundle.digest) == bundle.model_copy(update={"added": registry.find(bundle.digest).added})
+        assert [one.verdict for one in registry.studies()] == [record.verdict.outcome]
+        assert registry.studies()[0].bundle == bundle.digest
+        kinds = {one.kind.value: one for one in registry.assets()}
+        assert registry.ledger.verify().sound
+    assert kinds.keys() == {"data", "source", "bundle"}
+    assert kinds["source"].licences[0].stated == "apache-2.0"
+    shipped = record.verdict.shipped
+    wanted = {Relation.TRAINED_ON_DATA}
+    if shipped.source:
+        wanted |= {Relation.STORED_VECTORS, Relation.ADAPTER if shipped.strategy == "frozen" else Relation.FINE_TUNED}
+    assert {edge.relation for edge in bundle.edges} == wanted
+    assert {one.identity for one in parents} == {edge.parent for edge in bundle.edges}
+    facts = json.loads((out / "study.json").read_text())["terms"]
+    assert [one["use"] for one in facts["uses"]] == ["internal", "commercial", "redistribute", "hosted"]
+    assert {one["name"] for one in facts["made_from"]} >= {"tickets.csv"}
+    assert "May we use it?" in (out / "report.html").read_text()
+    code, told = graft_says("assets", "check", str(out / "bundle"), "--use", "redistribute")
+    assert (code, told.splitlines()[0]) in [(3, "BLOCKED: redistribute"), (4, "UNSETTLED: redistribute")]
+    assert "tickets.csv" in told
+    assert graft_says("assets", "verify")[0] == 0
+    honest = (studied / "tickets.csv").read_bytes()
+    try:
+        (studied / "tickets.csv").write_text("changed\n")
+        code, told = graft_says("assets", "verify")
+    finally:
+        (studied / "tickets.csv").write_bytes(honest)
+    assert code == 3
+    assert "tickets.csv" in told
 
 
 def test_a_decision_made_later_shows_in_what_is_exported(studied, here):

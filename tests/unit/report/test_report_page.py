@@ -1,5 +1,6 @@
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -48,14 +49,21 @@ class Page(HTMLParser):
         return [attrs["id"] or "" for _, attrs in self.elements if "id" in attrs]
 
 
-@pytest.fixture(params=sorted(ALL))
-def record(request: pytest.FixtureRequest) -> StudyRecord:
-    return ALL[request.param]()
-
-
-def test_every_record_makes_a_well_formed_page_that_loads_nothing(record: StudyRecord) -> None:
+@cache
+def rendered(name: str) -> tuple[StudyRecord, str, Page]:
+    """A record, its page, and the page as it is read: made once, since no test changes them."""
+    record = ALL[name]()
     html = render_page(record)
-    page = Page(html)
+    return record, html, Page(html)
+
+
+@pytest.fixture(params=sorted(ALL))
+def made(request: pytest.FixtureRequest) -> tuple[StudyRecord, str, Page]:
+    return rendered(request.param)
+
+
+def test_every_record_makes_a_well_formed_page_that_loads_nothing(made: tuple[StudyRecord, str, Page]) -> None:
+    _, html, page = made
     assert page.stack == []
     assert len(page.ids()) == len(set(page.ids()))
     tags = {tag for tag, _ in page.elements}
@@ -69,22 +77,23 @@ def test_every_record_makes_a_well_formed_page_that_loads_nothing(record: StudyR
     assert "default-src 'none'" in html
 
 
-def test_links_inside_the_page_lead_somewhere(record: StudyRecord) -> None:
-    page = Page(render_page(record))
+def test_links_inside_the_page_lead_somewhere(made: tuple[StudyRecord, str, Page]) -> None:
+    page = made[2]
     targets = {(attrs["href"] or "")[1:] for tag, attrs in page.elements if tag == "a"}
     assert targets <= set(page.ids())
 
 
-def test_nothing_missing_is_printed_as_a_word_of_the_machine(record: StudyRecord) -> None:
-    page = Page(render_page(record))
+def test_nothing_missing_is_printed_as_a_word_of_the_machine(made: tuple[StudyRecord, str, Page]) -> None:
+    page = made[2]
     assert not re.search(r"\b(None|nan|NaN|inf|Undefined|Interval\()\b", page.text)
     for _, attrs in page.elements:
         assert not re.search(r"\b(None|nan|inf)\b", " ".join(value or "" for value in attrs.values()))
 
 
-def test_the_same_record_gives_the_same_bytes(record: StudyRecord) -> None:
+def test_the_same_record_gives_the_same_bytes(made: tuple[StudyRecord, str, Page]) -> None:
+    record, html, _ = made
     again = StudyRecord.model_validate(json.loads(record.model_dump_json(by_alias=True)))
-    assert render_page(record) == render_page(again)
+    assert html == render_page(again)
 
 
 def test_numbers_that_do_not_exist_become_dashes() -> None:
@@ -156,7 +165,7 @@ def test_the_answer_comes_first() -> None:
     ],
 )
 def test_each_section_tells_its_facts(fact: str) -> None:
-    assert fact in Page(render_page(multiclass_helps())).text
+    assert fact in rendered("multiclass_helps")[2].text
 
 
 def test_plots_speak_to_those_who_cannot_see_them() -> None:

@@ -239,7 +239,7 @@ def test_killed_anywhere_the_same_call_finishes(everything, monkeypatch, step):
     assert [place.rows > 0 for place in receipt.places if place.name != "index of g2"] == [True] * 4
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", [0, 3, *(pytest.param(one, marks=pytest.mark.slow) for one in (1, 2, 4))])
 def test_killed_between_places_nothing_is_left_and_no_line_lost(everything, tmp_path, monkeypatch, number):
     path, cache, wanted = everything
     copy = tmp_path / "copy"

@@ -86,7 +86,7 @@ def two_writers(table, commits_each, way, moved_bytes=0):
 
 
 def test_two_processes_at_once_lose_nothing(table):
-    two_writers(table, 5, "optimistic")
+    two_writers(table, 3, "optimistic")
 
 
 @pytest.mark.slow
