@@ -79,7 +79,9 @@ def _overrules(other: Stated, one: Stated) -> bool:
         silent = isinstance(other.terms, Leaf) and other.terms.unknown is Unknown.SILENT
         return not silent
     if one.terms.unknown is Unknown.ELSEWHERE:
-        return speaks and {_file(where) for where in one.where} <= {_file(where) for where in other.where}
+        # In one and the same place, such as a list of licences, it is one more.
+        apart = not set(one.where) & set(other.where)
+        return speaks and apart and {_file(where) for where in one.where} <= {_file(where) for where in other.where}
     members = {name for family in table().families if family.name == one.terms.family for name in family.members}
     return bool(named & members)
 

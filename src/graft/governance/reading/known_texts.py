@@ -2,8 +2,8 @@
 
 Decisions: a text counts as a licence only when every word of its operative part is there, in order; a copy with one
 word changed is not that licence. The table holds no licence texts, only the opening words, the length and the digest
-of each piece (see ``wording``). Between pieces stand names (``Neither the name of NAME nor``): a few words, none of
-which sets a condition. What surrounds a licence in its usual copies (titles, preambles, how to apply it) is listed as
+of each piece (see ``wording``). Between pieces stand names (``Neither the name of NAME nor``): a few words that
+could be a name. What surrounds a licence in its usual copies (titles, preambles, how to apply it) is listed as
 companions. Names are SPDX identifiers, or ScanCode's ``LicenseRef-scancode-…`` where SPDX has none.
 """
 
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import yaml
 
-from graft.governance.reading.wording import Words, sets_condition, wording_digest, words_of
+from graft.governance.reading.wording import Words, could_be_name, wording_digest, words_of
 from graft.governance.records import Record
 
 OPENING = 5
@@ -89,5 +89,5 @@ def _follow(text: Words, known: KnownText, start: int, places: dict[str, list[in
         if not fitting:
             return ()
         runs.append((fitting[0], fitting[0] + piece.count))
-    names = (text.words[end:begin] for (_, end), (begin, _) in pairwise(runs))
-    return () if any(sets_condition(name) for name in names) else tuple(runs)
+    names = (text.between(end, begin) for (_, end), (begin, _) in pairwise(runs))
+    return tuple(runs) if all(could_be_name(name, longest=LONGEST_NAME) for name in names) else ()

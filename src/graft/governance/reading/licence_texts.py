@@ -1,9 +1,9 @@
 """What a licence file states.
 
-Decisions: a licence whose whole text is there is stated by name; words around it that could set a condition of their
-own are a second statement, ``further terms``, because a text with an addition is not that licence; a short file that
-only names a licence states that name; anything else is ``other``, with the file and what it calls itself, for a person
-to read.
+Decisions: a licence whose whole text is there is stated by name; words around it that are no title, no line of the
+holders and no name are a second statement, ``further terms``, in whatever language they are, because a text with an
+addition is not that licence; a short file that only names a licence states that name; anything else is ``other``, with
+the file and what it calls itself, for a person to read.
 """
 
 import re
@@ -12,16 +12,26 @@ from itertools import groupby
 
 from graft.governance.reading.known_texts import Passage, find_passages
 from graft.governance.reading.naming import named_licences, stated_values, without_values
-from graft.governance.reading.wording import Words, limits, sets_condition, words_of
+from graft.governance.reading.wording import (
+    Words,
+    could_be_name,
+    is_english,
+    is_plain_note,
+    legible,
+    limits,
+    words_of,
+)
 from graft.governance.records import LicenceStatement
 
 OTHER = "other"
 FURTHER = "further terms"
 _NAME = 4
 _SHORT = 120
-_FEW = 12
+_FEW = 8
+_HOLDERS = 24
 _SHOWN = 12
 _HOLDER = re.compile(r"(?im)(?:\bcopyright\b|©|\(c\)).*$")
+_LICENCE = re.compile(r"(?i)\blicen[cs]e\b|\bagreement\b")
 _POINTERS = re.compile(r"(?i)all rights reserved\.?|SPDX-License-Identifier:.*|\blicen[cs]e (?:file|text)\b")
 # Every repetition has a limit: a file made to be slow to match must not be.
 _TITLE = re.compile(
@@ -39,7 +49,7 @@ def licence_statements(text: str, where: str) -> tuple[LicenceStatement, ...]:
     >>> licence_statements("Licensed under the Apache License, Version 2.0", "LICENSE")
     (LicenceStatement(stated='Apache-2.0', where='LICENSE (names it)'),)
     """
-    words = words_of(text)
+    words = words_of(legible(text))
     passages = find_passages(words)
     licences = list(dict.fromkeys(passage.licence for passage in passages if passage.licence))
     if not licences:
@@ -89,16 +99,24 @@ def uncovered(words: Words, passages: Sequence[Passage], licences: set[str]) -> 
             end = words.spans[run[-1] + 1][0] if run[-1] + 1 < len(words) else len(words.text)
             parts.append(words.text[begin:end])
     left = [_without_echoes(_strip_titles(part), licences) for part in parts]
-    few = _FEW if passages else _SHORT
-    kept = [part for part in left if sets_condition(words_of(part).words) or len(words_of(part)) > few]
-    return " … ".join(kept)
+    return " … ".join(part for part in left if not _is_harmless(part, beside_text=bool(passages)))
+
+
+def _is_harmless(part: str, *, beside_text: bool) -> bool:
+    """Whether what stands beside a licence is a name, or beside a licence that is only named, a note."""
+    return could_be_name(part, longest=_FEW) or (not beside_text and is_plain_note(part))
 
 
 def _strip_titles(part: str) -> str:
     """A part without titles and copyright lines, where those set no condition."""
     part = _POINTERS.sub("", part)
-    part = _TITLE.sub(lambda match: match[0] if limits(words_of(match[0]).words) else "", part)
-    return _HOLDER.sub(lambda match: match[0] if sets_condition(words_of(match[0]).words) else "", part).strip()
+    part = _TITLE.sub(lambda match: "" if _is_title(match[0]) else match[0], part)
+    return _HOLDER.sub(lambda match: "" if could_be_name(match[0], longest=_HOLDERS) else match[0], part).strip()
+
+
+def _is_title(title: str) -> bool:
+    """Whether what looks like the title of a licence holds nothing but its name."""
+    return not limits(words_of(title).words) and could_be_name(_LICENCE.sub("", title), longest=_HOLDERS)
 
 
 def _without_echoes(part: str, licences: set[str]) -> str:
@@ -108,7 +126,7 @@ def _without_echoes(part: str, licences: set[str]) -> str:
 
 def _is_echo(sentence: str, licences: set[str]) -> bool:
     named = {one.licence for one in named_licences(sentence)}
-    return bool(named) and named <= licences and not limits(words_of(sentence).words)
+    return bool(named) and named <= licences and not limits(words_of(sentence).words) and is_english(sentence)
 
 
 def _shown(text: str) -> str:

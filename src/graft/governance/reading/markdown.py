@@ -1,7 +1,7 @@
 """Sections and tables of a card, as far as facts are read from them.
 
 Decisions: a small reader of ATX and underlined headings and of pipe tables, because nothing else is needed; code
-fences are left out; a cell keeps the words a person sees, without links, emphasis and HTML.
+fences are kept apart; a cell keeps the words a person sees, without links, emphasis and HTML.
 """
 
 import re
@@ -16,6 +16,7 @@ _BOLD_HEADING = re.compile(
 )
 _STRUCK = re.compile(r"~~[^~\n]{1,500}~~|<(del|s|strike)>[^<>\n]{0,500}</\1>", re.IGNORECASE)
 _UNDERLINE = re.compile(r"\s{0,3}(=+|-{3,})\s*$")
+_LOWEST = 7
 _RULE = frozenset("|:- \t")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
 _MARKS = re.compile(r"<[^<>]{0,200}>|[*`]+|\\(?=[^\w\s])")
@@ -23,10 +24,16 @@ _MARKS = re.compile(r"<[^<>]{0,200}>|[*`]+|\\(?=[^\w\s])")
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it, up to the next heading. lines: of its text, without code."""
+    """A heading and what stands below it, up to the next heading.
+
+    level: of the heading, 1 for the highest; a bold line that is one counts as the lowest. lines: of its text, without
+    code. code: lines of code.
+    """
 
     title: str
+    level: int = 1
     lines: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -45,17 +52,20 @@ def sections(markdown: str) -> tuple[Section, ...]:
     for line in markdown.splitlines():
         mark = _FENCE.match(line)
         if fence:
-            fence = "" if mark and mark[1].startswith(fence) else fence
+            if mark and mark[1].startswith(fence):
+                fence = ""
+            else:
+                found[-1].code.append(line)
         elif mark:
             fence = mark[1]
-        elif _HEADING.match(line):
-            found.append(Section(plain(line.strip().strip("#"))))
+        elif heading := _HEADING.match(line):
+            found.append(Section(plain(line.strip().strip("#")), heading[0].count("#")))
         elif html := _HTML_HEADING.match(line):
-            found.append(Section(plain(html["title"]), [line[html.end() :]]))
+            found.append(Section(plain(html["title"]), int(html[1][1]), [line[html.end() :]]))
         elif bold := _BOLD_HEADING.match(line):
-            found.append(Section(plain(bold["title"])))
-        elif _UNDERLINE.match(line) and found[-1].lines and _is_title(found[-1].lines[-1]):
-            found.append(Section(plain(found[-1].lines.pop())))
+            found.append(Section(plain(bold["title"]), _LOWEST))
+        elif (under := _UNDERLINE.match(line)) and found[-1].lines and _is_title(found[-1].lines[-1]):
+            found.append(Section(plain(found[-1].lines.pop()), 1 if under[1].startswith("=") else 2))
         else:
             found[-1].lines.append(line)
     return tuple(found)
@@ -81,7 +91,7 @@ def visible(markdown: str) -> str:
 def tables(section: Section) -> Iterator[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
     """The pipe tables of a section: the cells of the head, and of every row.
 
-    >>> list(tables(Section("", ["| Set | Rows |", "|---|---|", "| [SNLI](x) pairs | 5 |"])))
+    >>> list(tables(Section("", 1, ["| Set | Rows |", "|---|---|", "| [SNLI](x) pairs | 5 |"])))
     [(('Set', 'Rows'), [('SNLI pairs', '5')])]
     """
     lines = iter(section.lines)

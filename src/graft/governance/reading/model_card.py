@@ -1,6 +1,7 @@
 """Facts of a card with front matter: a model's, or a data set's, and the training data it names in its tables.
 
-Decisions: ``license: other`` is not a licence, ``license_name`` is; front matter that cannot be read states terms
+Decisions: ``license: other`` is not a licence, ``license_name`` is, and beside another licence it counts too; what one
+must agree to before the download counts where it could set limits; front matter that cannot be read states terms
 that could not be read, so a broken card is never taken for one that asks nothing.
 
 A table counts when the heading above it, or the head of its first column, says that it lists training data; a table of
@@ -15,10 +16,12 @@ from pathlib import Path
 
 from graft.core.errors import InputError
 from graft.governance.reading.front_matter import FrontMatter, read_front_matter, split_card
+from graft.governance.reading.licence_texts import FURTHER
 from graft.governance.reading.markdown import sections, tables
 from graft.governance.reading.parents import base_edges, usual_relation
 from graft.governance.reading.small_files import read_text
 from graft.governance.reading.stating import UNREAD, stated_in_sections
+from graft.governance.reading.wording import legible, limits, words_of
 from graft.governance.records import Edge, LicenceStatement, TrainingData
 
 _TRAINING = re.compile(
@@ -131,8 +134,14 @@ def _licences(front: FrontMatter, where: str) -> tuple[LicenceStatement, ...]:
             stated = names[0] if names else stated
             place = f"{where} (front matter: license other" + (f", {link})" if link else ", license_name)")
         found.append(LicenceStatement(stated=stated, where=place))
-    if not found:
-        found = [LicenceStatement(stated=name, where=f"{where} (front matter: license_name)") for name in names]
+    if not any("license other" in one.where for one in found):
+        # Beside a licence that is not ``other``, it says that this is not quite that licence.
+        found += [LicenceStatement(stated=name, where=f"{where} (front matter: license_name)") for name in names]
+    found += [
+        LicenceStatement(stated=FURTHER, where=f"{where} (front matter: extra_gated_prompt)")
+        for prompt in front.texts("extra_gated_prompt")
+        if limits(words_of(legible(prompt)).words)
+    ]
     return tuple(found)
 
 
