@@ -11,7 +11,7 @@ import pytest
 
 from graft.inputs import Roles, build_dataset, infer_contract
 from graft.rows import read_frame
-from graft.rows.named import days_of, ids_of, read_columns, texts_of
+from graft.rows.named import days_of, ids_of, read_columns, texts_of, weights_of, words_of
 from graft.tables.embedding import _sorted_out
 
 ROWS = 12
@@ -37,10 +37,30 @@ TIMES = {
     "milliseconds": repeated(1_700_000_000_000),
     "microseconds": repeated(1_700_000_000_000_000),
     "seconds as floats": repeated(1_700_000_000.0),
+    "seconds as text with a point": repeated("1700000000.0"),
     "text": repeated("2023-11-14T22:13:20"),
     "text with a zone": repeated("2023-11-14T23:13:20+01:00"),
     "datetime": repeated(datetime.datetime(2023, 11, 14, 22, 13, 20)),
     "datetime with a zone": repeated(datetime.datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+}
+CATEGORIES = {
+    "words": (repeated("red", "blue"), ("red", "blue")),
+    "words with spaces": (repeated(" red", "blue "), ("red", "blue")),
+    "whole": (repeated(1, 20), ("1", "20")),
+    "floats": (repeated(1.0, 2.5), ("1", "2.5")),
+    "truth": (repeated(True, False), ("true", "false")),
+    "truth as words": (repeated("True", "FALSE"), ("true", "false")),
+    "truth among words": (repeated("TRUE", "true", "perhaps"), ("true", "true", "perhaps")),
+    "written numbers": (repeated("1.10", "1.1", "007"), ("1.10", "1.1", "007")),
+    "large powers": (repeated("1E+05", "100000"), ("1E+05", "100000")),
+    "missing words": (repeated("NA", "none", "null"), ("NA", "none", "null")),
+}
+NUMBERS = {
+    "whole": (repeated(1, 20), (1.0, 20.0)),
+    "floats": (repeated(0.1, 2.5), (0.1, 2.5)),
+    "small floats": (repeated(np.float32(0.5), np.float32(2.0)), (0.5, 2.0)),
+    "text": (repeated("1.10", " 2 "), (1.1, 2.0)),
+    "powers": (repeated("1E+05", "1e-3"), (100_000.0, 0.001)),
 }
 TEXTS = {
     "both": (repeated("hello"), repeated("you"), "hello\nyou"),
@@ -150,3 +170,43 @@ def test_a_text_of_two_columns_is_the_same_text(carried, kind):
     assert set(texts_of(read, ["one", "two"], what="rows")) == {wanted}
     table = read_frame(rows)
     assert set(_sorted_out(table, "key", ("one", "two"))[0].texts) == {wanted}
+
+
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_a_category_is_the_same_category(tmp_path, kind):
+    cells, wanted = CATEGORIES[kind]
+    wanted = [wanted[row % len(wanted)] for row in range(ROWS)]
+    for carrier, carry in CARRIERS.items():
+        if kind == "floats" and carrier == "csv":
+            continue  # 1.0 in a file is written so, and named so: see below
+        rows = carry(rows_with(kind=cells), tmp_path)
+        contract = infer_contract(
+            read_frame(rows), Roles(content=("words",), label=("label",), categorical=("kind",), group="kind")
+        )
+        data, _ = build_dataset(read_frame(rows), contract, labelled=True)
+        assert data.categorical[:, 0].tolist() == wanted, carrier
+        assert len(set(zip(np.asarray(data.groups).tolist(), wanted, strict=True))) == len(set(wanted)), carrier
+        assert words_of(read_columns(rows, ["kind"], what="items"), "kind", what="items").to_list() == wanted, carrier
+        if len(set(wanted)) == 2:
+            named = infer_contract(read_frame(rows), Roles(content=("words",), label=("kind",))).labels
+            assert sorted(named) == sorted(set(wanted)), carrier
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_a_number_is_the_same_number(carried, kind):
+    cells, wanted = NUMBERS[kind]
+    wanted = [wanted[row % len(wanted)] for row in range(ROWS)]
+    rows = carried(rows_with(amount=cells))
+    assert study(rows, numeric=("amount",)).numeric[:, 0].tolist() == np.float32(wanted).tolist()
+    weights = weights_of(read_columns(rows, ["amount"], what="histories"), "amount", what="histories")
+    assert weights.tolist() == pytest.approx(wanted, rel=1e-7)
+
+
+def test_what_is_written_in_a_file_is_a_name_everywhere(tmp_path):
+    """As typed numbers 1.10 and 1.1 would be one id, one category and one text."""
+    rows = _csv(rows_with(key=[f"{row}.10" for row in range(ROWS)], kind=repeated("1.10", "1.1", "2.0")), tmp_path)
+    read = read_columns(rows, ["key", "kind"], what="items")
+    assert ids_of(read, "key", what="items").to_list() == [f"{row}.10" for row in range(ROWS)]
+    assert words_of(read, "kind", what="items").to_list() == repeated("1.10", "1.1", "2.0")
+    assert texts_of(read, ["kind"], what="items") == repeated("1.10", "1.1", "2.0")
+    assert study(rows, categorical=("kind",)).categorical[:, 0].tolist() == repeated("1.10", "1.1", "2.0")

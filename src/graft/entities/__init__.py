@@ -31,7 +31,7 @@ _WHERE = {
     "ItemsFromCooccurrence": "cooccurrence",
     "TextEntities": "text",
     "UsersFromHistories": "users",
-    "load_embedder": "loading",
+    "load_embedder": "embedders",
     "render": "suggestion",
     "suggest": "suggestion",
 }

@@ -20,8 +20,9 @@ _DAY = np.timedelta64(86_400_000_000, "us")
 def read_columns(rows: Any, names: Sequence[str], *, what: str, optional: Sequence[str] = ()) -> pl.DataFrame:
     """The columns ``names`` of a table, and those of ``optional`` that it has; a table without rows is one too.
 
-    rows: whatever ``read_frame`` takes. what: what the rows are, for messages ("baskets"). Raises InputError when it is
-    no table or lacks a column.
+    rows: whatever ``read_frame`` takes. Columns of a text file are as they were written: their types say nothing, since
+    1.1 and 1.10 are two ids and one number. what: what the rows are, for messages ("baskets"). Raises InputError when
+    it is no table or lacks a column.
     """
     wanted = list(dict.fromkeys([*names, *optional]))
     narrow = _narrowed(rows, wanted, what)
@@ -40,11 +41,12 @@ def read_columns(rows: Any, names: Sequence[str], *, what: str, optional: Sequen
 
 def _read(rows: Any, what: str) -> pl.DataFrame:
     try:
-        return read_frame(rows, empty=True).frame
+        table = read_frame(rows, empty=True)
     except InputError as error:
         raise InputError(
             f"the {what} cannot be read: {error.given}", needed=error.needed or "", fix=error.fix or ""
         ) from error
+    return table.frame.with_columns(table.as_written(name) for name in table.frame.columns)
 
 
 def _names_of(rows: Any) -> list[str]:
@@ -71,7 +73,7 @@ def _narrowed(rows: Any, wanted: Sequence[str], what: str) -> Any:
 
 def ids_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     """A column of ids as text, without nulls. Raises InputError for a missing id or a type that names nothing."""
-    named = values.ids(_named(frame, name, what))
+    named = values.ids(_nameable(frame, name, what))
     if named.null_count():
         row = int(named.is_null().arg_true()[0])
         raise InputError(
@@ -83,25 +85,24 @@ def ids_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
 
 
 def words_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
-    """A column of words as text, spaces around them removed; null where there is none.
+    """A column of categories as the names a study gives them, ``true`` for ``TRUE`` too; null where there is none.
 
     >>> words_of(pl.DataFrame({"id": [1.0, 2.5, None]}), "id", what="rows").to_list()
     ['1', '2.5', None]
     """
-    return _named(frame, name, what)
+    return values.written_names(_nameable(frame, name, what))
 
 
-def _named(frame: pl.DataFrame, name: str, what: str) -> pl.Series:
+def _nameable(frame: pl.DataFrame, name: str, what: str) -> pl.Series:
     kind = frame[name].dtype
     if not (kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Categorical, pl.Enum, pl.Null)):
         raise InputError(f"column {name!r} of the {what} holds {kind}", needed="text or numbers", fix="make it text")
-    return values.words(frame[name])
+    return frame[name]
 
 
 def texts_of(frame: pl.DataFrame, names: Sequence[str], *, what: str) -> list[str]:
     """The columns ``names`` of each row as one text, as ``joined`` does it; "" where nothing is written."""
-    columns = [frame[name] if frame[name].dtype == pl.String else _named(frame, name, what) for name in names]
-    return [text or "" for text in values.joined(columns)]
+    return [text or "" for text in values.joined([_nameable(frame, name, what) for name in names])]
 
 
 def days_of(frame: pl.DataFrame, name: str, *, what: str) -> np.ndarray:
@@ -129,13 +130,14 @@ def weights_of(frame: pl.DataFrame, name: str, *, what: str) -> np.ndarray:
     if not name:
         return np.ones(frame.height)
     column = frame[name]
-    if not column.dtype.is_numeric():
+    if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Null)):
         raise InputError(f"column {name!r} of the {what} holds {column.dtype}", needed="numbers", fix="make it numbers")
-    found = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    found, _ = values.numbers(column)
     bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
     if len(bad):
+        how = values.how_written(str(column[int(bad[0])]))
         raise InputError(
-            f"row {bad[0]} of the {what} weighs {found[bad[0]]} in {name!r}",
+            f"row {bad[0]} of the {what} weighs {column[int(bad[0])]!r} in {name!r}{how and f', written {how}'}",
             needed="finite weights of 0 or more",
             fix="drop or correct those rows; a dislike is no interaction with a negative weight",
         )

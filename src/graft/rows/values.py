@@ -21,6 +21,8 @@ _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 _FLAGS = {word: digit for digit in "01" for word in (("false", "False", "FALSE"), ("true", "True", "TRUE"))[int(digit)]}
 _DECIMAL_COMMA = re.compile(r"^[+-]?\d+(\.\d{3})*,\d+$|^[+-]?\d{1,3}(\.\d{3}){2,}$")
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d+)?$")
+# What may be a number of seconds or a date without marks; 12.05 may be the twelfth of May and is neither.
+_COUNTED = re.compile(r"^(\d+(\.0*)?|[+-]?\d{9,}(\.\d*)?|\d(\.\d+)?[eE]\+\d+)$")
 # Numbers that are written-out dates: what each count of digits spells, and the years it is believed for.
 _COMPACT = ((14, "%Y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (8, "%Y%m%d"), (6, "%Y%m"))
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
@@ -165,7 +167,7 @@ def times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 def _written_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     cells = [None if cell is None or not cell.strip() else cell.strip() for cell in column.to_list()]
     missing = np.array([cell is None for cell in cells], dtype=bool)
-    digits = np.array([cell is not None and cell.isdigit() for cell in cells], dtype=bool)
+    digits = np.array([cell is not None and bool(_COUNTED.match(cell)) for cell in cells], dtype=bool)
     read = [None if cell is None or digits[row] else instant(cell) for row, cell in enumerate(cells)]
     found = pl.Series(column.name, read, pl.Datetime("us")).to_numpy().astype("datetime64[us]")
     if digits.any():
