@@ -9,10 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
+from graft.core.escapes import visible
 from graft.core.version import __version__
+from graft.representations.spaces import given_space
+from graft.tables.columns import vector_column
+from graft.tables.table import EmbeddingTable
 from journeys.small_study import rows, source
 
 STUDY = "study tickets.csv --text message --label category --source path:tiny --out new"
@@ -95,25 +101,157 @@ MISUSES = {
     "report done/bundle": "the study is done",
     "report table": "this is an embedding table",
     "report tickets.csv": "there is no study in tickets.csv",
+    "predict emptyfolder tickets.csv": "it has no manifest.json",
+    "predict nowhere tickets.csv": "there is no folder nowhere",
+    "predict done/bundle emptyfolder": "is a directory",
+    "predict done/bundle table": "this is an embedding table",
+    "predict done/bundle done/bundle": "this is a bundle",
+    "predict done/bundle page.pdf": "extension .pdf",
+    "predict done/bundle empty.csv": "is empty",
+    "predict done/bundle half.csv": "starts as UTF-16",
+    "predict done/bundle pipe.csv": "a pipe",
+    "predict done/bundle tickets.csv --encoding utf-9": "name of a text encoding",
+    "predict done/bundle tickets.csv --out page.html": "what is written is no .html file",
+    "predict done/bundle tickets.csv --explian": "--explain",
+    "verify nowhere": "there is no folder nowhere",
+    "verify emptyfolder": "it has no manifest.json",
+    "verify live": "this is an embedding table",
+    "verify tiny": "this is a pretrained model",
+    "verify done/bundle tickets.csv": "unexpected extra argument",
+    "report nowhere": "there is no study in nowhere",
+    "report emptyfolder": "that `graft study` has finished",
+    "report tiny": "this is a pretrained model",
+    "report done --out emptyfolder": "name one in it: emptyfolder/out.html",
+    "report done --out tickets.csv": "what is written is no .csv file",
     # Tables.
     "search table/g1 hello": "the table is table",
     "search done hello": "this is the folder of a study",
+    "search done/bundle hello": "this is a bundle",
+    "search tiny hello": "this is a pretrained model",
+    "search nowhere hello": "graft embed FILE",
+    "search emptyfolder hello": "no embedding table",
+    "search tickets.csv hello": "this is a file of rows",
+    "search hello live": "no embedding table at hello",
+    "search live": "Missing argument",
+    "search live hello": "made elsewhere",
+    "search live hello -k 0": "at least 1",
+    "search live hello -k -3": "at least 1",
+    "search live hello -k many": "valid integer",
+    "search live hello --whre x": "--where",
     "tables show tickets.csv": "is a file",
     "tables show nowhere": "graft embed FILE --id ID",
+    "tables show emptyfolder": "no embedding table",
+    "tables show done": "this is the folder of a study",
+    "tables show tiny": "this is a pretrained model",
+    "tables show table": "table.json is damaged",
+    "tables history nowhere": "no embedding table",
+    "tables history live --most 0": "greater than or equal to 1",
+    "tables history live --most x": "valid integer",
+    "tables index done/bundle": "this is a bundle",
+    "tables index live --anew --remove": "--anew and --remove together",
+    "tables map live --out tickets.csv": "what is written is no .csv file",
+    "tables map live --out emptyfolder": "name one in it: emptyfolder/out.html",
+    "tables map nowhere": "no embedding table",
+    "tables compact done": "this is the folder of a study",
+    "tables vacuum live --hours -1 --yes": "0 or more",
+    "tables vacuum live --hours nan": "0 or more",
+    "tables vacuum live --hours inf": "0 or more",
+    "tables vacuum live --hours week": "valid number",
+    "tables vacuum live": "give --yes",
+    "tables delete live": "--id",
+    "tables delete live --id a": "give --yes",
+    "tables delete nowhere --id a --yes": "no embedding table",
+    "tables erase live --id a": "its history and the caches for good",
+    "tables receipt live": "has no receipts",
+    "tables receipt tickets.csv": "is not JSON",
+    "tables migrate nowhere --to path:tiny": "no embedding table",
+    "tables migrate live": "--to",
+    "tables migrate live --to nope": "does not name a source",
+    "tables migrate live --to path:nowhere": "there is no folder",
+    "tables migrate live --to path:tiny --margin 5": "write 2 % as 0.02",
+    "tables migrate live --to path:tiny --margin nan": "from 0 to below 1",
+    "tables rollback live": "no earlier generation",
+    "tables drop live g1 --yes": "is the one that answers",
+    "tables drop live g7 --yes": "has no generation 'g7'",
+    "tables drop live ../done --yes": "has no generation",
     "embed tickets.csv --text message --table x": "no --id",
     "embed tickets.csv --text message": "neither --table nor --out",
+    "embed tickets.csv --text message --table x --out y.npy": "--table and --out together",
     "embed tickets.csv --text message --out tickets.csv --source path:tiny": "is the file that is read",
+    "embed tickets.csv --text message --out numbers.csv --source path:tiny": "what is written is no .csv file",
+    "embed tickets.csv --text message --out y.npy --role quary --source path:tiny": "one of query, document",
+    "embed tickets.csv --text message --id id --table x --role query": "what a table holds is searched",
     "embed tickets.csv --text mesage --id id --table x --source path:tiny": "did you mean 'message'?",
+    "embed tickets.csv --text message --id nope --table x --source path:tiny": "no column 'nope'",
+    "embed tickets.csv --text message --id id --table x --source nope": "if 'nope' is a folder, write path:nope",
+    "embed tickets.csv --text message --id id --table x --source minlm": "did you mean minilm?",
+    "embed tickets.csv --text message --id id --table x --source path:live": "this is an embedding table",
+    "embed tickets.csv --text message --id id --table x --source path:tickets.csv": "this is a file of rows",
+    "embed tickets.csv --text message --id id --table x --encoding latin-99": "name of a text encoding",
+    "embed emptyfolder --text message --id id --table x": "is a directory",
+    "embed live --text message --id id --table x": "this is an embedding table",
+    "embed header.csv --text message --id id --table x": "a header and no rows",
+    "embed page.pdf --text message --id id --table x": "extension .pdf",
     # Assets.
     "assets check table --use commercial": "this is an embedding table",
     "assets check nowhere --use commercial": "graft assets list",
+    "assets check tickets.csv --use selling": "'internal', 'commercial'",
+    "assets check tickets.csv": "--use",
     "assets show page.pdf": "graft assets add page.pdf",
+    "assets add nowhere": "is no folder",
+    "assets add emptyfolder": "holds no file",
+    "assets add tickets.csv --kind dataset": "'source', 'data', 'bundle', 'table'",
+    "assets add tickets.csv --parent nowhere": "RELATION:NAME",
+    "assets lineage nowhere": "no asset is called",
+    "assets lineage nowhere --picture tickets.csv": "what is written is no .csv file",
+    "assets decide tickets.csv --licence MIT": "--because",
     "assets verify done": "the bundle is done/bundle",
+    "assets verify nowhere": "no asset is called",
+    "assets verify --expect abc": "COUNT:HASH",
+    "assets verify --heads nowhere": "no file of heads",
+    "assets verify --key key.pem": "--heads FILE",
+    "assets sign done/bundle --key nowhere.pem": "cannot be read",
+    "assets sign done/bundle --key key.pem": "openssl ecparam",
+    "assets export done --format card": "the bundle is done/bundle",
+    "assets export done/bundle --format pdf": "'card', 'cyclonedx', 'spdx'",
+    "assets export done/bundle --format card --out tickets.csv": "what is written is no .csv file",
+    "assets ledger export tickets.csv": "what is written is no .csv file",
+    "assets ledger import tickets.csv": "",
+    "assets ledger import emptyfolder": "Is a directory",
+    "assets ledger verify --heads tickets.csv": "is not a noted head",
+    "assets leger head": "'ledger'",
+    # Sources, costs, entities.
+    "source path:": "a folder is path:DIR",
+    "source hf:": "a repository of the Hub is hf:org/name",
+    "source path:done": "this is the folder of a study",
+    "sources shwo minilm": "'show'",
+    "cache --claer": "--clear",
+    "convert nowhere.bin out": "No such file",
+    "convert tickets.csv out": ".bin, .pt",
+    "convert tiny out": "use it as it is: path:tiny",
+    "costs template nowhere.csv --label category": "nowhere.csv does not exist",
+    "costs template emptyfolder --label category": "is a directory",
+    "costs template tickets.csv": "--label",
+    "costs template tickets.csv --label category --task classes": "classes",
+    "entities suggest --entity product --has vibes": "not a signal Graft knows",
+    "entities suggest --entity product --has ''": "names nothing",
+    "entities suggest --entity product": "--has",
+    "entities sugest --entity product --has text": "'suggest'",
+    # What acts on a terminal, wherever it is given.
+    "study tickets.csv --te\x9b31mxt message": "--te\\x9b31mxt",
+    "stu\x9b31mdy": "stu\\x9b31mdy",
+    "search live hi -k \x9b3": "valid integer",
+    "predict done/bun\u2066dle tickets.csv": "done/bun\\u2066dle",
+    "embed tickets.csv --text mess\u202eage --id id --table x": "mess\\u202eage",
+    "costs template tickets.csv --label c\x9bd": "c\\x9bd",
+    "tables drop live g\x9b1 --yes": "g\\x9b1",
+    "source path:\x1b[2J": "\\x1b[2J",
     # The command itself.
     "stduy tickets.csv": "study",
     "study tickets.csv --txt message --label category": "--text",
     "study tickets.csv --label category": "--text",
     "source nope": "does not name a source",
+    "asets list": "'assets'",
     "entities suggest --entity planet --has text": "choose the nearest",
 }
 MODELS = ("torch", "transformers", "sklearn")
@@ -142,12 +280,25 @@ def place(tmp_path_factory) -> Path:
         "done/bundle/contract.json": "",
         "table/table.json": "{}",
         "table/g1/part.parquet": "x",
+        "key.pem": "no key",
+        "page.html": "<p>",
     }
     for name, text in written.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     bundle(folder / "done" / "bundle")
+    (folder / "half.csv").write_bytes(b"\xff\xfe\x00junk")
+    (folder / "emptyfolder").mkdir()
+    os.mkfifo(folder / "pipe.csv")
+    live(folder / "live")
     return folder
+
+
+def live(folder: Path) -> None:
+    """A table of three rows whose vectors were made elsewhere."""
+    made = EmbeddingTable.create(folder, given_space("made up", 2))
+    vectors = vector_column(np.eye(2, dtype=np.float32)[[0, 1, 0]])
+    made.upsert(pa.table({"id": ["a", "b", "c"], "vector": vectors, "region": ["EU", "US", "EU"]}))
 
 
 def bundle(folder: Path) -> None:
@@ -169,7 +320,7 @@ import io, json, shlex, sys
 from contextlib import redirect_stderr, redirect_stdout
 from graft.cli import main
 models, answers = sys.argv[1:], []
-for line in sys.stdin.read().splitlines():
+for line in json.loads(sys.stdin.read()):
     told, code, before = io.StringIO(), None, set(sys.modules)
     sys.argv = ["graft", *shlex.split(line)]
     with redirect_stderr(told), redirect_stdout(told):
@@ -189,7 +340,7 @@ def answers(place) -> dict[str, tuple[int, str, list[str]]]:
     """Every misuse in one process, since what is asked is what each says and which libraries it read."""
     done = subprocess.run(
         [sys.executable, "-c", _ASKED, *MODELS],
-        input="\n".join(MISUSES),
+        input=json.dumps(list(MISUSES)),
         capture_output=True,
         text=True,
         timeout=300,
@@ -213,12 +364,16 @@ def test_a_misuse_is_answered(answers, line):
         assert "needed:" in told, told
         assert "fix:" in told, told
     assert loaded == [], f"{line} came after {loaded} was read"
+    assert visible(told) == told
 
 
 def test_nothing_was_made_by_any_of_them(answers, place):
     assert not (place / "new" / "study.json").exists()
     assert not (place / "x").exists()
     assert (place / "tickets.csv").read_text().startswith("id,")
+    assert (place / "numbers.csv").read_text().startswith("amount\n")
+    assert (place / "page.html").read_text() == "<p>"
+    assert sorted(EmbeddingTable.open(place / "live").vectors()[0]) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("words", [["tables", "show", "-h"], ["--version"]])

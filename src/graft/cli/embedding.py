@@ -101,7 +101,7 @@ def _bare(  # type: ignore[no-untyped-def]
     from graft.inputs.contract import require_columns
     from graft.rows.table import read_frame
 
-    require_output(out, read=(data,))
+    require_output(out, read=(data,), ends=(".npy",))
     rows = read_frame(data, encoding=encoding)
     require_columns(rows, text)
     # Not before the rows were looked at: it imports a model library, which takes seconds.

@@ -20,8 +20,16 @@ def suggest(
     has: Annotated[str, typer.Option(help="What is known of them, with commas: text, baskets, histories, …")],
 ) -> None:
     """Say which signal fits which task, what it needs, its traps, and how it is called here."""
+    from graft.core.errors import InputError
     from graft.entities import render
     from graft.entities import suggest as suggested
 
-    for line in render(suggested(entity, [word.strip() for word in has.split(",") if word.strip()])):
+    known = [word.strip() for word in has.split(",") if word.strip()]
+    if not known:
+        raise InputError(
+            f"--has {has!r} names nothing",
+            needed="what is known of them, with commas between",
+            fix="for example --has text,baskets; --has anything lists the signals there are",
+        )
+    for line in render(suggested(entity, known)):
         typer.echo(line)

@@ -29,7 +29,7 @@ def predict(
     from graft.core.places import require_output
     from graft.rows.table import read_frame
 
-    require_output(out, read=(data,))
+    require_output(out, read=(data,), ends=(".csv", ".tsv"))
     require_bundle(bundle)
     table = read_frame(data, empty=True, encoding=encoding)
     require_bundle(bundle, table)

@@ -251,7 +251,7 @@ def report(
 
     place = folder if folder.is_dir() else folder.parent
     page = out or place / "report.html"
-    require_output(page, read=(place / "study.json", place / "predictions.parquet"))
+    require_output(page, read=(place / "study.json", place / "predictions.parquet"), ends=(".html",))
     record = read_study(folder)
     write_page(record, page)
     print_summary(record, Terminal(), page)

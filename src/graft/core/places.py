@@ -35,6 +35,8 @@ PLACES = (
     KnownPlace(SOURCE, "a pretrained model", (("config.json", "tokenizer.json"),), "graft study FILE --source path:{}"),
 )
 _ROWS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz")
+# What a file that ends so is, everybody knows: nothing of another kind is written over it.
+_KNOWN = (*_ROWS, ".json", ".yaml", ".yml", ".html", ".md", ".svg", ".npy", ".safetensors", ".sqlite", ".pem", ".pub")
 
 
 def place_of(path: Path) -> KnownPlace | None:
@@ -45,11 +47,16 @@ def place_of(path: Path) -> KnownPlace | None:
     return None
 
 
-def require_output(out: Path, *, read: Sequence[Path] = ()) -> None:
-    """Raise OutputError when a file cannot be written at ``out``, or would replace one that is ``read``."""
+def require_output(out: Path, *, read: Sequence[Path] = (), ends: Sequence[str] = (".csv",)) -> None:
+    """Raise OutputError when a file cannot be written at ``out``, or would replace one that is ``read``, or one of
+    another kind.
+
+    ends: how files of what is written end; the first is the usual one. An older file that ends in a way of other files
+    that are well known is never replaced: it was named by mistake.
+    """
     if out.is_dir():
         raise OutputError(
-            f"{out} is a folder", needed="a file to write", fix=f"name one in it: --out {out / 'out.csv'}"
+            f"{out} is a folder", needed="a file to write", fix=f"name one in it: {out / ('out' + ends[0])}"
         )
     for one in read:
         if out.exists() and one.exists() and out.samefile(one):
@@ -58,6 +65,12 @@ def require_output(out: Path, *, read: Sequence[Path] = ()) -> None:
                 needed="another file to write: the rows in it would be lost",
                 fix="choose another --out",
             )
+    if out.is_file() and out.suffix.lower() in _KNOWN and out.suffix.lower() not in ends:
+        raise OutputError(
+            f"{out} is there already, and what is written is no {out.suffix.lower()} file",
+            needed=f"a new file, or one that ends in {ends[0]}: what is in this one would be lost",
+            fix=f"choose another name, such as {out.with_suffix(ends[0])}",
+        )
 
 
 def next_step(path: Path, wanted: str) -> str:

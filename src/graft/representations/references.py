@@ -6,6 +6,7 @@ hf:org/name@revision        a repository of the Hugging Face Hub, pinned
 random:REFERENCE            the same architecture with random weights, to test whether pretraining matters
 """
 
+import difflib
 import re
 from dataclasses import dataclass
 
@@ -47,10 +48,21 @@ def parse_reference(text: str) -> Reference:
         raise SourceError(
             f"{text!r} does not name a source",
             needed="minilm, path:DIR or hf:org/name@revision",
-            fix=f"if {named!r} is a folder, write {drawn}path:{named}; "
-            f"if it is a repository of the Hub, write {drawn}hf:{named}@revision",
+            fix=_meant(named, drawn),
         )
     return found
+
+
+def _meant(named: str, drawn: str) -> str:
+    folder = f"a folder is {drawn}path:DIR"
+    if difflib.get_close_matches(named.lower(), ["minilm"], cutoff=0.75):
+        return f"did you mean {drawn}minilm? {folder}"
+    if named.startswith(("path:", "hf:")):
+        return f"a repository of the Hub is {drawn}hf:org/name or {drawn}hf:org/name@revision; {folder}"
+    return (
+        f"if {named!r} is a folder, write {drawn}path:{named}; "
+        f"if it is a repository of the Hub, write {drawn}hf:{named}@revision"
+    )
 
 
 def _named(text: str, *, randomised: bool) -> Reference | None:

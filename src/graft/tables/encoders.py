@@ -31,15 +31,16 @@ def encoder_for(
     prompt_query, prompt_document: put before queries and before the texts of rows, instead of what the source states.
     cached: keep what it computes on disk. force: int8 even where it does not suit.
     """
-    from graft.representations.cache import ActivationCache
-    from graft.representations.encoding.encoder import Encoder
     from graft.representations.reading import Role
     from graft.representations.sources import resolve_source
 
-    cache = ActivationCache() if cached else None
     own = {Role.QUERY: prompt_query, Role.DOCUMENT: prompt_document}
     source = resolve_source(pinned(reference)).with_prompts(own).read_as(Role.DOCUMENT)
-    return Encoder(source, cache=cache, precision=precision, force=force)
+    # Not before the source was found: these import a model library.
+    from graft.representations.cache import ActivationCache
+    from graft.representations.encoding.encoder import Encoder
+
+    return Encoder(source, cache=ActivationCache() if cached else None, precision=precision, force=force)
 
 
 def prompts_of(path: Path) -> tuple[str | None, str | None]:

@@ -65,6 +65,14 @@ class Upsert:
         )
 
 
+def require_hours(hours: float) -> None:
+    """Raise TableError for hours below zero, without end, or that are no number."""
+    if not 0 <= hours < math.inf:
+        raise TableError(
+            f"the versions of the last {hours} hours", needed="a number of hours, 0 or more", fix="for example 168"
+        )
+
+
 class EmbeddingTable:
     """A table of vectors. Made by ``create`` and ``open``.
 
@@ -290,10 +298,7 @@ class EmbeddingTable:
         Raises TableError for hours below zero, without end, or that are no number.
         """
         self._require_newest()
-        if not 0 <= hours < math.inf:
-            raise TableError(
-                f"the versions of the last {hours} hours", needed="a number of hours, 0 or more", fix="for example 168"
-            )
+        require_hours(hours)
         return self.store.vacuum(hours)
 
     def _upsert(self, chunk: pa.Table, first: int, strict: bool) -> Upsert:

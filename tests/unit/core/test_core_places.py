@@ -76,3 +76,15 @@ def test_nothing_is_written_over_what_is_read(house):
     with pytest.raises(OutputError, match="is a folder"):
         require_output(Path("data"))
     require_output(Path("new/p.csv"), read=(Path("tickets.csv"),))
+
+
+@pytest.mark.parametrize("ends", [(".html",), (".npy",), (".jsonl", ".json"), (".svg",)])
+def test_a_file_of_another_kind_is_not_replaced(house, ends):
+    with pytest.raises(
+        OutputError, match=rf"ends in \{ends[0]}: what is in this one would be lost\n.*tickets\{ends[0]}"
+    ):
+        require_output(Path("tickets.csv"), ends=ends)
+    for name in (f"page{ends[0]}", "notes.txt", "out", "p.old"):
+        Path(name).write_text("an earlier one")
+        require_output(Path(name), ends=ends)
+    require_output(Path("new.csv"), ends=ends)

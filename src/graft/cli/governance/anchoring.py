@@ -91,7 +91,7 @@ def export_ledger(out: Annotated[Path, typer.Argument(help="File to write, JSON 
     from graft.governance.ledger import Ledger, export_events
 
     with Ledger() as opened:
-        require_output(out, read=(Path(str(opened.place)),))
+        require_output(out, read=(Path(str(opened.place)),), ends=(".jsonl", ".json", ".ndjson"))
         head = export_events(opened, out)
         typer.echo(f"{out}: {head.count:,} events of {opened.place}, the last with the hash {head.hash[:12]}")
 

@@ -21,9 +21,16 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; printed when left out.")] = None,
 ) -> None:
     """Write a document about a bundle, with what has been decided since it was saved."""
-    from graft.bundle.documents import export_document
+    from graft.bundle.folders import require_bundle
     from graft.core.files import write_text
+    from graft.core.places import require_output
     from graft.governance.registry import Registry
+
+    require_bundle(bundle)
+    if out is not None:
+        require_output(out, ends=(".md",) if format is Format.CARD else (".json",))
+    # Not before all was looked at: it imports scikit-learn.
+    from graft.bundle.documents import export_document
 
     with Registry() as registry:
         text = export_document(bundle, format.value, registry)

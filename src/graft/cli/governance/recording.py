@@ -75,10 +75,13 @@ def lineage(
 ) -> None:
     """Draw what an asset was made from: a tree here, or a picture."""
     from graft.core.files import write_text
+    from graft.core.places import require_output
     from graft.governance.assets import look_up
     from graft.governance.drawing import draw_mermaid, draw_picture, draw_tree
     from graft.governance.registry import Registry
 
+    if picture is not None:
+        require_output(picture, ends=(".svg",))
     with Registry() as registry:
         asset, whole = look_up(registry, named)
     typer.echo((draw_mermaid if mermaid else draw_tree)(whole, asset.identity))

@@ -29,8 +29,9 @@ def vacuum(
     yes: Annotated[bool, Yes] = False,
 ) -> None:
     """Remove files that no recent version needs: older versions cannot be looked at any more."""
-    from graft.tables.table import EmbeddingTable
+    from graft.tables.table import EmbeddingTable, require_hours
 
+    require_hours(hours)
     opened = EmbeddingTable.open(table)
     require_yes(f"versions of {opened.name} older than {hours:g} hours can be read no more afterwards", yes)
     before = _bytes(opened.store.root)

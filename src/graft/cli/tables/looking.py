@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from graft.cli.words import size
+from graft.core.errors import InputError
 
 Place = Annotated[Path, typer.Argument(help="Folder of a table.")]
 
@@ -40,7 +41,9 @@ def show(table: Place) -> None:
             typer.echo(f"  {other.state:12} {other.name}, {other.source or 'vectors made elsewhere'}, {other.created}")
 
 
-def history(table: Place, most: Annotated[int, typer.Option("--most", help="How many versions to list.")] = 20) -> None:
+def history(
+    table: Place, most: Annotated[int, typer.Option("--most", min=1, help="How many versions to list.")] = 20
+) -> None:
     """List the versions of a table, the newest first."""
     from graft.tables.table import EmbeddingTable
 
@@ -64,6 +67,12 @@ def index(
     from graft.tables.indexing import advice, bring_up_to_date, recall_in_words, remove_index
     from graft.tables.table import EmbeddingTable
 
+    if anew and remove:
+        raise InputError(
+            "--anew and --remove together",
+            needed="one of them: an index that is built, or none",
+            fix="--anew alone replaces the index there is",
+        )
     opened = EmbeddingTable.open(table)
     if remove:
         remove_index(opened)
@@ -86,13 +95,18 @@ def draw(
 ) -> None:
     """Write the page of a table: an interactive map, groups with readable names, outliers, near-duplicates."""
     from graft.core.display import Bars, Terminal
+    from graft.core.places import require_output
     from graft.core.seeds import generator
-    from graft.report.table import write_table_page
-    from graft.tables.facts import table_facts
     from graft.tables.table import EmbeddingTable
 
+    require_output(out, ends=(".html",))
+    opened = EmbeddingTable.open(table)
+    # Not before all was looked at: they import scikit-learn.
+    from graft.report.table import write_table_page
+    from graft.tables.facts import table_facts
+
     rng, progress = generator(0, "table", "overview"), Bars(Terminal(stderr=True))
-    facts = table_facts(EmbeddingTable.open(table), rng=rng, umap=None if umap else False, progress=progress)
+    facts = table_facts(opened, rng=rng, umap=None if umap else False, progress=progress)
     write_table_page(facts, out)
     seen = facts.overview
     typer.echo(

@@ -34,17 +34,23 @@ def migrate(
     from graft.core.display import Bars, Terminal
     from graft.core.seeds import generator
     from graft.representations.reading import Role
-    from graft.tables.encoders import Telling, encoder_for, encoder_of, pinned
-    from graft.tables.migration.building import build
-    from graft.tables.migration.plan import Inquiry, plan_migration
-    from graft.tables.migration.retrieval import read_questions
-    from graft.tables.migration.swapping import swap_to
+    from graft.tables.migration.retrieval import read_questions, require_loss
     from graft.tables.table import EmbeddingTable
+
+    require_loss(margin)
+    opened = EmbeddingTable.open(table)
+    questions = None if queries is None else read_questions(queries)
+    from graft.tables.encoders import Telling, encoder_for, encoder_of, pinned
 
     precision = "int8" if int8 else "native"
     # The plan's hours are of the source, not of a cache that knows some texts already.
     measured = encoder_for(to, precision, prompt_query=prompt_query, prompt_document=prompt_document, cached=False)
-    opened, sampled = EmbeddingTable.open(table), Telling(measured)
+    # Not before all was looked at: they import a model library, which takes seconds.
+    from graft.tables.migration.building import build
+    from graft.tables.migration.plan import Inquiry, plan_migration
+    from graft.tables.migration.swapping import swap_to
+
+    sampled = Telling(measured)
     planned = plan_migration(
         opened,
         measured.space,
@@ -54,9 +60,9 @@ def migrate(
         text=tuple(text),
         hot=hot,
         asked=None
-        if queries is None
+        if questions is None
         else Inquiry(
-            read_questions(queries),
+            questions,
             Telling(encoder_of(opened.generation, cached=False).reading_as(Role.QUERY)),
             Telling(measured.reading_as(Role.QUERY)),
         ),

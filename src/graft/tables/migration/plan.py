@@ -25,6 +25,7 @@ from graft.tables.migration.retrieval import (
     found_share,
     label_share,
     places_of,
+    require_loss,
 )
 from graft.tables.migration.texts import Encode, encoded, require_texts, row_texts
 from graft.tables.table import EmbeddingTable
@@ -148,8 +149,10 @@ def plan_migration(
     encode: the encoder of ``space``. text: the columns to embed, those of the table when left out. hot: what comes
     first, see ``ordering``. sample: rows to encode. k, least: of the adapter, see ``choose_adapter``. asked, label:
     what retrieval is measured by before and after, questions or a column of labels; margin: the loss that is remarked
-    on. Raises InputError when there is nothing to migrate, TableError when the table does not keep its texts.
+    on. Raises InputError when there is nothing to migrate or the margin is no share, TableError when the table does not
+    keep its texts.
     """
+    require_loss(margin)
     _require_work(table, space, sample)
     columns = require_texts(table.schema, text or table.generation.text)
     require_order(table.schema, hot)

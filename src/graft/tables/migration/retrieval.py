@@ -70,6 +70,16 @@ class Retrieval:
         return f"{said}: A LOSS beyond the margin of {self.margin:g}" if self.loses else said
 
 
+def require_loss(margin: float) -> None:
+    """Raise InputError for a margin that is no share of the questions."""
+    if not 0 <= margin < 1:
+        raise InputError(
+            f"a margin of {margin:g}",
+            needed="the loss in retrieval that is small enough, from 0 to below 1",
+            fix="write 2 % as 0.02",
+        )
+
+
 def read_questions(path: Path) -> Questions:
     """Questions of a file with the columns ``query`` and ``id``, a row for each wanted row. Raises InputError."""
     rows = read_frame(path)
