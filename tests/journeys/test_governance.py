@@ -34,6 +34,33 @@ def graft_says(*words: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
+def own(named: str) -> tuple[int, str]:
+    return graft_says("assets", "decide", named, "--licence", "own", "--because", "our desk wrote them", "--by", "Ann")
+
+
+def test_rows_nobody_spoke_for_are_refused_at_the_start_with_the_command_that_settles_them(tmp_path, ledger):
+    rows(60).write_csv(tmp_path / "tickets.csv")
+    reference = licensed(tmp_path / "tiny", "mit")
+    command = arguments(tmp_path / "tickets.csv", reference, tmp_path / "out", "--use", "commercial")
+    study = command[command.index("study") :]
+    with pytest.raises(GateNotMet, match=r"tickets\.csv may not be used as asked \(commercial\)") as raised:
+        graft_says(*study)
+    assert raised.value.exit_code == 3
+    assert "--no-rows" in raised.value.fix
+    assert not (tmp_path / "out" / "trials").exists()
+    words = shlex.split(raised.value.fix.partition("graft ")[2].partition(", or")[0])
+    assert graft_says(*words)[0] == 0
+    with Registry(ledger) as registry:
+        (decided,) = registry.decisions()
+        assert (decided.licence, registry.find("tickets.csv").identity) == ("own", decided.asset)
+    rows(70).write_csv(tmp_path / "tickets.csv")
+    with pytest.raises(GateNotMet) as raised:
+        graft_says(*(word.replace(str(tmp_path / "out"), str(tmp_path / "second")) for word in study))
+    with Registry(ledger) as registry:
+        digest = [asset for asset in registry.assets() if asset.kind == "data"][-1].digest
+    assert f"graft assets decide {digest[:12]} --licence own" in raised.value.fix, "two files have this name"
+
+
 @pytest.mark.slow
 def test_a_bundle_brings_its_lineage_to_another_ledger(tmp_path, ledger, monkeypatch):
     reference = licensed(tmp_path / "tiny", "mit")
@@ -61,6 +88,7 @@ def test_a_blocked_source_is_refused_before_training_and_a_decision_unblocks_it(
         "assets", "decide", "tiny", "--licence", "MIT", "--because", "the author wrote to us", "--by", "Ann"
     )
     assert (code, told) == (0, "tiny: MIT, decided by Ann\n")
+    assert own("tickets.csv")[0] == 0
     result = graft.study(
         tmp_path / "tickets.csv", **COLUMNS, out=tmp_path / "out", **options(reference, use=("commercial",))
     )
@@ -102,6 +130,9 @@ def test_a_finished_study_is_asked_again_and_nothing_is_recorded(tmp_path, ledge
         graft_says("assets", "decide", "tiny", "--licence", "MIT", "--because", "they wrote to us", "--by", "Ann")[0]
         == 0
     )
+    with pytest.raises(GateNotMet, match=r"tickets\.csv may not be used"):
+        graft_says(*again, "--use", "commercial")
+    assert own("tickets.csv")[0] == 0
     assert graft_says(*again, "--use", "commercial")[0] == 0
 
 

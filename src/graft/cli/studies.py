@@ -137,7 +137,9 @@ def study(
     ] = None,
     use: Annotated[
         list[Use],
-        typer.Option(help="What the model is for; a source whose terms block it is refused.", rich_help_panel=_HOW),
+        typer.Option(
+            help="What the model is for; sources or rows whose terms block it are refused.", rich_help_panel=_HOW
+        ),
     ] = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.", rich_help_panel=_OUT)] = Path(
         "study"

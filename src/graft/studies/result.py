@@ -79,12 +79,12 @@ def run_study(
     earlier = None if after is None else read_study(after)
     done = _finished(out, prepared.identity)
     if done is not None:
-        gate_again(prepared, settings.uses)
+        gate_again(prepared, source, settings.uses, keeps_rows=settings.keep_rows, tell=progress.say)
         progress.say(f"this study is finished: its results are in {out}")
         return done
     engine = Processes(settings.workers, tell=progress.say) if settings.workers else Here()
     with governed(prepared, source) as governance, engine, rows_within_reach(engine, prepared.rows, out):
-        governance.gate(settings.uses)
+        governance.gate(settings.uses, keeps_rows=settings.keep_rows, tell=progress.say)
         stages = Stages(prepared, settings, out, prepared.costs, progress, seal=seal_of(out), engine=engine)
         study, saved = _conduct(stages, governance, earlier, started, on_plan, test_file)
         record = compose(study)

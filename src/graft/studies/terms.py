@@ -1,12 +1,17 @@
 """What a study owes to governance: nothing is used or saved unrecorded, and nothing blocked is used at all.
 
 Decisions: sources and rows are in the ledger before anything is trained, so a study that is refused or killed is
-recorded too; a use that is blocked stops the study, one that is unsettled is told and goes on; the gate is asked about
-a finished study as well, because a use may be asked about for the first time, and a decision may have changed.
+recorded too; a use that is blocked stops the study, one that is unsettled is told and goes on. What is asked is what
+the bundle will be made of: the sources, and the rows, which a bundle may hold. Rows of one's own state no licence, and
+only a person knows that they are one's own, so they block until that is decided: it is one command, and better said
+before the training than by the first gate after it. The gate is asked about a finished study as well, because a use may
+be asked about for the first time, and a decision may have changed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +40,15 @@ class Governed:
         self.data = registry.add_asset(_rows(prepared, given))
         self.sources = {reference: registry.add_asset(asset) for reference, asset in _read_sources(prepared).items()}
 
-    def gate(self, uses: Iterable[Use]) -> dict[str, Answer]:
-        """The answers for every source, none when no use is asked about.
+    def gate(self, uses: Iterable[Use], *, keeps_rows: bool, tell: Callable[[str], None]) -> None:
+        """Ask whether every source, and a model that learns from the rows, may be put to the uses.
 
-        Raises GateNotMet when a use of one is blocked, saying what would unblock it.
+        keeps_rows: whether the bundle may hold rows. tell: called with what is unsettled. Raises GateNotMet when a use
+        of one is blocked, saying what would unblock it.
         """
-        return _gate(self.sources, uses, self._lineage(), self._registry.decisions())
+        _gate(
+            _Asked(self.sources, self.data, keeps_rows), uses, self._registry.assets(), self._registry.decisions(), tell
+        )
 
     def licences(self) -> dict[str, str]:
         """What counts as the licence of each source, by its reference."""
@@ -84,45 +92,102 @@ class Governed:
         return lineage_of(self._registry.assets())
 
 
-def gate_again(prepared: Prepared, uses: Iterable[Use]) -> dict[str, Answer]:
-    """What ``Governed.gate`` answers about a study that is finished already; the ledger is read and nothing is written.
+def gate_again(
+    prepared: Prepared, given: Any, uses: Iterable[Use], *, keeps_rows: bool, tell: Callable[[str], None]
+) -> None:
+    """``Governed.gate`` for a study that is finished already; the ledger is read and nothing is written.
 
-    The sources are read anew, as their files and the ledger's decisions are today. Raises GateNotMet as it does.
+    The sources and rows are read anew, as their files and the ledger's decisions are today. given: what the rows were
+    read from. Raises GateNotMet as it does.
     """
     asked = tuple(uses)
     if not asked:
-        return {}
+        return
     with Registry() as registry:
         known = {asset.identity: asset for asset in registry.assets()}
-        sources = {
-            reference: merged(known[asset.identity], asset) if asset.identity in known else asset
-            for reference, asset in _read_sources(prepared).items()
-        }
-        lineage = lineage_of((known | {asset.identity: asset for asset in sources.values()}).values())
-        return _gate(sources, asked, lineage, registry.decisions())
+
+        def now(asset: Asset) -> Asset:
+            return merged(known[asset.identity], asset) if asset.identity in known else asset
+
+        sources = {reference: now(asset) for reference, asset in _read_sources(prepared).items()}
+        rows = now(_rows(prepared, given))
+        every = known | {asset.identity: asset for asset in (*sources.values(), rows)}
+        _gate(_Asked(sources, rows, keeps_rows), asked, every.values(), registry.decisions(), tell)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a gate is about. sources: by reference. keeps_rows: whether the bundle may hold rows."""
+
+    sources: Mapping[str, Asset]
+    rows: Asset
+    keeps_rows: bool
 
 
 def _gate(
-    sources: Mapping[str, Asset], uses: Iterable[Use], lineage: Lineage, decisions: tuple[Decision, ...]
-) -> dict[str, Answer]:
-    """The answers for assets by reference. Raises GateNotMet when a use of one is blocked."""
+    about: _Asked,
+    uses: Iterable[Use],
+    assets: Iterable[Asset],
+    decisions: tuple[Decision, ...],
+    tell: Callable[[str], None],
+) -> None:
+    """Raise GateNotMet when a use is blocked; tell what is unsettled. assets: all that are known."""
     asked = tuple(uses)
     if not asked:
-        return {}
+        return
+    relations = [Relation.TRAINED_ON_DATA]
+    if about.keeps_rows and about.sources:
+        relations.append(Relation.STORED_VECTORS)
+    edges = tuple(Edge(relation=relation, parent=about.rows.identity) for relation in relations)
+    bundle = Asset(kind=AssetKind.BUNDLE, name="the model", digest="to be written", edges=edges)
+    lineage = lineage_of((bundle, *assets))
     answers = {
-        reference: answer(lineage, asset.identity, uses=asked, decisions=decisions)
-        for reference, asset in sources.items()
+        name: (asset, answer(lineage, identity, uses=asked, decisions=decisions))
+        for name, asset, identity in (
+            *((reference, one, one.identity) for reference, one in about.sources.items()),
+            (about.rows.name, about.rows, bundle.identity),
+        )
     }
-    blocked = {name: said for name, said in answers.items() if said.outcome is Permission.BLOCKED}
+    blocked = {name: one for name, one in answers.items() if one[1].outcome is Permission.BLOCKED}
     if blocked:
-        reasons = [one for said in blocked.values() for one in said.reasons if one.outcome is Permission.BLOCKED]
         raise GateNotMet(
             f"{', '.join(blocked)} may not be used as asked ({', '.join(asked)}): "
-            + " ".join(dict.fromkeys(one.text for one in reasons)),
-            needed="sources whose terms allow it",
-            fix=" ".join(dict.fromkeys(filter(None, (one.unblock for one in reasons)))) or "choose another source",
+            + _reasons((said for _, said in blocked.values()), Permission.BLOCKED),
+            needed="sources and rows whose terms allow it",
+            fix="; ".join(_decided_by(asset, about, lineage) for asset, _ in blocked.values()),
         )
-    return answers
+    for name, (asset, said) in answers.items():
+        if said.outcome is Permission.UNSETTLED:
+            wanted = " ".join(f"--use {use}" for use in asked)
+            tell(
+                f"{name} is unsettled for {', '.join(asked)}: {_reasons([said], Permission.UNSETTLED)} "
+                f"What settles it: graft assets check {_called(asset, lineage)} {wanted} --all"
+            )
+
+
+_TOLD = 3
+
+
+def _reasons(answers: Iterable[Answer], outcome: Permission) -> str:
+    """The first reasons for an outcome, and how many more there are."""
+    texts = _texts(one.text for said in answers for one in said.reasons if one.outcome is outcome)
+    more = f" ({len(texts) - _TOLD} more reasons.)" if len(texts) > _TOLD else ""
+    return " ".join(texts[:_TOLD]) + more
+
+
+def _decided_by(asset: Asset, about: _Asked, lineage: Lineage) -> str:
+    """The command that records a person's decision about a blocked asset."""
+    command = f"graft assets decide {_called(asset, lineage)} --licence"
+    if asset is not about.rows:
+        return f'{command} LICENCE --because "WHY", or choose another source'
+    without = ", or leave them out of the bundle: --no-rows" if about.keeps_rows else ""
+    return f'if the rows are yours, {command} own --because "WHY"{without}'
+
+
+def _called(asset: Asset, lineage: Lineage) -> str:
+    """An asset as a command may name it: its name, or the beginning of its digest where others have that name too."""
+    alike = sum(one.name == asset.name for one in lineage.assets.values())
+    return shlex.quote(asset.name) if alike == 1 else asset.digest[:12]
 
 
 def _read_sources(prepared: Prepared) -> dict[str, Asset]:
