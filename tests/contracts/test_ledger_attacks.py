@@ -174,7 +174,7 @@ def test_what_is_no_head_is_refused_before_anything_is_compared(path, ten, text)
     [
         (b"", InputError, "holds no heads"),
         (b"\n\n", InputError, "holds no heads"),
-        (b"\xff\xfe", InputError, "is no text"),
+        (b"\xff\xfe", InputError, "is no file of heads: .* is not UTF-8"),
         (b"2026-01-01T00:00:00Z 3:abc\n", LedgerError, "line 1: .* is not a noted head"),
         (b"hello\n", LedgerError, "line 1: 'hello' is not a noted head"),
     ],

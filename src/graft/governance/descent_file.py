@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from graft.core import foreign
 from graft.core.errors import BundleError
 from graft.governance.ledger import Head
 from graft.governance.reading import asset_digest, digest_files
@@ -62,6 +63,6 @@ def read_descent(folder: Path) -> Descent:
             fix="check the path, or run the study again with this version",
         )
     try:
-        return Descent.model_validate_json(file.read_bytes())
+        return Descent.model_validate_json(foreign.read_bytes(file, limit=foreign.DOCUMENT_LIMIT))
     except ValidationError as error:
         raise BundleError(f"{file} is damaged", needed=SCHEMA, fix="take the bundle from its source again") from error

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.core import foreign
 from graft.core.errors import InputError, OutputError
 from graft.core.extras import require
 from graft.governance.ledger import Head, LedgerError
 from graft.governance.ledger.events import utc_now
-from graft.governance.signing import key_errors
+from graft.governance.signing import key_bytes, key_errors
 
 _LINE = re.compile(r"(?P<time>\S{1,40}) (?P<head>[0-9]{1,18}:[0-9a-f]{64})(?: (?P<signature>[A-Za-z0-9+/=]{1,400}))?")
 _LIMIT = 64 << 20
@@ -94,15 +95,14 @@ def read_heads(file: Path, *, key: Path | None = None) -> tuple[NotedHead, ...]:
 
 
 def _text(file: Path) -> str:
-    fix = "name the file that graft assets ledger head --note wrote"
     try:
-        if not file.is_file() or file.stat().st_size > _LIMIT:
-            raise InputError(f"{file} is no file of heads", needed="a text file, one head a line", fix=fix)
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}", needed="a file of heads", fix=fix) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is no text", needed="one head a line", fix=fix) from error
+        return foreign.read_text(file, limit=_LIMIT)
+    except InputError as error:
+        raise InputError(
+            f"{file} is no file of heads: {error.given}",
+            needed="a text file, one head a line",
+            fix="name the file that graft assets ledger head --note wrote",
+        ) from error
 
 
 def _parsed(line: str, number: int, file: Path) -> NotedHead:
@@ -120,7 +120,7 @@ def _sign(what: bytes, key: Path, password: str) -> str:
     curves, hashes = _library()
     with key_errors(key, password):
         read = require("cryptography.hazmat.primitives.serialization", extra="signing", what="the library that signs")
-        private = read.load_pem_private_key(key.read_bytes(), password.encode() if password else None)
+        private = read.load_pem_private_key(key_bytes(key), password.encode() if password else None)
         return base64.b64encode(private.sign(what, curves.ECDSA(hashes.SHA256()))).decode()
 
 
@@ -129,7 +129,7 @@ def _check_signatures(heads: tuple[NotedHead, ...], file: Path, key: Path) -> No
     wrong = require("cryptography.exceptions", extra="signing", what="the library that signs").InvalidSignature
     with key_errors(key, ""):
         read = require("cryptography.hazmat.primitives.serialization", extra="signing", what="the library that signs")
-        public = read.load_pem_public_key(key.read_bytes())
+        public = read.load_pem_public_key(key_bytes(key))
         if not isinstance(public, curves.EllipticCurvePublicKey):
             raise ValueError("a key of another kind")
     for one in heads:

@@ -15,19 +15,20 @@ https://github.com/sigstore/model-transparency
 
 import base64
 import json
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from graft.core import foreign
 from graft.core.errors import BundleError, InputError
 from graft.core.extras import require
 from graft.core.files import whole_file
 from graft.governance.records import Record
 
 _LIMIT = 64 << 20
+_KEY = 1 << 20
 
 
 class Statement(Record):
@@ -40,16 +41,18 @@ class Statement(Record):
 
 def read_statement(path: Path) -> Statement:
     """Read a signature file. Raises BundleError when there is none, or it is damaged."""
-    try:
-        facts = path.stat()
-    except OSError as error:
+    if not path.exists():
         raise BundleError(
             f"there is no signature {path}", needed="the file that was written when the bundle was signed", fix=_AGAIN
-        ) from error
-    if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LIMIT:
-        raise BundleError(f"{path} is no signature", needed="the file as it was written", fix=_AGAIN)
+        )
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
+        raw = foreign.read_bytes(path, limit=_LIMIT)
+    except InputError as error:
+        raise BundleError(
+            f"{path} is no signature: {error.given}", needed="the file as it was written", fix=_AGAIN
+        ) from error
+    try:
+        stated = json.loads(raw)
         payload = json.loads(base64.b64decode(stated["dsseEnvelope"]["payload"], validate=True))
         predicate = payload["predicate"]
         return Statement(
@@ -63,6 +66,14 @@ def read_statement(path: Path) -> Statement:
         ) from error
 
 
+def key_bytes(path: Path) -> bytes:
+    """The content of a file with a key. Raises InputError when it cannot be read, is no plain file, or too large."""
+    try:
+        return foreign.read_bytes(path, limit=_KEY)
+    except InputError as error:
+        raise InputError(f"the key {error.given}", needed="a PEM file", fix="check the path") from error
+
+
 _AGAIN = "ask for the signature again; without it, nobody vouches for this bundle"
 
 
@@ -73,7 +84,10 @@ def key_errors(path: Path, password: str) -> Iterator[None]:
     path: the file of the key. password: that was given for it; empty for none.
     """
     try:
+        key_bytes(path)
         yield
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(
             f"the key {path} cannot be read: {error.strerror}", needed="a PEM file", fix="check the path"
@@ -216,9 +230,9 @@ def _digests(folder: Path) -> dict[str, str]:
 def _check_listed(folder: Path, have: dict[str, str]) -> None:
     """Raise BundleError unless the files are those the manifest lists."""
     try:
-        files = json.loads((folder / _MANIFEST).read_bytes())["files"]
+        files = foreign.read_json(folder / _MANIFEST)["files"]
         listed = {name: fact["sha256"] for name, fact in files.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (InputError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / _MANIFEST} is no manifest", needed="the file as written", fix=_FIX) from error
     listed[_MANIFEST] = have[_MANIFEST]
     if listed != have:

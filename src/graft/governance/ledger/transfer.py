@@ -10,12 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from graft.core.errors import InputError, LedgerError
+from graft.core import foreign
+from graft.core.errors import LedgerError
 from graft.core.files import whole_file
 from graft.governance.ledger.events import Event, Head, broken_links, canonical
 from graft.governance.ledger.store import Ledger, add, current_head
 
 FORMAT = "graft-ledger-1"
+_LIMIT = 64 << 30
+_LINE = 64 << 20
 _FIELDS = tuple(Event.model_fields)
 
 
@@ -39,18 +42,13 @@ def import_events(ledger: Ledger, path: Path) -> int:
     """Add the events of an export that the ledger does not have; how many those were.
 
     The ledger is empty, or holds the beginning of the same chain. Raises LedgerError for an export that was changed or
-    cut, and for one of another chain; then nothing was written.
+    cut, and for one of another chain; then nothing was written. Raises InputError for what is no plain file.
     """
-    try:
-        with path.open("rb") as stream:
-            for _ in read_export(stream, path.name):
-                pass
-            stream.seek(0)
-            return _add_missing(ledger, read_export(stream, path.name), path.name)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}", needed="an exported ledger", fix="check the path"
-        ) from error
+    with foreign.opened(path, limit=_LIMIT) as stream:
+        for _ in read_export(stream, path.name):
+            pass
+        stream.seek(0)
+        return _add_missing(ledger, read_export(stream, path.name), path.name)
 
 
 def _add_missing(ledger: Ledger, events: Iterator[Event], name: str) -> int:
@@ -91,7 +89,7 @@ def read_export(stream: BinaryIO, name: str) -> Iterator[Event]:
 
     name: how messages call the file. Raises LedgerError at the first line that is not as it was written.
     """
-    stated = _parsed(stream.readline(), 1, name)
+    stated = _parsed(stream.readline(_LINE), 1, name)
     try:
         end = Head.model_validate({"count": stated["count"], "hash": stated["hash"]}, strict=True)
         if stated != {"count": end.count, "format": FORMAT, "hash": end.hash}:
@@ -99,7 +97,7 @@ def read_export(stream: BinaryIO, name: str) -> Iterator[Event]:
     except (KeyError, ValueError) as error:
         raise _changed(name, 1, "it does not say how many events follow, in the format of this version") from error
     head = Head()
-    for number, line in enumerate(stream, 2):
+    for number, line in enumerate(iter(lambda: stream.readline(_LINE), b""), 2):
         fields = _parsed(line, number, name)
         if set(fields) != set(_FIELDS):
             raise _changed(name, number, "it does not hold the fields of an event")

@@ -7,10 +7,12 @@ never guessed at.
 import re
 from pathlib import Path
 
+from graft.core import foreign
 from graft.core.errors import InputError
 from graft.rows.encoding import decode
 
 LARGEST = 1 << 19
+_ANY = 1 << 62
 _CARD = re.compile(r"(?i)readme(?:\.(?:md|markdown|txt|rst))?$")
 _LICENCE = re.compile(
     r"(?i)(?:un)?licen[cs]e(?:s)?(?:[._-].*)?$|copying(?:[._-].*)?$|notice(?:\.(?:md|txt))?$|terms(?:[._-].*)?$|eula.*$"
@@ -21,16 +23,12 @@ _NOT_TEXT = re.compile(r"(?i)\.(?:py|pyc|json|ya?ml|so|html?|pdf|png|svg|zip|gz|
 def read_text(path: Path) -> str | None:
     """The text of a small file; None when it is larger than half a megabyte, or no text.
 
-    Raises InputError when it cannot be read.
+    Raises InputError when it cannot be read, is no plain file, or stands for a file that lies elsewhere.
     """
-    try:
-        if path.stat().st_size > LARGEST:
-            return None
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}", needed="a file this user may read", fix="check its rights"
-        ) from error
+    with foreign.opened(path, limit=_ANY) as stream:
+        raw = stream.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        return None
     try:
         return decode(raw, name=path.name)[0]
     except InputError:

@@ -57,8 +57,12 @@ _OTHER = re.compile(
     r"\b(?:au|avec|aux|com|con|da|das|de|dei|del|della|dem|den|der|des|di|die|do|dos|du|een|ein|eine|el|est|et|het|il|"
     r"ist|la|las|le|les|los|mit|och|og|para|per|por|pour|um|una|und|une|van|von|voor|zu|zur)\b"
 )
-_END = re.compile(r"(?P<word>[^\W\d_]{5,})[.;:!?]\s+\w|[!?]")
-_ASIDE = re.compile(r"<[^<>\s]{0,120}>|\S{1,80}@\S{1,80}|https?://\S{1,200}|www\.\S{1,200}|\b[\w/-]+\.(?:md|txt|rst)\b")
+# Each begins where a word does, so that a line without a space is not slow to read.
+_END = re.compile(r"(?<![^\W\d_])(?P<word>[^\W\d_]{5,})[.;:!?]\s+\w|[!?]")
+_ASIDE = re.compile(
+    r"<[^<>\s]{0,120}>|(?<!\S)\S{1,80}@\S{1,80}|https?://\S{1,200}|www\.\S{1,200}|"
+    r"(?<![\w/-])[\w/-]+\.(?:md|txt|rst)\b"
+)
 _SHORTENED = frozenset(["gmbh", "incorporated", "limited", "company", "technologies"])
 _LONGEST_HAN = 8
 _SAME = {"licence": "license", "licences": "licenses", "licenced": "licensed", "https": "http"}
