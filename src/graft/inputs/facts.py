@@ -44,7 +44,7 @@ def number_facts(table: Table, name: str) -> ColumnFacts:
         raise ContractError(
             f"numeric column {name!r} holds {shown}" + (f", written {how} ({example!r})" if how else ""),
             needed="numbers such as 1234.5",
-            fix="write them with a decimal point and nothing between thousands"
+            fix="write them with a decimal point, and nothing between thousands or around the digits"
             if how
             else f"list {name!r} as text or categorical, or drop it",
         )

@@ -1,21 +1,32 @@
 """What a person should know about how names and numbers were understood, said before anything is trained.
 
 Decision: nothing is repaired in silence; spaces around a name do not make another, which is told, while two spellings
-that differ in case are two, which is told too.
+that differ in case, or in characters that look alike, are two, which is told too: of names in a column as of labels in
+lists.
 """
 
-from collections import defaultdict
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
 
+import numpy as np
 import polars as pl
 
 from graft.core.tasks import CLASSES, Task
 from graft.inputs.contract import numbered_classes
 from graft.inputs.schema import Contract
-from graft.inputs.targets import SEPARATORS
+from graft.inputs.targets import SEPARATORS, label_lists, separator_of
 from graft.rows.table import Table
-from graft.rows.values import written_names
+from graft.rows.values import numbers, written_names
 
-_ABSENT = ("na", "n/a", "nan", "null", "none", "<na>", "nat", "-", "?")
+_ABSENT = ("na", "n/a", "nan", "null", "none", "<na>", "nat", "-", "--", "\u2013", "\u2014", "?")
+# What spreadsheets write where a formula failed.
+_FAILED = re.compile(r"#(n/a|ref!|name\?|value!|div/0!|null!|num!|n/v|spill!|calc!)", re.IGNORECASE)
+_YES, _NO = {"yes", "y", "true", "t", "1"}, {"no", "n", "false", "f", "0"}
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_QUOTES = re.compile("[\u2018\u2019\u201a\u201b\u2032\u0060\u00b4]")
+_FEWEST_ABOVE = 5
 _SHOWN = 3
 
 
@@ -26,8 +37,16 @@ def remarks(table: Table, contract: Contract) -> tuple[str, ...]:
     if contract.task in CLASSES:
         named.insert(0, roles.label[0])
     found = [note for name in named for note in _spellings(table, name)]
+    if contract.task is Task.MULTILABEL and len(roles.label) == 1:
+        found += _twins(roles.label[0], contract.labels) + _absent(
+            roles.label[0], _rows_of(table.frame[roles.label[0]])
+        )
+    summed = [*roles.numeric, *(roles.label if contract.task is Task.REGRESSION else ())]
+    found += [note for name in summed for note in _total(table, name)]
     if contract.task in CLASSES:
-        found += _absent(table.as_names(roles.label[0]))
+        label = table.as_names(roles.label[0])
+        counts = label.drop_nulls().value_counts(name="rows")
+        found += _absent(roles.label[0], {str(word): int(rows) for word, rows in counts.iter_rows()})
         found += _listed(table.as_names(roles.label[0]))
         if numbered_classes(table.frame[roles.label[0]]):
             found.append(
@@ -84,25 +103,79 @@ def _spellings(table: Table, name: str) -> list[str]:
             f"column {name!r}: {len(spaced):,} cells have spaces around a name that stands without them too, such as "
             f"{spaced[0]!r}: both are read as {spaced[0].strip()!r}"
         )
-    by_case: defaultdict[str, list[str]] = defaultdict(list)
-    for word in sorted(meant.drop_nulls().unique().to_list()):
-        by_case[word.casefold()].append(word)
-    twins = [words for words in by_case.values() if len(words) > 1]
-    if twins:
-        shown = "; ".join(" and ".join(map(repr, words)) for words in twins[:_SHOWN])
-        notes.append(f"column {name!r}: {shown} differ in upper and lower case only: they are read as different names")
+    return notes + _twins(name, meant.drop_nulls().unique().to_list())
+
+
+def _twins(name: str, words: Collection[str]) -> list[str]:
+    """Names that a person would take for one another: by their case, by their look, by what they answer."""
+    notes: list[str] = []
+    by_case = _grouped(words, str.casefold)
+    if by_case:
+        notes.append(
+            f"column {name!r}: {by_case} differ in upper and lower case only: they are read as different names"
+        )
+    firsts = {word.casefold(): word for word in sorted(words, reverse=True)}
+    by_look = _grouped(firsts.values(), _look)
+    if by_look:
+        notes.append(
+            f"column {name!r}: {by_look} look alike and are written with other characters: they are read as different "
+            "names"
+        )
+    kinds = [sorted(word for word in firsts.values() if word.casefold() in said) for said in (_YES, _NO)]
+    if all(kinds) and len(firsts) == sum(map(len, kinds)) > 2:
+        shown = "; ".join(" and ".join(map(repr, one)) for one in kinds if len(one) > 1)
+        notes.append(f"column {name!r}: {shown} say the same in other words: they are read as different names")
     return notes
+
+
+def _grouped(words: Collection[str], key: Callable[[str], str]) -> str:
+    """Those with the same key, as a person reads them; the first few."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for word in sorted(words):
+        found[key(word)].append(word)
+    twins = [same for same in found.values() if len(same) > 1]
+    # Spelt out where nobody could tell them apart.
+    shown = ascii if key is _look else repr
+    return "; ".join(" and ".join(map(shown, same)) for same in twins[:_SHOWN])
+
+
+def _look(word: str) -> str:
+    """What a name looks like: without what cannot be seen, and with one character for those that look alike."""
+    plain = unicodedata.normalize("NFKC", word)
+    seen = "".join(one for one in plain if unicodedata.category(one) != "Cf")
+    return " ".join(_QUOTES.sub("'", _DASHES.sub("-", seen)).split()).casefold()
+
+
+def _total(table: Table, name: str) -> list[str]:
+    """Whether the last number of a column is the sum of all above it, as below a sheet."""
+    found, _ = numbers(table.frame[name])
+    stated = np.flatnonzero(np.isfinite(found))
+    if len(stated) <= _FEWEST_ABOVE:
+        return []
+    *above, last = found[stated]
+    total = float(np.sum(above))
+    if last == 0 or min(above) == max(above) or abs(last - total) > 1e-9 * max(abs(last), abs(total)):
+        return []
+    return [
+        f"column {name!r}: its last number, {last:g} in row {stated[-1]}, is the sum of all above it: it is read as a "
+        "row like them; if it is a total, take it out"
+    ]
+
+
+def _rows_of(column: pl.Series) -> Counter[str]:
+    """How many rows have each label of their list."""
+    lists = label_lists(column, separator_of(column))
+    return Counter(label for cell in lists if cell is not None for label in dict.fromkeys(cell) if label is not None)
 
 
 def _exact(written: pl.Series) -> list[str]:
     return [cell for cell in written.drop_nulls().unique().to_list() if cell == cell.strip()]
 
 
-def _absent(names: pl.Series) -> list[str]:
-    counts = names.drop_nulls().value_counts(name="rows")
-    found = [(str(word), int(rows)) for word, rows in counts.iter_rows() if str(word).lower() in _ABSENT]
+def _absent(name: str, rows_of: Mapping[str, int]) -> list[str]:
+    found = [word for word in rows_of if word.lower() in _ABSENT or _FAILED.fullmatch(word)]
     return [
-        f"column {names.name!r}: {word!r} is read as a class ({rows:,} rows); if it means that a row has no label, "
+        f"column {name!r}: {word!r} is read as a class ({rows_of[word]:,} rows); if it means that a row has no label, "
         "leave the cell empty"
-        for word, rows in sorted(found)
+        for word in sorted(found)
     ]

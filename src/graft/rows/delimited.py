@@ -87,9 +87,17 @@ def parse_delimited(
     doubt = _doubt(records[0][1], body)
     header, names_notes = _header(records[0][1], name, doubt)
     notes.extend(names_notes)
+    body, again = _without_headers(body, records[0][1])
+    if again and not lenient:
+        raise InputError(
+            f"{name}: line {again[0].line} is the header again"
+            + (f", as are {len(again) - 1} further lines" if len(again) > 1 else ""),
+            needed="one header line, at the top",
+            fix="were files put one after the other? Remove their header lines but the first",
+        )
     if lenient:
         body, unfit = _fitting(body, header, max_cell_chars)
-        skipped = sorted([*skipped, *unfit], key=lambda one: one.line)
+        skipped = sorted([*skipped, *again, *unfit], key=lambda one: one.line)
     _refuse_ragged(body, header, delimiter, name)
     if not body and not empty:
         raise InputError(
@@ -299,16 +307,38 @@ def _header(cells: list[str], name: str, doubt: str) -> tuple[list[str], list[st
     return header, notes
 
 
+def _without_headers(
+    body: list[tuple[int, list[str]]], header: list[str]
+) -> tuple[list[tuple[int, list[str]]], list[Skipped]]:
+    """The records but those that repeat a header of several names, as files have that were put one after the other."""
+    names = [cell.strip() for cell in header]
+    if len(names) < 2:
+        return body, []
+    # A file's mark of its encoding may have come along.
+    again = {
+        place
+        for place, (_, record) in enumerate(body)
+        if len(record) == len(names)
+        and record[1].strip() == names[1]
+        and [cell.strip().removeprefix("\ufeff") for cell in record] == names
+    }
+    kept = [one for place, one in enumerate(body) if place not in again]
+    return kept, [Skipped(body[place][0], "it is the header again") for place in sorted(again)]
+
+
 def _refuse_ragged(body: list[tuple[int, list[str]]], header: list[str], delimiter: str, name: str) -> None:
     ragged = [(line, len(record)) for line, record in body if len(record) != len(header)]
     if ragged:
         mark = _NAMES.get(delimiter, repr(delimiter))
+        empty = all(not any(cell.strip() for cell in record[len(header) :]) for _, record in body)
         shown = ", ".join(f"line {line} has {width}" for line, width in ragged[:_SHOWN])
         more = f" and {len(ragged) - _SHOWN} more lines" if len(ragged) > _SHOWN else ""
         raise InputError(
             f"{name}: the header has {len(header)} cells but {shown}{more}",
             needed=f"the same number of {mark}-separated cells in every line",
-            fix=f"put double quotes around cells that contain a {mark} or a line break",
+            fix="what is beyond the header is empty: name these columns in the header line, or export without them"
+            if empty and all(width > len(header) for _, width in ragged)
+            else f"put double quotes around cells that contain a {mark} or a line break",
         )
 
 

@@ -28,6 +28,8 @@ _WESTERN_LEADS = b"\xc2\xc3\xc4\xc5\xe2"
 _GREEK_LEADS = b"\xce\xcf"
 _WESTERN_SHARE = 0.3
 _ZIP = b"PK\x03\x04"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PAGE = re.compile(rb"\s*<(!doctype html|html)[\s>]", re.IGNORECASE)
 _CHANCE_SHARE = 0.05
 _SAVE_UTF16 = "name its encoding (--encoding utf-16-le, or utf-16-be), or save it again as UTF-8"
 _SAVE = "name its encoding (--encoding cp1252), or save it again as UTF-8 (a spreadsheet: 'CSV UTF-8'; a shell: iconv)"
@@ -53,6 +55,19 @@ def decode(raw: bytes, *, name: str, encoding: str | None = None) -> tuple[str, 
             f"{name} is a zip archive or a spreadsheet (.xlsx, .ods), whatever it is called",
             needed="a text file",
             fix="unpack it, or open it and export it as CSV UTF-8",
+        )
+    if raw.startswith(_OLE):
+        raise InputError(
+            f"{name} is an old workbook (.xls) or another Office document, whatever it is called",
+            needed="a text file",
+            fix="open it and export it as CSV UTF-8",
+        )
+    if _PAGE.match(raw):
+        raise InputError(
+            f"{name} is a web page, whatever it is called",
+            needed="a text file",
+            fix="open it in a browser: it may ask for a login; a table in it can be pasted into a spreadsheet and "
+            "exported as CSV UTF-8",
         )
     if b"\0" in raw:
         offset = raw.index(b"\0")

@@ -21,6 +21,11 @@ _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 _FLAGS = {word: digit for digit in "01" for word in (("false", "False", "FALSE"), ("true", "True", "TRUE"))[int(digit)]}
 _DECIMAL_COMMA = re.compile(r"^[+-]?\d+(\.\d{3})*,\d+$|^[+-]?\d{1,3}(\.\d{3}){2,}$")
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d+)?$")
+_CURRENCY = r"(?:[$€£¥₹]|[A-Z]{2,3}\$?)"
+_MARKED = re.compile(
+    rf"^(?P<bracket>\()?\s*[+-]?\s*(?P<currency>{_CURRENCY})?\s*[+-]?"
+    rf"\d[\d.,' \u00a0\u202f]*(?P<sign>%|{_CURRENCY})?\s*\)?$"
+)
 # What may be a number of seconds or a date without marks; 12.05 may be the twelfth of May and is neither.
 _COUNTED = re.compile(r"^(\d+(\.0*)?|[+-]?\d{9,}(\.\d*)?|\d(\.\d+)?[eE]\+\d+)$")
 # Numbers that are written-out dates: what each count of digits spells, and the years it is believed for.
@@ -127,11 +132,19 @@ def how_written(cell: str) -> str:
 
     >>> how_written("1.234,5"), how_written("12,345"), how_written("abc")
     ('with a decimal comma', 'with a decimal comma', '')
+    >>> how_written("12.5%"), how_written("$ 1,250.00"), how_written("(3.5)")
+    ('with a percent sign', 'with a currency', 'in brackets')
     """
     plain = cell.strip()
     if _DECIMAL_COMMA.match(plain):
         return "with a decimal comma"
-    return "with marks between thousands" if _THOUSANDS.match(plain) else ""
+    if _THOUSANDS.match(plain):
+        return "with marks between thousands"
+    marked = _MARKED.match(plain)
+    if marked and any(marked.groups()):
+        sign = marked["sign"] or marked["currency"]
+        return "in brackets" if not sign else "with a percent sign" if sign == "%" else "with a currency"
+    return ""
 
 
 def flags(column: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
