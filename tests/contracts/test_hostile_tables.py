@@ -2,16 +2,23 @@
 
 import json
 import os
+import random
 import shutil
+import signal
+from collections import Counter
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from graft.core.errors import TableError
+from graft.core.digests import sealed
+from graft.core.errors import InputError, TableError
 from graft.core.seeds import generator
 from graft.representations.cache import ActivationCache
+from graft.tables.delta.commits import history
 from graft.tables.delta.snapshots import entry_text
 from graft.tables.erasure.erasing import erase
+from graft.tables.erasure.receipt import read_receipts
 from graft.tables.indexing import bring_up_to_date, index_of, remove_index
 from graft.tables.migration.swapping import drop
 from graft.tables.table import EmbeddingTable
@@ -62,7 +69,7 @@ def everything_is_tried(path: Path) -> list[str]:
     ):
         try:
             attempt()
-        except TableError as error:
+        except InputError as error:
             said.append(error.given)
     return said
 
@@ -206,3 +213,165 @@ def test_files_in_folders_of_the_table_are_read(table):
         )
     )
     assert EmbeddingTable.open(table.path).read(["id"]).num_rows == 30
+
+
+@contextmanager
+def within(seconds: int):
+    """What waits for a pipe or never ends fails, instead of holding up everybody."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"not done after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def huge(path: Path) -> None:
+    """Eight gigabytes that take no room; files that may be large have a tenth of one, since they are read through."""
+    with path.open("wb") as stream:
+        stream.truncate(100 << 20 if path.suffix == ".usearch" or path.name.startswith("part-") else 8 << 30)
+
+
+def huge_and_like_parquet(path: Path) -> None:
+    with path.open("wb") as stream:
+        stream.write(b"PAR1")
+        stream.truncate(100 << 20)
+        stream.seek(0, os.SEEK_END)
+        stream.write((0x7FFFFFFF).to_bytes(4, "little") + b"PAR1")
+
+
+def nested(path: Path) -> None:
+    path.write_bytes(b'{"add":' + b"[" * 2_000_000)
+
+
+def pointer_of_git(path: Path) -> None:
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+
+
+FILES = [
+    "table.json",
+    "g1/_delta_log/00000000000000000000.json",
+    "g1/_delta_log/00000000000000000010.json",
+    "g1/_delta_log/00000000000000000010.checkpoint.parquet",
+    "g1/_delta_log/_last_checkpoint",
+    "g1/*.parquet",
+    "g1.index/index.json",
+    "g1.index/*/rows.parquet",
+    "g1.index/*/graph.usearch",
+    "receipts/*.json",
+    "g1/.writing.lock",
+    ".erasing.lock",
+]
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory) -> Path:
+    """A table with everything a table may hold: a checkpoint, an index, a receipt."""
+    folder = tmp_path_factory.mktemp("furnished") / "t"
+    made = EmbeddingTable.create(folder, SPACE)
+    for edition in range(10):
+        made.upsert(rows(numbered(30), edition))
+    erase(folder, ["row-00029"], by="me", cache=ActivationCache(folder.parent / "cache"))
+    bring_up_to_date(made, rng=generator(0, "index"))
+    return folder
+
+
+@pytest.mark.parametrize("strange", [pipe, huge, huge_and_like_parquet, nested, pointer_of_git, Path.mkdir, Path.touch])
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_no_file_of_ours_is_told_and_not_waited_for(furnished, tmp_path, name, strange):
+    table = tmp_path / "t"
+    shutil.copytree(furnished, table)
+    found = sorted(table.glob(name))
+    assert found
+    found[-1].unlink()
+    strange(found[-1])
+    with within(60):
+        everything_is_tried(table)
+        for attempt in (read_receipts, history):
+            with suppress(TableError):
+                attempt(table if attempt is read_receipts else table / "g1")
+
+
+def odd_values(rng: random.Random) -> object:
+    return rng.choice(
+        [
+            None,
+            True,
+            0,
+            -1,
+            1 << 62,
+            1.5,
+            float("nan"),
+            "",
+            "x",
+            "../x",
+            "\ud800",
+            [],
+            [1],
+            {},
+            {"a": 1},
+            "{}",
+            "[" * 99,
+        ]
+    )
+
+
+def bent(said: object, rng: random.Random) -> object:
+    """JSON with one value, somewhere, that is another one, or gone."""
+    places: list[tuple[dict[str, object] | list[object], object]] = []
+
+    def walk(one: object) -> None:
+        pairs = one.items() if isinstance(one, dict) else enumerate(one) if isinstance(one, list) else ()
+        for name, inner in list(pairs):
+            places.append((one, name))
+            if isinstance(inner, str) and inner[:1] in "{[" and rng.random() < 0.5:
+                with suppress(ValueError, RecursionError):
+                    one[name] = json.dumps(bent(json.loads(inner), rng))
+            walk(inner)
+
+    walk(said)
+    if places:
+        holder, name = rng.choice(places)
+        if rng.random() < 0.3 and isinstance(holder, dict):
+            del holder[name]
+        else:
+            holder[name] = odd_values(rng)
+    return said
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["table.json", "g1/_delta_log/*.json", "g1.index/index.json", "receipts/*.json"])
+def test_what_a_file_of_a_table_says_may_be_anything(furnished, tmp_path, name, count):
+    """Sealed anew, as whoever wrote the table could: our words, or an answer."""
+    rng = random.Random(len(name))
+    said = Counter()
+    for number in range(count):
+        table = tmp_path / f"t{number}"
+        shutil.copytree(furnished, table)
+        file = rng.choice(sorted(table.glob(name)))
+        lines = [json.loads(line) for line in file.read_text().split("\n") if line] if "_delta_log" in name else []
+        if lines:
+            lines[rng.randrange(len(lines))] = bent(rng.choice(lines), rng)
+            with suppress(TypeError, UnicodeEncodeError):
+                file.write_text(entry_text([one for one in lines if isinstance(one, dict)]))
+        else:
+            whole = {key: value for key, value in json.loads(file.read_text()).items() if key != "digest"}
+            changed = bent(whole, rng)
+            with suppress(UnicodeEncodeError):
+                file.write_text(json.dumps(sealed(changed) if isinstance(changed, dict) else changed))
+        with within(60):
+            said[bool(everything_is_tried(table))] += 1
+            for attempt in (lambda: read_receipts(table), lambda: history(table / "g1")):  # noqa: B023
+                with suppress(TableError):
+                    attempt()
+        shutil.rmtree(table)
+    assert said[True]

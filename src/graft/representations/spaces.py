@@ -16,6 +16,7 @@ from graft.core.errors import SpaceMismatch
 from graft.representations.reading import Prompts
 from graft.representations.source import Source
 
+_WIDEST = 1 << 20
 _ROUNDED_ALIKE = ("float32", "bfloat16", "float16")
 
 
@@ -101,5 +102,13 @@ def read_space(stated: Mapping[str, Any]) -> Space:
             f"a space described by {', '.join(sorted(map(str, stated))) or 'nothing'}",
             needed=f"a space described by {', '.join(sorted(names))}",
             fix="open it with the version of Graft that wrote it",
+        )
+    forms: dict[str, type] = {"layer": int, "dimension": int, "normalise": bool}
+    strange = [name for name in stated if type(stated[name]) is not forms.get(name, str)]
+    if strange or not 0 < stated["dimension"] <= _WIDEST:
+        raise SpaceMismatch(
+            f"a space whose {', '.join(strange) or 'dimension'} is no such thing",
+            needed=f"words, whole numbers, and a dimension from 1 to {_WIDEST:,}",
+            fix="restore the file it stands in from a copy",
         )
     return Space(**stated)

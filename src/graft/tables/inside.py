@@ -6,6 +6,7 @@ a table that holds one is refused whole, wherever the link leads; the folder its
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -53,6 +54,25 @@ def _require_own(folder: Path, changed: int) -> None:
     # Names come and go with the time of the folder's last change: until then it need not be looked through again.
     for path in _links(folder):
         raise _linked(path)
+
+
+def require_plain(root: Path, path: Path) -> os.stat_result:
+    """What the system says of a file below ``root``. Raises TableError when a link leads to it or it is no plain file,
+    and FileNotFoundError when it is not there.
+    """
+    place = root
+    for part in path.relative_to(root).parts:
+        place = place / part
+        facts = place.lstat()
+        if stat.S_ISLNK(facts.st_mode):
+            raise _linked(place)
+    if not stat.S_ISREG(facts.st_mode):
+        raise TableError(
+            f"{path} is no plain file",
+            needed="a table of plain files: a folder, a pipe or a device in the place of one is not read",
+            fix="do not use this table; ask whoever made it for one that holds its own files",
+        )
+    return facts
 
 
 def _links(folder: Path) -> Iterator[Path]:

@@ -204,6 +204,8 @@ def _generation(said: Mapping[str, Any]) -> Generation:
         raise TypeError("its prompts")
     if not isinstance(said["name"], str) or not _GENERATION.fullmatch(said["name"]):
         raise KeyError(f"a generation called {ascii(said['name'])[:100]}")
+    if not isinstance(said["text"], list) or not all(isinstance(one, str) for one in said["text"]):
+        raise TypeError("the columns that are embedded")
     texts = {name: str(said[name]) for name in ("name", "source", "id", "created")}
     return Generation(
         **texts,

@@ -17,7 +17,7 @@ import pyarrow as pa
 from graft.core.errors import SpaceMismatch, TableError
 from graft.representations.spaces import Space
 from graft.tables.conditions import read_condition
-from graft.tables.delta.data_files import open_file, read_group, read_rows
+from graft.tables.delta.data_files import OpenFile, read_rows
 from graft.tables.delta.snapshots import DataFile, Snapshot
 
 _READERS = min(4, os.cpu_count() or 1)
@@ -69,9 +69,9 @@ def read_vectors(snapshot: Snapshot, space: Space) -> tuple[np.ndarray, np.ndarr
     vectors = np.empty((snapshot.rows, space.dimension), np.float32)
     schema, fingerprint = snapshot.schema, space.fingerprint
 
-    def fill(task: tuple[DataFile, int, np.ndarray, int]) -> None:
-        file, group, kept, start = task
-        rows = read_group(open_file(file), group, ["id", "vector", "space"], schema=schema)
+    def fill(task: tuple[OpenFile, int, np.ndarray, int]) -> None:
+        opened, group, kept, start = task
+        file, rows = opened.file, opened.read(group, ["id", "vector", "space"], schema=schema)
         others = set(rows["space"].unique().to_pylist()) - {fingerprint}
         if others:
             raise SpaceMismatch(
@@ -90,15 +90,15 @@ def read_vectors(snapshot: Snapshot, space: Space) -> tuple[np.ndarray, np.ndarr
     return ids, vectors
 
 
-def _groups(snapshot: Snapshot) -> Iterator[tuple[DataFile, int, np.ndarray, int]]:
+def _groups(snapshot: Snapshot) -> Iterator[tuple[OpenFile, int, np.ndarray, int]]:
     """Every row group that holds rows of the version: file, number, which rows are kept, where they go."""
     place = 0
     for file in snapshot.files:
-        mask, start, footer = file.mask(), 0, open_file(file).metadata
-        for group in range(footer.num_row_groups):
-            kept = mask[start : start + footer.row_group(group).num_rows]
+        mask, start, opened = file.mask(), 0, OpenFile(file)
+        for group, count in enumerate(opened.groups):
+            kept = mask[start : start + count]
             if kept.any():
-                yield file, group, kept, place
+                yield opened, group, kept, place
             place += int(kept.sum())
             start += len(kept)
 

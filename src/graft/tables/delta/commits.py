@@ -180,8 +180,16 @@ def _version(root: Path, number: int) -> Version:
     if milliseconds is None:
         milliseconds = (root / LOG / f"{number:020d}.json").stat().st_mtime * 1000
     metrics = said.get("operationMetrics") or {}
-    ours = {name: int(metrics[name]) for name in ("inserted", "updated", "deleted") if name in metrics}
-    return Version(number, datetime.fromtimestamp(milliseconds / 1000, UTC), said.get("operation", "unknown"), **ours)
+    try:
+        time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+        ours = {name: int(metrics[name]) for name in ("inserted", "updated", "deleted") if name in metrics}
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        raise TableError(
+            f"version {number} of {root} says nothing usable of its time or its numbers: {error}",
+            needed="milliseconds since 1970, and whole numbers",
+            fix="restore that log entry from a copy",
+        ) from error
+    return Version(number, time, said.get("operation") or "unknown", **ours)
 
 
 def _comparable(protocol: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,17 +4,19 @@ Decisions: vectors are stored plain (no compression, no dictionary), because the
 plain pages are read at the speed of memory; so are digests; everything else is compressed. A file ends at about 128
 MB or 262,144 rows, so that a deletion vector for it stays below 33 kB, and a row group at about 24 MB, which is what
 reading holds at a time. Files are written whole under their final name before any log entry speaks of them. Every page
-carries a checksum, and the log states one of the footer (in the file's tags); both are compared whenever they are read,
-by us and, for the pages, by whoever else asks for it. Reading 200,000 x 384 vectors takes a sixth longer for that.
+carries a checksum, and the log states one of the footer (in the file's tags). The footer is compared whenever the file
+is opened, a page when a process reads it for the first time (which makes reading 200,000 x 384 vectors a sixth longer)
+and again when the file was changed since.
 """
 
 import io
 import json
+import time
 import uuid
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ import pyarrow.parquet as pq
 from graft.core.errors import TableError
 from graft.core.files import whole_file
 from graft.tables.delta.commits import now
-from graft.tables.delta.snapshots import DataFile
+from graft.tables.delta.parquet import footer_checksum, read_footer
+from graft.tables.delta.snapshots import DataFile, lost_file
 
 FILE_BYTES = 128 << 20
 _FILE_ROWS = 1 << 18
@@ -33,6 +36,10 @@ _GROUP_BYTES = 24 << 20
 _GROUP_ROWS = 1 << 16
 _PLAIN = ("vector", "digest")
 _FOOTER = "graft.footer"
+# Pages that were right when this process read them: mark of the file, row group, column.
+_VERIFIED: set[tuple[tuple[int, int, int], int, str]] = set()
+_REMEMBERED = 1 << 18
+_YOUNG = 2_000_000_000
 
 
 @dataclass
@@ -90,7 +97,7 @@ class FileWriter:
                 "dataChange": self.changes,
                 # No smallest and largest values: ids in the log would outlive the rows they belong to.
                 "stats": json.dumps({"numRecords": rows.num_rows, "nullCount": flat, "tightBounds": True}),
-                "tags": {_FOOTER: _footer_checksum(self.root / name)},
+                "tags": {_FOOTER: footer_checksum(self.root / name)},
             }
         )
 
@@ -113,60 +120,79 @@ def _layout(schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def open_file(file: DataFile) -> pq.ParquetFile:
-    """The Parquet file. Raises TableError when it is gone or damaged."""
-    try:
-        stated = (file.add.get("tags") or {}).get(_FOOTER)
-        if stated is not None and _footer_checksum(file.path) != stated:
-            raise pa.ArrowInvalid("its footer was changed after it was written")
-        return pq.ParquetFile(file.path, memory_map=True, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise TableError(
-            f"a data file of the table is gone or damaged: {file.path} ({error})",
-            needed="every file its log lists",
-            fix="read a newer version if this one was vacuumed away, or restore the file from a copy",
-        ) from error
+class OpenFile:
+    """A data file whose footer is the one its log lists. Raises TableError when it is gone or damaged.
 
+    Pages are verified when they are read for the first time in a process, and again when the file has changed since.
+    """
 
-def read_group(opened: pq.ParquetFile, number: int, columns: Sequence[str], *, schema: pa.Schema) -> pa.Table:
-    """One row group as the table's ``schema`` has it: columns the file does not have yet are null."""
-    present = [name for name in columns if name in opened.schema_arrow.names]
-    rows = opened.metadata.row_group(number).num_rows
-    try:
-        found = opened.read_row_group(number, columns=present, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise TableError(
-            f"a data file of the table is damaged: {error}",
-            needed="the file as it was written",
-            fix="restore it from a copy",
-        ) from error
-    arrays = [
-        _conformed(found[name], schema.field(name).type) if name in present else pa.nulls(rows, schema.field(name).type)
-        for name in columns
-    ]
-    return pa.table(arrays, schema=pa.schema([schema.field(name) for name in columns]))
+    def __init__(self, file: DataFile) -> None:
+        self.file = file
+        try:
+            self._footer = read_footer(file.path, root=file.root)
+            stated = (file.add.get("tags") or {}).get(_FOOTER)
+            if stated is not None and self._footer.checksum != stated:
+                raise pa.ArrowInvalid("its footer was changed after it was written")
+            if self._footer.metadata.num_rows != file.rows:
+                raise pa.ArrowInvalid(f"{self._footer.metadata.num_rows:,} rows where {file.rows:,} are listed")
+        except (OSError, pa.ArrowException) as error:
+            raise lost_file(file.path, error) from error
+
+    @property
+    def groups(self) -> list[int]:
+        """How many rows each row group holds."""
+        return [
+            self._footer.metadata.row_group(number).num_rows for number in range(self._footer.metadata.num_row_groups)
+        ]
+
+    def read(self, number: int, columns: Sequence[str], *, schema: pa.Schema) -> pa.Table:
+        """One row group as the table's ``schema`` has it: columns the file does not have yet are null."""
+        present = [name for name in columns if name in self._names]
+        rows = self._footer.metadata.row_group(number).num_rows
+        try:
+            found = self._pages(number, present)
+            arrays = [
+                _conformed(found[name], schema.field(name).type)
+                if name in present
+                else pa.nulls(rows, schema.field(name).type)
+                for name in columns
+            ]
+        except (OSError, pa.ArrowException) as error:
+            raise TableError(
+                f"a data file of the table is damaged: {self.file.path} ({error})",
+                needed="the file as it was written",
+                fix="restore it from a copy",
+            ) from error
+        return pa.table(arrays, schema=pa.schema([schema.field(name) for name in columns]))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return list(self._footer.metadata.schema.to_arrow_schema().names)
+
+    def _pages(self, number: int, columns: list[str]) -> pa.Table:
+        pages = {(self._footer.mark, number, name) for name in columns}
+        verify = not pages <= _VERIFIED
+        opened = pq.ParquetFile(
+            self.file.path, memory_map=True, metadata=self._footer.metadata, page_checksum_verification=verify
+        )
+        found = opened.read_row_group(number, columns=columns, use_threads=False)
+        # Two changes within a tick of the clock leave the same time, so what is that young is not believed to stay.
+        if verify and time.time_ns() - self._footer.mark[2] > _YOUNG:
+            if len(_VERIFIED) > _REMEMBERED:
+                _VERIFIED.clear()
+            _VERIFIED.update(pages)
+        return found
 
 
 def read_rows(file: DataFile, columns: Sequence[str], *, schema: pa.Schema, mask: np.ndarray) -> Iterator[pa.Table]:
     """The rows of a file at which ``mask``, shape (rows,), is true, in order, a row group at a time."""
-    opened, start = open_file(file), 0
-    for number in range(opened.num_row_groups):
-        stop = start + opened.metadata.row_group(number).num_rows
-        kept = mask[start:stop]
+    opened, start = OpenFile(file), 0
+    for number, count in enumerate(opened.groups):
+        kept = mask[start : start + count]
         if kept.any():
-            rows = read_group(opened, number, columns, schema=schema)
+            rows = opened.read(number, columns, schema=schema)
             yield rows if kept.all() else rows.filter(pa.array(kept))
-        start = stop
-
-
-def _footer_checksum(path: Path) -> str:
-    """Of all that says where the columns of a Parquet file lie and what they are: the thrift footer and its length."""
-    with path.open("rb") as stream:
-        end = stream.seek(0, io.SEEK_END)
-        stream.seek(max(0, end - 8))
-        length = int.from_bytes(stream.read(4), "little")
-        stream.seek(max(0, end - 8 - length))
-        return f"{zlib.crc32(stream.read()):08x}"
+        start += count
 
 
 def _conformed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from filelock import FileLock
 
 from graft.core.errors import InputError, OutputError, TableError
 from graft.core.forking import require_threads
 from graft.tables.delta import commits
-from graft.tables.delta.data_files import FILE_BYTES, FileWriter, open_file, read_group, read_rows
+from graft.tables.delta.data_files import FILE_BYTES, FileWriter, OpenFile, read_rows
 from graft.tables.delta.leaving import FoundRows, leave
 from graft.tables.delta.snapshots import DataFile, Snapshot, read_snapshot
 from graft.tables.inside import place_inside, require_own_throughout
@@ -98,10 +99,17 @@ class DeltaStore:
             self.snapshot()
             require_own_throughout(self.root)
             commits.sweep(self.root, hours)
-            table = DeltaTable(self.root)
-            for name in table.vacuum(math.ceil(hours), enforce_retention_duration=False, full=True):
-                place_inside(self.root, name)
-            return table.vacuum(math.ceil(hours), dry_run=False, enforce_retention_duration=False, full=True)
+            try:
+                table = DeltaTable(self.root)
+                for name in table.vacuum(math.ceil(hours), enforce_retention_duration=False, full=True):
+                    place_inside(self.root, name)
+                return table.vacuum(math.ceil(hours), dry_run=False, enforce_retention_duration=False, full=True)
+            except DeltaError as error:
+                raise TableError(
+                    f"the log of {self.root} cannot be read, so nothing is removed ({str(error).splitlines()[0]})",
+                    needed="an undamaged log, its checkpoints too",
+                    fix="remove the damaged checkpoint when the log entries before it are there, or restore it",
+                ) from error
 
     def find(self, snapshot: Snapshot, ids: pa.Array) -> FoundRows:
         """The rows that hold these ids. ids: string, each once."""
@@ -182,9 +190,9 @@ class DeltaStore:
 
 
 def _find_in(file: DataFile, number: int, ids: pa.Array, schema: pa.Schema) -> tuple[np.ndarray, ...]:
-    opened = open_file(file)
+    opened = OpenFile(file)
     empty = pa.schema([schema.field("id"), schema.field("digest")]).empty_table()
-    groups = [read_group(opened, group, empty.column_names, schema=schema) for group in range(opened.num_row_groups)]
+    groups = [opened.read(group, empty.column_names, schema=schema) for group in range(len(opened.groups))]
     rows = pa.concat_tables([empty, *groups])
     wanted = pc.index_in(rows["id"], value_set=ids).fill_null(-1).to_numpy().astype(np.int64)
     positions = np.flatnonzero((wanted >= 0) & file.mask())

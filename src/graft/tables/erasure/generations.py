@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from graft.core.digests import content_digest
 from graft.core.errors import TableError
+from graft.tables.delta.parquet import read_footer
 from graft.tables.delta.snapshots import LOG, Snapshot
 from graft.tables.delta.store import Change, DeltaStore
 from graft.tables.erasure.log import scrub, versions_with
@@ -96,7 +97,8 @@ class GenerationPlace:
     def _look(self, path: Path, ids: Iterable[str]) -> Held:
         """What one file holds; one that cannot be read may hold anything."""
         try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as opened:
+            footer = read_footer(path, root=self.folder)
+            with pq.ParquetFile(path, metadata=footer.metadata, page_checksum_verification=True) as opened:
                 names = opened.schema_arrow.names
                 if "id" not in names:
                     return Held()
@@ -108,7 +110,7 @@ class GenerationPlace:
                 rows = _as_text(opened.read(columns=columns)).take(pa.array(places))
         except FileNotFoundError:
             return Held()
-        except (OSError, pa.ArrowException):
+        except (OSError, TableError, pa.ArrowException):
             return Held(files=(path,))
         return Held(len(places), frozenset(rows["id"].to_pylist()), self._digests(rows), (path,))
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from filelock import FileLock
 
 from graft.core.errors import TableError
+from graft.tables.delta.parquet import read_parquet
 from graft.tables.erasure.places import Held, Wanted, remove_files
 from graft.tables.index import IndexFile
 from graft.tables.index.pointer import POINTER, ROWS, read_record, verify_files
@@ -50,8 +50,8 @@ class IndexPlace:
         try:
             record = read_record(self.folder)
             verify_files(self.folder, record)
-            ids = pq.read_table(self.folder / record.folder / ROWS, columns=["id"])["id"]
-        except (TableError, OSError, pa.ArrowException):
+            ids = read_parquet(self.folder / record.folder / ROWS, root=self.folder, columns=["id"])["id"]
+        except (TableError, OSError, KeyError, pa.ArrowException):
             return Held(files=tuple(files))
         known = ids.filter(pc.is_in(ids, value_set=pa.array(sorted(wanted.ids), pa.string()))).to_pylist()
         beside = any(path.parent.name != record.folder and path.name != POINTER for path in files)

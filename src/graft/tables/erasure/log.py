@@ -20,8 +20,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graft.core import foreign
 from graft.core.errors import TableError
 from graft.core.files import whole_file, write_text
+from graft.tables.delta.parquet import read_parquet
 from graft.tables.delta.snapshots import (
     LOG,
     entry_text,
@@ -92,8 +94,7 @@ def _scrub_entry(path: Path, gone: Callable[[str], bool], named: re.Pattern[str]
 def _scrub_checkpoint(path: Path, gone: Callable[[str], bool]) -> bool:
     try:
         require_sealed(path)
-        with pq.ParquetFile(path) as opened:
-            table = opened.read()
+        table = read_parquet(path, root=path.parent)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _damaged(path, error) from error
     columns = {name: table[name].to_pylist() for name in ("add", "remove") if name in table.column_names}
@@ -149,7 +150,7 @@ def _state_size(log: Path) -> None:
     """Let the hint to the last checkpoint state its size as it is now."""
     place = log / _LAST
     with suppress(OSError, ValueError, KeyError, TypeError):
-        said = json.loads(place.read_text(encoding="utf-8"))
+        said = foreign.read_json(place, limit=foreign.SETTINGS_LIMIT)
         checkpoint = log / f"{said['version']:020d}.checkpoint.parquet"
         if said.get("sizeInBytes", checkpoint.stat().st_size) != checkpoint.stat().st_size:
             said["sizeInBytes"] = checkpoint.stat().st_size

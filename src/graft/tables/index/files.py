@@ -21,10 +21,12 @@ from graft.core.errors import SpaceMismatch, TableError
 from graft.core.files import whole_file
 from graft.core.progress import SILENT, Progress
 from graft.representations.spaces import Space
+from graft.tables.delta.parquet import read_parquet
 from graft.tables.index.building import building, checked_rows, tune
 from graft.tables.index.graph import Graph, GraphSettings
 from graft.tables.index.pointer import (
     GRAPH,
+    REBUILD,
     ROWS,
     IndexRecord,
     facts_of,
@@ -189,9 +191,25 @@ class IndexFile:
     @classmethod
     def _mapped(cls, folder: Path, record: IndexRecord) -> "IndexFile":
         place = folder / record.folder
-        table = pq.read_table(place / ROWS)
+        try:
+            table = read_parquet(place / ROWS, root=folder, columns=["id", "label"])
+            ids, labels = table["id"].combine_chunks().cast(pa.string()), table["label"].to_numpy()
+            if len(ids) != record.rows or ids.null_count or record.gone < 0 or labels.dtype != np.uint64:
+                raise ValueError(f"{len(ids)} rows where {record.rows} are stated")
+            if len(labels) and labels.max() >= record.rows + record.gone:
+                raise ValueError(f"a row under number {labels.max()}, of {record.rows + record.gone}")
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise TableError(f"{place / ROWS} is damaged: {error}", needed="the file as built", fix=REBUILD) from error
         graph = Graph.view(place / GRAPH, record.dimension, settings=record.settings)
-        return cls(folder, record, graph, table["id"].combine_chunks(), table["label"].to_numpy())
+        if len(graph) != record.rows + record.gone:
+            raise TableError(
+                f"{place / GRAPH} holds {len(graph):,} rows where {record.rows + record.gone:,} are stated",
+                needed="the files of one build",
+                fix=REBUILD,
+            )
+        return cls(folder, record, graph, ids, labels)
 
     @classmethod
     def _publish(

@@ -24,12 +24,13 @@ import numpy as np
 import pyarrow  # noqa: F401  before usearch, see above
 from usearch.index import Index, Matches
 
-from graft.core.errors import OutputError, TableError
+from graft.core.errors import InputError, OutputError, TableError
 from graft.core.progress import SILENT, Progress
 
 NumberType = Literal["bf16", "f16", "f32", "i8"]
 _BLOCK = 8192
 NO_LABEL = -1
+_MOST, _WIDEST = 1024, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class GraphSettings:
 
     number_type: how vectors are stored. connectivity: edges of a row, twice as many in the lowest layer. expansion_add,
     expansion_search: candidates kept while inserting and while searching. threads: 0 for all cores. seed: of the order
-    in which rows are inserted.
+    in which rows are inserted. Raises InputError for numbers that no graph can have.
     """
 
     number_type: NumberType = "bf16"
@@ -47,6 +48,14 @@ class GraphSettings:
     expansion_search: int = 64
     threads: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the numbers: a record of somebody else's may say anything."""
+        edges = 2 <= self.connectivity <= _MOST
+        if not edges or not 0 <= self.threads <= _MOST or not 0 <= self.seed < 1 << 63:
+            raise InputError(f"{self}", needed=f"2 to {_MOST} edges, at most {_MOST} threads, a seed from 0", fix="")
+        if not all(1 <= one <= _WIDEST for one in (self.expansion_add, self.expansion_search)):
+            raise InputError(f"{self}", needed=f"from 1 to {_WIDEST:,} candidates", fix="")
 
 
 class Graph:

@@ -13,16 +13,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from graft.core import foreign
 from graft.core.digests import FileFact, file_sha256, sealed, unsealed
-from graft.core.errors import TableError
+from graft.core.errors import InputError, TableError
 from graft.core.files import write_text
 from graft.tables.index.graph import GraphSettings
 from graft.tables.index.recall import Recall
+from graft.tables.inside import require_plain
 
 POINTER = "index.json"
 GRAPH = "graph.usearch"
 ROWS = "rows.parquet"
-_REBUILD = "build the index again with graft tables index"
+REBUILD = "build the index again with graft tables index"
 
 
 class IndexRecord(BaseModel):
@@ -40,9 +42,9 @@ class IndexRecord(BaseModel):
     generation: str
     version: int
     space: str
-    dimension: int
-    rows: int
-    gone: int
+    dimension: int = Field(ge=1, le=1 << 16)
+    rows: int = Field(ge=0)
+    gone: int = Field(ge=0)
     settings: GraphSettings
     recall: Recall
     folder: str = Field(pattern=r"^v\d+-[0-9a-f]+$")
@@ -54,25 +56,28 @@ def read_record(folder: Path) -> IndexRecord:
     """What ``index.json`` says. Raises TableError when there is none, or it is damaged or of another version."""
     path = folder / POINTER
     try:
-        stated = json.loads(path.read_bytes())
+        require_plain(folder, path)
+        stated = foreign.read_json(path, limit=foreign.SETTINGS_LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         raise TableError(
             f"there is no index in {folder}", needed=POINTER, fix="build one with graft tables index"
         ) from None
-    except ValueError as error:
-        raise TableError(f"{path} is no JSON: {error}", needed="the file that was written", fix=_REBUILD) from error
+    except InputError as error:
+        if isinstance(error, TableError):
+            raise
+        raise TableError(error.given, needed="the file that was written", fix=REBUILD) from error
     schema = stated.get("schema") if isinstance(stated, dict) else None
     if schema != 1:
-        raise TableError(f"{path} has schema {schema!r}", needed="schema 1", fix=f"update Graft, or {_REBUILD}")
+        raise TableError(f"{path} has schema {schema!r}", needed="schema 1", fix=f"update Graft, or {REBUILD}")
     try:
         return IndexRecord.model_validate(unsealed(stated))
     except ValidationError as error:
         first = error.errors()[0]
         raise TableError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}", needed="what a build wrote", fix=_REBUILD
+            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}", needed="what a build wrote", fix=REBUILD
         ) from error
     except ValueError as error:
-        raise TableError(f"{path}: {error}", needed="what a build wrote", fix=_REBUILD) from error
+        raise TableError(f"{path}: {error}", needed="what a build wrote", fix=REBUILD) from error
 
 
 def write_record(folder: Path, record: IndexRecord) -> None:
@@ -91,8 +96,9 @@ def verify_files(folder: Path, record: IndexRecord) -> None:
     """Raise TableError unless every file is there and has its digest; FileNotFoundError when one is missing."""
     for name in (GRAPH, ROWS):
         path, fact = folder / record.folder / name, record.files.get(name)
-        if fact is None or path.stat().st_size != fact.size or file_sha256(path) != fact.sha256:
-            raise TableError(f"{path} was changed after it was written", needed="the file as built", fix=_REBUILD)
+        size = require_plain(folder, path).st_size
+        if fact is None or size != fact.size or file_sha256(path) != fact.sha256:
+            raise TableError(f"{path} was changed after it was written", needed="the file as built", fix=REBUILD)
 
 
 def remove_others(folder: Path, kept: str) -> None:
