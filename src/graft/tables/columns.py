@@ -4,16 +4,21 @@ Decisions: a user's column keeps its type as Delta Lake has it (text, numbers, t
 lists and records of these); what Delta has no type for is refused by name rather than turned into something else. A
 column that appears later is null in older rows; one of another type than before is refused, except where every value
 fits the wider type; whole numbers fit a double as long as none of them is changed by it. A column of nothing but
-nulls has no type and waits until it has one.
+nulls has no type and waits until it has one. The cells of a file are read by the type its column has in the table: a
+blank or ``NA`` is a missing number, ``10`` is a double where doubles are kept and a text where texts are; a cell that
+cannot be read so is the fault of its row and of no other.
 """
 
 import re
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from graft.core.errors import TableError
+from graft.rows.columns import is_missing_number
+from graft.rows.table import Table
 
 ELEMENT = pa.list_(pa.field("element", pa.float32(), nullable=False))
 OURS = pa.schema(
@@ -25,6 +30,7 @@ OURS = pa.schema(
         pa.field("updated_at", pa.timestamp("us", "UTC"), nullable=False),
     ]
 )
+_EXACT = 1 << 53  # above it, not every whole number is a double
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _WIDER = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
 _AS_THEY_ARE = {*map(pa.type_for_alias, ("bool", "int8", "int16", "int32", "int64", "float", "double", "date32"))}
@@ -147,3 +153,55 @@ def _stored(kind: pa.DataType, name: str) -> pa.DataType | None:
 
 def _none(rows: int) -> pa.Table:
     return pa.table({"": pa.nulls(rows)}).select([])
+
+
+def fitted(rows: Table, names: list[str], known: pa.Schema) -> tuple[pl.DataFrame, dict[int, str]]:
+    """These columns of ``rows`` as a table of the schema ``known`` keeps them, and why rows do not fit."""
+    columns, odd = [], dict[int, str]()
+    for name in names:
+        column = rows.decimals[name] if name in rows.decimals.columns else rows.frame[name]
+        written = rows.as_written(name)
+        if _is_empty(written):
+            kind = known.field(name).type if name in known.names else pa.null()
+            columns.append(pl.Series(name, pa.nulls(len(written), kind)))
+            continue
+        if name in known.names:
+            kind = known.field(name).type
+            column, wrong = _read_as(column, written, kind)
+            for row in wrong.arg_true().to_list():
+                odd.setdefault(row, f"its {name!r} is {str(written[row])!r}, and the table keeps {kind} there")
+        columns.append(column)
+    return pl.DataFrame(columns), odd
+
+
+def _is_empty(written: pl.Series) -> bool:
+    if written.dtype == pl.String:
+        return bool((written.str.strip_chars().fill_null("") == "").all())
+    return written.null_count() == len(written)
+
+
+def _read_as(column: pl.Series, written: pl.Series, kind: pa.DataType) -> tuple[pl.Series, pl.Series]:
+    """A column as ``kind``, null where it has no such value, and where that is wrong."""
+    right = pl.repeat(False, len(column), eager=True)
+    if pa.types.is_string(kind):
+        return (written if written.dtype == pl.String else column).cast(pl.String).alias(column.name), right
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if not numeric or not (column.dtype.is_integer() or column.dtype.is_float() or column.dtype == pl.String):
+        return column, right
+    missing = column.is_null()
+    if column.dtype == pl.String:
+        missing = is_missing_number(column)
+        column = column.str.strip_chars()
+    elif pa.types.is_floating(kind) and column.dtype.is_float():
+        return column, right
+    if pa.types.is_floating(kind):
+        read = column.cast(pl.Float64, strict=False)
+        inexact = (read.abs() > _EXACT).fill_null(False) if column.dtype.is_integer() else right
+    else:
+        read = column.cast(pl.Int64, strict=False)
+        floats = column.cast(pl.Float64, strict=False)
+        whole = (floats == floats.floor()) & (floats.abs() <= _EXACT)
+        read = read.zip_with(~(whole & read.is_null()), floats.zip_with(whole, read).cast(pl.Int64, strict=False))
+        inexact = ~(whole.fill_null(True)) & (floats.abs() <= _EXACT)
+    wrong = (read.is_null() & ~missing) | inexact.fill_null(False)
+    return read, wrong

@@ -24,8 +24,7 @@ from graft.inputs.contract import require_columns
 from graft.representations.reading import Prompts, Role
 from graft.rows.table import Table
 from graft.rows.values import joined
-from graft.tables.column_types import fitted
-from graft.tables.columns import OURS
+from graft.tables.columns import OURS, fitted
 from graft.tables.encoders import pinned
 from graft.tables.pointer import POINTER, Precision, local_folder
 from graft.tables.table import EmbeddingTable

@@ -5,6 +5,7 @@ import numpy as np
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.facts.table import IndexFact, TableFacts, TableOverview, VersionFact
+from graft.tables.columns import users
 from graft.tables.delta.commits import Version
 from graft.tables.indexing import index_of
 from graft.tables.migration.texts import row_texts
@@ -12,7 +13,6 @@ from graft.tables.neighbourhood.overview import overview
 from graft.tables.table import EmbeddingTable
 
 _VERSIONS = 12
-_OURS = ("id", "vector", "space", "digest", "updated_at")
 
 
 def table_facts(
@@ -39,7 +39,7 @@ def table_facts(
 
 def _overview(table: EmbeddingTable, rng: np.random.Generator, umap: bool | None, progress: Progress) -> TableOverview:
     still = table.as_of(table.version)
-    names = [name for name in still.schema.names if name not in _OURS]
+    names = users(still.schema)
     rows = still.read(["id", *names])
     ids, vectors = still.vectors()
     text = [name for name in still.generation.text if name in names]

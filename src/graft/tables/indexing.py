@@ -15,7 +15,7 @@ from graft.core.errors import SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.tables.index import EXACT_BELOW, GraphSettings, IndexFile, Recall
 from graft.tables.opened import OpenTable
-from graft.tables.pausing import none_erased
+from graft.tables.pointer import none_erased
 
 
 @dataclass(frozen=True)

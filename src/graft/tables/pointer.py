@@ -2,12 +2,15 @@
 
 Decisions: one small file, replaced whole, is the only thing that says which generation is current, so swapping to
 another space and rolling back are one rename. Changes to it are made under a file lock; reading needs none. It
-states its own digest, and one that was damaged is refused.
+states its own digest, and one that was damaged is refused. Copying rows and erasing them exclude one another by a
+second lock: a migration or a new index reads rows and writes them elsewhere; if they were erased in between, it would
+bring them back from its memory. It holds the lock for a chunk at a time, so that an erasure waits for seconds.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,6 +154,13 @@ def change_pointer(path: Path, change: Callable[[Pointer], Pointer]) -> Pointer:
         pointer = change(read_pointer(path))
         write_pointer(path, pointer)
         return pointer
+
+
+@contextmanager
+def none_erased(path: Path) -> Iterator[None]:
+    """Held while rows of the table at ``path`` are copied, or erased."""
+    with FileLock(path / ".erasing.lock"):
+        yield
 
 
 def add_generation(path: Path, generation: Generation) -> Pointer:

@@ -13,9 +13,8 @@ import numpy as np
 from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.representations.spaces import Space
 from graft.tables.exact import Neighbours, checked_queries, exact_search, unit_rows
-from graft.tables.index.crossover import EXACT_BELOW
 from graft.tables.index.files import IndexFile
-from graft.tables.index.rescoring import most, search_graph
+from graft.tables.index.rescoring import EXACT_BELOW, most, search_graph
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ import pytest
 from graft.core.errors import InputError, OutputError, SpaceMismatch, TableError
 from graft.representations.spaces import given_space
 from graft.tables.exact import exact_search
-from graft.tables.index import IndexFile, graph_pays
-from graft.tables.index.crossover import EXACT_BELOW, measure_crossover
+from graft.tables.index import IndexFile
 from graft.tables.index.graph import Graph
 from graft.tables.index.recall import recall_of
 from graft.tables.index.rescoring import search_graph
@@ -247,14 +246,3 @@ def test_what_cannot_be_indexed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 vectors hold NaN"):
         build(tmp_path, names(3), np.where(np.arange(3)[:, None] == 1, np.nan, vectors))
     assert files(tmp_path) == set()
-
-
-def test_small_tables_are_not_worth_a_graph() -> None:
-    assert not graph_pays(EXACT_BELOW - 1)
-    assert graph_pays(EXACT_BELOW)
-
-
-def test_the_crossover_is_measured_both_ways() -> None:
-    measured = measure_crossover(grouped(400), [200, 400], rng=np.random.default_rng(0), queries=3)
-    assert [one.rows for one in measured] == [200, 400]
-    assert all(one.exact_ms > 0 and one.graph_ms > 0 for one in measured)

@@ -31,7 +31,7 @@ from graft.tables.erasure.receipt import (
     write_receipt,
 )
 from graft.tables.inside import require_own_throughout
-from graft.tables.pausing import none_erased
+from graft.tables.pointer import none_erased
 from graft.tables.table import EmbeddingTable
 
 _LIMITS = (

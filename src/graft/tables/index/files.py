@@ -16,13 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from filelock import FileLock
 
-from graft.core.errors import SpaceMismatch, TableError
+from graft.core.errors import InputError, OutputError, SpaceMismatch, TableError
 from graft.core.files import whole_file
 from graft.core.progress import SILENT, Progress
 from graft.representations.spaces import Space
 from graft.tables.delta.parquet import read_parquet
-from graft.tables.index.building import building, checked_rows, tune
+from graft.tables.exact import unit_rows
 from graft.tables.index.graph import Graph, GraphSettings
 from graft.tables.index.pointer import (
     GRAPH,
@@ -36,7 +37,7 @@ from graft.tables.index.pointer import (
     write_record,
 )
 from graft.tables.index.recall import Recall
-from graft.tables.index.rescoring import GraphRows
+from graft.tables.index.rescoring import GraphRows, tune
 
 REBUILD_SHARE = 0.2
 WANTED_RECALL = 0.99
@@ -76,8 +77,8 @@ class IndexFile:
         InputError for ids or vectors that cannot be indexed and OutputError when the folder cannot be written.
         """
         settings = settings or GraphSettings()
-        names, vectors = checked_rows(ids, vectors, space)
-        with building(folder):
+        names, vectors = _checked_rows(ids, vectors, space)
+        with _building(folder):
             labels = np.arange(len(names), dtype=np.uint64)
             graph = Graph.build(vectors, labels, settings=settings, progress=progress)
             recall = tune(graph, vectors, wanted=wanted, rng=rng)
@@ -127,7 +128,7 @@ class IndexFile:
         that are gone. everything: called for all ids and vectors of the table when the index has to be built anew.
         Raises TableError when the index was replaced since it was opened, and otherwise as ``build``.
         """
-        names, vectors = checked_rows(ids, vectors, space)
+        names, vectors = _checked_rows(ids, vectors, space)
         _require_same(self.folder, self.record, space, self.record.generation)
         outdated = pc.is_in(self.ids, value_set=pa.concat_arrays([names, pa.array(list(removed), pa.string())]))
         kept = ~np.asarray(outdated, dtype=bool)
@@ -145,7 +146,7 @@ class IndexFile:
                 settings=self.record.settings,
                 progress=progress,
             )
-        with building(self.folder):
+        with _building(self.folder):
             if read_record(self.folder) != self.record:
                 raise TableError(
                     "the index was replaced after it was opened",
@@ -229,6 +230,32 @@ class IndexFile:
             raise
         remove_others(folder, record.folder)
         return cls._mapped(folder, record)
+
+
+def _building(folder: Path) -> FileLock:
+    """The lock of whoever builds in ``folder``. Raises OutputError when it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make {folder}: {error.strerror}", needed="a folder this user may write", fix="choose another place"
+        ) from error
+    return FileLock(folder / ".lock")
+
+
+def _checked_rows(ids: Sequence[str], vectors: np.ndarray, space: Space) -> tuple[pa.Array, np.ndarray]:
+    """Ids as strings, and vectors of length one. Raises InputError unless they fit one another and the space."""
+    names = pa.array(ids, pa.string())
+    vectors = np.asarray(vectors, np.float32)
+    if vectors.ndim != 2 or vectors.shape != (len(names), space.dimension):
+        raise InputError(
+            f"{len(names)} ids with vectors of shape {vectors.shape}",
+            needed=f"shape ({len(names)}, {space.dimension})",
+            fix="give one vector of the space for each id",
+        )
+    if names.null_count or pc.count_distinct(names).as_py() != len(names):
+        raise InputError("an id that is missing or stands twice", needed="unique ids", fix="keep one row an id")
+    return names, unit_rows(vectors)
 
 
 def _record(

@@ -17,7 +17,7 @@ from graft.core.progress import SILENT, Progress
 from graft.tables.columns import users, vector_column
 from graft.tables.migration.ordering import Hot, columns_needed, hottest_first
 from graft.tables.migration.texts import Encode, encoded, row_texts
-from graft.tables.pausing import none_erased
+from graft.tables.pointer import none_erased
 from graft.tables.rows import Problem
 from graft.tables.table import EmbeddingTable
 

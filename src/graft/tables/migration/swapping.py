@@ -22,8 +22,7 @@ from graft.tables.adapters import adapter_path, unit
 from graft.tables.migration.building import migrating
 from graft.tables.migration.following import CHUNK, catch_up
 from graft.tables.migration.texts import Encode, encoded, row_texts
-from graft.tables.pausing import none_erased
-from graft.tables.pointer import Pointer, read_pointer, remove_generation, swap
+from graft.tables.pointer import Pointer, none_erased, read_pointer, remove_generation, swap
 from graft.tables.table import EmbeddingTable
 
 LEAST_COSINE = 0.995
