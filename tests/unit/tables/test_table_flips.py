@@ -1,5 +1,7 @@
 """Whatever bit of a table is damaged, nothing wrong is read from it: it is told, or what is read is the same."""
 
+import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -7,9 +9,9 @@ import numpy as np
 import pytest
 
 from flips import draw_flips, flipped
-from graft.core.errors import GraftError
+from graft.core.errors import GraftError, TableError
 from graft.core.seeds import generator
-from graft.tables.delta import leaving
+from graft.tables.delta import data_files, leaving
 from graft.tables.indexing import bring_up_to_date, index_of
 from graft.tables.table import EmbeddingTable
 from table_rows import DIMENSION, SPACE, numbered, rows
@@ -74,3 +76,33 @@ def test_a_damaged_index_is_not_asked(table, count):
             except GraftError:
                 outcome["told"] += 1
     assert outcome["told"] > 0.9 * count, outcome
+
+
+def remembered(file: Path) -> set[str]:
+    facts = file.stat()
+    mark = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctime_ns)
+    return {name for found, _, name in data_files._VERIFIED if found == mark}
+
+
+def test_what_was_verified_once_is_verified_again_when_its_file_changed(tmp_path, monkeypatch):
+    monkeypatch.setattr(data_files, "_YOUNG", 0)
+    table = EmbeddingTable.create(tmp_path / "t", SPACE)
+    table.upsert(rows(numbered(120)))
+    table.vectors()
+    (file,) = [one.path for one in table.snapshot().files]
+    assert remembered(file) >= {"id", "vector"}
+    facts, raw = file.stat(), bytearray(file.read_bytes())
+    place = raw.find(table.vectors()[1][60].tobytes())
+    raw[place] ^= 1
+    time.sleep(0.05)  # longer than the tick of the clock that files are marked by
+    file.write_bytes(bytes(raw))
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with pytest.raises(TableError, match="damaged"):
+        table.vectors()
+
+
+def test_files_just_written_are_not_believed_to_stay(tmp_path):
+    table = EmbeddingTable.create(tmp_path / "t", SPACE)
+    table.upsert(rows(numbered(20)))
+    table.vectors()
+    assert not remembered(table.snapshot().files[0].path)

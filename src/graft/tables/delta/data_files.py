@@ -37,7 +37,7 @@ _GROUP_ROWS = 1 << 16
 _PLAIN = ("vector", "digest")
 _FOOTER = "graft.footer"
 # Pages that were right when this process read them: mark of the file, row group, column.
-_VERIFIED: set[tuple[tuple[int, int, int], int, str]] = set()
+_VERIFIED: set[tuple[tuple[int, int, int, int], int, str]] = set()
 _REMEMBERED = 1 << 18
 _YOUNG = 2_000_000_000
 
@@ -177,7 +177,7 @@ class OpenFile:
         )
         found = opened.read_row_group(number, columns=columns, use_threads=False)
         # Two changes within a tick of the clock leave the same time, so what is that young is not believed to stay.
-        if verify and time.time_ns() - self._footer.mark[2] > _YOUNG:
+        if verify and time.time_ns() - self._footer.mark[3] > _YOUNG:
             if len(_VERIFIED) > _REMEMBERED:
                 _VERIFIED.clear()
             _VERIFIED.update(pages)

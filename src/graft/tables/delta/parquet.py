@@ -26,10 +26,13 @@ _RATIO = 200
 
 @dataclass(frozen=True)
 class Footer:
-    """What a file says of itself. mark: its inode, size and last change. checksum: CRC-32 of the footer's bytes."""
+    """What a file says of itself. mark: device, inode, size and last change (of the inode, which nobody can set back).
+
+    checksum: CRC-32 of the footer's bytes.
+    """
 
     metadata: pq.FileMetaData
-    mark: tuple[int, int, int]
+    mark: tuple[int, int, int, int]
     checksum: str
 
 
@@ -48,7 +51,8 @@ def read_footer(path: Path, *, root: Path) -> Footer:
     unpacked = [group.column(number).total_uncompressed_size for group in groups for number in range(group.num_columns)]
     if min(unpacked, default=0) < 0 or sum(unpacked) > max(_FREE_BYTES, _RATIO * facts.st_size):
         raise pa.ArrowInvalid(f"it unpacks {facts.st_size:,} bytes to {sum(unpacked):,}")
-    return Footer(metadata, (facts.st_ino, facts.st_size, facts.st_mtime_ns), f"{zlib.crc32(raw):08x}")
+    mark = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctime_ns)
+    return Footer(metadata, mark, f"{zlib.crc32(raw):08x}")
 
 
 def footer_checksum(path: Path) -> str:
