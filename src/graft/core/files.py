@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from graft.core import foreign
 from graft.core.errors import OutputError
 
@@ -62,6 +64,27 @@ def _explain(error: OSError, path: Path) -> None:
         raise OutputError(
             f"cannot write {path}: {error.strerror}", needed="a folder this user may write", fix="choose another --out"
         ) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Held by one process at a time, given back when that process dies. path: the file of the lock, made when needed.
+
+    Raises OutputError when it cannot be made.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}",
+            needed="a folder this user may write, and a plain file in it to hold",
+            fix="change its permissions, or remove what has this name",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

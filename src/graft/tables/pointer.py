@@ -16,12 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock
-
 from graft.core import foreign
 from graft.core.digests import sealed, unsealed
 from graft.core.errors import InputError, SpaceMismatch, TableError
-from graft.core.files import write_json
+from graft.core.files import locked, write_json
 from graft.core.places import TABLE, next_step
 from graft.representations.spaces import Space, read_space
 from graft.tables.inside import require_own
@@ -150,7 +148,7 @@ def write_pointer(path: Path, pointer: Pointer) -> None:
 
 def change_pointer(path: Path, change: Callable[[Pointer], Pointer]) -> Pointer:
     """Replace ``table.json`` by what ``change`` makes of it, one process at a time."""
-    with FileLock(path / ".lock"):
+    with locked(path / ".lock"):
         pointer = change(read_pointer(path))
         write_pointer(path, pointer)
         return pointer
@@ -159,7 +157,7 @@ def change_pointer(path: Path, change: Callable[[Pointer], Pointer]) -> Pointer:
 @contextmanager
 def none_erased(path: Path) -> Iterator[None]:
     """Held while rows of the table at ``path`` are copied, or erased."""
-    with FileLock(path / ".erasing.lock"):
+    with locked(path / ".erasing.lock"):
         yield
 
 

@@ -9,9 +9,9 @@ user.
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from filelock import FileLock
 
 from graft.core.errors import InputError, OutputError, TableError
+from graft.core.files import locked
 from graft.core.forking import require_threads
 from graft.tables.delta import commits
 from graft.tables.delta.data_files import FILE_BYTES, FileWriter, OpenFile, read_rows
@@ -137,21 +137,8 @@ class DeltaStore:
             return pa.schema([snapshot.schema.field(name) for name in columns]).empty_table()
         return pa.concat_tables(pieces).take(pa.array(np.argsort(np.concatenate(places))))
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        lock = FileLock(self.root / ".writing.lock")
-        try:
-            lock.acquire()
-        except OSError as error:
-            raise OutputError(
-                f"cannot write in {self.root}: {error.strerror}",
-                needed="a folder this user may write",
-                fix="change its permissions",
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def _writing(self) -> AbstractContextManager[None]:
+        return locked(self.root / ".writing.lock")
 
     def _apply(self, plan: Callable[[Snapshot], Change | None]) -> int:
         for _ in range(_ATTEMPTS):

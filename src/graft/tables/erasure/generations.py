@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from graft.core.digests import content_digest
 from graft.core.errors import TableError
+from graft.core.files import locked
 from graft.tables.delta.parquet import read_footer
 from graft.tables.delta.snapshots import LOG, Snapshot
 from graft.tables.delta.store import Change, DeltaStore
@@ -73,7 +73,7 @@ class GenerationPlace:
         for _ in range(_ROUNDS):
             if self.find(wanted).files:
                 self._store.apply(lambda snapshot: self._without(snapshot, wanted))
-            with FileLock(self.folder / ".writing.lock"):
+            with locked(self.folder / ".writing.lock"):
                 held = set(self.find(wanted).files)
                 if held.isdisjoint(file.path for file in self._store.snapshot().files):
                     remove_files([*held, *self._left_over()])

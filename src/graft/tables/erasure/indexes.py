@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from filelock import FileLock
 
 from graft.core.errors import TableError
+from graft.core.files import locked
 from graft.tables.delta.parquet import read_parquet
 from graft.tables.erasure.places import Held, Wanted, remove_files
 from graft.tables.index import IndexFile
@@ -64,7 +64,7 @@ class IndexPlace:
         if not self.folder.is_dir():
             return ()
         # Whoever is building finishes first, so that nothing is put back afterwards.
-        with FileLock(self.folder / ".lock"):
+        with locked(self.folder / ".lock"):
             files = self.find(wanted).files
             remove_files(files)
         return ("removed whole; build it again with graft tables index",) if files else ()

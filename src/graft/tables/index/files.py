@@ -9,6 +9,7 @@ passes over them. One build runs at a time, under a file lock that a killed proc
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from graft.core.errors import InputError, OutputError, SpaceMismatch, TableError
-from graft.core.files import whole_file
+from graft.core.files import locked, whole_file
 from graft.core.progress import SILENT, Progress
 from graft.representations.spaces import Space
 from graft.tables.delta.parquet import read_parquet
@@ -232,7 +232,7 @@ class IndexFile:
         return cls._mapped(folder, record)
 
 
-def _building(folder: Path) -> FileLock:
+def _building(folder: Path) -> AbstractContextManager[None]:
     """The lock of whoever builds in ``folder``. Raises OutputError when it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -240,7 +240,7 @@ def _building(folder: Path) -> FileLock:
         raise OutputError(
             f"cannot make {folder}: {error.strerror}", needed="a folder this user may write", fix="choose another place"
         ) from error
-    return FileLock(folder / ".lock")
+    return locked(folder / ".lock")
 
 
 def _checked_rows(ids: Sequence[str], vectors: np.ndarray, space: Space) -> tuple[pa.Array, np.ndarray]:
