@@ -45,6 +45,10 @@ def migrate(
     precision = "int8" if int8 else "native"
     # The plan's hours are of the source, not of a cache that knows some texts already.
     measured = encoder_for(to, precision, prompt_query=prompt_query, prompt_document=prompt_document, cached=False)
+    if measured.space.fingerprint == opened.space.fingerprint:
+        # As after a kill between the swap and the end: the same command has nothing left to do.
+        typer.echo(f"{opened.name} answers from {opened.generation.name}, of {to}, already: nothing has to be migrated")
+        return
     # Not before all was looked at: they import a model library, which takes seconds.
     from graft.tables.migration.building import build
     from graft.tables.migration.plan import Inquiry, plan_migration
