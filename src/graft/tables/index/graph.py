@@ -116,11 +116,6 @@ class Graph:
     def __len__(self) -> int:
         return len(self._index)
 
-    @property
-    def bytes_in_memory(self) -> int:
-        """Bytes that usearch holds for it."""
-        return int(self._index.memory_usage)
-
     def add(self, vectors: np.ndarray, labels: np.ndarray, *, progress: Progress = SILENT) -> None:
         """Insert rows under labels that were never used before, in an order shuffled by the seed."""
         self._require_own()
