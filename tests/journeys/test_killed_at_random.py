@@ -269,7 +269,7 @@ def test_study(preloaded, place):
     def found(folder: Path) -> object:
         said = facts(folder / "out")
         assert not list(folder.rglob("*.partial"))
-        table = graft.load(folder / "out" / "bundle").predict(rows(20).drop("category"))
-        return json.dumps(said, sort_keys=True), table.to_dicts()
+        predicted = graft.load(folder / "out" / "bundle").predict(rows(20).drop("category"))
+        return json.dumps(said, sort_keys=True), predicted.frame.to_dicts()
 
     kill_everywhere(preloaded, place, "study", prepare=lambda folder: None, command=command, after=after, found=found)
