@@ -142,7 +142,8 @@ def test_the_wrong_half_and_no_key_at_all_are_refused(bundle, keys, tmp_path):
         verify_signature(bundle, keys[0])
     assert "PRIVATE" not in str(raised.value)
     (tmp_path / "text").write_text("hello")
-    for wrong, said in ((tmp_path / "text", "no key"), (tmp_path / "gone", "cannot be read"), (tmp_path, "is a folder")):
+    given = ((tmp_path / "text", "no key"), (tmp_path / "gone", "cannot be read"), (tmp_path, "is a folder"))
+    for wrong, said in given:
         with pytest.raises(InputError, match=said):
             sign(bundle, wrong)
         with pytest.raises(InputError, match=said):
