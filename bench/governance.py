@@ -22,7 +22,7 @@ def register_source() -> dict[str, object]:
 
 def check_lineage(nodes: int = 10_000) -> dict[str, object]:
     """Seconds to answer for an asset with 10,000 ancestors: the answer alone, and with the ledger read from disk."""
-    from graft.governance.answering import answer
+    from graft.governance.answers import answer
     from graft.governance.assets import may_we
     from graft.governance.ledger import Ledger
     from graft.governance.ledger.events import Head, next_event

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.lineage import lineage_of
 from graft.governance.reading import licence_statements, read_model
 from graft.governance.records import Asset, Permission, Use

@@ -34,8 +34,8 @@ import tiny
 from graft.bundle.manifest import MANIFEST, check_files, read_manifest, write_manifest
 from graft.core.errors import BundleError, GraftError, SourceError
 from graft.core.memory import peak_memory
-from graft.governance.adding import read_source
 from graft.governance.licences.statements import stated_licences
+from graft.governance.named_assets import read_source
 from graft.representations.implied import _built_count, _plain_count
 from graft.representations.sources import resolve_source
 from graft.representations.tokens import tokenise

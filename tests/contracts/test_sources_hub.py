@@ -15,9 +15,9 @@ import pytest
 import tiny
 from graft.core.digests import file_sha256
 from graft.core.errors import SourceError
-from graft.governance.adding import read_source
 from graft.governance.assets import add, changed_files
 from graft.governance.licences.statements import stated_licences
+from graft.governance.named_assets import read_source
 from graft.governance.registry import Registry
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.hub import kept_snapshot

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.licences import licence
 from graft.governance.lineage import lineage_of
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Permission, Relation, TrainingData, Use

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graft.core.errors import InputError
-from graft.governance.answering import answer
-from graft.governance.drawing import draw_mermaid, draw_tree
+from graft.governance.answers import answer
 from graft.governance.licences import Reach, effects, read_terms, table
 from graft.governance.lineage import lineage_of
+from graft.governance.pictures import draw_mermaid, draw_tree
 from graft.governance.records import (
     Answer,
     Asset,

@@ -18,7 +18,7 @@ from graft.bundle.origin import Origin
 from graft.core.errors import InputError
 from graft.core.files import write_json, write_text
 from graft.facts.study import StudyRecord
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.descent_file import Descent, read_bundle, read_descent
 from graft.governance.emit import ModelFacts, Package, considerations_of, cyclonedx, measures_of, model_card, spdx
 from graft.governance.lineage import lineage_of

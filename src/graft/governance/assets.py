@@ -9,12 +9,12 @@ from pathlib import Path
 
 from graft.core.errors import BundleError
 from graft.core.memory import collection_paused
-from graft.governance.adding import MINILM_PACKAGE, read_named, with_statements
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.descent_file import read_bundle, read_descent
 from graft.governance.ledger import Head
 from graft.governance.ledger.lookup import UnknownAsset
 from graft.governance.lineage import Lineage, lineage_of
+from graft.governance.named_assets import MINILM_PACKAGE, read_named, with_statements
 from graft.governance.reading import FileChanges, file_changes, package_folder
 from graft.governance.records import Answer, Asset, AssetKind, Record, Use
 from graft.governance.registry import Registry

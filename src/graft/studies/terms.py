@@ -17,12 +17,12 @@ from typing import Any
 
 from graft.core.errors import GateNotMet
 from graft.facts.study import AssetFacts, TermsFacts, UseFacts
-from graft.governance.adding import read_source
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.descent_file import Descent, read_bundle
 from graft.governance.ledger.state import merged
 from graft.governance.licences.statements import stated_licences
 from graft.governance.lineage import Lineage, lineage_of
+from graft.governance.named_assets import read_source
 from graft.governance.reading import read_data
 from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Permission, Relation, Use
 from graft.governance.registry import HoldoutOpenings, Registry

@@ -7,7 +7,7 @@ Decision: a living table has one identity however its rows change, that of its g
 import hashlib
 from pathlib import Path
 
-from graft.governance.adding import read_source
+from graft.governance.named_assets import read_source
 from graft.governance.reading import read_data
 from graft.governance.records import Asset, AssetKind, Edge, Relation
 from graft.governance.registry import Registry

@@ -19,7 +19,7 @@ from graft.bundle.parts import write_bundle
 from graft.bundle.reference import ROWS_AT_MOST
 from graft.core.errors import BundleError, GraftError, OutputError
 from graft.facts.study import StudyRecord
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.lineage import lineage_of
 from graft.governance.records import Asset, Use
 from graft.inputs import Roles, build_dataset, infer_contract

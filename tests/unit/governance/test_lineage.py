@@ -5,8 +5,8 @@ import random
 import pytest
 
 from graft.core.errors import InputError
-from graft.governance.drawing import draw_mermaid, draw_tree
 from graft.governance.lineage import lineage_of
+from graft.governance.pictures import draw_mermaid, draw_tree
 from graft.governance.records import Asset, AssetKind, Edge, Relation
 
 

@@ -1,6 +1,6 @@
 """A parent known by name leads to the asset of that name, once it was added."""
 
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.lineage import lineage_of
 from graft.governance.reading.parents import named_parent
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Permission, Relation, Use

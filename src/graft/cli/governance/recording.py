@@ -77,7 +77,7 @@ def lineage(
     from graft.core.files import write_text
     from graft.core.places import require_output
     from graft.governance.assets import look_up
-    from graft.governance.drawing import draw_mermaid, draw_picture, draw_tree
+    from graft.governance.pictures import draw_mermaid, draw_picture, draw_tree
     from graft.governance.registry import Registry
 
     if picture is not None:

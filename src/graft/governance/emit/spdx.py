@@ -14,8 +14,10 @@ from graft.governance.emit.ancestry import DESCENT, Ancestor, ancestors
 from graft.governance.emit.facts import Measure, ModelFacts
 from graft.governance.emit.licence_words import expression
 from graft.governance.emit.model_card import interval
-from graft.governance.emit.spdx_graph import CREATION, NO_ASSERTION, SpdxGraph
 from graft.governance.emit.spdx_packages import (
+    CREATION,
+    NO_ASSERTION,
+    SpdxGraph,
     conclude,
     data_package,
     file_element,

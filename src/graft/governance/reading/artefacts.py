@@ -11,7 +11,7 @@ from graft.governance.reading.digests import asset_digest, digest_files
 from graft.governance.reading.model_card import CARD, read_card
 from graft.governance.reading.parents import architectures, configured_edges
 from graft.governance.reading.small_files import cards, licence_files
-from graft.governance.reading.stating import stated_in_cards, stated_in_files
+from graft.governance.reading.stated_licences import stated_in_cards, stated_in_files
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement
 
 

@@ -2,7 +2,7 @@
 
 Decisions: a text counts as a licence only when every word of its operative part is there, in order; a copy with one
 word changed is not that licence. The table holds no licence texts, only the opening words, the length and the digest
-of each piece (see ``wording``). Between pieces stand names (``Neither the name of NAME nor``): a few words that
+of each piece (see ``words``). Between pieces stand names (``Neither the name of NAME nor``): a few words that
 could be a name. What surrounds a licence in its usual copies (titles, preambles, how to apply it) is listed as
 companions. Names are SPDX identifiers, or ScanCode's ``LicenseRef-scancode-…`` where SPDX has none.
 """
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import yaml
 
-from graft.governance.reading.wording import Words, could_be_name, wording_digest, words_of
+from graft.governance.reading.words import Words, could_be_name, wording_digest, words_of
 from graft.governance.records import Record
 
 OPENING = 5

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from graft.governance.reading.known_texts import Passage, find_passages
-from graft.governance.reading.naming import named_licences, stated_values, without_values
-from graft.governance.reading.wording import (
+from graft.governance.reading.licence_names import named_licences, stated_values, without_values
+from graft.governance.reading.words import (
     Words,
     could_be_name,
     is_english,

@@ -20,8 +20,8 @@ from graft.governance.reading.licence_texts import FURTHER
 from graft.governance.reading.markdown import sections, tables
 from graft.governance.reading.parents import base_edges, usual_relation
 from graft.governance.reading.small_files import read_text
-from graft.governance.reading.stating import UNREAD, stated_in_sections
-from graft.governance.reading.wording import legible, limits, words_of
+from graft.governance.reading.stated_licences import UNREAD, stated_in_sections
+from graft.governance.reading.words import legible, limits, words_of
 from graft.governance.records import Edge, LicenceStatement, TrainingData
 
 _TRAINING = re.compile(

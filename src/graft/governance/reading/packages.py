@@ -11,7 +11,7 @@ from pathlib import Path
 from graft.core.errors import SourceError
 from graft.governance.reading.artefacts import read_model, unique
 from graft.governance.reading.licence_texts import OTHER, licence_statements
-from graft.governance.reading.stating import stated_in_sections
+from graft.governance.reading.stated_licences import stated_in_sections
 from graft.governance.records import Asset, LicenceStatement
 
 _FEW = 200

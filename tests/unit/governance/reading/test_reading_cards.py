@@ -3,13 +3,13 @@
 import pytest
 
 from graft.core.errors import InputError
-from graft.governance.answering import answer
+from graft.governance.answers import answer
 from graft.governance.lineage import lineage_of
 from graft.governance.reading import read_data
 from graft.governance.reading.front_matter import read_front_matter, split_card
 from graft.governance.reading.markdown import plain, sections, tables
 from graft.governance.reading.model_card import training_tables
-from graft.governance.reading.stating import stated_in_sections
+from graft.governance.reading.stated_licences import stated_in_sections
 from graft.governance.records import Use
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from graft.governance.reading import licence_statements
 from graft.governance.reading.known_texts import OPENING, known_texts, piece_of
-from graft.governance.reading.naming import named_licences, stated_values
+from graft.governance.reading.licence_names import named_licences, stated_values
 
 MIT = """MIT License
 

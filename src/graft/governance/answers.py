@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graft.core.errors import InputError
+from graft.governance.causes import Gathered, walk_from
 from graft.governance.licences.effects import Asked, chosen, effects
 from graft.governance.licences.expressions import CLEARED, Leaf, Terms, Unknown, read_terms
 from graft.governance.licences.findings import label, licence_findings, training_findings
@@ -25,7 +26,6 @@ from graft.governance.licences.table import Duty
 from graft.governance.licences.training import find_training_set, learned_from, trained_effects
 from graft.governance.lineage import Lineage
 from graft.governance.records import Answer, Asset, Decision, Finding, Permission, Relation, Use
-from graft.governance.walk import Gathered, walk_from
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 
 from graft.core.errors import InputError
-from graft.governance.drawing import draw_picture
 from graft.governance.lineage import lineage_of
+from graft.governance.pictures import draw_picture
 from graft.governance.records import Asset, AssetKind, Edge, Relation
 
 SVG = "{http://www.w3.org/2000/svg}"

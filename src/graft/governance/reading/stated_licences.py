@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from graft.governance.reading.known_texts import find_passages
+from graft.governance.reading.licence_names import badges, named_licences, stated_values
 from graft.governance.reading.licence_texts import FURTHER, licence_statements, uncovered
 from graft.governance.reading.markdown import Section, plain, sections, visible
-from graft.governance.reading.naming import badges, named_licences, stated_values
 from graft.governance.reading.small_files import cards, licence_files, read_text
-from graft.governance.reading.wording import could_be_name, denies, legible, limits_abroad, words_of
+from graft.governance.reading.words import could_be_name, denies, legible, limits_abroad, words_of
 from graft.governance.records import LicenceStatement
 
 PROSE = "terms in prose"

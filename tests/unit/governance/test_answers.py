@@ -3,7 +3,8 @@
 import pytest
 
 from graft.core.errors import InputError
-from graft.governance.answering import answer, training_key
+from graft.governance.answers import answer, training_key
+from graft.governance.causes import NEAREST, walk_from
 from graft.governance.licences.reach import Reach, step
 from graft.governance.lineage import lineage_of
 from graft.governance.records import (
@@ -18,7 +19,6 @@ from graft.governance.records import (
     TrainingData,
     Use,
 )
-from graft.governance.walk import NEAREST, walk_from
 
 
 def asset(

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import yaml
 
-from graft.governance.reading.wording import limits, words_of
+from graft.governance.reading.words import limits, words_of
 
 _TOKEN = re.compile(r"[^\W_]+(?:\.\d+)*")
 _DROPPED = frozenset(["the", "v", "version"])
