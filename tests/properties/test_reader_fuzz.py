@@ -4,6 +4,7 @@ The inputs are sound files with bytes changed, cut, doubled or put in from a lis
 elsewhere. Few are tried in every run, ten thousand for each reader among the slow tests.
 """
 
+import gzip
 import io
 import json
 import random
@@ -155,6 +156,7 @@ READERS = (
     Reader("x.csv", CSV, rows_then_contract),
     Reader("x.tsv", tuple(raw.replace(b",", b"\t") for raw in CSV[:3:2]), rows_then_contract),
     Reader("x.jsonl", JSON, rows_then_contract),
+    Reader("x.csv.gz", tuple(gzip.compress(raw) for raw in CSV), rows_then_contract),
     Reader(
         "x.parquet", (packed(), packed(compression="uncompressed"), packed(compression="snappy")), rows_then_contract
     ),

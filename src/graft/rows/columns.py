@@ -9,6 +9,7 @@ values that print as a word (intervals, periods) are that word; complex numbers 
 import datetime
 import decimal
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -160,6 +161,9 @@ def _plain(name: str, row: int, value: Any) -> Any:
         value = value.tolist()
     elif isinstance(value, pl.Series):
         value = value.to_list()
+    if isinstance(value, decimal.Decimal) and not value.is_finite():
+        # Polars has no such decimals, and stops the process that asks for one.
+        value = math.nan if value.is_nan() else float(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return _decoded(name, row, bytes(value))
     if isinstance(value, complex | datetime.timedelta) and not isinstance(value, float | int):

@@ -205,9 +205,10 @@ def _numeric_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     if whole and (compact := _compact(known)) is not None:
         result[present] = compact
         return result, bad
-    size = float(np.median(np.abs(known)))
-    scale = _scale(np.array([size]))[0]
-    inside = present & (np.abs(found * scale) < 9e18)
+    with np.errstate(over="ignore"):  # what is beyond all numbers is beyond all times
+        size = float(np.median(np.abs(known)))
+        scale = _scale(np.array([size]))[0]
+        inside = present & (np.abs(found * scale) < 9e18)
     result[inside] = (found[inside] * scale).astype(np.int64).astype("datetime64[us]")
     own = np.zeros(len(found))
     own[inside] = found[inside] * _scale(np.abs(found[inside]))

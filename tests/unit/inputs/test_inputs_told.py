@@ -1,6 +1,9 @@
 """What spreadsheets hold that is read as written and told, or refused: a person may mean another thing."""
 
+import decimal
+
 import numpy as np
+import polars as pl
 import pytest
 
 from graft.core.errors import ContractError, InputError
@@ -8,6 +11,7 @@ from graft.inputs.contract import infer_contract
 from graft.inputs.remarks import remarks
 from graft.inputs.roles import Roles
 from graft.rows.table import read_frame, read_rows
+from graft.rows.values import numbers, times
 
 WORDS = ["refund", "parcel", "login", "invoice", "broken", "late", "password", "charged", "twice", "screen"]
 
@@ -137,3 +141,17 @@ def test_empty_columns_beyond_the_header_are_named_as_such(tmp_path):
     (tmp_path / "rows.csv").write_text("text,label\n" + "hello,a,x\nbye,b,\n" * 3)
     with pytest.raises(InputError, match="put double quotes around"):
         read_frame(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize("odd", ["NaN", "sNaN", "Infinity"])
+def test_decimals_that_are_no_number_are_as_floats_that_are_none(odd):
+    cells = [decimal.Decimal("1.5"), decimal.Decimal(odd), decimal.Decimal("2.5"), decimal.Decimal("3.5")]
+    floats = [float(cell) if not cell.is_snan() else float("nan") for cell in cells]
+    read, same = (numbers(read_frame({"x": one}).frame["x"]) for one in (cells, floats))
+    np.testing.assert_array_equal(read, same)
+
+
+def test_times_beyond_all_numbers_are_no_times():
+    found, bad = times(pl.Series([1e308, 1.7e308]))
+    assert np.isnat(found).all()
+    assert bad.all()
