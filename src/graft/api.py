@@ -266,7 +266,7 @@ def embed_table(
         rows,
         encoder,
         id_column=id,
-        text=several(text),
+        content=several(text),
         precision="int8" if encoder.precision == "int8" else "native",
         strict=strict,
         progress=progress,

@@ -411,7 +411,7 @@ def test_links_inside_the_folder_and_into_the_cache_of_the_hub_are_honest(tmp_pa
     blobs, snapshot = tmp_path / "models--org--name" / "blobs", tmp_path / "models--org--name" / "snapshots" / "abc"
     blobs.mkdir(parents=True)
     snapshot.mkdir(parents=True)
-    for path in tiny.encoder("bert").directory.iterdir():
+    for path in tiny.encoder("bert").weights.directory.iterdir():
         shutil.copy(path, blobs / f"blob-{path.name}")
         (snapshot / path.name).symlink_to(f"../../blobs/blob-{path.name}")
     (snapshot / "copy.txt").symlink_to("README.md")

@@ -39,7 +39,7 @@ def resolved(folder):
 def test_a_source_is_described_as_it_is(architecture):
     source = resolved(tiny.encoder(architecture).weights.directory)
     assert (source.dimension, source.weights.layers, source.reading.max_tokens) == (32, 2, 48)
-    assert source.reading.vocabulary == len(tiny.WORDS) + 4
+    assert source.weights.vocabulary == len(tiny.WORDS) + 4
     assert source.weights.model_type == architecture
     assert source.weights.digest == file_sha256(source.weights.directory / "model.safetensors")
     assert (source.pooling, source.normalise) == (Pooling.MEAN, False)

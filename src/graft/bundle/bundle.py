@@ -137,7 +137,7 @@ class Bundle:
             return
         source = self.model.source
         if source is not None:
-            limit = source.reading.max_tokens
+            limit = source.reading.limit
             for place in np.flatnonzero(tokenise(source, data.contents).truncated).tolist():
                 message = f"the text is longer than {limit} tokens: the rest of it was not read"
                 problems.add(int(data.rows[place]), "truncated", message)

@@ -74,9 +74,7 @@ def embed(
         f"({done.inserted:,} new, {done.updated:,} changed, {done.unchanged:,} as they were; {done.encoded:,} encoded)"
     )
     if done.cut:
-        from graft.representations.encoding.encoder import cut_in_words
-
-        typer.echo(f"warning: {cut_in_words(done.cut, done.rows, done.limit)}", err=True)
+        typer.echo(f"warning: {done.words()}", err=True)
     _left_out(done)
 
 

@@ -10,7 +10,7 @@ are never compared by accident. A saved folder is whole or absent.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -101,7 +101,7 @@ class FittedEmbedder(ABC):
                 "schema": SCHEMA,
                 "kind": self.kind,
                 "settings": dict(state.settings),
-                "space": asdict(self.space),
+                "space": self.space.stated(),
                 "learnt": state.digest,
                 "sha256": file_sha256(place / ARRAYS),
             }

@@ -233,7 +233,7 @@ class FittedUsers(FittedEmbedder):
         """Item vectors, their weights, the priors, and the strength."""
         facts = {
             "embedder": asdict(self.settings),
-            "item_space": asdict(self.item_space),
+            "item_space": self.item_space.stated(),
             "groups": self.strength.groups,
         }
         fitted = np.array([self.now, self.strength.value, self.strength.within, self.strength.between])

@@ -159,7 +159,7 @@ def upper_half(model: Any, source: Source, boundary: int) -> Any:
 def check_split(source: Source, boundary: int) -> None:
     """Raise SourceError unless the two halves together equal the whole on a small batch."""
     rng = np.random.default_rng(0)
-    ids = torch.from_numpy(rng.integers(5, min(source.reading.vocabulary, 1000), size=(2, 7)))
+    ids = torch.from_numpy(rng.integers(5, min(source.weights.vocabulary, 1000), size=(2, 7)))
     mask = torch.tensor([[1] * 7, [1] * 5 + [0] * 2])
     with torch.inference_mode():
         whole = load_encoder(source)(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -1,6 +1,6 @@
 """Texts to vectors, as a function and as a scikit-learn transformer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,31 +13,43 @@ from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.reading import as_role
 from graft.representations.sources import resolve_source
+from graft.rows.content import Content, ContentKind, kind_named
 
 
-def as_texts(given: Any) -> list[str]:
-    """Texts from a list, an array, a series, or a frame with one column. Raises InputError for anything else."""
+def as_contents(given: Any, kind: ContentKind) -> list[Content]:
+    """Contents of a kind from a list, an array, a series, or a frame with one column.
+
+    Raises InputError for anything else.
+    """
     if hasattr(given, "columns"):
         if len(given.columns) != 1:
             raise InputError(
-                f"a frame with {len(given.columns)} columns", needed="one column of text", fix="select the text column"
+                f"a frame with {len(given.columns)} columns",
+                needed=f"one column of {kind.name}",
+                fix=f"select the {kind.name} column",
             )
         given = given[given.columns[0]]
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InputError(f"{type(given).__name__}", needed="a sequence of texts", fix="write [text] for a single one")
-    array = np.asarray(given, dtype=object)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise InputError(f"texts of shape {array.shape}", needed="shape (rows,)", fix="select one column")
-    for position, value in enumerate(array):
-        if not isinstance(value, str):
+    if kind.fits(given) or not isinstance(given, Iterable):
+        raise InputError(
+            f"{type(given).__name__}",
+            needed=f"a sequence of {kind.plural}",
+            fix=f"write [{kind.name}] for a single one",
+        )
+    contents = [] if isinstance(given, Mapping) else list(given)
+    if not any(map(kind.fits, contents)):
+        array = np.asarray(given, dtype=object)
+        if array.ndim == 2 and array.shape[1] == 1:
+            contents = list(array[:, 0])
+        elif array.ndim != 1:
+            raise InputError(f"{kind.plural} of shape {array.shape}", needed="shape (rows,)", fix="select one column")
+    for position, value in enumerate(contents):
+        if not kind.fits(value):
             raise InputError(
-                f"row {position} is {type(value).__name__}, not text",
-                needed="strings only",
+                f"row {position} is {type(value).__name__}, not {kind.name}",
+                needed=f"{kind.plural} only",
                 fix="fill or drop that row",
             )
-    return list(array)
+    return contents
 
 
 def embed_texts(
@@ -52,15 +64,15 @@ def embed_texts(
 ) -> np.ndarray:
     """Pooled vectors, float32, shape (rows, dimension).
 
-    role: what the texts are read as: ``query``, ``document``, ``classification`` or ``clustering``. prompt: put before
-    each text, instead of what the source states for the role. precision: ``native``, ``float32`` or ``int8``. force:
-    int8 even for a source it does not suit.
+    texts: or whatever else the source reads. role: what they are read as: ``query``, ``document``, ``classification``
+    or ``clustering``. prompt: put before each, instead of what the source states for the role. precision: ``native``,
+    ``float32`` or ``int8``. force: int8 even for a source it does not suit.
     Raises InputError for another precision, SourceError for a source that is too far from float32 in int8.
     """
     read_as = as_role(role)
     found = resolve_source(source).with_prompts({read_as: prompt}).read_as(read_as)
     encoder = Encoder(found, cache=ActivationCache(), precision=precision, force=force)
-    vectors, report = encoder.vectors(as_texts(texts), progress=progress)
+    vectors, report = encoder.vectors(as_contents(texts, kind_named(found.reading.kind)), progress=progress)
     report.warn()
     return vectors
 
@@ -89,9 +101,9 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find and verify the source; nothing is learnt."""
-        as_texts(X)
         role = as_role(self.role)
         self.source_ = resolve_source(self.source).with_prompts({role: self.prompt}).read_as(role)
+        as_contents(X, kind_named(self.source_.reading.kind))
         self.n_features_out_ = self.source_.dimension
         return self
 
@@ -99,7 +111,7 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Vectors of the texts."""
         check_is_fitted(self)
         encoder = Encoder(self.source_, cache=ActivationCache() if self.cache else None, precision=self.precision)
-        vectors, report = encoder.vectors(as_texts(X))
+        vectors, report = encoder.vectors(as_contents(X, kind_named(self.source_.reading.kind)))
         report.warn()
         return vectors
 

@@ -23,7 +23,8 @@ class Weights:
     SHA-256 of the weights (of the list of digests when they are in several files), or of the recipe when the weights
     are random. files: names of the files of weights. architecture: digest of the configuration, because the same
     weights with another number of heads say something else. model_type: what transformers calls it. hidden: numbers in
-    a token vector. layers: transformer layers. parameters: numbers in all. side_files: that go wherever the source
+    a token vector. layers: transformer layers. parameters: numbers in all. vocabulary: how many tokens it has vectors
+    for, none where it reads no tokens. side_files: that go wherever the source
     goes, besides what every model has. random_seed: what random weights are drawn from, None for pretrained ones.
     """
 
@@ -37,6 +38,7 @@ class Weights:
     hidden: int
     layers: int
     parameters: int
+    vocabulary: int = 0
     side_files: tuple[str, ...] = ()
     random_seed: int | None = None
 

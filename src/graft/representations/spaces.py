@@ -15,6 +15,7 @@ from graft.core.digests import key
 from graft.core.errors import SpaceMismatch
 from graft.representations.reading import Prompts
 from graft.representations.source import Source
+from graft.rows.content import TEXT, ContentKind, kind_named
 
 _WIDEST = 1 << 20
 _ROUNDED_ALIKE = ("float32", "bfloat16", "float16")
@@ -22,7 +23,11 @@ _ROUNDED_ALIKE = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class Space:
-    """What shaped the vectors of a space. precision: the number type they were computed in."""
+    """What shaped the vectors of a space.
+
+    precision: the number type they were computed in. kind: of the content they were computed from; empty where nobody
+    said.
+    """
 
     weights: str
     architecture: str
@@ -32,6 +37,7 @@ class Space:
     dimension: int
     normalise: bool
     precision: str
+    kind: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -41,22 +47,41 @@ class Space:
     @property
     def computation(self) -> str:
         """32 hexadecimal digits that name the numbers to the last bit: the space and the number type."""
-        return key(asdict(self))
+        return key(self.stated())
 
     def require_same(self, other: "Space") -> None:
         """Raise SpaceMismatch unless ``other`` is this space."""
         mine, theirs = self._identity(), other._identity()
         if mine != theirs:
-            differing = [name for name in mine if mine[name] != theirs[name]]
+            differing = [name for name in asdict(self) if mine.get(name) != theirs.get(name)]
             raise SpaceMismatch(
                 f"vectors of two embedding spaces: they differ in {', '.join(differing)}",
                 needed="vectors of one space",
                 fix="embed both sides with the same source",
             )
 
+    def stated(self) -> dict[str, Any]:
+        """Its fields, as files keep them and ``read_space`` reads them.
+
+        Texts, and contents nobody named, stay unsaid: spaces had their names before there was a second kind.
+        """
+        stated = asdict(self)
+        if self.kind in ("", TEXT.name):
+            stated.pop("kind")
+        return stated
+
     def _identity(self) -> dict[str, Any]:
         numbers = "floating point" if self.precision in _ROUNDED_ALIKE else self.precision
-        return {**asdict(self), "precision": numbers}
+        return {**self.stated(), "precision": numbers}
+
+
+def content_kind(space: Space) -> ContentKind:
+    """The kind of content that rows of a space are described by: texts where nobody said otherwise.
+
+    >>> content_kind(given_space("ours", 3)).name
+    'text'
+    """
+    return kind_named(space.kind or TEXT.name)
 
 
 def pooled_space(source: Source, precision: str) -> Space:
@@ -70,6 +95,7 @@ def pooled_space(source: Source, precision: str) -> Space:
         source.dimension,
         source.normalise,
         precision,
+        source.reading.kind,
     )
 
 
@@ -95,9 +121,9 @@ def fitted_space(method: str, learnt: str, dimension: int, *, settings: str = ""
 
 
 def read_space(stated: Mapping[str, Any]) -> Space:
-    """A space from the dictionary ``dataclasses.asdict`` makes of it. Raises SpaceMismatch for anything else."""
+    """A space from what ``stated`` says of it. Raises SpaceMismatch for anything else."""
     names = {field.name for field in fields(Space)}
-    if set(stated) != names:
+    if set(stated) | {"kind"} != names:
         raise SpaceMismatch(
             f"a space described by {', '.join(sorted(map(str, stated))) or 'nothing'}",
             needed=f"a space described by {', '.join(sorted(names))}",
@@ -111,4 +137,5 @@ def read_space(stated: Mapping[str, Any]) -> Space:
             needed=f"words, whole numbers, and a dimension from 1 to {_WIDEST:,}",
             fix="restore the file it stands in from a copy",
         )
-    return Space(**stated)
+    # Before kinds were stated there were texts alone; a space without a pooling was made elsewhere, or learnt.
+    return Space(**{"kind": TEXT.name if stated["pooling"] else "", **stated})

@@ -14,6 +14,7 @@ import numpy as np
 from graft.core.errors import SourceError
 from graft.core.files import read_json
 from graft.core.seeds import process_alone
+from graft.representations.reading import TextReading
 from graft.representations.source import Source
 from graft.representations.tokenizer_trial import require_tried, unreadable
 
@@ -84,12 +85,23 @@ class SpecialTokens:
     unknown: int
 
 
+def text_reading(source: Source) -> TextReading:
+    """How a source reads texts. Raises SourceError for one that reads another kind of content."""
+    if not isinstance(source.reading, TextReading):
+        raise SourceError(
+            f"{source.weights.reference} reads content of the kind {source.reading.kind!r}, and the rows are text",
+            needed="a text encoder",
+            fix="choose a text source, for example minilm",
+        )
+    return source.reading
+
+
 def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
     """Token rows of texts, each after the prompt of its role and cut at the source's length.
 
     Raises SourceError for a tokenizer that cannot be used, or that gives numbers the model has no vectors for.
     """
-    tokenizer, special = _tokenizer(source.weights.directory, source.reading.max_tokens, source.reading.tokenizer)
+    tokenizer, special = _tokenizer_of(source)
     ids: list[np.ndarray] = []
     truncated, words = np.zeros(len(texts), bool), np.zeros(len(texts), np.int32)
     for start in range(0, len(texts), _CHUNK):
@@ -116,16 +128,14 @@ def unpooled_tokens(source: Source) -> int:
     """
     if source.includes_prompt or not source.reading.prompt:
         return 0
-    tokenizer, _ = _tokenizer(source.weights.directory, source.reading.max_tokens, source.reading.tokenizer)
+    tokenizer, _ = _tokenizer_of(source)
     encoding = tokenizer.encode(_prepared("", source))
     return len(encoding.ids) - int(bool(encoding.special_tokens_mask[-1]))
 
 
 def special_tokens(source: Source) -> SpecialTokens:
     """The padding and unknown tokens of a source."""
-    special: SpecialTokens = _tokenizer(source.weights.directory, source.reading.max_tokens, source.reading.tokenizer)[
-        1
-    ]
+    special: SpecialTokens = _tokenizer_of(source)[1]
     _require_known(np.array([special.pad]), source)
     return special
 
@@ -143,10 +153,10 @@ def _cut(tokenizer, texts: list[str], source: Source):  # type: ignore[no-untype
 def _require_known(numbers: np.ndarray, source: Source) -> None:
     """Raise SourceError for a token number that the model has no vector for."""
     largest = int(numbers.max(initial=0))
-    if largest >= source.reading.vocabulary:
+    if largest >= source.weights.vocabulary:
         raise SourceError(
             f"the tokenizer of {source.weights.reference} gives the token {largest:,}, and the model has vectors for "
-            f"{source.reading.vocabulary:,} tokens",
+            f"{source.weights.vocabulary:,} tokens",
             needed="the tokenizer the model was trained with",
             fix="copy tokenizer and weights again, both from one place",
         )
@@ -154,7 +164,12 @@ def _require_known(numbers: np.ndarray, source: Source) -> None:
 
 def _prepared(text: str, source: Source) -> str:
     text = source.reading.prompt + text
-    return text.lower() if source.reading.lowercase else text
+    return text.lower() if text_reading(source).lowercase else text
+
+
+def _tokenizer_of(source: Source):  # type: ignore[no-untyped-def]
+    reading = text_reading(source)
+    return _tokenizer(source.weights.directory, reading.max_tokens, reading.tokenizer)
 
 
 @lru_cache(maxsize=8)

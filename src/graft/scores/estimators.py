@@ -29,10 +29,11 @@ from graft.inputs.facts import category_facts, number_facts
 from graft.inputs.roles import Roles
 from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
-from graft.representations.embedder import as_texts
+from graft.representations.embedder import as_contents
 from graft.representations.reading import Role
 from graft.representations.source import Source
 from graft.representations.sources import resolve_source
+from graft.rows.content import TEXT
 from graft.rows.table import Table, read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.losses import Loss, loss_named
@@ -87,7 +88,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         """The rows: a table where columns are named, else texts."""
         named = [*_names(self.text), *_names(self.numeric), *_names(self.categorical)]
         if not named:
-            return as_texts(X)
+            return as_contents(X, TEXT)
         if not _names(self.text):
             raise InputError(
                 f"the columns {', '.join(named)} and no text",

@@ -28,7 +28,8 @@ from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sentence_settings import state_prompts
 from graft.representations.source import Source
-from graft.representations.sources import read_directory, write_beside
+from graft.representations.sources import read_directory
+from graft.representations.text_directory import write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.classical import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder

@@ -276,7 +276,7 @@ def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -
     if job.strategy.layers:
         frozen = job.source.weights.parameters - of_body
     elif vocabulary is not None:
-        frozen += (job.source.reading.vocabulary - len(vocabulary.used)) * job.source.weights.hidden
+        frozen += (job.source.weights.vocabulary - len(vocabulary.used)) * job.source.weights.hidden
     return Tuned(network, head, examples, vocabulary, log, FreezeRecord(frozen, trained, before), "", ())
 
 

@@ -237,7 +237,7 @@ def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
     trained = float(np.mean([one.trainable for one in fits]))
     if source is None:
         return trained
-    layers = float(source.weights.parameters - source.reading.vocabulary * source.weights.hidden)
+    layers = float(source.weights.parameters - source.weights.vocabulary * source.weights.hidden)
     return layers * _ROWS_ASSUMED + trained + steps * candidate.strategy.passes(layers, trained)
 
 

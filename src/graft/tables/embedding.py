@@ -1,9 +1,10 @@
 """Rows of a file, embedded into a table.
 
-Decisions: only rows whose text changed are encoded, whatever else changed; a row that cannot be kept (no id, an id
-twice, no text) is listed and the others go on; the texts are kept as columns, because a table that forgot them could
-never move to another source. What is encoded lies in the activation cache at once, so a killed run encodes nothing
-twice. Types are those the table has: a file whose cells say less (blank, ``NA``, whole numbers only) changes none.
+Decisions: only rows whose content changed are encoded, whatever else changed; a row that cannot be kept (no id, an id
+twice, no text) is listed and the others go on; the contents are kept as columns, because a table that forgot them could
+never move to another source. Of which kind they are is said by the reading of the source. What is encoded lies in the
+activation cache at once, so a killed run encodes nothing twice. Types are those the table has: a file whose cells say
+less (blank, ``NA``, whole numbers only) changes none.
 """
 
 from collections import Counter
@@ -13,17 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
-from graft.core.digests import content_digest
 from graft.core.errors import SourceError, SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.core.several import several
 from graft.inputs.contract import require_columns
-from graft.representations.reading import Prompts, Role
+from graft.representations.reading import Prompts, Reading, Role, cut_in_words
+from graft.rows.content import Content, ContentKind, kind_named
 from graft.rows.table import Table
-from graft.rows.values import joined
 from graft.tables.columns import OURS, fitted
 from graft.tables.encoders import pinned
 from graft.tables.pointer import POINTER, Precision, local_folder
@@ -46,9 +45,9 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class EmbeddingReport:
-    """What embedding rows did. encoded: texts the source ran for; the others were known. left_out: rows, and why.
+    """What embedding rows did. encoded: contents the source ran for; the others were known. left_out: rows, and why.
 
-    cut: texts, of those that were new or changed, longer than the ``limit`` tokens the source reads.
+    cut: contents, of those that were new or changed, of which ``reading`` left out the rest.
     """
 
     rows: int
@@ -59,7 +58,11 @@ class EmbeddingReport:
     left_out: tuple[LeftOut, ...]
     version: int
     cut: int = 0
-    limit: int = 0
+    reading: Reading | None = None
+
+    def words(self) -> str:
+        """What was cut, as a person reads it; empty when nothing was."""
+        return "" if self.reading is None else cut_in_words(self.cut, self.rows, self.reading)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class _Kept:
 
     numbers: np.ndarray
     ids: list[str]
-    texts: list[str]
+    contents: list[Content]
     digests: list[str]
     columns: pa.Table
 
@@ -79,25 +82,27 @@ def embed_into(
     encoder: "Encoder",
     *,
     id_column: str,
-    text: str | Sequence[str],
+    content: str | Sequence[str],
     precision: Precision = "native",
     strict: bool = False,
     progress: Progress = SILENT,
 ) -> tuple[EmbeddingTable, EmbeddingReport]:
     """Insert and update rows in the table at ``path``, which is made when it is not there.
 
-    id_column, text: columns of ``rows``; several texts are joined by a line break. strict: raise TableError for the
-    first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is of another space.
+    id_column, content: columns of ``rows``; the source's kind of content says what several are together. strict: raise
+    TableError for the first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is
+    of another space.
     """
-    text = several(text)
+    names = several(content)
     path, encoder = local_folder(path), encoder.reading_as(Role.DOCUMENT)
-    require_columns(rows, [id_column, *text])
+    require_columns(rows, [id_column, *names])
     _require_names(rows, id_column)
     known = EmbeddingTable.open(path).schema if (path / POINTER).is_file() else OURS
-    kept, left_out = _sorted_out(rows, id_column, text, known)
+    kind = kind_named(encoder.source.reading.kind)
+    kept, left_out = _sorted_out(rows, id_column, names, kind, known)
     if strict and left_out:
         raise _refused(left_out)
-    table = _table(path, encoder, id_column, text, precision)
+    table = _table(path, encoder, id_column, names, precision)
     needed = table.changed(kept.ids, kept.digests)
     encoded: list[EncodeReport] = []
     said = table.upsert(_batches(kept, needed, encoder, encoded, progress), strict=strict)
@@ -114,7 +119,7 @@ def embed_into(
         (*left_out, *refused),
         said.version,
         sum(one.cut for one in encoded),
-        encoder.source.reading.max_tokens,
+        encoder.source.reading,
     )
     return table, report
 
@@ -131,33 +136,35 @@ def _require_names(rows: Table, id_column: str) -> None:
 
 
 def _sorted_out(
-    rows: Table, id_column: str, text: tuple[str, ...], known: pa.Schema = OURS
+    rows: Table, id_column: str, names: tuple[str, ...], kind: ContentKind, known: pa.Schema = OURS
 ) -> tuple[_Kept, list[LeftOut]]:
     ids = rows.as_ids(id_column).to_list()
-    texts = [one or "" for one in joined([rows.as_written(name) for name in text])]
+    contents = kind.read([rows.as_written(name) for name in names])
     counts = Counter(ids)
     left_out = [LeftOut(f"line {one.line}", one.why) for one in rows.skipped]
-    others = [name for name in rows.frame.columns if name not in (id_column, *text)]
+    others = [name for name in rows.frame.columns if name not in (id_column, *names)]
     frame, odd = fitted(rows, others, known)
     numbers: list[int] = []
-    for row, (name, words) in enumerate(zip(ids, texts, strict=True)):
+    for row, (name, content) in enumerate(zip(ids, contents, strict=True)):
+        problem = kind.problem(content)
         place = f"row {row}" + (f" (id {name!r})" if name else "")
         if not name:
             left_out.append(LeftOut(place, f"it has no {id_column!r}"))
         elif counts[name] > 1:
             left_out.append(LeftOut(place, f"{counts[name]} rows have this id, and nobody knows which one is meant"))
-        elif not words.strip():
-            left_out.append(LeftOut(place, "it has no text"))
+        elif problem is not None and problem.fatal:
+            why = "" if content is None else f": {problem.message}"
+            left_out.append(LeftOut(place, f"it has no {kind.name}{why}"))
         elif row in odd:
             left_out.append(LeftOut(place, odd[row]))
         else:
             numbers.append(row)
-    texts_written = [rows.as_written(name).cast(pl.String).alias(name) for name in text]
-    written = rows.frame.with_columns([*frame.get_columns(), *texts_written])
+    as_read = [rows.as_written(name).cast(kind.column).alias(name) for name in names]
+    written = rows.frame.with_columns([*frame.get_columns(), *as_read])
     ordered = written.select(name for name in rows.frame.columns if name != id_column)
     columns = ordered[numbers].to_arrow() if numbers else ordered.clear().to_arrow()
-    chosen = [texts[row] for row in numbers]
-    digests = [content_digest(one).hex() for one in chosen]
+    chosen = [contents[row] for row in numbers]
+    digests = [kind.digest(one).hex() for one in chosen]
     return _Kept(np.array(numbers, np.int64), [ids[row] for row in numbers], chosen, digests, columns), left_out
 
 
@@ -215,8 +222,8 @@ def _batches(
     """The rows chunk by chunk, with vectors where they are needed."""
     starts = range(0, len(kept.ids), _CHUNK)
     chunks = [np.arange(start, min(start + _CHUNK, len(kept.ids))) for start in starts]
-    texts = ([kept.texts[row] for row in chunk[needed[chunk]]] for chunk in chunks)
-    made = encoder.stream(texts, rows=int(needed.sum()), progress=progress)
+    contents = ([kept.contents[row] for row in chunk[needed[chunk]]] for chunk in chunks)
+    made = encoder.stream(contents, rows=int(needed.sum()), progress=progress)
     for chunk, (vectors, report) in zip(chunks, made, strict=True):
         encoded.append(report)
         yield _rows(kept, chunk, needed[chunk], vectors)

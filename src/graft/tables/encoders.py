@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graft.core.errors import SpaceMismatch, TableError
+from graft.representations.reading import Role, cut_in_words
+from graft.representations.spaces import content_kind
+from graft.rows.content import Content
 from graft.tables.pointer import POINTER, Generation, read_pointer
 
 if TYPE_CHECKING:
@@ -26,12 +29,11 @@ def encoder_for(
     cached: bool = True,
     force: bool = False,
 ) -> "Encoder":
-    """The encoder of a source, which reads texts as documents.
+    """The encoder of a source, which reads contents as documents.
 
-    prompt_query, prompt_document: put before queries and before the texts of rows, instead of what the source states.
-    cached: keep what it computes on disk. force: int8 even where it does not suit.
+    prompt_query, prompt_document: put before queries and before the contents of rows, instead of what the source
+    states. cached: keep what it computes on disk. force: int8 even where it does not suit.
     """
-    from graft.representations.reading import Role
     from graft.representations.sources import resolve_source
 
     own = {Role.QUERY: prompt_query, Role.DOCUMENT: prompt_document}
@@ -52,22 +54,20 @@ def prompts_of(path: Path) -> tuple[str | None, str | None]:
 
 
 class Telling:
-    """An encoder as a migration calls it, which counts what it cut. texts, cut: so far."""
+    """An encoder as a migration calls it, which counts what it cut. rows, cut: so far."""
 
     def __init__(self, encoder: "Encoder") -> None:
-        self.encoder, self.texts, self.cut = encoder, 0, 0
+        self.encoder, self.rows, self.cut = encoder, 0, 0
 
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors, shape (texts, dimension)."""
-        vectors, report = self.encoder.vectors(texts)
-        self.texts, self.cut = self.texts + report.rows, self.cut + report.cut
+    def __call__(self, contents: Sequence[Content]) -> np.ndarray:
+        """Vectors, shape (contents, dimension)."""
+        vectors, report = self.encoder.vectors(contents)
+        self.rows, self.cut = self.rows + report.rows, self.cut + report.cut
         return vectors
 
     def words(self) -> str:
         """What was cut, as a person reads it; empty when nothing was."""
-        from graft.representations.encoding.encoder import cut_in_words
-
-        return cut_in_words(self.cut, self.texts, self.encoder.source.reading.max_tokens)
+        return cut_in_words(self.cut, self.rows, self.encoder.source.reading)
 
 
 def pinned(reference: str) -> str:
@@ -81,13 +81,15 @@ def pinned(reference: str) -> str:
 
 
 def encoder_of(generation: Generation, *, cached: bool = True) -> "Encoder":
-    """The encoder of the rows of a generation, which reads texts as documents. cached: keep what it computes on disk.
+    """The encoder of the rows of a generation, which reads contents as documents.
 
-    Raises TableError for vectors that were made elsewhere, SpaceMismatch when the source has changed since.
+    cached: keep what it computes on disk. Raises TableError for vectors that were made elsewhere, SpaceMismatch when
+    the source has changed since.
     """
     if not generation.source:
         raise TableError(
-            "the vectors of this table were made elsewhere, so texts cannot be embedded into its space here",
+            f"the vectors of this table were made elsewhere, so {content_kind(generation.space).plural} cannot "
+            "be embedded into its space here",
             needed="queries as vectors of its space",
             fix="give vectors, or make a table with graft embed",
         )

@@ -5,10 +5,12 @@ import numpy as np
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.facts.table import IndexFact, TableFacts, TableOverview, VersionFact
+from graft.representations.spaces import content_kind
+from graft.rows.content import TEXT
 from graft.tables.columns import users
 from graft.tables.delta.commits import Version
 from graft.tables.indexing import index_of
-from graft.tables.migration.texts import row_texts
+from graft.tables.migration.contents import row_contents
 from graft.tables.neighbourhood.overview import overview
 from graft.tables.table import EmbeddingTable
 
@@ -43,7 +45,9 @@ def _overview(table: EmbeddingTable, rng: np.random.Generator, umap: bool | None
     rows = still.read(["id", *names])
     ids, vectors = still.vectors()
     text = [name for name in still.generation.text if name in names]
-    texts = row_texts(rows, text) if text else None
+    # What a group is about is told in its words, and only texts have words.
+    worded = text and content_kind(still.space) is TEXT
+    texts = row_contents(rows, text, TEXT) if worded else None
     columns = {name: rows[name].to_pylist() for name in names if name not in text}
     return overview(ids.tolist(), vectors, texts, columns, rng=rng, umap=umap, progress=progress)
 

@@ -143,7 +143,9 @@ def read_pointer(path: Path) -> Pointer:
 
 def write_pointer(path: Path, pointer: Pointer) -> None:
     """Replace ``table.json``, whole or not at all."""
-    write_json(path / POINTER, sealed({"schema": SCHEMA, **json.loads(json.dumps(asdict(pointer)))}))
+    said = asdict(pointer)
+    said["generations"] = [{**asdict(one), "space": one.space.stated()} for one in pointer.generations]
+    write_json(path / POINTER, sealed({"schema": SCHEMA, **json.loads(json.dumps(said))}))
 
 
 def change_pointer(path: Path, change: Callable[[Pointer], Pointer]) -> Pointer:

@@ -1,4 +1,4 @@
-"""Questions to a table: texts or vectors in, its nearest rows out.
+"""Questions to a table: contents or vectors in, its nearest rows out.
 
 Decisions: a table that was opened to be asked follows the pointer, so a migration's swap is seen by the next question
 and no question ever mixes spaces (queries of the space a table is moving to go through the adapter that was
@@ -11,14 +11,15 @@ the activation cache: they are other people's words, and a file for each would s
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError, SpaceMismatch
 from graft.representations.reading import Role
-from graft.representations.spaces import Space
+from graft.representations.spaces import Space, content_kind
+from graft.rows.content import Content, ContentKind, contents_of, kind_of
 from graft.tables.adapters import adapter_between
 from graft.tables.conditions import read_condition
 from graft.tables.encoders import encoder_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from graft.representations.encoding.encoder import Encoder
 
 _MASKS = 16
-Queries = str | Sequence[str] | np.ndarray
+Queries = Content | Sequence[Content] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,14 @@ class Asking:
                     held = self.held = _read(table, held)
         return held
 
-    def vectors_of(self, table: OpenTable, texts: Sequence[str]) -> np.ndarray:
-        """Texts as vectors of the table's space."""
+    def vectors_of(self, table: OpenTable, contents: Sequence[Content]) -> np.ndarray:
+        """Contents as vectors of the table's space."""
         name = table.generation.name
         if name not in self.encoders:
             with self._one:
                 if name not in self.encoders:
                     self.encoders[name] = encoder_of(table.generation, cached=False).reading_as(Role.QUERY)
-        vectors, report = self.encoders[name].vectors(texts)
+        vectors, report = self.encoders[name].vectors(contents)
         report.warn()
         return vectors
 
@@ -147,11 +148,11 @@ def ask(
 ) -> pl.DataFrame:
     """The ``k`` nearest rows of each query, nearest first: ``query``, ``rank``, ``id``, ``distance`` and columns.
 
-    queries: a text, several, or vectors of shape (queries, dimension), whose space must be said: that of the rows, or
-    the one the table is moving to, when the migration left an adapter. where: an SQL condition the rows must meet.
-    columns: of the table, all the user's own when None; one that is called ``query``, ``rank`` or ``distance`` is there
-    as ``distance_in_table`` and so on. distance: cosine, in [0, 2].
-    Raises SpaceMismatch for vectors of another space, InputError for queries that cannot be asked.
+    queries: a content of the table's kind (a text), several, or vectors of shape (queries, dimension), whose space must
+    be said: that of the rows, or the one the table is moving to, when the migration left an adapter. where: an SQL
+    condition the rows must meet. columns: of the table, all the user's own when None; one that is called ``query``,
+    ``rank`` or ``distance`` is there as ``distance_in_table`` and so on. distance: cosine, in [0, 2]. Raises
+    SpaceMismatch for vectors of another space, InputError for queries that cannot be asked.
     """
     if k < 1:
         raise InputError(f"the {k} nearest rows", needed="at least 1", fix="ask for more")
@@ -165,12 +166,9 @@ def ask(
 def _vectors(
     asking: Asking, table: OpenTable, queries: Queries, space: Space | str | None
 ) -> tuple[np.ndarray, Space | str]:
-    if isinstance(queries, str):
-        queries = [queries]
-    if not isinstance(queries, np.ndarray) and all(isinstance(one, str) for one in queries):
-        if not queries or not all(one.strip() for one in queries):
-            raise InputError("an empty query", needed="a text", fix="write what is looked for")
-        return asking.vectors_of(table, list(queries)), table.space
+    contents = None if isinstance(queries, np.ndarray) else _contents(queries, content_kind(table.space))
+    if contents is not None:
+        return asking.vectors_of(table, contents), table.space
     if space is None:
         raise SpaceMismatch(
             "query vectors without their space",
@@ -183,6 +181,23 @@ def _vectors(
     adapter = None if given == table.space.fingerprint else adapter_between(table.path, given, table.space.fingerprint)
     # While the table moves to the space of the queries, they go through the adapter into that of the rows.
     return (vectors, space) if adapter is None else (adapter.apply(vectors, space=given), table.space)
+
+
+def _contents(queries: Any, kind: ContentKind) -> list[Content] | None:
+    """Queries that are contents, as a list; None for what is to be read as vectors.
+
+    Raises InputError for contents of another kind than the table's, and for one that says nothing.
+    """
+    contents = [queries] if kind_of([queries]) is not None else list(queries)
+    if contents and kind_of(contents) is None:
+        return None
+    for one in contents_of(contents, kind, reader="the source of the table"):
+        found = kind.problem(one)
+        if found is not None and found.fatal:
+            contents = []
+    if not contents:
+        raise InputError("an empty query", needed=f"a {kind.name}", fix="write what is looked for")
+    return contents
 
 
 def _frame(held: HeldRows, hits: Hits, columns: Sequence[str] | None) -> pl.DataFrame:

@@ -7,8 +7,9 @@ import torch
 from graft.core.errors import SourceError
 from graft.representations.backbone import load_encoder
 from graft.representations.encoding.encoder import Encoder
-from graft.representations.sources import read_directory, write_beside
+from graft.representations.sources import read_directory
 from graft.representations.spaces import pooled_space
+from graft.representations.text_directory import write_beside
 from graft.representations.tokens import tokenise
 from graft.scores.models import copy_source
 from unit.bundle.building import rows_for

@@ -23,7 +23,7 @@ def test_rows_that_were_cut_are_counted_whether_or_not_a_cache_knew_them(tmp_pat
     encoder = Encoder(tiny.encoder("bert"), cache=ActivationCache(tmp_path))
     first, again = (encoder.vectors(texts)[1] for _ in range(2))
     assert (first.computed, again.computed) == (4, 0)
-    assert (first.cut, first.limit) == (again.cut, again.limit) == (3, 48)
+    assert (first.cut, first.reading.limit) == (again.cut, again.reading.limit) == (3, 48)
     assert first.words() == "3 of 5 texts are longer than the 48 tokens the source reads: the rest of each was left out"
     assert encoder.vectors(SHORT)[1].words() == ""
     assert [report.cut for _, report in encoder.stream([texts, SHORT])] == [3, 0]
@@ -53,7 +53,7 @@ def test_who_gets_vectors_alone_is_warned(encode):
 def test_tables_and_migrations_count_them(tmp_path):
     rows = pl.DataFrame({"id": list("abcd"), "text": [*SHORT, *LONG]})
     table, done = graft.embed_table(rows, table=tmp_path / "t", id="id", text="text", source=REFERENCE)
-    assert (done.cut, done.limit) == (2, 48)
+    assert (done.cut, done.reading.limit) == (2, 48)
     with pytest.warns(TextsCut, match="the text is longer than the 48 tokens"):
         table.search(LONG[0], k=1)
     telling = Telling(Encoder(tiny.encoder("bert")))

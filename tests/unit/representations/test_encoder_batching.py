@@ -74,9 +74,9 @@ def test_rows_of_every_class_are_near_the_plain_forward(precision):
 
 def test_a_lean_forward_that_says_something_else_is_not_used(monkeypatch):
     source = tiny.encoder("bert", 4)
-    assert lean(load_encoder(source), vocabulary=source.reading.vocabulary, pad=0) is not None
+    assert lean(load_encoder(source), vocabulary=source.weights.vocabulary, pad=0) is not None
     monkeypatch.setitem(lean_bert._FIRST_POSITION, "bert", 1)
-    assert lean(load_encoder(source), vocabulary=source.reading.vocabulary, pad=0) is None
+    assert lean(load_encoder(source), vocabulary=source.weights.vocabulary, pad=0) is None
     assert isinstance(load_body(source, None, torch.float32), PlainBody)
 
 

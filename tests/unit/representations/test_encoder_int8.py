@@ -24,8 +24,11 @@ from graft.representations.encoding.fidelity import (
 )
 from graft.representations.encoding.packed_linear import pack
 from graft.representations.encoding.quantised import Int8Linear, quantise
+from graft.representations.encoding.sentences import CHECKING, longer
 from graft.representations.sources import resolve_source
+from graft.rows.content import TEXT
 
+OWN = longer(CHECKING)
 LENGTHS = (1, 6, 7, 14, 30, 46, 60)
 
 
@@ -151,9 +154,9 @@ def test_a_damaged_or_missing_record_is_no_record(own_cache):
 
 @pytest.mark.parametrize("mean", [0.9899, -1.0, float("nan")])
 def test_the_bar_is_the_mean(mean):
-    require_faithful(Fidelity(LOWEST_MEAN, 0.2, 9), "s")
+    require_faithful(Fidelity(LOWEST_MEAN, 0.2, 9), "s", TEXT)
     with pytest.raises(SourceError):
-        require_faithful(Fidelity(mean, 1.0, 9), "s")
+        require_faithful(Fidelity(mean, 1.0, 9), "s", TEXT)
 
 
 def test_cosines_are_of_rows():
@@ -163,9 +166,9 @@ def test_cosines_are_of_rows():
 
 def test_the_sample_spreads_over_lengths():
     texts = ["x" * length for length in range(1, 1001)]
-    found = [text for text in sample_of([*texts, *texts]) if set(text) == {"x"}]
+    found = [text for text in sample_of([*texts, *texts], TEXT, OWN) if set(text) == {"x"}]
     assert (len(found), found[0], found[-1]) == (128, "x", "x" * 1000)
-    assert len(sample_of([])) == len(sample_of(["x"])) - 1 > 16
+    assert len(sample_of([], TEXT, OWN)) == len(sample_of(["x"], TEXT, OWN)) - 1 > 16
 
 
 def test_an_unknown_precision_is_refused_with_what_there_is():

@@ -11,7 +11,8 @@ from sklearn.pipeline import make_pipeline
 import graft
 import tiny
 from graft.core.errors import InputError, SourceError
-from graft.representations.embedder import Embedder, as_texts
+from graft.representations.embedder import Embedder, as_contents
+from graft.rows.content import TEXT
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def reference() -> str:
     ids=lambda value: type(value).__name__,
 )
 def test_texts_are_read_from_what_people_have(given):
-    texts = as_texts(given)
+    texts = as_contents(given, TEXT)
     assert texts == ["a", "b"]
     assert all(isinstance(text, str) for text in texts)
 
@@ -67,12 +68,12 @@ def test_texts_are_read_from_what_people_have(given):
 )
 def test_anything_else_is_refused_with_what_to_do(given, said):
     with pytest.raises(InputError, match=said) as raised:
-        as_texts(given)
+        as_contents(given, TEXT)
     assert raised.value.fix
 
 
 def test_no_texts_are_no_texts():
-    assert as_texts([]) == []
+    assert as_contents([], TEXT) == []
 
 
 def test_an_embedder_works_as_scikit_learn_expects(reference):

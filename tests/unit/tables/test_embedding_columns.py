@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from graft.core.errors import TableError
-from graft.representations.reading import Prompts
+from graft.representations.reading import TextReading
 from graft.representations.spaces import given_space
 from graft.rows.table import read_frame, read_rows
 from graft.tables.columns import vector_column
@@ -25,7 +25,7 @@ class Made:
     space, precision = SPACE, "native"
     source = SimpleNamespace(
         weights=SimpleNamespace(reference="minilm"),
-        reading=SimpleNamespace(prompts=Prompts(), max_tokens=8),
+        reading=TextReading((), 8, lowercase=False),
         plain_similarity=True,
     )
 
@@ -40,7 +40,7 @@ class Made:
 
 
 def load(place, rows, id_column="id", **options):
-    return embed_into(place, rows, Made(), id_column=id_column, text=("text",), **options)
+    return embed_into(place, rows, Made(), id_column=id_column, content=("text",), **options)
 
 
 def csv(folder, *cells, ids="abcdef"):

@@ -48,10 +48,19 @@ def as_precision(given: torch.dtype | str | None, native: torch.dtype) -> Precis
     return named[given]
 
 
-class Body(Protocol):
-    """Runs rows."""
+class ModelInput(Protocol):
+    """Contents as a body takes them. truncated: bool, shape (rows,), which of them are not read to their end."""
 
-    def run(self, tokens: TokenRows, *, pooled: bool) -> Iterator[tuple[np.ndarray, Ragged]]:
+    @property
+    def truncated(self) -> np.ndarray:
+        """Which rows were cut."""
+        ...
+
+
+class Body(Protocol):
+    """Runs rows that were prepared for it; what these are is between the two (``TokenRows`` for texts)."""
+
+    def run(self, tokens: Any, *, pooled: bool) -> Iterator[tuple[np.ndarray, Ragged]]:
         """Row numbers, and their vectors (one a row) or their token activations, batch after batch."""
         ...
 
@@ -170,7 +179,7 @@ def _calibrating(model: LeanBert, source: Source) -> Iterator[int]:
 
     The drawn ones are for vocabularies that do not know the words of our sentences.
     """
-    drawn = _drawn_rows(source, count=_DRAWN_ROWS, length=min(_DRAWN_LENGTH, source.reading.max_tokens))
+    drawn = _drawn_rows(source, count=_DRAWN_ROWS, length=min(_DRAWN_LENGTH, source.reading.limit))
     for tokens in (tokenise(source, longer(CALIBRATING)), drawn):
         for batch in packed_batches(tokens, special_tokens(source).pad):
             layout = layout_of(batch, dtype=torch.float32, where=torch.device("cpu"))
@@ -180,6 +189,6 @@ def _calibrating(model: LeanBert, source: Source) -> Iterator[int]:
 
 def _drawn_rows(source: Source, *, count: int, length: int) -> TokenRows:
     """Rows of tokens drawn evenly from the vocabulary, always the same."""
-    ids = np.random.default_rng(0).integers(0, source.reading.vocabulary, count * length)
+    ids = np.random.default_rng(0).integers(0, source.weights.vocabulary, count * length)
     nothing = np.zeros(count)
     return TokenRows(ids, np.arange(0, count * length + 1, length), nothing, nothing, nothing)

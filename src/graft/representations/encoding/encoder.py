@@ -1,6 +1,8 @@
-"""The fast encoder: texts to pooled vectors, or to token activations at a layer, through the cache.
+"""The fast encoder: contents to pooled vectors, or to token activations at a layer, through the cache.
 
-Decisions: texts are taken in chunks, duplicates once. While a chunk runs, the next one is tokenised. A finished chunk
+Decisions: contents are taken in chunks, duplicates once. What they are is the business of their kind: its record says
+which values fit and by which digest they are known (``rows.content``), and another how they are prepared and run
+(``backbones``). While a chunk runs, the next one is prepared. A finished chunk
 is a shard of the cache, so a killed run loses one chunk at most, and memory holds two. Inside a chunk rows are sorted
 by length and run in batches of fixed shapes (``batching``), so a row's vector does not depend on the rows beside it.
 """
@@ -10,24 +12,25 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 
-from graft.core.digests import content_digest, key
+from graft.core.digests import key
 from graft.core.errors import TextsCut
 from graft.core.progress import SILENT, Progress, Stage
-from graft.core.several import several
 from graft.representations.backbone import native_precision
 from graft.representations.cache import ActivationCache, CachedRows, Ragged, concatenate
+from graft.representations.encoding.backbones import Backbone, backbone_of
 from graft.representations.encoding.batching import TOKENS_PER_BATCH, batches
-from graft.representations.encoding.bodies import Body, Precision, as_precision, load_body
+from graft.representations.encoding.bodies import Body, Precision, as_precision
 from graft.representations.encoding.fidelity import Fidelity, compare, record, recorded, require_faithful, sample_of
 from graft.representations.encoding.streaming import ahead
-from graft.representations.reading import Role
+from graft.representations.reading import Reading, Role, cut_in_words
 from graft.representations.source import Source
 from graft.representations.spaces import Space, pooled_space
-from graft.representations.tokens import tokenise
+from graft.rows.content import Content, contents_of
 
 __all__ = ["TOKENS_PER_BATCH", "EncodeReport", "Encoder", "batches"]
 _ROWS_PER_SHARD = 4096
@@ -37,9 +40,9 @@ _ROWS_PER_SHARD = 4096
 class EncodeReport:
     """What an encoding cost.
 
-    rows: given. distinct: different texts. computed: rows the backbone ran for. fidelity: how near int8 vectors are to
-    float32, None in the other precisions and where nothing was computed. cut: rows longer than ``limit`` tokens, of
-    which the rest was not read (not counted for activations at a layer).
+    rows: given. distinct: different contents. computed: rows the backbone ran for. fidelity: how near int8 vectors are
+    to float32, None in the other precisions and where nothing was computed. cut: rows of which ``reading`` left out the
+    rest (not counted for activations at a layer).
     """
 
     rows: int
@@ -47,11 +50,11 @@ class EncodeReport:
     computed: int
     fidelity: Fidelity | None = None
     cut: int = 0
-    limit: int = field(default=0, compare=False)
+    reading: Reading | None = field(default=None, compare=False)
 
     def words(self) -> str:
         """What was left out, as a person reads it; empty when nothing was."""
-        return cut_in_words(self.cut, self.rows, self.limit)
+        return "" if self.reading is None else cut_in_words(self.cut, self.rows, self.reading)
 
     def warn(self) -> None:
         """Warn of what was left out, for callers who are handed vectors alone."""
@@ -59,28 +62,16 @@ class EncodeReport:
             warnings.warn(self.words(), TextsCut, stacklevel=3)
 
 
-def cut_in_words(cut: int, rows: int, limit: int) -> str:
-    """How many texts were cut, and where; empty when none was.
-
-    >>> cut_in_words(2, 300, 256)
-    '2 of 300 texts are longer than the 256 tokens the source reads: the rest of each was left out'
-    """
-    if not cut:
-        return ""
-    many = f"{cut:,} of {rows:,} texts" if rows > 1 else "the text"
-    are, rest = ("is", "it") if cut == 1 else ("are", "each")
-    return f"{many} {are} longer than the {limit:,} tokens the source reads: the rest of {rest} was left out"
-
-
 @dataclass
 class _Job:
-    """One batch of texts on its way.
+    """One batch of contents on its way.
 
-    texts, digests: the distinct ones. inverse: for each text given, its place among them. missing: places that no cache
-    holds. known: the others, in order. made: results so far, in the order of ``missing``. cut: places of what was cut.
+    contents, digests: the distinct ones. inverse: for each content given, its place among them. missing: places that no
+    cache holds. known: the others, in order. made: results so far, in the order of ``missing``. cut: places of what was
+    cut.
     """
 
-    texts: list[str]
+    contents: list[Content]
     digests: list[bytes]
     inverse: np.ndarray
     missing: np.ndarray
@@ -93,7 +84,7 @@ class _Job:
         pieces = [*([] if self.known is None else [self.known]), *self.made]
         if not pieces:
             return Ragged(np.zeros((0, dimension), np.float32), np.zeros(1, np.int64))
-        held = np.setdiff1d(np.arange(len(self.texts)), self.missing)
+        held = np.setdiff1d(np.arange(len(self.contents)), self.missing)
         order = np.argsort(np.concatenate([held, self.missing]))
         return concatenate(pieces).take(order[self.inverse])
 
@@ -121,45 +112,52 @@ class Encoder:
         self._models: dict[int | None, Body] = {}
 
     @property
+    def _backbone(self) -> Backbone:
+        return backbone_of(self.source)
+
+    @property
     def space(self) -> Space:
         """The space of the pooled vectors."""
         return pooled_space(self.source, str(self.precision).removeprefix("torch."))
 
     def reading_as(self, role: Role) -> "Encoder":
-        """The encoder that reads texts in a role; weights that are loaded already are shared."""
+        """The encoder that reads contents in a role; weights that are loaded already are shared."""
         other = copy(self)
         other.source = self.source.read_as(role)
         return other
 
-    def vectors(self, texts: str | Sequence[str], *, progress: Progress = SILENT) -> tuple[np.ndarray, EncodeReport]:
+    def vectors(
+        self, contents: Content | Sequence[Content], *, progress: Progress = SILENT
+    ) -> tuple[np.ndarray, EncodeReport]:
         """Pooled vectors, float32, shape (rows, dimension), and what they cost.
 
-        Raises SourceError when the source cannot be used, or not in int8.
+        contents: one or several, of the kind the source reads. Raises SourceError when the source cannot be used, or
+        not in int8, InputError for contents of another kind.
         """
-        rows, report = self._whole(several(texts), None, progress)
+        rows, report = self._whole(contents, None, progress)
         return rows.values, report
 
     def boundary(
-        self, texts: str | Sequence[str], layer: int, *, progress: Progress = SILENT
+        self, contents: Content | Sequence[Content], layer: int, *, progress: Progress = SILENT
     ) -> tuple[Ragged, EncodeReport]:
         """Token activations after ``layer`` layers; values as uint16 holding bfloat16, or float32."""
-        return self._whole(several(texts), layer, progress)
+        return self._whole(contents, layer, progress)
 
     def stream(
-        self, batches: Iterable[Sequence[str]], *, rows: int = 0, progress: Progress = SILENT
+        self, batches: Iterable[Sequence[Content]], *, rows: int = 0, progress: Progress = SILENT
     ) -> Iterator[tuple[np.ndarray, EncodeReport]]:
-        """Pooled vectors of one batch of texts after another, in bounded memory, and what each cost.
+        """Pooled vectors of one batch of contents after another, in bounded memory, and what each cost.
 
-        batches: taken one ahead of the result, a few thousand texts each. rows: how many texts there are in all, for
+        batches: taken one ahead of the result, a few thousand contents each. rows: how many there are in all, for
         the time left. Duplicates are found within a batch; with a cache also in what was computed before.
         """
         with progress.stage(f"encode with {self.source.weights.reference}", rows, "rows") as stage:
-            for job in self._run((self._job(texts, None, progress) for texts in batches), None, stage):
+            for job in self._run((self._job(contents, None, progress) for contents in batches), None, stage):
                 stage.advance(len(job.inverse) - len(job.missing))
                 yield job.result(self.source.dimension).values, self._report(job)
 
-    def _whole(self, texts: Sequence[str], layer: int | None, progress: Progress) -> tuple[Ragged, EncodeReport]:
-        job = self._job(texts, layer, progress)
+    def _whole(self, contents: Any, layer: int | None, progress: Progress) -> tuple[Ragged, EncodeReport]:
+        job = self._job(contents, layer, progress)
         if len(job.missing):
             with progress.stage(f"encode with {self.source.weights.reference}", len(job.missing), "rows") as stage:
                 list(self._run([job], layer, stage))
@@ -167,26 +165,25 @@ class Encoder:
 
     def _report(self, job: _Job, layer: int | None = None) -> EncodeReport:
         cut = 0 if layer is not None else int(np.isin(job.inverse, self._cut(job)).sum())
-        limit = self.source.reading.max_tokens
-        return EncodeReport(len(job.inverse), len(job.texts), len(job.missing), self.fidelity, cut, limit)
+        counts = len(job.inverse), len(job.contents), len(job.missing)
+        return EncodeReport(*counts, self.fidelity, cut, self.source.reading)
 
     def _cut(self, job: _Job) -> np.ndarray:
-        """Places of the texts that were cut, those that a cache knew among them."""
-        reading, known = self.source.reading, np.setdiff1d(np.arange(len(job.texts)), job.missing)
-        # A token holds a byte or more, so what has far fewer bytes than the limit need not be looked at.
-        few = reading.max_tokens // 2 - len(reading.prompt.encode("utf-8", "replace"))
-        long = [place for place in known.tolist() if len(job.texts[place].encode("utf-8", "replace")) > few]
-        cut = tokenise(self.source, [job.texts[place] for place in long]).truncated if long else np.zeros(0, bool)
-        return np.concatenate([*job.cut, np.array(long, np.int64)[cut]])
+        """Places of the contents that were cut, those that a cache knew among them."""
+        known = np.setdiff1d(np.arange(len(job.contents)), job.missing)
+        cut = self._backbone.cut(self.source, [job.contents[place] for place in known.tolist()])
+        return np.concatenate([*job.cut, known[cut]])
 
-    def _job(self, texts: Sequence[str], layer: int | None, progress: Progress) -> _Job:
+    def _job(self, given: Any, layer: int | None, progress: Progress) -> _Job:
         first: dict[bytes, int] = {}
-        distinct: list[str] = []
-        inverse = np.zeros(len(texts), np.int64)
-        for row, text in enumerate(texts):
-            place = inverse[row] = first.setdefault(content_digest(text), len(first))
+        distinct: list[Content] = []
+        kind = self._backbone.kind
+        contents = contents_of(given, kind, reader=self.source.weights.reference)
+        inverse = np.zeros(len(contents), np.int64)
+        for row, content in enumerate(contents):
+            place = inverse[row] = first.setdefault(kind.digest(content), len(first))
             if place == len(distinct):
-                distinct.append(text)
+                distinct.append(content)
         digests = list(first)
         missing, known = self._known(digests, layer, progress)
         return _Job(distinct, digests, inverse, missing, known)
@@ -207,7 +204,7 @@ class Encoder:
                 return found.missing, known
 
     def _place(self, layer: int | None) -> str:
-        # Queries and documents are of one space, and yet the same text may be read differently as one and as the other.
+        # Queries and documents are of one space, and yet the same one may be read differently as this and as that.
         return key({"space": self.space.computation, "layer": layer, "prompt": self.source.reading.prompt})
 
     def _run(self, jobs: Iterable[_Job], layer: int | None, stage: Stage) -> Iterator[_Job]:
@@ -220,14 +217,15 @@ class Encoder:
                 for start in starts:
                     yield job, job.missing[start : start + _ROWS_PER_SHARD], start == starts[-1]
 
-        for (job, places, last), tokens in ahead(
-            lambda chunk: tokenise(self.source, [chunk[0].texts[place] for place in chunk[1]]), chunks()
+        prepare = self._backbone.prepare
+        for (job, places, last), prepared in ahead(
+            lambda chunk: prepare(self.source, [chunk[0].contents[place] for place in chunk[1]]), chunks()
         ):
             if len(places):
-                job.cut.append(places[tokens.truncated])
+                job.cut.append(places[prepared.truncated])
                 order: list[np.ndarray] = []
                 pieces: list[Ragged] = []
-                for rows, piece in self._model(layer, job.texts).run(tokens, pooled=layer is None):
+                for rows, piece in self._model(layer, job.contents).run(prepared, pooled=layer is None):
                     order.append(rows)
                     pieces.append(piece)
                     done += len(rows)
@@ -239,24 +237,24 @@ class Encoder:
             if last:
                 yield job
 
-    def _model(self, layer: int | None, texts: Sequence[str]) -> Body:
+    def _model(self, layer: int | None, contents: Sequence[Content]) -> Body:
         if self.precision == "int8" and self.fidelity is None:
-            self.fidelity = self._checked(texts)
+            self.fidelity = self._checked(contents)
         if layer not in self._models:
-            self._models[layer] = load_body(self.source, layer, self.precision)
+            self._models[layer] = self._backbone.body(self.source, layer, self.precision)
         return self._models[layer]
 
-    def _checked(self, texts: Sequence[str]) -> Fidelity:
+    def _checked(self, contents: Sequence[Content]) -> Fidelity:
         """How near int8 is to float32 here, measured once a source. Raises SourceError where it is too far."""
         found = recorded(self.space)
         if found is None:
-            sample = sample_of(texts)
-            self._models[None] = load_body(self.source, None, "int8")
+            sample = sample_of(contents, self._backbone.kind, self._backbone.checking)
+            self._models[None] = self._backbone.body(self.source, None, "int8")
             exact = Encoder(self.source, precision=torch.float32).vectors(sample)[0]
             rough = Encoder(self.source, precision="int8", force=True)
             rough._models, rough.fidelity = self._models, Fidelity(1, 1, 0)
             found = compare(exact, rough.vectors(sample)[0])
             record(self.space, found)
         if not self.force:
-            require_faithful(found, self.source.weights.reference)
+            require_faithful(found, self.source.weights.reference, self._backbone.kind)
         return found

@@ -1,9 +1,9 @@
 """How far eight-bit vectors are from those in float32, measured for each source before they are used.
 
-Decisions: the sample is the first texts that are really to be encoded, spread over their lengths, and a few sentences
-of our own that are the same for everybody, and not those that scales were taken from; the answer is kept beside the
-cache, because the source is pinned by digests. A source whose mean cosine falls below the bar is refused, since
-neighbours change long before vectors look wrong.
+Decisions: the sample is the first contents that are really to be encoded, spread over their sizes, and a few of our own
+(for texts, ``sentences``) that are the same for everybody, and not those that scales were taken from; the answer is
+kept beside the cache, because the source is pinned by digests. A source whose mean cosine falls below the bar is
+refused, since neighbours change long before vectors look wrong.
 """
 
 import json
@@ -17,8 +17,8 @@ import numpy as np
 from graft.core.errors import SourceError
 from graft.core.files import whole_file
 from graft.core.settings import cache_directory
-from graft.representations.encoding.sentences import CHECKING, longer
 from graft.representations.spaces import Space
+from graft.rows.content import Content, ContentKind
 
 LOWEST_MEAN = 0.99
 _SAMPLE = 128
@@ -28,18 +28,19 @@ _METHOD = 2
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Cosines between int8 and float32 vectors of the same texts. rows: how many texts."""
+    """Cosines between int8 and float32 vectors of the same contents. rows: how many."""
 
     mean: float
     minimum: float
     rows: int
 
 
-def sample_of(texts: Sequence[str]) -> list[str]:
-    """Our own sentences, alone and joined to longer texts, then up to 128 of ``texts``, shortest to longest."""
-    order = sorted(set(texts), key=lambda text: (len(text), text))
+def sample_of(contents: Sequence[Content], kind: ContentKind, own: Sequence[Content]) -> list[Content]:
+    """Our own, then up to 128 of ``contents``, smallest to largest."""
+    distinct = {kind.digest(one): one for one in contents}
+    order = sorted(distinct.values(), key=lambda one: (kind.size(one), kind.written(one)))
     places = np.unique(np.linspace(0, len(order) - 1, min(_SAMPLE, len(order))).astype(int))
-    return [*longer(CHECKING), *(order[place] for place in places.tolist())]
+    return [*own, *(order[place] for place in places.tolist())]
 
 
 def compare(exact: np.ndarray, rough: np.ndarray) -> Fidelity:
@@ -53,11 +54,11 @@ def compare(exact: np.ndarray, rough: np.ndarray) -> Fidelity:
     return Fidelity(float(cosine.mean()), float(cosine.min()), len(exact))
 
 
-def require_faithful(found: Fidelity, reference: str) -> None:
+def require_faithful(found: Fidelity, reference: str, kind: ContentKind) -> None:
     """Raise SourceError when the mean cosine is below the bar, or not a number."""
     if not found.mean >= LOWEST_MEAN:
         raise SourceError(
-            f"{reference} in int8 has a mean cosine of {found.mean:.4f} to float32 over {found.rows} texts "
+            f"{reference} in int8 has a mean cosine of {found.mean:.4f} to float32 over {found.rows} {kind.plural} "
             f"(lowest {found.minimum:.4f})",
             needed=f"at least {LOWEST_MEAN}",
             fix="use the native precision, or force int8 if neighbours may change",

@@ -39,12 +39,12 @@ def lean_source(source: Source) -> tuple[LeanBert, None] | tuple[None, Any]:
         with suppress(LookupError, RuntimeError, TypeError):
             return LeanBert(weights, shape).eval(), None
     model, pad = load_encoder(source), special_tokens(source).pad
-    made = None if shape is None else proven(weights, shape, model, vocabulary=source.reading.vocabulary, pad=pad)
+    made = None if shape is None else proven(weights, shape, model, vocabulary=source.weights.vocabulary, pad=pad)
     if made is not None and shape is not None:
         with suppress(OSError), whole_file(_place(source, shape)) as temporary:
             temporary.write_text("The lean forward says what transformers says.\n", encoding="utf-8")
         return made, None
-    made = lean(model, vocabulary=source.reading.vocabulary, pad=pad)
+    made = lean(model, vocabulary=source.weights.vocabulary, pad=pad)
     return (None, model) if made is None else (made, None)
 
 

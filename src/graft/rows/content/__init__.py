@@ -1,7 +1,18 @@
 """What a row says, whatever kind it is of. A new kind is one record, and one entry in ``kinds.KINDS``."""
 
 from graft.rows.content.kind import ColumnMeasure, Content, ContentKind, ContentProblem, Piece
-from graft.rows.content.kinds import KINDS, kind_named
+from graft.rows.content.kinds import KINDS, contents_of, kind_named, kind_of
 from graft.rows.content.text import TEXT
 
-__all__ = ["KINDS", "TEXT", "ColumnMeasure", "Content", "ContentKind", "ContentProblem", "Piece", "kind_named"]
+__all__ = [
+    "KINDS",
+    "TEXT",
+    "ColumnMeasure",
+    "Content",
+    "ContentKind",
+    "ContentProblem",
+    "Piece",
+    "contents_of",
+    "kind_named",
+    "kind_of",
+]

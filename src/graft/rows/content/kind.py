@@ -52,6 +52,9 @@ class ContentKind:
 
     name: the word for it, which is also the role of its columns and the option that names them. plural: for counting.
     unit: of sizes.
+    column: the type of the columns a table keeps contents in; what they hold reads as the same contents again.
+    blank: what a row that says nothing is embedded as, None where it cannot be.
+    fits: whether a value is a content of this kind.
     measure: what a column holds; raises ContractError for one that cannot be of this kind.
     read: the columns of a table to one content a row, None where no cell is there.
     problem: what is wrong with a content that was read, None when nothing is.
@@ -71,6 +74,9 @@ class ContentKind:
     plural: str
     unit: str
     pieces_at_most: int
+    column: pl.DataType
+    blank: Content | None
+    fits: Callable[[Any], bool]
     measure: Callable[[pl.Series], ColumnMeasure]
     read: Callable[[Sequence[pl.Series]], list[Content]]
     problem: Callable[[Content], ContentProblem | None]

@@ -1,7 +1,10 @@
 """The kinds of content there are."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from graft.core.errors import InputError
-from graft.rows.content.kind import ContentKind
+from graft.rows.content.kind import Content, ContentKind
 from graft.rows.content.text import TEXT
 
 KINDS: tuple[ContentKind, ...] = (TEXT,)
@@ -17,3 +20,28 @@ def kind_named(name: str) -> ContentKind:
         if kind.name == name:
             return kind
     raise InputError(f"content of the kind {name!r}", needed=f"one of {', '.join(kind.name for kind in KINDS)}")
+
+
+def kind_of(contents: Sequence[Any]) -> ContentKind | None:
+    """The kind that all of these values are contents of; None when there are none, or no kind has them all."""
+    return next((kind for kind in KINDS if contents and all(map(kind.fits, contents))), None)
+
+
+def contents_of(given: Any, kind: ContentKind, *, reader: str) -> list[Content]:
+    """Contents of a kind, one alone or several. Raises InputError for anything else.
+
+    reader: what reads them, for the message.
+
+    >>> contents_of("a bare text", kind_named("text"), reader="minilm")
+    ['a bare text']
+    """
+    contents = list(given) if isinstance(given, Iterable) and not kind.fits(given) else [given]
+    for row, one in enumerate(contents):
+        if not kind.fits(one):
+            other = kind_of([one])
+            raise InputError(
+                f"row {row} is {type(one).__name__ if other is None else other.name}, and {reader} reads {kind.plural}",
+                needed=f"{kind.plural} only",
+                fix="fill or drop that row" if other is None else f"choose a source that reads {other.plural}",
+            )
+    return contents

@@ -18,15 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from graft.core.digests import content_digest
 from graft.core.errors import TableError
 from graft.core.files import locked
+from graft.rows.content import TEXT
 from graft.tables.delta.parquet import read_footer
 from graft.tables.delta.snapshots import LOG, Snapshot
 from graft.tables.delta.store import Change, DeltaStore
 from graft.tables.erasure.log import scrub, versions_with
 from graft.tables.erasure.places import Held, Wanted, remove_files
-from graft.tables.migration.texts import row_texts
+from graft.tables.migration.contents import row_contents
 
 _ROUNDS = 10
 # What a killed writer leaves: ours, that of the object store beneath deltalake, that of a commit.
@@ -119,7 +119,7 @@ class GenerationPlace:
         stated = rows["digest"].to_pylist() if "digest" in rows.column_names else []
         found = {bytes.fromhex(one) for one in stated if one}
         if self.text and set(self.text) <= set(rows.column_names):
-            found |= {content_digest(text) for text in row_texts(rows, self.text)}
+            found |= {TEXT.digest(text) for text in row_contents(rows, self.text, TEXT)}
         return frozenset(found)
 
     def _data_files(self) -> list[Path]:

@@ -19,10 +19,10 @@ from graft.representations.spaces import Space
 from graft.tables.adapters import Adapter, adapter_path
 from graft.tables.columns import OURS
 from graft.tables.delta.store import DeltaStore
+from graft.tables.migration.contents import Encode, require_contents
 from graft.tables.migration.following import CHUNK, Built, catch_up
 from graft.tables.migration.ordering import Hot, require_order
 from graft.tables.migration.retrieval import Retrieval
-from graft.tables.migration.texts import Encode, require_texts
 from graft.tables.pointer import Generation, Precision, add_generation, new_generation, read_pointer
 from graft.tables.table import EmbeddingTable
 
@@ -60,7 +60,7 @@ def build(
         retrieval.require_kept(read_pointer(path).name, accept_loss=accept_loss)
     with migrating(path):
         old = EmbeddingTable.open(path)
-        text = require_texts(old.schema, text or old.generation.text)
+        text = require_contents(old.schema, text or old.generation.text, old.space, space)
         require_order(old.schema, hot)
         begun = _begun(old, space)
         if begun is None:

@@ -1,8 +1,8 @@
 """One generation follows another: what building, swapping and rolling back have in common.
 
 Decisions: ids and digests of the two generations are compared and the difference is written, so that following may be
-repeated as often as one likes, and goes on where a kill ended it. Texts are encoded once, whichever rows share them,
-and all rows of a text are written together.
+repeated as often as one likes, and goes on where a kill ended it. A content is encoded once, whichever rows share it,
+and all its rows are written together.
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graft.core.progress import SILENT, Progress
+from graft.representations.spaces import content_kind
+from graft.rows.content import Content, ContentKind
 from graft.tables.columns import users, vector_column
+from graft.tables.migration.contents import Encode, encoded, row_contents
 from graft.tables.migration.ordering import Hot, columns_needed, hottest_first
-from graft.tables.migration.texts import Encode, encoded, row_texts
 from graft.tables.pointer import none_erased
 from graft.tables.rows import Problem
 from graft.tables.table import EmbeddingTable
@@ -81,8 +83,9 @@ def _follow(
     waiting = rows.filter(pa.array(stale))
     waiting = waiting.take(pa.array(hottest_first(waiting, hot)))
     done = Built(new.generation.name, version, updated=updated, removed=removed)
+    kind = content_kind(new.space)
     with progress.stage(f"embed into {new.generation.name}", waiting.num_rows, "rows") as stage:
-        for batch in _by_text(waiting, row_texts(waiting, new.generation.text), chunk):
+        for batch in _by_content(waiting, _digests(row_contents(waiting, new.generation.text, kind), kind), chunk):
             with none_erased(old.path):
                 done += _embed(batch.filter(_still_there(old, batch)), new, encode, columns, version)
             stage.advance(batch.num_rows)
@@ -90,12 +93,14 @@ def _follow(
 
 
 def _embed(rows: pa.Table, new: EmbeddingTable, encode: Encode, columns: list[str], version: int) -> Built:
-    texts = row_texts(rows, new.generation.text)
-    places: dict[str, int] = {}
-    place = [places.setdefault(text, len(places)) for text in texts]
-    if not places:
+    kind = content_kind(new.space)
+    contents = row_contents(rows, new.generation.text, kind)
+    if not contents:
         return Built(new.generation.name, version)
-    vectors = encoded(encode, list(places), new.space)[place]
+    digests = _digests(contents, kind)
+    distinct = dict(zip(digests, contents, strict=True))
+    places = {digest: place for place, digest in enumerate(distinct)}
+    vectors = encoded(encode, list(distinct.values()), new.space)[[places[digest] for digest in digests]]
     done = new.upsert(rows.select(["id", "digest", *columns]).append_column("vector", vector_column(vectors)))
     return Built(new.generation.name, version, len(places), done.inserted + done.updated, refused=done.refused)
 
@@ -117,10 +122,14 @@ def _update(new: EmbeddingTable, rows: pa.Table, columns: list[str]) -> int:
     return new.upsert(rows.select(["id", "digest", *columns])).updated
 
 
-def _by_text(rows: pa.Table, texts: list[str], chunk: int) -> Iterator[pa.Table]:
-    """The rows in chunks of ``chunk`` different texts, in the order of the first row of each."""
-    numbers: dict[str, int] = {}
-    number = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.int64, len(texts))
+def _digests(contents: list[Content], kind: ContentKind) -> list[bytes]:
+    return [kind.digest(one) for one in contents]
+
+
+def _by_content(rows: pa.Table, digests: list[bytes], chunk: int) -> Iterator[pa.Table]:
+    """The rows in chunks of ``chunk`` different contents, in the order of the first row of each."""
+    numbers: dict[bytes, int] = {}
+    number = np.fromiter((numbers.setdefault(one, len(numbers)) for one in digests), np.int64, len(digests))
     order = np.argsort(number, kind="stable")
     bounds = np.searchsorted(number[order], np.arange(0, len(numbers) + chunk, chunk))
     for start, stop in pairwise(bounds.tolist()):

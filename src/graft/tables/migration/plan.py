@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from graft.core.errors import InputError
-from graft.representations.spaces import Space
+from graft.representations.spaces import Space, content_kind
 from graft.tables.migration.choosing import FEWEST_PAIRS, LEAST, Chosen, MigrationRecall, choose_adapter
+from graft.tables.migration.contents import Encode, encoded, require_contents, row_contents
 from graft.tables.migration.ordering import Hot, order_in_words, require_order
 from graft.tables.migration.retrieval import (
     MARGIN,
@@ -27,7 +28,6 @@ from graft.tables.migration.retrieval import (
     places_of,
     require_loss,
 )
-from graft.tables.migration.texts import Encode, encoded, require_texts, row_texts
 from graft.tables.table import EmbeddingTable
 
 NOT_MEASURED = "not measured: questions with wanted ids (--queries FILE) or a column of labels (--label COLUMN) tell it"
@@ -154,29 +154,31 @@ def plan_migration(
     """
     require_loss(margin)
     _require_work(table, space, sample)
-    columns = require_texts(table.schema, text or table.generation.text)
+    columns = require_contents(table.schema, text or table.generation.text, table.space, space)
     require_order(table.schema, hot)
     # One version, whoever writes meanwhile.
     still = table.as_of(table.version)
-    texts, (ids, vectors) = row_texts(still.read(columns), columns), still.vectors()
-    chosen = np.sort(rng.permutation(len(texts))[:sample])
+    kind, (ids, vectors) = content_kind(space), still.vectors()
+    contents = row_contents(still.read(columns), columns, kind)
+    names = [kind.digest(one) for one in contents]
+    chosen = np.sort(rng.permutation(len(contents))[:sample])
     wanted = [] if asked is None else places_of(asked.questions, ids.tolist())
     chosen = np.unique(np.concatenate([chosen, *wanted]))
     labels = None if label is None else _labels(still, label)
-    distinct = list(dict.fromkeys(texts[row] for row in chosen))
+    first = {names[row]: row for row in reversed(chosen.tolist())}
+    number = {name: place for place, name in enumerate(dict.fromkeys(names[row] for row in chosen))}
+    places = np.array([first[name] for name in number])
+    distinct = [contents[row] for row in places]
     started = time.perf_counter()
     new = encoded(encode, distinct, space)
     rate = len(distinct) / max(time.perf_counter() - started, 1e-9)
     adapter = None
-    first = {texts[row]: row for row in reversed(chosen.tolist())}
-    places = np.array([first[one] for one in distinct])
     if len(distinct) >= FEWEST_PAIRS:
         spaces = (space, table.space)
         adapter = choose_adapter(
             new, vectors[places], spaces=spaces, rng=rng, rows=vectors, places=places, k=k, least=least
         )
-    number = {one: place for place, one in enumerate(distinct)}
-    spaces_of_rows = vectors[chosen], new[[number[texts[row]] for row in chosen.tolist()]]
+    spaces_of_rows = vectors[chosen], new[[number[names[row]] for row in chosen.tolist()]]
     retrieval = None
     if asked is not None:
         among = [np.searchsorted(chosen, places) for places in wanted]
@@ -188,7 +190,7 @@ def plan_migration(
     elif labels is not None:
         shares = [label_share(rows, labels[chosen], k=k) for rows in spaces_of_rows]
         retrieval = compared(f"neighbours with the same {label!r}", *shares, k=k, margin=margin, rng=rng)
-    different = len(set(texts))
+    different = len(set(names))
     plan = MigrationPlan(
         table=table.name,
         generation=table.generation.name,
@@ -197,7 +199,7 @@ def plan_migration(
         before=table.space,
         space=space,
         text=columns,
-        rows=len(texts),
+        rows=len(contents),
         texts=different,
         sampled=len(chosen),
         rows_per_second=rate,

@@ -18,10 +18,12 @@ from filelock import FileLock
 
 from graft.core.errors import TableError
 from graft.core.progress import SILENT, Progress
+from graft.representations.spaces import content_kind
+from graft.rows.content import Content
 from graft.tables.adapters import adapter_path, unit
 from graft.tables.migration.building import migrating
+from graft.tables.migration.contents import Encode, encoded, row_contents
 from graft.tables.migration.following import CHUNK, catch_up
-from graft.tables.migration.texts import Encode, encoded, row_texts
 from graft.tables.pointer import Pointer, none_erased, read_pointer, remove_generation, swap
 from graft.tables.table import EmbeddingTable
 
@@ -67,8 +69,9 @@ def verify(
     chosen = np.sort(rng.permutation(len(vectors))[:sample])
     lowest = 1.0
     if len(chosen):
-        texts = row_texts(new.read(new.generation.text).take(chosen), new.generation.text)
-        again = unit(encoded(encode, texts, new.space))
+        columns = new.generation.text
+        contents = row_contents(new.read(columns).take(chosen), columns, content_kind(new.space))
+        again = unit(encoded(encode, contents, new.space))
         lowest = float(np.einsum("rd,rd->r", again, unit(vectors[chosen])).min())
     if not lowest >= LEAST_COSINE:
         raise _incomplete(new, f"made again, a vector has cosine {lowest:.3f} with the stored one")
@@ -108,15 +111,18 @@ def roll_back(
     other columns. Raises TableError when none is kept, and when texts came or changed since and there is no encoder.
     """
 
-    def missing(texts: Sequence[str]) -> np.ndarray:
+    def missing(contents: Sequence[Content]) -> np.ndarray:
         raise TableError(
-            f"{len(texts)} texts came or changed since the swap, and generation {to!r} has no vectors for them",
+            f"{len(contents)} {content_kind(there.space).plural} came or changed since the swap, and generation {to!r} "
+            "has no vectors for them",
             needed="the encoder of its space",
             fix="load that source and roll back with it",
         )
 
     with migrating(path):
-        to = previous(read_pointer(path))
+        pointer = read_pointer(path)
+        to = previous(pointer)
+        there = pointer.generation(to)
         return _swap(path, to, encode or missing, rng, 64 if encode else 0, chunk, progress)
 
 

@@ -1,0 +1,62 @@
+"""What each kind of content needs between a row and its vectors: one record a kind, found in one tuple.
+
+Decision: the encoder moves contents, digests, chunks and shards, and knows no kind; whatever it must know of one is a
+field here, as whatever a table or a study must know of one is a field of its ``ContentKind``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graft.core.errors import SourceError
+from graft.representations.encoding.bodies import Body, ModelInput, Precision, load_body
+from graft.representations.encoding.sentences import CHECKING, longer
+from graft.representations.source import Source
+from graft.representations.tokens import text_reading, tokenise
+from graft.rows.content import TEXT, Content, ContentKind
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """How the sources that read one kind of content are run.
+
+    prepare: contents as what the body takes, in their order; done in a thread beside the body. body: of a source, cut
+    after so many layers unless that is None, in a precision. cut: which of some contents are larger than the source
+    reads, bool, shape (contents,); asked of those a cache knew. checking: contents of our own that eight-bit vectors
+    are compared on, the same for everybody.
+    """
+
+    kind: ContentKind
+    prepare: Callable[[Source, Sequence[Content]], ModelInput]
+    body: Callable[[Source, int | None, Precision], Body]
+    cut: Callable[[Source, Sequence[Content]], np.ndarray]
+    checking: tuple[Content, ...]
+
+
+def _cut_texts(source: Source, texts: Sequence[str]) -> np.ndarray:
+    reading = text_reading(source)
+    # A token holds a byte or more, so what has far fewer bytes than the limit need not be looked at.
+    few = reading.max_tokens // 2 - len(reading.prompt.encode("utf-8", "replace"))
+    long = [place for place, text in enumerate(texts) if len(text.encode("utf-8", "replace")) > few]
+    cut = np.zeros(len(texts), bool)
+    if long:
+        cut[long] = tokenise(source, [texts[place] for place in long]).truncated
+    return cut
+
+
+BACKBONES: tuple[Backbone, ...] = (
+    Backbone(kind=TEXT, prepare=tokenise, body=load_body, cut=_cut_texts, checking=tuple(longer(CHECKING))),
+)
+
+
+def backbone_of(source: Source) -> Backbone:
+    """The record of the kind of content a source reads. Raises SourceError where none runs it."""
+    for backbone in BACKBONES:
+        if backbone.kind.name == source.reading.kind:
+            return backbone
+    raise SourceError(
+        f"{source.weights.reference} reads content of the kind {source.reading.kind!r}",
+        needed=f"a source that reads one of {', '.join(one.kind.name for one in BACKBONES)}",
+        fix="choose another source, for example minilm",
+    )
