@@ -134,6 +134,8 @@ def read_pointer(path: Path) -> Pointer:
         )
     try:
         said = unsealed(said)
+        # Half a character can be read from JSON and written nowhere.
+        json.dumps(said, ensure_ascii=False).encode()
         pointer = Pointer(said["name"], said["current"], tuple(_generation(one) for one in said["generations"]))
         pointer.generation(pointer.current)
     except (TypeError, ValueError, KeyError, AttributeError, SpaceMismatch, TableError) as error:
