@@ -27,7 +27,7 @@ from table_rows import DIMENSION, SPACE
 
 pytestmark = pytest.mark.slow
 ROWS = 5 * PIECE
-KILLS = {"embed": 24, "upsert": 24, "compact": 24, "migrate": 20, "study": 8}
+KILLS = {"embed": 20, "upsert": 30, "compact": 30, "migrate": 16, "study": 4}
 QUERIES = np.random.default_rng(3).standard_normal((4, DIMENSION)).astype(np.float32)
 
 
