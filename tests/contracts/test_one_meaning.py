@@ -11,6 +11,7 @@ import pytest
 
 from graft.inputs import Roles, build_dataset, infer_contract
 from graft.rows import read_frame
+from graft.rows.content import TEXT
 from graft.rows.named import days_of, ids_of, read_columns, texts_of, weights_of, words_of
 from graft.tables.embedding import _sorted_out
 
@@ -133,14 +134,14 @@ def test_an_id_is_the_same_id(carried, kind):
     wanted = [str(row) for row in range(1, ROWS + 1)]
     assert list(study(rows, id="key").ids) == wanted
     assert ids_of(read_columns(rows, ["key"], what="rows"), "key", what="rows").to_list() == wanted
-    assert _sorted_out(read_frame(rows), "key", ("words",))[0].ids == wanted
+    assert _sorted_out(read_frame(rows), "key", ("words",), TEXT)[0].ids == wanted
 
 
 def test_a_written_number_that_is_not_whole_is_a_name(tmp_path):
     rows = _csv(rows_with(key=[f"{row}.10" for row in range(ROWS)]), tmp_path)
     wanted = [f"{row}.10" for row in range(ROWS)]
     assert list(study(rows, id="key").ids) == wanted
-    assert _sorted_out(read_frame(rows), "key", ("words",))[0].ids == wanted
+    assert _sorted_out(read_frame(rows), "key", ("words",), TEXT)[0].ids == wanted
 
 
 @pytest.mark.parametrize("kind", TIMES)
@@ -169,7 +170,7 @@ def test_a_text_of_two_columns_is_the_same_text(carried, kind):
     read = read_columns(rows, ["one", "two"], what="rows")
     assert set(texts_of(read, ["one", "two"], what="rows")) == {wanted}
     table = read_frame(rows)
-    assert set(_sorted_out(table, "key", ("one", "two"))[0].texts) == {wanted}
+    assert set(_sorted_out(table, "key", ("one", "two"), TEXT)[0].contents) == {wanted}
 
 
 @pytest.mark.parametrize("kind", CATEGORIES)

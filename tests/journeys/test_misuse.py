@@ -217,7 +217,7 @@ MISUSES = {
     "assets export done/bundle --format card --out tickets.csv": "what is written is no .csv file",
     "assets ledger export tickets.csv": "what is written is no .csv file",
     "assets ledger import tickets.csv": "",
-    "assets ledger import emptyfolder": "Is a directory",
+    "assets ledger import emptyfolder": "name the file inside it",
     "assets ledger verify --heads tickets.csv": "is not a noted head",
     "assets leger head": "'ledger'",
     # Sources, costs, entities.
