@@ -12,7 +12,8 @@ import tiny
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import read_directory, resolve_source
 from graft.representations.spaces import given_space
-from graft.tables.adapters import PENALTIES, affine_maps, fit_rotation, unit
+from graft.tables.adapters import PENALTIES, affine_maps, fit_rotation
+from graft.tables.exact import unit_rows
 from graft.tables.migration.choosing import choose_adapter
 
 BANKING = Path(__file__).parents[3] / "shared" / "data" / "banking77" / "test.csv"
@@ -24,16 +25,16 @@ def rng() -> np.random.Generator:
 
 
 def points(rng: np.random.Generator, rows: int, dimension: int) -> np.ndarray:
-    return unit(rng.normal(size=(rows, dimension)) + rng.normal(size=dimension))
+    return unit_rows(rng.normal(size=(rows, dimension)) + rng.normal(size=dimension))
 
 
 @pytest.mark.parametrize("centre", [False, True])
 def test_a_planted_rotation_is_found(rng, centre):
     wanted = points(rng, 200, 16)
     planted = ortho_group.rvs(16, random_state=rng)
-    found = fit_rotation(unit(wanted @ planted.T), wanted, centre=centre)
+    found = fit_rotation(unit_rows(wanted @ planted.T), wanted, centre=centre)
     np.testing.assert_allclose(found.matrix, planted, atol=1e-5)
-    np.testing.assert_allclose(found(unit(wanted @ planted.T)), wanted, atol=1e-5)
+    np.testing.assert_allclose(found(unit_rows(wanted @ planted.T)), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize(("given", "wanted"), [(12, 20), (20, 12)], ids=["wider", "narrower"])
@@ -59,7 +60,7 @@ def test_ridge_maps_of_full_rank_are_those_of_sklearn(rng):
     for found, penalty in zip(full, PENALTIES, strict=True):
         oracle = Ridge(alpha=penalty * spread.mean()).fit(given, wanted)
         np.testing.assert_allclose(found.matrix, oracle.coef_.T, atol=2e-4 / penalty**0.5 * 1e-2)
-        np.testing.assert_allclose(found(given), unit(oracle.predict(given)), atol=1e-4)
+        np.testing.assert_allclose(found(given), unit_rows(oracle.predict(given)), atol=1e-4)
 
 
 def test_a_low_rank_map_is_the_best_of_its_rank(rng):
@@ -84,7 +85,7 @@ def test_a_low_rank_map_is_the_best_of_its_rank(rng):
 def test_a_planted_low_rank_map_is_recovered(rng):
     given = points(rng, 400, 16)
     planted = rng.normal(size=(16, 4)) @ rng.normal(size=(4, 12))
-    wanted = unit(given @ planted + rng.normal(size=12))
+    wanted = unit_rows(given @ planted + rng.normal(size=12))
     errors = {each.name: float(np.abs(each(given) - wanted).mean()) for each in affine_maps(given, wanted)}
     assert min(errors.values()) < 0.1
 

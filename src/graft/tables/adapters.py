@@ -18,6 +18,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.files import whole_file
+from graft.tables.exact import unit_rows
 from graft.tables.pointer import read_pointer
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -51,7 +52,7 @@ class Adapter:
                 needed=f"vectors of space {self.source}, of dimension {len(self.before)}",
                 fix="embed them with the source the adapter was fitted for",
             )
-        return unit((unit(vectors) - self.before) @ self.matrix + self.after)
+        return unit_rows((unit_rows(vectors) - self.before) @ self.matrix + self.after)
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
@@ -105,13 +106,7 @@ class Linear:
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors (rows, source dimension) mapped, of length one."""
-        return unit((vectors - self.before) @ self.matrix + self.after)
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length one, float32; rows of zeros stay."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+        return unit_rows((vectors - self.before) @ self.matrix + self.after)
 
 
 def fit_rotation(given: np.ndarray, wanted: np.ndarray, *, centre: bool) -> Linear:

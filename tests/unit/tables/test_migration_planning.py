@@ -9,8 +9,9 @@ from scipy.stats import ortho_group
 
 from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.representations.spaces import Space, given_space
-from graft.tables.adapters import Adapter, adapter_path, unit
+from graft.tables.adapters import Adapter, adapter_path
 from graft.tables.columns import vector_column
+from graft.tables.exact import unit_rows
 from graft.tables.migration.building import build
 from graft.tables.migration.choosing import choose_adapter, interval
 from graft.tables.migration.ordering import hottest_first
@@ -32,12 +33,12 @@ def spaces(given: int, wanted: int) -> tuple[Space, Space]:
 def clouds(rng: np.random.Generator, count: int, dimension: int) -> np.ndarray:
     """Points around thirty centres, of length one."""
     centres = rng.normal(size=(30, dimension))
-    return unit(centres[rng.integers(30, size=count)] + 0.4 * rng.normal(size=(count, dimension)))
+    return unit_rows(centres[rng.integers(30, size=count)] + 0.4 * rng.normal(size=(count, dimension)))
 
 
 def test_a_turned_model_needs_only_the_rotation(rng):
     old = clouds(rng, 500, 24)
-    turned = unit(old @ ortho_group.rvs(24, random_state=rng))
+    turned = unit_rows(old @ ortho_group.rvs(24, random_state=rng))
     chosen = choose_adapter(turned, old, spaces=spaces(24, 24), rng=rng)
     assert chosen.recall.mean == chosen.recall.low == chosen.agreement == 1
     assert chosen.usable
@@ -46,7 +47,7 @@ def test_a_turned_model_needs_only_the_rotation(rng):
 
 def test_a_stretched_model_needs_the_ridge_map(rng):
     old = clouds(rng, 900, 16)
-    stretched = unit(old @ np.diag(np.geomspace(0.05, 20, 16)) @ ortho_group.rvs(16, random_state=rng) + 0.3)
+    stretched = unit_rows(old @ np.diag(np.geomspace(0.05, 20, 16)) @ ortho_group.rvs(16, random_state=rng) + 0.3)
     chosen = choose_adapter(stretched, old, spaces=spaces(16, 16), rng=rng)
     assert chosen.adapter.kind.startswith("ridge map")
     assert chosen.recall.mean > chosen.agreement + 0.2
@@ -65,7 +66,7 @@ def test_an_unrelated_model_is_reported_as_weak(rng):
 @pytest.mark.parametrize(("wide", "narrow"), [(24, 12)])
 def test_dimensions_may_differ_both_ways(rng, wide, narrow):
     small = clouds(rng, 600, narrow)
-    large = unit(small @ ortho_group.rvs(wide, random_state=rng)[:narrow])
+    large = unit_rows(small @ ortho_group.rvs(wide, random_state=rng)[:narrow])
     for given, wanted in ((large, small), (small, large)):
         chosen = choose_adapter(given, wanted, spaces=spaces(given.shape[1], wanted.shape[1]), rng=rng)
         assert chosen.usable
@@ -75,7 +76,7 @@ def test_dimensions_may_differ_both_ways(rng, wide, narrow):
 def test_recall_is_that_of_search_over_all_rows_and_of_held_out_pairs(rng):
     """The rows hold far more than the pairs, and a map that was fitted on few pairs must not look good."""
     old = clouds(rng, 3000, 32)
-    noisy = unit(old @ ortho_group.rvs(32, random_state=rng) + 0.12 * rng.normal(size=old.shape))
+    noisy = unit_rows(old @ ortho_group.rvs(32, random_state=rng) + 0.12 * rng.normal(size=old.shape))
     places = rng.permutation(3000)[:400]
     chosen = choose_adapter(noisy[places], old[places], spaces=spaces(32, 32), rng=rng, rows=old, places=places)
     mapped = chosen.adapter.apply(noisy, space=spaces(32, 32)[0].fingerprint)

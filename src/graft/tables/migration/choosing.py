@@ -15,8 +15,8 @@ from scipy import stats
 
 from graft.core.errors import InputError, TableError
 from graft.representations.spaces import Space
-from graft.tables.adapters import Adapter, Linear, affine_maps, fit_rotation, unit
-from graft.tables.exact import exact_search
+from graft.tables.adapters import Adapter, Linear, affine_maps, fit_rotation
+from graft.tables.exact import exact_search, unit_rows
 
 LEAST = 0.9
 FEWEST_PAIRS = 60
@@ -84,7 +84,7 @@ def choose_adapter(
     _check(given, wanted, spaces, k)
     if rows is None or places is None:
         rows, places = wanted, np.arange(len(wanted))
-    given, wanted, rows = unit(given), unit(wanted), unit(rows)
+    given, wanted, rows = unit_rows(given), unit_rows(wanted), unit_rows(rows)
     fitted, choosing, held = np.split(rng.permutation(len(given)), [int(0.6 * len(given)), int(0.8 * len(given))])
     search = _Search(rows, places, k)
     candidates = _candidates(given[fitted], wanted[fitted])

@@ -20,7 +20,8 @@ from graft.core.errors import TableError
 from graft.core.progress import SILENT, Progress
 from graft.representations.spaces import content_kind
 from graft.rows.content import Content
-from graft.tables.adapters import adapter_path, unit
+from graft.tables.adapters import adapter_path
+from graft.tables.exact import unit_rows
 from graft.tables.migration.building import migrating
 from graft.tables.migration.contents import Encode, encoded, row_contents
 from graft.tables.migration.following import CHUNK, catch_up
@@ -71,8 +72,8 @@ def verify(
     if len(chosen):
         columns = new.generation.text
         contents = row_contents(new.read(columns).take(chosen), columns, content_kind(new.space))
-        again = unit(encoded(encode, contents, new.space))
-        lowest = float(np.einsum("rd,rd->r", again, unit(vectors[chosen])).min())
+        again = unit_rows(encoded(encode, contents, new.space))
+        lowest = float(np.einsum("rd,rd->r", again, unit_rows(vectors[chosen])).min())
     if not lowest >= LEAST_COSINE:
         raise _incomplete(new, f"made again, a vector has cosine {lowest:.3f} with the stored one")
     return Verified(ours.num_rows, len(chosen), lowest)
