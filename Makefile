@@ -42,11 +42,11 @@ picture: demo ## make the demo's picture in the README anew (needs Chromium)
 
 test: $(READY) ## the everyday tests
 	@echo "test: everything not marked slow"
-	@$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(READY) ## only the tests marked slow
 	@echo "test: only what is marked slow"
-	@$(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile $(ARGS) || { status=$$?; test $$status -eq 5 && echo "test: no test is marked slow"; }
+	@$(BIN)/python -m pytest -q -m slow -n 2 --dist loadfile --no-loadscope-reorder $(ARGS) || { status=$$?; test $$status -eq 5 && echo "test: no test is marked slow"; }
 
 test-all: $(READY) ## every test, the slow ones too
 	@echo "test: everything"
