@@ -24,7 +24,7 @@ IMPORTED = (
     *("deltalake", "polars", "sklearn.linear_model", "torch", "transformers"),
     *("transformers.models.auto.modeling_auto", "transformers.models.bert.modeling_bert", "peft"),
     *("graft.api", "graft.bundle.loading", "graft.cli.app", "graft.cli.tables.migration", "graft.studies.stages"),
-    *("graft.tables.migration.plan", "graft.tables.migration.swapping"),
+    *("graft.tables.migration.plan", "graft.tables.migration.swap"),
 )
 
 
@@ -57,11 +57,11 @@ def _prepare() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     from graft.tables import embedding, table
-    from graft.tables.migration import building
+    from graft.tables.migration import next_generation
 
     embedding._CHUNK = PIECE
     table._CHUNK_BYTES = PIECE * 4 * 32
-    building.build.__kwdefaults__["chunk"] = PIECE
+    next_generation.build.__kwdefaults__["chunk"] = PIECE
 
 
 def _work(order: dict[str, object]) -> None:

@@ -33,9 +33,9 @@ from graft.rows import read_frame
 from graft.rows.content import KINDS, ColumnMeasure, ContentKind, ContentProblem, Piece, kind_named, kinds
 from graft.tables.embedding import embed_into
 from graft.tables.encoders import Telling, encoder_for
-from graft.tables.migration.building import build
+from graft.tables.migration.next_generation import build
 from graft.tables.migration.plan import plan_migration
-from graft.tables.migration.swapping import swap_to
+from graft.tables.migration.swap import swap_to
 from graft.tables.table import EmbeddingTable
 
 EXAMPLES = {"text": ("Where is my card?", "where is  my CARD", "Reset the password of my account. " * 9, "0")}

@@ -20,7 +20,7 @@ from graft.tables.delta.snapshots import entry_text
 from graft.tables.erasure.erasing import erase
 from graft.tables.erasure.receipt import read_receipts
 from graft.tables.indexing import bring_up_to_date, index_of, remove_index
-from graft.tables.migration.swapping import drop
+from graft.tables.migration.swap import drop
 from graft.tables.table import EmbeddingTable
 from table_rows import SPACE, numbered, rows
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from graft.core import foreign
 from graft.core.errors import OutputError
@@ -67,14 +67,17 @@ def _explain(error: OSError, path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Held by one process at a time, given back when that process dies. path: the file of the lock, made when needed.
 
-    Raises OutputError when it cannot be made.
+    wait: for another process that holds it; without, filelock.Timeout is raised at once. Raises OutputError where it
+    cannot be made.
     """
-    lock = FileLock(path)
+    lock = FileLock(path, timeout=-1 if wait else 0)
     try:
         lock.acquire()
+    except Timeout:  # an OSError too
+        raise
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror}",

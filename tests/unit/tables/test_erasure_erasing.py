@@ -22,7 +22,7 @@ from graft.tables.erasure.indexes import build_again
 from graft.tables.erasure.places import Held, Wanted
 from graft.tables.erasure.receipt import read_receipts
 from graft.tables.index import IndexFile
-from graft.tables.migration.building import build
+from graft.tables.migration.next_generation import build
 from graft.tables.table import EmbeddingTable
 from unit.tables.moving import encode, encoder, rows, space, state, table
 from unit.tables.traces import patterns, traces

@@ -12,11 +12,11 @@ from graft.representations.spaces import Space, given_space
 from graft.tables.adapters import Adapter, adapter_path
 from graft.tables.columns import vector_column
 from graft.tables.exact import unit_rows
-from graft.tables.migration.building import build
-from graft.tables.migration.choosing import choose_adapter, interval
-from graft.tables.migration.ordering import hottest_first
+from graft.tables.migration.chosen import choose_adapter, interval
+from graft.tables.migration.next_generation import build
+from graft.tables.migration.order import hottest_first
 from graft.tables.migration.plan import plan_migration
-from graft.tables.migration.swapping import swap_to
+from graft.tables.migration.swap import swap_to
 from graft.tables.table import EmbeddingTable
 from unit.tables.moving import encode, rows, space, table
 

@@ -12,7 +12,7 @@ import graft
 import tiny
 from graft.cli.app import app
 from graft.core.errors import GateNotMet, InputError
-from graft.tables.migration.building import build
+from graft.tables.migration.next_generation import build
 from graft.tables.migration.plan import Inquiry, plan_migration
 from graft.tables.migration.retrieval import (
     Questions,

@@ -50,9 +50,9 @@ def migrate(
         typer.echo(f"{opened.name} answers from {opened.generation.name}, of {to}, already: nothing has to be migrated")
         return
     # Not before all was looked at: they import a model library, which takes seconds.
-    from graft.tables.migration.building import build
+    from graft.tables.migration.next_generation import build
     from graft.tables.migration.plan import Inquiry, plan_migration
-    from graft.tables.migration.swapping import swap_to
+    from graft.tables.migration.swap import swap_to
 
     sampled = Telling(measured)
     planned = plan_migration(
@@ -117,7 +117,7 @@ def rollback(table: Place) -> None:
     """Return to the generation that answered before the last swap; rows that changed since are caught up."""
     from graft.core.seeds import generator
     from graft.tables.encoders import encoder_of
-    from graft.tables.migration.swapping import previous, roll_back
+    from graft.tables.migration.swap import previous, roll_back
     from graft.tables.pointer import read_pointer
 
     pointer = read_pointer(table)
@@ -137,7 +137,7 @@ def drop(
 ) -> None:
     """Remove an old generation, or one whose building is given up: there is no way back to it then."""
     from graft.cli.words import size
-    from graft.tables.migration.swapping import drop as dropped
+    from graft.tables.migration.swap import drop as dropped
     from graft.tables.pointer import read_pointer
 
     known = read_pointer(table).generation(generation)

@@ -22,13 +22,16 @@ WIDER = (96, 128, 192, 256, 384)
 
 @dataclass(frozen=True)
 class Recall:
-    """Share of the ``k`` true nearest rows that were found, with a 95 % interval, over ``queries`` queries."""
+    """Share of the ``k`` rows that should be found and were, with a 95 % interval, over ``queries`` queries."""
 
     mean: float
     low: float
     high: float
     queries: int
     k: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f}, {self.queries} queries)"
 
 
 def sample_queries(vectors: np.ndarray, *, rng: np.random.Generator, count: int = QUERIES) -> np.ndarray:

@@ -15,9 +15,10 @@ import numpy as np
 
 from graft.core.errors import InputError
 from graft.representations.spaces import Space, content_kind
-from graft.tables.migration.choosing import FEWEST_PAIRS, LEAST, Chosen, MigrationRecall, choose_adapter
+from graft.tables.index.recall import Recall
+from graft.tables.migration.chosen import FEWEST_PAIRS, LEAST, Chosen, choose_adapter
 from graft.tables.migration.contents import Encode, encoded, require_contents, row_contents
-from graft.tables.migration.ordering import Hot, order_in_words, require_order
+from graft.tables.migration.order import Hot, order_in_words, require_order
 from graft.tables.migration.retrieval import (
     MARGIN,
     Questions,
@@ -47,7 +48,7 @@ class Measured:
     """An adapter's measure. kind: what it is. recall: on held-out pairs. agreement: of the two spaces themselves."""
 
     kind: str
-    recall: MigrationRecall
+    recall: Recall
     agreement: float
     usable: bool
 

@@ -11,17 +11,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from graft.core.errors import InputError, TableError
+from graft.core.files import locked
 from graft.core.progress import SILENT, Progress
 from graft.representations.spaces import Space
 from graft.tables.adapters import Adapter, adapter_path
 from graft.tables.columns import OURS
 from graft.tables.delta.store import DeltaStore
+from graft.tables.migration.built import CHUNK, Built, catch_up
 from graft.tables.migration.contents import Encode, require_contents
-from graft.tables.migration.following import CHUNK, Built, catch_up
-from graft.tables.migration.ordering import Hot, require_order
+from graft.tables.migration.order import Hot, require_order
 from graft.tables.migration.retrieval import Retrieval
 from graft.tables.pointer import Generation, Precision, add_generation, new_generation, read_pointer
 from graft.tables.table import EmbeddingTable
@@ -88,7 +89,7 @@ def migrating(path: Path) -> Iterator[None]:
     """Held while a process builds, swaps or drops generations. Raises TableError when another one does."""
     read_pointer(path)
     try:
-        with FileLock(path / ".migrating.lock", timeout=0):
+        with locked(path / ".migrating.lock", wait=False):
             _sweep(path)
             yield
     except Timeout as error:

@@ -18,7 +18,7 @@ from graft.representations.spaces import content_kind
 from graft.rows.content import Content, ContentKind
 from graft.tables.columns import users, vector_column
 from graft.tables.migration.contents import Encode, encoded, row_contents
-from graft.tables.migration.ordering import Hot, columns_needed, hottest_first
+from graft.tables.migration.order import Hot, columns_needed, hottest_first
 from graft.tables.pointer import none_erased
 from graft.tables.rows import Problem
 from graft.tables.table import EmbeddingTable

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-from filelock import FileLock
 
 from graft.core.errors import TableError
+from graft.core.files import locked
 from graft.core.progress import SILENT, Progress
 from graft.representations.spaces import content_kind
 from graft.rows.content import Content
 from graft.tables.adapters import adapter_path
 from graft.tables.exact import unit_rows
-from graft.tables.migration.building import migrating
+from graft.tables.migration.built import CHUNK, catch_up
 from graft.tables.migration.contents import Encode, encoded, row_contents
-from graft.tables.migration.following import CHUNK, catch_up
+from graft.tables.migration.next_generation import migrating
 from graft.tables.pointer import Pointer, none_erased, read_pointer, remove_generation, swap
 from graft.tables.table import EmbeddingTable
 
@@ -187,7 +187,7 @@ def _swap(
 
 def _swapped_at(path: Path, generation: str, old: EmbeddingTable, version: int) -> bool:
     """Swap if the old generation is still at ``version``, with its writers waiting meanwhile."""
-    with FileLock(old.store.root / ".writing.lock"):
+    with locked(old.store.root / ".writing.lock"):
         if old.version != version:
             return False
         swap(path, generation)

@@ -14,8 +14,8 @@ from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.representations.spaces import Space
 from graft.tables.adapters import adapter_path
 from graft.tables.columns import vector_column
-from graft.tables.migration.building import build
-from graft.tables.migration.swapping import drop, roll_back, swap_to
+from graft.tables.migration.next_generation import build
+from graft.tables.migration.swap import drop, roll_back, swap_to
 from graft.tables.table import EmbeddingTable
 from unit.tables.moving import encode, rows, space, state, table
 
@@ -115,7 +115,7 @@ WORKER = """
 import sys
 from pathlib import Path
 from unit.tables.moving import encode, space
-from graft.tables.migration.building import build
+from graft.tables.migration.next_generation import build
 def slow(texts):
     print("chunk", flush=True)
     sys.stdin.readline()

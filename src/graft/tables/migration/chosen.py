@@ -17,24 +17,11 @@ from graft.core.errors import InputError, TableError
 from graft.representations.spaces import Space
 from graft.tables.adapters import Adapter, Linear, affine_maps, fit_rotation
 from graft.tables.exact import exact_search, unit_rows
+from graft.tables.index.recall import Recall
 
 LEAST = 0.9
 FEWEST_PAIRS = 60
 _TIE = 1e-6
-
-
-@dataclass(frozen=True)
-class MigrationRecall:
-    """Share of the ``k`` rows that should be found and were: the mean over queries, with a bootstrap interval."""
-
-    mean: float
-    low: float
-    high: float
-    k: int
-    queries: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f}, {self.queries} queries)"
 
 
 @dataclass(frozen=True)
@@ -47,7 +34,7 @@ class Chosen:
     """
 
     adapter: Adapter
-    recall: MigrationRecall
+    recall: Recall
     agreement: float
     usable: bool
 
@@ -101,10 +88,10 @@ def choose_adapter(
     return Chosen(adapter, recall, _agreement(given, wanted, held, k), recall.low >= least)
 
 
-def interval(each: np.ndarray, *, k: int, rng: np.random.Generator, draws: int = 2000) -> MigrationRecall:
+def interval(each: np.ndarray, *, k: int, rng: np.random.Generator, draws: int = 2000) -> Recall:
     """The mean of the recall of each query, shape (queries,), with the 95 % percentile bootstrap interval."""
     drawn = stats.bootstrap((each,), np.mean, n_resamples=draws, method="percentile", rng=rng).confidence_interval
-    return MigrationRecall(float(each.mean()), float(drawn.low), float(drawn.high), k, len(each))
+    return Recall(float(each.mean()), float(drawn.low), float(drawn.high), len(each), k)
 
 
 class _Search:
