@@ -95,7 +95,9 @@ class Registry:
         for name in ("licence", "because", "by"):
             if not getattr(decision, name).strip():
                 raise InputError(
-                    f"a decision about {decision.asset!r} without {name!r}", needed="a licence, a reason and a person"
+                    f"a decision about {decision.asset!r} without {name!r}",
+                    needed="a licence, a reason and a person",
+                    fix="say them with --licence, --because and --by, for whoever asks later",
                 )
         refuse_unknown(decision.licence)
         asset = self.identity(decision.asset)
