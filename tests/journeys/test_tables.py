@@ -11,7 +11,7 @@ import pytest
 
 import graft
 import tiny
-from graft.cli import asking
+from graft.cli import consent
 from graft.core.errors import InputError, SpaceMismatch, TableError
 from graft.governance.registry import Registry
 from graft.representations.spaces import given_space
@@ -298,12 +298,12 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch, answer):
     def confirm(said, **given):
         asked.append(said)
         if not answer:
-            raise asking.typer.Abort
+            raise consent.typer.Abort
 
-    monkeypatch.setattr(asking.sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(asking.typer, "confirm", confirm)
-    with nullcontext() if answer else pytest.raises(asking.typer.Abort):
-        asking.require_yes("the rows '1' leave t", False)
+    monkeypatch.setattr(consent.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(consent.typer, "confirm", confirm)
+    with nullcontext() if answer else pytest.raises(consent.typer.Abort):
+        consent.require_yes("the rows '1' leave t", False)
     assert asked == ["the rows '1' leave t. Go on?"]
-    asking.require_yes("the rows '1' leave t", True)
+    consent.require_yes("the rows '1' leave t", True)
     assert len(asked) == 1

@@ -2,21 +2,21 @@
 
 import typer
 
-from graft.cli.governance import checking, exchange, recording
-from graft.cli.governance.anchoring import ledger
+from graft.cli.governance import checks, exchange, records
 from graft.cli.governance.exchange import convert
+from graft.cli.governance.ledger import ledger
 
 __all__ = ["assets", "convert"]
 
 assets = typer.Typer(no_args_is_help=True, help="What models are made from, and whether they may be used.")
-assets.command("add")(recording.add)
-assets.command("list")(recording.list_assets)
-assets.command("show")(recording.show)
-assets.command("lineage")(recording.lineage)
-assets.command("decide")(recording.decide)
-assets.command("check")(checking.check)
-assets.command("verify")(checking.verify)
-assets.command("sign")(checking.sign)
-assets.command("verify-signature")(checking.verify_signature)
+assets.command("add")(records.add)
+assets.command("list")(records.list_assets)
+assets.command("show")(records.show)
+assets.command("lineage")(records.lineage)
+assets.command("decide")(records.decide)
+assets.command("check")(checks.check)
+assets.command("verify")(checks.verify)
+assets.command("sign")(checks.sign)
+assets.command("verify-signature")(checks.verify_signature)
 assets.command("export")(exchange.export)
 assets.add_typer(ledger, name="ledger")

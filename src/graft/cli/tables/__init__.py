@@ -2,20 +2,20 @@
 
 import typer
 
-from graft.cli.tables import changing, looking, migration
+from graft.cli.tables import maintenance, migration, views
 
 __all__ = ["tables"]
 
 tables = typer.Typer(no_args_is_help=True, help="Embedding tables: look at them, index, move to another source, erase.")
-tables.command("show")(looking.show)
-tables.command("history")(looking.history)
-tables.command("index")(looking.index)
-tables.command("map")(looking.draw)
-tables.command("compact")(changing.compact)
-tables.command("vacuum")(changing.vacuum)
-tables.command("delete")(changing.delete)
-tables.command("erase")(changing.erase)
-tables.command("receipt")(changing.receipt)
+tables.command("show")(views.show)
+tables.command("history")(views.history)
+tables.command("index")(views.index)
+tables.command("map")(views.draw)
+tables.command("compact")(maintenance.compact)
+tables.command("vacuum")(maintenance.vacuum)
+tables.command("delete")(maintenance.delete)
+tables.command("erase")(maintenance.erase)
+tables.command("receipt")(maintenance.receipt)
 tables.command("migrate")(migration.migrate)
 tables.command("rollback")(migration.rollback)
 tables.command("drop")(migration.drop)

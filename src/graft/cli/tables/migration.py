@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from graft.cli.asking import Yes, require_yes
+from graft.cli.consent import Yes, require_yes
 from graft.cli.embedding import DocumentPrompt, QueryPrompt
-from graft.cli.tables.looking import Place
+from graft.cli.tables.views import Place
 
 
 def migrate(

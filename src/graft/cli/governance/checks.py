@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.governance.anchoring import Expected, HeadsFile, HeadsKey, tell_sound, verified
+from graft.cli.governance.ledger import Expected, HeadsFile, HeadsKey, tell_sound, verified
 from graft.cli.governance.words import Named
 from graft.governance.records import Use
 

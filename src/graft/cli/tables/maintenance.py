@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graft.cli.asking import Yes, require_yes
-from graft.cli.tables.looking import Place
+from graft.cli.consent import Yes, require_yes
+from graft.cli.tables.views import Place
 from graft.cli.words import named, size
 
 if TYPE_CHECKING:
