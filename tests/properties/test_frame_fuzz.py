@@ -40,7 +40,8 @@ PLAIN = ("a", "b", 1, 2, 1.5, None, True)
 
 
 def arrow(cells: list[object]) -> pa.Array:
-    """As Arrow has it, or as categories of texts."""
+    """As Arrow has it, or as categories of texts. NumPy's numbers are made Python's: Arrow dies of its times among them."""
+    cells = [cell.item() if isinstance(cell, np.generic) else cell for cell in cells]
     try:
         return pa.array(cells, from_pandas=True)
     except Exception:
