@@ -22,7 +22,7 @@ from graft.core.errors import GraftError
 from graft.inputs import Roles, build_dataset, infer_contract
 from graft.rows.table import read_frame
 
-FEW, MANY = 40, 10_000
+FEW, MANY = 40, 2_500  # many of each of four forms: ten thousand for the reader of rows in memory
 DAY = datetime.datetime(2024, 2, 29, 12, 30)
 CELLS = (
     *("", " ", "a", "A ", "nan", "1.10", "1e400", "0x1", "\0", "\ud800", "\u202e", "['a', 'b']", "2024-13-45"),
@@ -40,7 +40,7 @@ PLAIN = ("a", "b", 1, 2, 1.5, None, True)
 
 
 def arrow(cells: list[object]) -> pa.Array:
-    """As Arrow has it, or as categories of texts. NumPy's numbers are made Python's: Arrow dies of its times among them."""
+    """As Arrow has it, or as categories of texts. NumPy's cells become Python's: Arrow dies of its times among others."""
     cells = [cell.item() if isinstance(cell, np.generic) else cell for cell in cells]
     try:
         return pa.array(cells, from_pandas=True)

@@ -30,6 +30,8 @@ _MARKED = re.compile(
 _COUNTED = re.compile(r"^(\d+(\.0*)?|[+-]?\d{9,}(\.\d*)?|\d(\.\d+)?[eE]\+\d+)$")
 # Numbers that are written-out dates: what each count of digits spells, and the years it is believed for.
 _COMPACT = ((14, "%Y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (8, "%Y%m%d"), (6, "%Y%m"))
+# 250,000 years in the units of dates; nanoseconds cannot reach so far.
+_FURTHEST = {"day": 91_000_000, "ms": 7_800_000_000_000_000, "us": 7_800_000_000_000_000_000}
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 
 
@@ -42,6 +44,7 @@ def words(column: pl.Series) -> pl.Series:
     if column.dtype.is_float():
         named = pl.Series(column.name, [_float_name(value) for value in column.to_numpy()], pl.String)
     elif isinstance(column.dtype, pl.Datetime):
+        _require_calendar(column)
         named = column.cast(pl.String).str.replace(r"\.0+($|[^\d])", "$1")
     else:
         named = _printed(column)
@@ -55,6 +58,7 @@ def _float_name(value: np.floating[Any]) -> str | None:
 
 
 def _printed(column: pl.Series) -> pl.Series:
+    _require_calendar(column)
     nested = isinstance(column.dtype, pl.List | pl.Array | pl.Struct | pl.Duration)
     if not nested and column.dtype != pl.Object:
         try:
@@ -66,6 +70,19 @@ def _printed(column: pl.Series) -> pl.Series:
         needed="text, numbers, booleans or dates",
         fix="flatten it into plain columns; write a duration in seconds",
     )
+
+
+def _require_calendar(column: pl.Series) -> None:
+    """Raise ContractError for a date so far away that Polars would end the process rather than write it down."""
+    most = _FURTHEST.get(str(getattr(column.dtype, "time_unit", "day")))
+    if most is None or not isinstance(column.dtype, pl.Date | pl.Datetime):
+        return
+    if not column.to_physical().is_between(-most, most).fill_null(value=True).all():
+        raise ContractError(
+            f"column {column.name!r} holds a date more than 250,000 years away",
+            needed="dates as a calendar has them",
+            fix="look at how the column was made: numbers of another unit were probably taken for dates",
+        )
 
 
 def written_names(column: pl.Series) -> pl.Series:

@@ -8,9 +8,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from graft.core.errors import InputError
+from graft.core.errors import ContractError, InputError
 from graft.rows import read_frame
 from graft.rows.columns import typed
+from graft.rows.values import words
 
 ROWS = {
     "id": ["a1", "a2", "a3"],
@@ -236,3 +237,17 @@ def test_pandas_missing_values_are_missing():
     frame = pd.DataFrame({"text": ["a", None], "when": pd.to_datetime(["2024-01-01", None]), "o": [pd.NA, "x"]})
     read = read_frame(frame).frame
     assert [read[name].null_count() for name in ("text", "when", "o")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series("when", [2**31 - 1], dtype=pl.Int32).cast(pl.Date),
+        pl.Series("when", [9 * 10**18]).cast(pl.Datetime("us")),
+        pl.Series("when", [-9 * 10**18]).cast(pl.Datetime("ms")),
+    ],
+)
+def test_dates_beyond_any_calendar_are_refused_where_polars_would_panic(column):
+    with pytest.raises(ContractError, match="250,000 years"):
+        words(column)
+    assert words(pl.Series("when", [None, 0]).cast(pl.Date)).to_list() == [None, "1970-01-01"]
