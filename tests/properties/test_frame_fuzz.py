@@ -40,7 +40,7 @@ PLAIN = ("a", "b", 1, 2, 1.5, None, True)
 
 
 def arrow(cells: list[object]) -> pa.Array:
-    """As Arrow has it, or as categories of texts. NumPy's cells become Python's: Arrow dies of its times among others."""
+    """As Arrow has it, or as categories of texts. NumPy's cells become Python's: Arrow dies of its times among them."""
     cells = [cell.item() if isinstance(cell, np.generic) else cell for cell in cells]
     try:
         return pa.array(cells, from_pandas=True)
