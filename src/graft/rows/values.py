@@ -41,10 +41,10 @@ def words(column: pl.Series) -> pl.Series:
     >>> words(pl.Series([1.0, 2.5, None])).to_list()
     ['1', '2.5', None]
     """
+    _require_calendar(column)
     if column.dtype.is_float():
         named = pl.Series(column.name, [_float_name(value) for value in column.to_numpy()], pl.String)
     elif isinstance(column.dtype, pl.Datetime):
-        _require_calendar(column)
         named = column.cast(pl.String).str.replace(r"\.0+($|[^\d])", "$1")
     else:
         named = _printed(column)
@@ -58,7 +58,6 @@ def _float_name(value: np.floating[Any]) -> str | None:
 
 
 def _printed(column: pl.Series) -> pl.Series:
-    _require_calendar(column)
     nested = isinstance(column.dtype, pl.List | pl.Array | pl.Struct | pl.Duration)
     if not nested and column.dtype != pl.Object:
         try:
