@@ -240,11 +240,13 @@ def embed_table(
     from graft.core.seeds import generator
     from graft.inputs.contract import require_columns
     from graft.rows.table import read_frame, read_rows
+    from graft.tables.table import require_place
 
     file = Path(data) if isinstance(data, str | Path) else None
     lenient = file is not None and not strict
     rows = read_rows(Path(data), encoding=encoding) if lenient else read_frame(data, encoding=encoding)
     require_columns(rows, [id, *several(text)])
+    require_place(table)
 
     from graft.governance.registry import Registry
     from graft.tables.embedding import embed_into

@@ -295,7 +295,7 @@ def test_a_table_of_another_kind_is_built_asked_changed_and_migrated(point_sourc
     assert (done.inserted, done.encoded, done.words()) == (90, 90, "")
     assert [one.why for one in done.left_out] == ["it has no point"]
     said = json.loads((place / "table.json").read_text())["generations"][0]
-    assert (said["space"]["kind"], said["text"]) == ("point", ["x", "y"])
+    assert (said["space"]["kind"], said["content"]) == ("point", ["x", "y"])
     table = EmbeddingTable.open(place)
     assert table.space == encoder_for(reference).space
     assert table.search((20.0, 20 / 7), k=1)["id"].to_list() == ["r20"]

@@ -56,7 +56,7 @@ def test_every_public_argument_that_takes_several_words_takes_one() -> None:
 
 @pytest.fixture
 def table(tmp_path) -> EmbeddingTable:
-    made = EmbeddingTable.create(tmp_path / "t", SPACE, text="title")
+    made = EmbeddingTable.create(tmp_path / "t", SPACE, content="title")
     made.upsert(rows(["2", "7", "27", "i", "d"], title=list("abcde")))
     return made
 
@@ -71,7 +71,7 @@ def test_an_id_is_not_its_digits(table, tmp_path):
 
 
 def test_a_column_is_not_its_letters(table):
-    assert table.generation.text == ("title",)
+    assert table.generation.content == ("title",)
     assert table.read("title").column_names == ["title"]
     found = table.search(table.vectors()[1][:1], k=1, space=SPACE, columns="title")
     assert found.columns[-1] == "title"

@@ -188,6 +188,8 @@ MISUSES = {
     "embed tickets.csv --text message --id id --table x --source path:live": "this is an embedding table",
     "embed tickets.csv --text message --id id --table x --source path:tickets.csv": "this is a file of rows",
     "embed tickets.csv --text message --id id --table x --encoding latin-99": "name of a text encoding",
+    "embed tickets.csv --text message --id id --table done --source path:tiny": "it is the folder of a study",
+    "embed tickets.csv --text message --id id --table emptyfile --source path:tiny": "emptyfile exists",
     "embed emptyfolder --text message --id id --table x": "is a directory",
     "embed live --text message --id id --table x": "this is an embedding table",
     "embed header.csv --text message --id id --table x": "a header and no rows",
@@ -202,6 +204,8 @@ MISUSES = {
     "assets add emptyfolder": "holds no file",
     "assets add tickets.csv --kind dataset": "'source', 'data', 'bundle', 'table'",
     "assets add tickets.csv --parent nowhere": "RELATION:NAME",
+    "assets add tickets.csv --licence Apach-2.0": "did you mean Apache-2.0",
+    "assets add tickets.csv --licence own": "assets decide NAME --licence own",
     "assets lineage nowhere": "no asset is called",
     "assets lineage nowhere --picture tickets.csv": "what is written is no .csv file",
     "assets decide tickets.csv --licence MIT": "--because",
@@ -281,6 +285,7 @@ def place(tmp_path_factory) -> Path:
         "table/table.json": "{}",
         "table/g1/part.parquet": "x",
         "key.pem": "no key",
+        "emptyfile": "",
         "page.html": "<p>",
     }
     for name, text in written.items():

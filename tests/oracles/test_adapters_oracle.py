@@ -9,11 +9,11 @@ from scipy.stats import ortho_group
 from sklearn.linear_model import Ridge
 
 import tiny
+from graft.core.vectors import unit_rows
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import read_directory, resolve_source
 from graft.representations.spaces import given_space
 from graft.tables.adapters import PENALTIES, affine_maps, fit_rotation
-from graft.tables.exact import unit_rows
 from graft.tables.migration.chosen import choose_adapter
 
 BANKING = Path(__file__).parents[3] / "shared" / "data" / "banking77" / "test.csv"

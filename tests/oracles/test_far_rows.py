@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.preprocessing import normalize
 
 from graft.bundle.familiarity import of_centroids, of_rows
-from graft.bundle.nearness import NEAREST, SHARE, ReferenceRows, unit
+from graft.bundle.nearness import NEAREST, SHARE, ReferenceRows
 from graft.decisions.far_rows import far_below, units_needed
 
 RATE = 0.05
@@ -15,7 +16,7 @@ def cloud(rng: np.random.Generator, classes: np.ndarray, units: np.ndarray, spre
     """Unit vectors about twelve class centres; rows of one unit share most of their deviation when spread is small."""
     centres = np.random.default_rng(1).normal(size=(12, 16))
     shared = rng.normal(size=(units.max() + 1, 16))
-    return unit(centres[classes] + 0.8 * shared[units] + spread * rng.normal(size=(len(units), 16)))
+    return normalize(centres[classes] + 0.8 * shared[units] + spread * rng.normal(size=(len(units), 16)))
 
 
 def drawn(rng: np.random.Generator, count: int, *, clustered: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,7 +48,7 @@ def usual_by_hand(vectors: np.ndarray, units: np.ndarray) -> np.ndarray:
 def test_leaving_a_unit_out_is_the_same_as_never_having_had_it():
     rng = np.random.default_rng(0)
     units = np.array([0, 1, 2, 2, 3, 4, 5, 5, 5, 6, 7, 8, 9, 9, 10, 11])
-    vectors = unit(rng.normal(size=(len(units), 4)))
+    vectors = normalize(rng.normal(size=(len(units), 4)))
     usual, scores = of_rows(vectors, units)
     np.testing.assert_allclose(usual, usual_by_hand(vectors, units))
     for row in range(len(units)):
@@ -59,7 +60,7 @@ def test_leaving_a_unit_out_is_the_same_as_never_having_had_it():
 def test_leaving_a_unit_out_of_its_classes_is_the_same_as_never_having_had_it():
     rng = np.random.default_rng(0)
     units = np.repeat(np.arange(10), [1, 1, 2, 3, 1, 1, 4, 1, 1, 3])
-    vectors = unit(rng.normal(size=(len(units), 4)) + 1)
+    vectors = normalize(rng.normal(size=(len(units), 4)) + 1)
     members = rng.random((len(units), 3)) < 0.5
     members[:, 2] = units == 6
     usual, scores = of_centroids(vectors, members, units)
@@ -71,9 +72,9 @@ def test_leaving_a_unit_out_of_its_classes_is_the_same_as_never_having_had_it():
             inside = np.flatnonzero(mask & rows)
             if not len(inside):
                 continue
-            made.append(unit(vectors[inside].sum(axis=0, keepdims=True))[0])
+            made.append(normalize(vectors[inside].sum(axis=0, keepdims=True))[0])
             near = [
-                float(vectors[row] @ unit(vectors[rest].sum(axis=0, keepdims=True))[0])
+                float(vectors[row] @ normalize(vectors[rest].sum(axis=0, keepdims=True))[0])
                 for row in inside
                 if len(rest := inside[units[inside] != units[row]])
             ]
@@ -94,7 +95,7 @@ def test_leaving_a_unit_out_of_its_classes_is_the_same_as_never_having_had_it():
 def test_a_term_of_one_unit_alone_is_unknown_to_its_rows():
     rng = np.random.default_rng(0)
     counts = (rng.random((30, 12)) < 0.5).astype(np.float32)
-    private = sparse.csr_matrix(unit(np.hstack([counts, np.eye(30, dtype=np.float32)])))
+    private = sparse.csr_matrix(normalize(np.hstack([counts, np.eye(30, dtype=np.float32)])))
     usual, scores = of_rows(private, np.arange(30), widths=(42,))
     row, rest = 7, np.arange(30) != 7
     query = sparse.csr_matrix(np.hstack([counts[[row]], np.zeros((1, 30), np.float32)]))
@@ -127,7 +128,7 @@ def test_the_rate_of_false_flags_is_the_stated_one(count, studies, clustered):
         rates["rows"].append(np.mean(reference.familiarity(new) < reference.threshold))
         members = classes[:, None] == np.unique(classes)
         usual, scores = of_centroids(vectors, members, units)
-        centroids = unit(members.T.astype(float) @ vectors)
+        centroids = normalize(members.T.astype(float) @ vectors)
         reference = ReferenceRows(
             centroids, far_below(scores, units, rate=RATE), (), usual, np.arange(len(centroids)), 1
         )

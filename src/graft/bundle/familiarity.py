@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.preprocessing import normalize
 
 from graft.bundle.decision import blockwise
-from graft.bundle.nearness import NEAREST, SHARE, UnitColumns, cosines, count, mean_of_largest, unit
+from graft.bundle.nearness import NEAREST, SHARE, UnitColumns, cosines, count, mean_of_largest
 from graft.decisions.far_rows import far_below
 from graft.scores.classical import NgramEncoder
 from graft.scores.models import Matrix
@@ -66,7 +67,7 @@ def _without_private_terms(vectors: sparse.csr_matrix, units: np.ndarray, widths
     users = np.asarray((members @ vectors.astype(bool)).astype(bool).sum(axis=0)).ravel()
     shared = sparse.csr_matrix(vectors @ sparse.diags((users > 1).astype(np.float32)))
     ends = np.cumsum(widths).tolist()
-    blocks = [unit(shared[:, end - width : end]) for end, width in zip(ends, widths, strict=True)]
+    blocks = [normalize(shared[:, end - width : end]) for end, width in zip(ends, widths, strict=True)]
     return sparse.csr_matrix(sparse.hstack(blocks, format="csr", dtype=np.float32))
 
 
@@ -78,7 +79,7 @@ def of_centroids(vectors: np.ndarray, members: np.ndarray, units: np.ndarray) ->
     """
     weights = members.astype(np.float32)
     sums = weights.T @ vectors
-    similar = vectors @ unit(sums).T
+    similar = vectors @ normalize(sums).T
     gone = np.zeros(members.shape, bool)
     order = np.argsort(units, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
@@ -88,7 +89,7 @@ def of_centroids(vectors: np.ndarray, members: np.ndarray, units: np.ndarray) ->
             continue  # rows without any label
         rest = sums[touched] - weights[np.ix_(rows, touched)].T @ vectors[rows]
         left = members[:, touched].sum(axis=0) - members[np.ix_(rows, touched)].sum(axis=0)
-        similar[np.ix_(rows, touched)] = vectors[rows] @ unit(rest).T
+        similar[np.ix_(rows, touched)] = vectors[rows] @ normalize(rest).T
         gone[np.ix_(rows, touched)] = left == 0
     counted = members & ~gone
     numbers, totals = counted.sum(axis=0), np.where(counted, similar, 0).sum(axis=0)

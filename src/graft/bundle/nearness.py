@@ -12,7 +12,6 @@ the nearest class centroid stands for them, less half of what is usual in its cl
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import normalize
@@ -107,11 +106,6 @@ def mean_of_largest(matrix: np.ndarray, number: int) -> np.ndarray:
     return np.asarray(np.sort(largest, axis=1).mean(axis=1))
 
 
-def unit(matrix: Matrix) -> Any:
-    """Rows scaled to unit length; a row of zeros stays."""
-    return normalize(matrix)
-
-
 def count(matrix: Matrix) -> int:
     """Number of rows; len() of a sparse matrix is ambiguous."""
     return int(matrix.shape[0])
@@ -119,5 +113,5 @@ def count(matrix: Matrix) -> int:
 
 def cosines(queries: Matrix, reference: Matrix) -> np.ndarray:
     """Cosines, shape (queries, reference rows); the reference has unit length already."""
-    product = unit(queries) @ reference.T
+    product = normalize(queries) @ reference.T
     return product if isinstance(product, np.ndarray) else np.asarray(product.toarray())

@@ -16,9 +16,10 @@ from typing import TypeAlias
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
+from sklearn.preprocessing import normalize
 
 from graft.bundle.familiarity import UnknownTerms, of_centroids, of_rows, unknown_terms
-from graft.bundle.nearness import NEAREST, ReferenceRows, unit
+from graft.bundle.nearness import NEAREST, ReferenceRows
 from graft.core import foreign
 from graft.core.errors import BundleError
 from graft.core.files import whole_file, write_json, write_text
@@ -67,9 +68,9 @@ def write_reference(
         _write_facts(folder, "none", None, rate)
         return 0
     if not keep_rows:
-        _write_centroids(folder, unit(vectors), rows, rate)
+        _write_centroids(folder, normalize(vectors), rows, rate)
         return 0
-    kept = _rounded(unit(vectors))
+    kept = _rounded(normalize(vectors))
     threshold, usual, units = _fitted(kept, independent(rows), model, rate)
     _write_facts(folder, "rows", threshold, rate)
     _save_arrays(folder / _ARRAYS, kept, usual, units)
@@ -137,7 +138,7 @@ def _write_centroids(folder: Path, vectors: np.ndarray, rows: Dataset, rate: flo
         _write_facts(folder, "none", None, rate)
         return
     units = independent(rows)
-    kept = _rounded(unit(np.stack([vectors[mask].mean(axis=0) for mask in large.values()])))
+    kept = _rounded(normalize(np.stack([vectors[mask].mean(axis=0) for mask in large.values()])))
     usual, scores = of_centroids(vectors, np.stack(list(large.values()), axis=1), units)
     _write_facts(folder, "centroids", far_below(scores, units, rate=rate), rate, tuple(large))
     _save_arrays(folder / _ARRAYS, kept, usual, np.arange(len(kept)))

@@ -140,7 +140,7 @@ def search(
     if not found.height:
         typer.echo("no row meets the condition" if where else "the table has no rows", err=True)
     width = max((len(name) for name in found["id"].to_list()), default=0)
-    texts = [name for name in opened.generation.text if name in found.columns]
+    texts = [name for name in opened.generation.content if name in found.columns]
     for row in found.to_dicts():
         words = " ".join(" ".join(str(row[name] or "") for name in texts).split())
         shown = words if len(words) <= 100 else words[:99] + "…"

@@ -13,9 +13,10 @@ from typing import ClassVar, Self
 import numpy as np
 
 from graft.core.errors import InputError
+from graft.core.vectors import unit_rows
 from graft.entities.content import FittedContent, ItemsFromContent
 from graft.entities.cooccurrence import FittedCooccurrence, ItemsFromCooccurrence
-from graft.entities.embedded import SEEN, Embedded, normalised
+from graft.entities.embedded import SEEN, Embedded
 from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.representations.spaces import Space
 
@@ -135,7 +136,7 @@ class FittedBoth(FittedEmbedder):
         trust = np.where(seen & written, placed.support / (placed.support + self.settings.strength), seen)[:, None]
         mixed = trust * placed.vectors + np.where(written[:, None], (1 - trust) * predicted, 0)
         if self.space.normalise:
-            mixed = normalised(mixed)
+            mixed = unit_rows(mixed, tolerance=0)
         basis = tuple(SEEN if mine else other for mine, other in zip(seen.tolist(), described.basis, strict=True))
         return Embedded(described.ids, mixed.astype(np.float32), basis, placed.support, described.skipped, self.space)
 

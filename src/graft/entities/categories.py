@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import polars as pl
 
+from graft.core.vectors import unit_rows
 from graft.entities.cooccurrence import ItemsFromCooccurrence
-from graft.entities.embedded import CHILDREN, PARENT, SEEN, UNKNOWN, Embedded, normalised
+from graft.entities.embedded import CHILDREN, PARENT, SEEN, UNKNOWN, Embedded
 from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.entities.tree import Tree, borrow
 from graft.representations.spaces import Space
@@ -85,7 +86,7 @@ class Categories:
         renamed = written.replace_strict(alike, return_dtype=pl.String) if alike else written
         own = self.cooccurrence().fit(frame.with_columns(renamed.alias(self.category)))
         branches = borrow(whole, list(own.ids), own.vectors, own.baskets.astype(np.float64), strength=self.strength)
-        vectors = normalised(branches.vectors).astype(np.float32)
+        vectors = unit_rows(branches.vectors, tolerance=0)
         return FittedCategories(self, whole, branches.names, vectors, branches.own, branches.below)
 
     def shaping(self) -> Mapping[str, Any]:

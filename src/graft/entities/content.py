@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from graft.core.errors import InputError
-from graft.entities.embedded import CONTENT, PARENT, UNKNOWN, Embedded, normalised
+from graft.core.vectors import unit_rows
+from graft.entities.embedded import CONTENT, PARENT, UNKNOWN, Embedded
 from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.entities.text import FittedText, TextEntities
 from graft.entities.tree import Tree, borrow
@@ -144,7 +145,7 @@ class FittedContent(FittedEmbedder):
                 if not texts[row]:
                     basis[row] = CONTENT if exact else f"{PARENT}:{node}"
         if chosen.category:
-            vectors = normalised(vectors).astype(np.float32)
+            vectors = unit_rows(vectors, tolerance=0)
         return Embedded(tuple(ids), vectors, tuple(basis), support, skipped, self.space)
 
     def _nearest(self, word: str) -> tuple[str | None, bool]:

@@ -14,8 +14,9 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.core.seeds import generator
+from graft.core.vectors import unit_rows
 from graft.entities.baskets import Together, count_baskets, count_sessions
-from graft.entities.embedded import SEEN, UNKNOWN, Embedded, normalised
+from graft.entities.embedded import SEEN, UNKNOWN, Embedded
 from graft.entities.factors import shifted_ppmi, truncated_svd
 from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.representations.spaces import Space
@@ -79,7 +80,7 @@ class ItemsFromCooccurrence:
             )
         left, values = truncated_svd(information, self.dimension, rng=generator(self.seed, "cooccurrence"))
         weighted = left * np.power(values, self.power, where=values > 0, out=np.zeros_like(values))
-        vectors = (normalised(weighted) if self.normalise else weighted).astype(np.float32)
+        vectors = unit_rows(weighted, tolerance=0) if self.normalise else weighted.astype(np.float32)
         # An item without a part in these directions would be placed by rounding: it is as unknown as one never seen.
         placed = np.flatnonzero(with_others & (np.linalg.norm(left, axis=1) > _ROUNDING))
         ids = tuple(together.names[place] for place in placed.tolist())

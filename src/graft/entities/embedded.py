@@ -95,10 +95,3 @@ class Embedded:
                 "skipped": self.skipped,
             }
         )
-
-
-def normalised(vectors: np.ndarray) -> np.ndarray:
-    """Rows of unit length; a zero row stays zero. Shape (rows, dimension), float64."""
-    wide = np.asarray(vectors, np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.asarray(np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0))

@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.entities.embedded import PRIOR, SEEN, SEGMENT, Embedded, normalised
+from graft.core.vectors import unit_rows
+from graft.entities.embedded import PRIOR, SEEN, SEGMENT, Embedded
 from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
 from graft.entities.histories import Histories, day_of, rarity, read_histories, read_segments
 from graft.entities.shrinkage import Strength, fit_strength, usual
@@ -200,7 +201,7 @@ class FittedUsers(FittedEmbedder):
     def queries(self, placed: Embedded) -> Embedded:
         """Users as queries for items: the same directions, in the space of the items. Raises SpaceMismatch."""
         self.space.require_same(placed.space)
-        vectors = normalised(placed.vectors).astype(np.float32) if self.item_space.normalise else placed.vectors
+        vectors = unit_rows(placed.vectors, tolerance=0) if self.item_space.normalise else placed.vectors
         return replace(placed, vectors=vectors, space=self.item_space)
 
     def _until(self, rows: object, now: datetime | date | str | float | None) -> tuple[Histories, float]:

@@ -4,11 +4,11 @@ Decision: plain numbers, words and tuples, so a page, a file and a program read 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from graft.facts.schema import Document
+from graft.facts.schema import Document, Step
 
 
 @dataclass(frozen=True)
@@ -183,14 +183,21 @@ class IndexFact:
     queries: int = 0
 
 
+def _content_for_text(given: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 called the columns that were embedded text, whatever they held."""
+    return {("content" if name == "text" else name): value for name, value in given.items()}
+
+
 class TableFacts(Document):
     """A table. space: fingerprint of its embedding space. source: what embedded it. precision: ``native`` or ``int8``.
 
-    version: the current one. versions: the newest first, as many as are to be listed. text: columns that were embedded.
-    overview: what was found among its rows.
+    version: the current one. versions: the newest first, as many as are to be listed. content: columns that were
+    embedded. overview: what was found among its rows.
     """
 
-    schema_: Literal["graft/table/1"] = Field(default="graft/table/1", alias="schema")
+    STEPS: ClassVar[tuple[Step, ...]] = (_content_for_text,)
+
+    schema_: Literal["graft/table/2"] = Field(default="graft/table/2", alias="schema")
     name: str
     space: str
     overview: TableOverview
@@ -200,4 +207,4 @@ class TableFacts(Document):
     versions: tuple[VersionFact, ...] = ()
     index: IndexFact | None = None
     id_column: str = "id"
-    text: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from graft.core.errors import InputError
 from graft.core.several import several
 from graft.governance.descent_file import read_bundle
+from graft.governance.licences.expressions import refuse_unknown
 from graft.governance.reading import named_parent, read_data, read_model, read_package
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation, TrainingData
 from graft.representations.hub import fetch_snapshot
@@ -67,10 +68,12 @@ def with_statements(
     """The asset with what a person states beside it.
 
     trained_on: data sets, by the name of a known asset or any other name. parents: ``RELATION:NAME``, for example
-    ``fine-tuned:org/base``. find: a known asset by its name, or None. Raises InputError for a relation there is not.
+    ``fine-tuned:org/base``. find: a known asset by its name, or None. Raises InputError for a relation there
+    is not, and for a licence nobody knows.
     """
     licences, data, edges = list(asset.licences), list(asset.training_data), list(asset.edges)
     if licence:
+        refuse_unknown(licence, decided=False)
         licences.append(LicenceStatement(stated=licence, where=STATED))
     for one in several(trained_on):
         known = find(one)

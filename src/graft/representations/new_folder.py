@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graft.core.errors import OutputError
+from graft.core.places import place_of
 
 
 def require_free(out: Path) -> None:
     """Raise OutputError unless a folder may be made at ``out``: new or empty, in one that exists."""
     occupied = out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir())))
     if occupied or not out.parent.is_dir():
+        found = place_of(out) if occupied else None
+        there = f"{out} exists and is not empty" + (f": it is {found.named}" if found else "")
         raise OutputError(
-            f"{out} exists and is not empty" if occupied else f"there is no folder {out.parent}",
+            there if occupied else f"there is no folder {out.parent}",
             needed="a new or empty folder, in one that exists",
             fix="choose another place",
         )

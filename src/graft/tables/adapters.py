@@ -18,7 +18,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.files import whole_file
-from graft.tables.exact import unit_rows
+from graft.core.vectors import unit_rows
 from graft.tables.pointer import read_pointer
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -54,6 +54,11 @@ class Adapter:
             )
         return unit_rows((unit_rows(vectors) - self.before) @ self.matrix + self.after)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number of the map is one."""
+        return all(bool(np.isfinite(getattr(self, name)).all()) for name in _TENSORS)
+
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
         words = {"kind": self.kind, "source": self.source, "target": self.target}
@@ -67,7 +72,10 @@ class Adapter:
         try:
             with safe_open(path, "np") as opened:
                 words = json.loads((opened.metadata() or {})["adapter"])
-                return cls(**words, **{name: opened.get_tensor(name) for name in _TENSORS})
+                adapter = cls(**words, **{name: opened.get_tensor(name) for name in _TENSORS})
+            if adapter.matrix.shape != (*adapter.before.shape, *adapter.after.shape) or not adapter.is_finite:
+                raise ValueError("its parts do not fit one another")
+            return adapter
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise TableError(
                 f"{path} is not an adapter that can be read",

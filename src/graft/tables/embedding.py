@@ -169,7 +169,7 @@ def _sorted_out(
 
 
 def _table(
-    path: Path, encoder: "Encoder", id_column: str, text: tuple[str, ...], precision: Precision
+    path: Path, encoder: "Encoder", id_column: str, content: tuple[str, ...], precision: Precision
 ) -> EmbeddingTable:
     prompts = encoder.source.reading.prompts
     if not (path / POINTER).is_file():
@@ -178,7 +178,7 @@ def _table(
             path,
             encoder.space,
             source=pinned(encoder.source.weights.reference),
-            text=text,
+            content=content,
             id_column=id_column,
             precision=precision,
             prompt_query=prompts.query,
@@ -196,10 +196,11 @@ def _table(
             needed="one space in a table",
             fix=f"graft tables migrate {path} --to {given}, or embed with the table's own source",
         )
-    if (table.generation.id, table.generation.text) != (id_column, text):
+    if (table.generation.id, table.generation.content) != (id_column, content):
         raise TableError(
-            f"table {table.name!r} embeds {', '.join(table.generation.text)} of rows named by {table.generation.id!r}",
-            needed=f"the same columns; given were {', '.join(text)} and {id_column!r}",
+            f"table {table.name!r} embeds {', '.join(table.generation.content)} of rows named by "
+            f"{table.generation.id!r}",
+            needed=f"the same columns; given were {', '.join(content)} and {id_column!r}",
             fix="name the same columns, or make another table",
         )
     return table

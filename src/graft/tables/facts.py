@@ -35,7 +35,7 @@ def table_facts(
         versions=tuple(map(_version, table.history()[:_VERSIONS])),
         index=_index(table),
         id_column=generation.id,
-        text=generation.text,
+        content=generation.content,
     )
 
 
@@ -44,11 +44,11 @@ def _overview(table: EmbeddingTable, rng: np.random.Generator, umap: bool | None
     names = users(still.schema)
     rows = still.read(["id", *names])
     ids, vectors = still.vectors()
-    text = [name for name in still.generation.text if name in names]
+    written = [name for name in still.generation.content if name in names]
     # What a group is about is told in its words, and only texts have words.
-    worded = text and content_kind(still.space) is TEXT
-    texts = row_contents(rows, text, TEXT) if worded else None
-    columns = {name: rows[name].to_pylist() for name in names if name not in text}
+    worded = written and content_kind(still.space) is TEXT
+    texts = row_contents(rows, written, TEXT) if worded else None
+    columns = {name: rows[name].to_pylist() for name in names if name not in written}
     return overview(ids.tolist(), vectors, texts, columns, rng=rng, umap=umap, progress=progress)
 
 

@@ -27,14 +27,14 @@ from graft.tables.inside import require_own
 POINTER = "table.json"
 _GENERATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-SCHEMA = 1
+SCHEMA = 2
 State = Literal["live", "building", "kept"]
 Precision = Literal["native", "int8"]
 
 
 @dataclass(frozen=True)
 class Generation:
-    """Vectors of one space. name: its folder. text: the columns that were embedded. id: the user's column of ids.
+    """Vectors of one space. name: its folder. content: the columns that were embedded. id: the user's column of ids.
 
     source: reference of the pretrained source, empty for vectors made elsewhere. created: ISO 8601, UTC. state:
     ``live`` answers, ``building`` is being filled, ``kept`` answered before and can be returned to. prompt_query,
@@ -45,7 +45,7 @@ class Generation:
     space: Space
     source: str
     precision: Precision
-    text: tuple[str, ...]
+    content: tuple[str, ...]
     id: str
     created: str
     state: State
@@ -84,7 +84,7 @@ def new_generation(
     *,
     source: str,
     precision: Precision,
-    text: tuple[str, ...],
+    content: tuple[str, ...],
     id_column: str,
     state: State,
     prompt_query: str | None = None,
@@ -93,7 +93,7 @@ def new_generation(
     """A generation made now."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
     prompts = (prompt_query, prompt_document)
-    return Generation(name, space, source, precision, text, id_column, created, state, *prompts)
+    return Generation(name, space, source, precision, content, id_column, created, state, *prompts)
 
 
 def local_folder(place: str | Path) -> Path:
@@ -216,14 +216,15 @@ def _generation(said: Mapping[str, Any]) -> Generation:
         raise TypeError("its prompts")
     if not isinstance(said["name"], str) or not _GENERATION.fullmatch(said["name"]):
         raise KeyError(f"a generation called {ascii(said['name'])[:100]}")
-    if not isinstance(said["text"], list) or not all(isinstance(one, str) for one in said["text"]):
+    content = said["content"] if "content" in said else said["text"]  # as schema 1 called it
+    if not isinstance(content, list) or not all(isinstance(one, str) for one in content):
         raise TypeError("the columns that are embedded")
     texts = {name: str(said[name]) for name in ("name", "source", "id", "created")}
     return Generation(
         **texts,
         space=read_space(said["space"]),
         precision=said["precision"],
-        text=tuple(said["text"]),
+        content=tuple(content),
         state=said["state"],
         prompt_query=prompts[0],
         prompt_document=prompts[1],

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graft.core.errors import InputError, SpaceMismatch, TableError
+from graft.core.vectors import unit_rows
 from graft.representations.spaces import Space
-from graft.tables.exact import Neighbours, checked_queries, exact_search, unit_rows
+from graft.tables.exact import Neighbours, checked_queries, exact_search
 from graft.tables.index.files import IndexFile
 from graft.tables.index.rescoring import EXACT_BELOW, most, search_graph
 

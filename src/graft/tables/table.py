@@ -26,6 +26,7 @@ from graft.tables.delta.commits import Version, history
 from graft.tables.delta.snapshots import Snapshot
 from graft.tables.delta.store import Change, DeltaStore
 from graft.tables.pointer import (
+    POINTER,
     Generation,
     Pointer,
     Precision,
@@ -102,7 +103,7 @@ class EmbeddingTable:
         space: Space,
         *,
         source: str = "",
-        text: str | Sequence[str] = (),
+        content: str | Sequence[str] = (),
         id_column: str = "id",
         precision: Precision = "native",
         prompt_query: str | None = None,
@@ -110,7 +111,7 @@ class EmbeddingTable:
     ) -> "EmbeddingTable":
         """A new, empty table for vectors of ``space``.
 
-        source: reference of the pretrained source. text: the columns that are embedded. id_column: the column of
+        source: reference of the pretrained source. content: the columns that are embedded. id_column: the column of
         incoming rows that names them; it is kept as ``id``. precision: how the source computes.
         prompt_query, prompt_document: put before queries and texts of rows, instead of what the source states.
         Raises OutputError when there is something at ``path``.
@@ -123,8 +124,8 @@ class EmbeddingTable:
                 fix="rename the column",
             )
         generation = new_generation(
-            "g1", space, source=source, precision=precision, text=several(text), id_column=id_column, state="live",
-            prompt_query=prompt_query, prompt_document=prompt_document,
+            "g1", space, source=source, precision=precision, content=several(content), id_column=id_column,
+            state="live", prompt_query=prompt_query, prompt_document=prompt_document,
         )  # fmt: skip
         pointer = Pointer(path.name, generation.name, (generation,))
         _make_parent(path)
@@ -347,6 +348,13 @@ class EmbeddingTable:
                 needed="the table as it is now",
                 fix="open it again to change it",
             )
+
+
+def require_place(path: str | Path) -> None:
+    """Raise OutputError unless there is a table at ``path``, or nothing: before anything is computed for it."""
+    place = local_folder(path)
+    if not (place / POINTER).is_file() and (place.exists() or place.is_symlink()):
+        require_free(place)
 
 
 def _make_parent(path: Path) -> None:

@@ -50,7 +50,7 @@ def friendly() -> TableFacts:
         version=3,
         versions=(VersionFact(3, "2026-02-01 10:00", "upsert", 20), VersionFact(2, "2026-01-31 09:00", "optimize")),
         index=IndexFact("usearch", "of the current version", 0.995, 500),
-        text=("message",),
+        content=("message",),
         overview=_friendly(),
     )
 
@@ -66,6 +66,6 @@ def hostile() -> TableFacts:
         versions=(VersionFact(0, ATTACKS[4], ATTACKS[1]),),
         index=IndexFact(ATTACKS[0], ATTACKS[1]),
         id_column=ATTACKS[3],
-        text=(ATTACKS[1], ATTACKS[4]),
+        content=(ATTACKS[1], ATTACKS[4]),
         overview=_hostile(),
     )

@@ -63,7 +63,7 @@ def rows(first: int, count: int, *, changed: str = "", which: str = "old", **col
 
 
 def table(path: Path, count: int = 100) -> EmbeddingTable:
-    made = EmbeddingTable.create(path, space("old"), source="path:old", text=["message"])
+    made = EmbeddingTable.create(path, space("old"), source="path:old", content=["message"])
     made.upsert(rows(0, count))
     return made
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from graft.core.errors import InputError
-from graft.tables.exact import exact_search, unit_rows
+from graft.core.vectors import unit_rows
+from graft.tables.exact import exact_search
 
 
 def unit(count: int, dimension: int, seed: int) -> np.ndarray:

@@ -299,9 +299,9 @@ def test_what_cannot_be_migrated_is_said(tmp_path):
     with pytest.raises(TableError, match="has a generation of this space already: g1"):
         build(old.path, space("old"), encode("old"))
     with pytest.raises(TableError, match="does not keep the texts"):
-        build(old.path, space("new"), encode("new"), text=["body"])
+        build(old.path, space("new"), encode("new"), content=["body"])
     with pytest.raises(TableError, match="does not keep the texts"):
-        build(old.path, space("new"), encode("new"), text=["views"])
+        build(old.path, space("new"), encode("new"), content=["views"])
     with pytest.raises(TableError, match="no order by 'heat'"):
         build(old.path, space("new"), encode("new"), hot="heat")
     with pytest.raises(TableError, match="no order by 'vector'"):

@@ -8,10 +8,10 @@ from safetensors.numpy import save_file
 from scipy.stats import ortho_group
 
 from graft.core.errors import InputError, SpaceMismatch, TableError
+from graft.core.vectors import unit_rows
 from graft.representations.spaces import Space, given_space
 from graft.tables.adapters import Adapter, adapter_path
 from graft.tables.columns import vector_column
-from graft.tables.exact import unit_rows
 from graft.tables.migration.chosen import choose_adapter, interval
 from graft.tables.migration.next_generation import build
 from graft.tables.migration.order import hottest_first
@@ -137,7 +137,17 @@ def test_an_adapter_is_kept_and_read_and_takes_its_own_space_alone(rng, tmp_path
 def test_a_damaged_adapter_is_said(tmp_path):
     (tmp_path / "a").write_bytes(b"half")
     save_file({"matrix": np.zeros(1)}, tmp_path / "b")
-    for name in ("a", "b", "missing"):
+    parts = {
+        "matrix": np.zeros((2, 3), np.float32),
+        "before": np.zeros(2, np.float32),
+        "after": np.zeros(3, np.float32),
+    }
+    words = {"adapter": json.dumps({"kind": "rotation", "source": "x", "target": "y"})}
+    save_file(parts, tmp_path / "whole", metadata=words)
+    assert Adapter.load(tmp_path / "whole").matrix.shape == (2, 3)
+    save_file(parts | {"after": np.zeros(2, np.float32)}, tmp_path / "narrow", metadata=words)
+    save_file(parts | {"before": np.full(2, np.nan, np.float32)}, tmp_path / "nan", metadata=words)
+    for name in ("a", "b", "missing", "narrow", "nan"):
         with pytest.raises(TableError, match="not an adapter"):
             Adapter.load(tmp_path / name)
 
@@ -148,7 +158,7 @@ def test_a_plan_counts_measures_and_changes_nothing(tmp_path, rng):
     files = sorted(path.name for path in old.path.rglob("*"))
     planned = plan_migration(old, space("new"), encode("new"), rng=rng, source="path:new", hot="views", sample=90)
     plan = planned.plan
-    assert (plan.rows, plan.texts, plan.sampled, plan.text) == (105, 100, 90, ("message",))
+    assert (plan.rows, plan.texts, plan.sampled, plan.content) == (105, 100, 90, ("message",))
     assert plan.hours == pytest.approx(plan.texts / plan.rows_per_second / 3600)
     assert plan.disk > 105 * 4 * 32
     assert plan.fits
@@ -179,7 +189,7 @@ def test_a_migration_that_makes_no_sense_is_said(tmp_path, rng):
         plan_migration(old, space("new"), encode("new"), rng=rng, sample=0)
     with pytest.raises(TableError, match="no order by"):
         plan_migration(old, space("new"), encode("new"), rng=rng, hot="nothing")
-    empty = EmbeddingTable.create(tmp_path / "empty", space("old"), text=["message"])
+    empty = EmbeddingTable.create(tmp_path / "empty", space("old"), content=["message"])
     with pytest.raises(InputError, match="has no rows"):
         plan_migration(empty, space("new"), encode("new"), rng=rng)
     bare = EmbeddingTable.create(tmp_path / "bare", given_space("theirs", 2))

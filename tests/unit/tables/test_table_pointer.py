@@ -25,26 +25,27 @@ OTHER = given_space("ours v2", DIMENSION)
 
 def generation(name, state="building"):
     return new_generation(
-        name, OTHER, source="other", precision="native", text=("message",), id_column="id", state=state
+        name, OTHER, source="other", precision="native", content=("message",), id_column="id", state=state
     )
 
 
 @pytest.fixture
 def path(tmp_path):
-    EmbeddingTable.create(tmp_path / "t", SPACE, source="minilm", text=("title", "body"), precision="int8")
+    EmbeddingTable.create(tmp_path / "t", SPACE, source="minilm", content=("title", "body"), precision="int8")
     return tmp_path / "t"
 
 
 def test_the_pointer_says_how_the_table_was_made(path):
     said = json.loads((path / "table.json").read_text())
     (one,) = said["generations"]
-    assert (said["schema"], said["name"], said["current"]) == (1, "t", "g1")
-    assert {name: one[name] for name in ("name", "source", "precision", "text", "id", "state")} == {
-        "name": "g1", "source": "minilm", "precision": "int8", "text": ["title", "body"], "id": "id", "state": "live",
+    assert (said["schema"], said["name"], said["current"]) == (2, "t", "g1")
+    assert {name: one[name] for name in ("name", "source", "precision", "content", "id", "state")} == {
+        "name": "g1", "source": "minilm", "precision": "int8", "content": ["title", "body"], "id": "id",
+        "state": "live",
     }  # fmt: skip
     table = EmbeddingTable.open(path)
     assert (table.space, table.generation) == (SPACE, read_pointer(path).live)
-    assert table.generation.text == ("title", "body")
+    assert table.generation.content == ("title", "body")
 
 
 def test_a_generation_is_built_beside_and_swapped_in_and_back(path):
@@ -102,8 +103,8 @@ def test_a_damaged_pointer_is_named(path, damage):
 
 def test_a_newer_table_asks_for_a_newer_graft(path):
     place = path / "table.json"
-    place.write_text(place.read_text().replace('"schema": 1', '"schema": 2'))
-    with pytest.raises(TableError, match="is of schema 2, written by a newer Graft"):
+    place.write_text(place.read_text().replace('"schema": 2', '"schema": 3'))
+    with pytest.raises(TableError, match="is of schema 3, written by a newer Graft"):
         EmbeddingTable.open(path)
 
 

@@ -233,7 +233,7 @@ def test_batches_come_one_after_the_other(table, monkeypatch):
 
 
 def test_the_users_column_of_ids_may_have_another_name(tmp_path):
-    table = EmbeddingTable.create(tmp_path / "t", SPACE, id_column="ticket", text=("message",), source="minilm")
+    table = EmbeddingTable.create(tmp_path / "t", SPACE, id_column="ticket", content=("message",), source="minilm")
     table.upsert(rows(["a", "b"]).rename_columns(["ticket", "vector"]))
     assert contents(EmbeddingTable.open(tmp_path / "t")) == expected(["a", "b"])
     assert "ticket" not in table.schema.names

@@ -22,12 +22,18 @@ def add(
 ) -> None:
     """Record a model or a data set with the facts its own files state."""
     from graft.governance.assets import add as record
+    from graft.governance.named_assets import STATED
     from graft.governance.registry import Registry
 
     with Registry() as registry:
         found = record(registry, named, kind=kind, name=name, licence=licence, trained_on=trained_on, parents=parent)
+        unread = [one.name for one in found.training_data if one.where == STATED]
     typer.echo(f"{found.kind} {found.name} {found.digest[:12]} is recorded")
     print_facts(found)
+    for one in unread:
+        typer.echo(
+            f"note: {one!r} is no recorded data set, so its terms are not known: graft assets add FILE --name {one}"
+        )
 
 
 def list_assets() -> None:

@@ -61,7 +61,7 @@ def migrate(
         sampled,
         rng=generator(0, "migration"),
         source=pinned(to),
-        text=tuple(text),
+        content=tuple(text),
         hot=hot,
         asked=None
         if questions is None
@@ -96,7 +96,7 @@ def migrate(
         precision="int8" if int8 else "native",
         prompt_query=prompts.query,
         prompt_document=prompts.document,
-        text=tuple(text),
+        content=tuple(text),
         hot=hot,
         adapter=adapter,
         retrieval=planned.plan.retrieval,

@@ -103,23 +103,33 @@ def read_terms(stated: str, *, decided: bool = False) -> Terms:
 
 CLEARED = "cleared"
 """A person read the terms and found nothing in the way."""
+_DECISIONS = ("own", "permission", CLEARED)
 
 
-def refuse_unknown(licence: str) -> None:
+def refuse_unknown(licence: str, *, decided: bool = True) -> None:
     """Raise InputError for a licence nobody can decide on: a word that nobody knows, or one that names no licence.
+
+    decided: a person decides, so "own", "permission" and "cleared" may be meant; else a licence is only stated.
 
     >>> refuse_unknown("Apache-2.0 OR MIT"), refuse_unknown("permission"), refuse_unknown("cleared")
     (None, None, None)
     """
-    if licence.strip().casefold() == CLEARED:
-        return
-    wrong = [leaf.stated for leaf in leaves(read_terms(licence, decided=True)) if _undecided(leaf)]
+    word = licence.strip().casefold()
+    if word in _DECISIONS:
+        if decided:
+            return
+        raise InputError(
+            f"{licence.strip()!r} is no licence, but a decision about one",
+            needed="the licence as it is written somewhere",
+            fix=f'leave it out, then: graft assets decide NAME --licence {word} --because "..."',
+        )
+    wrong = [leaf.stated for leaf in leaves(read_terms(licence, decided=decided)) if _undecided(leaf)]
     if wrong:
-        near = dict.fromkeys(one for word in wrong for one in _near(word))
+        near = dict.fromkeys(one for word in wrong for one in _near(word, decided))
+        also = f", or one of {', '.join(_DECISIONS)}" if decided else ""
         raise InputError(
             f"{wrong[0]!r} is no licence Graft knows",
-            needed="an SPDX expression, a name of a known licence, LicenseRef-NAME for terms of your own, "
-            f"or one of own, permission, {CLEARED}",
+            needed=f"an SPDX expression, a name of a known licence, LicenseRef-NAME for terms of your own{also}",
             fix=f"did you mean {', '.join(near)}?" if near else "check how it is written",
         )
 
@@ -129,10 +139,10 @@ def _undecided(leaf: Leaf) -> bool:
     return not named and _REFERENCE.match(leaf.stated) is None
 
 
-def _near(word: str) -> list[str]:
+def _near(word: str, decided: bool) -> list[str]:
     """Licences whose names come near a word, by their identifiers."""
     known = {name: one.id for name, one in by_name().items() if isinstance(one, Licence)}
-    known |= _exceptions() | {name: name for name in (CLEARED, "own", "permission")}
+    known |= _exceptions() | ({name: name for name in _DECISIONS} if decided else {})
     near = get_close_matches(normalise(word), known, n=8, cutoff=0.7)
     return list(dict.fromkeys(known[name] for name in near))[:5]
 

@@ -16,6 +16,7 @@ from graft.core.errors import InputError, TableError
 from graft.core.several import several
 from graft.core.version import __version__
 from graft.representations.cache import ActivationCache
+from graft.representations.spaces import content_kind
 from graft.tables.erasure.generations import GenerationPlace
 from graft.tables.erasure.indexes import IndexPlace
 from graft.tables.erasure.places import CachePlace, Held, Place, Wanted, marks, whole_digest
@@ -94,7 +95,8 @@ def _erase(table: EmbeddingTable, ids: Sequence[str], everywhere: Sequence[Place
 
 def _own_places(table: EmbeddingTable) -> list[Place]:
     """Of every generation the index, then the rows."""
-    rows = [GenerationPlace(table.path / one.name, one.text) for one in table.pointer.generations]
+    generations = table.pointer.generations
+    rows = [GenerationPlace(table.path / one.name, one.content, content_kind(one.space)) for one in generations]
     indexes = [IndexPlace(table.path / f"{one.folder.name}.index") for one in rows]
     return [*indexes, *rows]
 

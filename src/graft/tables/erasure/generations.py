@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from graft.core.errors import TableError
 from graft.core.files import locked
-from graft.rows.content import TEXT
+from graft.rows.content import TEXT, ContentKind
 from graft.tables.delta.parquet import read_footer
 from graft.tables.delta.snapshots import LOG, Snapshot
 from graft.tables.delta.store import Change, DeltaStore
@@ -35,10 +35,11 @@ _LEFT_OVER = re.compile(r".*\.partial|.*#\d+|_commit_.*\.tmp|.*\.crc")
 
 @dataclass(frozen=True)
 class GenerationPlace:
-    """A generation. folder: its Delta table. text: the columns that were embedded."""
+    """A generation. folder: its Delta table. content: the columns that were embedded. kind: what they hold."""
 
     folder: Path
-    text: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
+    kind: ContentKind = TEXT
 
     @property
     def name(self) -> str:
@@ -103,7 +104,7 @@ class GenerationPlace:
                 if "id" not in names:
                     return Held()
                 wanted = pa.array(sorted(ids), pa.string())
-                columns = [name for name in ("id", "digest", *self.text) if name in names]
+                columns = [name for name in ("id", "digest", *self.content) if name in names]
                 places = np.flatnonzero(pc.is_in(_as_text(opened.read(columns=["id"]))["id"], value_set=wanted))
                 if not len(places):
                     return Held()
@@ -115,11 +116,11 @@ class GenerationPlace:
         return Held(len(places), frozenset(rows["id"].to_pylist()), self._digests(rows), (path,))
 
     def _digests(self, rows: pa.Table) -> frozenset[bytes]:
-        """What the activation cache may know the rows by: the digest stated, and that of their text."""
+        """What the activation cache may know the rows by: the digest stated, and that of their content."""
         stated = rows["digest"].to_pylist() if "digest" in rows.column_names else []
         found = {bytes.fromhex(one) for one in stated if one}
-        if self.text and set(self.text) <= set(rows.column_names):
-            found |= {TEXT.digest(text) for text in row_contents(rows, self.text, TEXT)}
+        if self.content and set(self.content) <= set(rows.column_names):
+            found |= {self.kind.digest(one) for one in row_contents(rows, self.content, self.kind)}
         return frozenset(found)
 
     def _data_files(self) -> list[Path]:

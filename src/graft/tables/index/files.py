@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from graft.core.errors import InputError, OutputError, SpaceMismatch, TableError
 from graft.core.files import locked, whole_file
 from graft.core.progress import SILENT, Progress
+from graft.core.vectors import unit_rows
 from graft.representations.spaces import Space
 from graft.tables.delta.parquet import read_parquet
-from graft.tables.exact import unit_rows
 from graft.tables.index.graph import Graph, GraphSettings
 from graft.tables.index.pointer import (
     GRAPH,

@@ -85,7 +85,7 @@ def _follow(
     done = Built(new.generation.name, version, updated=updated, removed=removed)
     kind = content_kind(new.space)
     with progress.stage(f"embed into {new.generation.name}", waiting.num_rows, "rows") as stage:
-        for batch in _by_content(waiting, _digests(row_contents(waiting, new.generation.text, kind), kind), chunk):
+        for batch in _by_content(waiting, _digests(row_contents(waiting, new.generation.content, kind), kind), chunk):
             with none_erased(old.path):
                 done += _embed(batch.filter(_still_there(old, batch)), new, encode, columns, version)
             stage.advance(batch.num_rows)
@@ -94,7 +94,7 @@ def _follow(
 
 def _embed(rows: pa.Table, new: EmbeddingTable, encode: Encode, columns: list[str], version: int) -> Built:
     kind = content_kind(new.space)
-    contents = row_contents(rows, new.generation.text, kind)
+    contents = row_contents(rows, new.generation.content, kind)
     if not contents:
         return Built(new.generation.name, version)
     digests = _digests(contents, kind)

@@ -14,9 +14,10 @@ import numpy as np
 from scipy import stats
 
 from graft.core.errors import InputError, TableError
+from graft.core.vectors import unit_rows
 from graft.representations.spaces import Space
 from graft.tables.adapters import Adapter, Linear, affine_maps, fit_rotation
-from graft.tables.exact import exact_search, unit_rows
+from graft.tables.exact import exact_search
 from graft.tables.index.recall import Recall
 
 LEAST = 0.9

@@ -39,7 +39,7 @@ def build(
     precision: Precision = "native",
     prompt_query: str | None = None,
     prompt_document: str | None = None,
-    text: Sequence[str] = (),
+    content: Sequence[str] = (),
     hot: Hot = None,
     adapter: Adapter | None = None,
     retrieval: Retrieval | None = None,
@@ -49,7 +49,7 @@ def build(
 ) -> Built:
     """Build, or go on building, a generation of ``space`` beside the one that answers in the table at ``path``.
 
-    encode: the encoder of ``space``. prompt_query, prompt_document: what it puts before queries and texts. text: the
+    encode: the encoder of ``space``. prompt_query, prompt_document: what it puts before queries and texts. content: the
     columns to embed, those of the table when left out. hot: what comes first, see ``ordering``. adapter: from ``space``
     into the present one, kept until the swap for queries. retrieval: what the plan measured: with a loss beyond its
     margin nothing is built, unless accept_loss says so. chunk: texts written at a time. Raises TableError when
@@ -61,7 +61,7 @@ def build(
         retrieval.require_kept(read_pointer(path).name, accept_loss=accept_loss)
     with migrating(path):
         old = EmbeddingTable.open(path)
-        text = require_contents(old.schema, text or old.generation.text, old.space, space)
+        content = require_contents(old.schema, content or old.generation.content, old.space, space)
         require_order(old.schema, hot)
         begun = _begun(old, space)
         if begun is None:
@@ -70,7 +70,7 @@ def build(
                 space,
                 source=source,
                 precision=precision,
-                text=text,
+                content=content,
                 id_column=old.generation.id,
                 state="building",
                 prompt_query=prompt_query,

@@ -69,7 +69,7 @@ class MigrationPlan:
     source: str
     before: Space
     space: Space
-    text: tuple[str, ...]
+    content: tuple[str, ...]
     rows: int
     texts: int
     sampled: int
@@ -96,7 +96,7 @@ class MigrationPlan:
         dimensions = f"{self.before.dimension} numbers before, {self.space.dimension} after"
         said = [
             f"migrate {self.table} ({self.generation}) from {names[0]} to {names[1]}: {dimensions}",
-            f"rows: {self.rows:,}, of {self.texts:,} different texts in {', '.join(self.text)}",
+            f"rows: {self.rows:,}, of {self.texts:,} different texts in {', '.join(self.content)}",
             f"time: {_duration(self.hours)} at {self.rows_per_second:,.1f} texts a second (of {self.sampled:,} rows)",
             f"disk: about {self.disk / 1e6:,.1f} MB more until the old rows are dropped, {self.free / 1e6:,.0f} MB free"
             + ("" if self.fits else ": NOT ENOUGH"),
@@ -136,7 +136,7 @@ def plan_migration(
     *,
     rng: np.random.Generator,
     source: str = "",
-    text: tuple[str, ...] = (),
+    content: tuple[str, ...] = (),
     hot: Hot = None,
     sample: int = 2000,
     k: int = 10,
@@ -147,7 +147,7 @@ def plan_migration(
 ) -> Planned:
     """Measure on a sample what moving ``table`` to ``space`` will take. Changes nothing.
 
-    encode: the encoder of ``space``. text: the columns to embed, those of the table when left out. hot: what comes
+    encode: the encoder of ``space``. content: the columns to embed, those of the table when left out. hot: what comes
     first, see ``ordering``. sample: rows to encode. k, least: of the adapter, see ``choose_adapter``. asked, label:
     what retrieval is measured by before and after, questions or a column of labels; margin: the loss that is remarked
     on. Raises InputError when there is nothing to migrate or the margin is no share, TableError when the table does not
@@ -155,7 +155,7 @@ def plan_migration(
     """
     require_loss(margin)
     _require_work(table, space, sample)
-    columns = require_contents(table.schema, text or table.generation.text, table.space, space)
+    columns = require_contents(table.schema, content or table.generation.content, table.space, space)
     require_order(table.schema, hot)
     # One version, whoever writes meanwhile.
     still = table.as_of(table.version)
@@ -199,7 +199,7 @@ def plan_migration(
         source=source,
         before=table.space,
         space=space,
-        text=columns,
+        content=columns,
         rows=len(contents),
         texts=different,
         sampled=len(chosen),

@@ -15,9 +15,10 @@ import numpy as np
 from scipy import stats
 
 from graft.core.errors import GateNotMet, InputError
+from graft.core.vectors import unit_rows
 from graft.inputs.contract import require_columns
 from graft.rows.table import read_frame
-from graft.tables.exact import exact_search, unit_rows
+from graft.tables.exact import exact_search
 
 MARGIN = 0.02
 _COLUMNS = ("query", "id")

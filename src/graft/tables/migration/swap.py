@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 from graft.core.errors import TableError
 from graft.core.files import locked
 from graft.core.progress import SILENT, Progress
+from graft.core.vectors import unit_rows
 from graft.representations.spaces import content_kind
 from graft.rows.content import Content
 from graft.tables.adapters import adapter_path
-from graft.tables.exact import unit_rows
 from graft.tables.migration.built import CHUNK, catch_up
 from graft.tables.migration.contents import Encode, encoded, row_contents
 from graft.tables.migration.next_generation import migrating
@@ -70,7 +70,7 @@ def verify(
     chosen = np.sort(rng.permutation(len(vectors))[:sample])
     lowest = 1.0
     if len(chosen):
-        columns = new.generation.text
+        columns = new.generation.content
         contents = row_contents(new.read(columns).take(chosen), columns, content_kind(new.space))
         again = unit_rows(encoded(encode, contents, new.space))
         lowest = float(np.einsum("rd,rd->r", again, unit_rows(vectors[chosen])).min())

@@ -13,6 +13,7 @@ import numpy as np
 
 from graft.core.errors import TableError
 from graft.core.progress import SILENT, Progress
+from graft.core.vectors import unit_rows
 from graft.facts.table import (
     ClusterFacts,
     ClusteringFacts,
@@ -27,7 +28,6 @@ from graft.facts.table import (
     TableOverview,
     Trait,
 )
-from graft.tables.exact import unit_rows
 from graft.tables.neighbourhood.clusters import Clustering, find_clusters
 from graft.tables.neighbourhood.labels import categories, cluster_traits, cluster_words
 from graft.tables.neighbourhood.near_duplicates import NearDuplicates, find_near_duplicates, suggested_threshold
