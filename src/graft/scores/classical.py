@@ -12,8 +12,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
-from threadpoolctl import threadpool_limits
 
+from graft.core.blas import one_blas_thread
 from graft.core.seeds import generator
 from graft.core.tasks import Task
 from graft.scores.linear import plain_loss, solve_head
@@ -175,7 +175,7 @@ def solve_sparse(
     With fewer rows than terms the best weights lie in the span of the rows (the representer theorem), so the problem is
     solved exactly in as many dimensions as there are rows, by the solver every candidate's head uses.
     """
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         # Sparse problems gain nothing from threads, and two pools of them in one process cost thirty times as much.
         if rows.shape[0] > _ROWS_FOR_SPAN:
             return _solve_path(rows, targets, task, outputs, weights, generator(seed, "classical"))

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from graft.core.blas import one_blas_thread
 from graft.core.errors import Diverged, InputError
 from graft.core.seeds import generator
 from graft.core.tasks import Task
@@ -124,7 +124,7 @@ def solve_head(
         # The vectors are all the same: what is left of them is rounding, and must not be blown up.
         scale = 1.0
     scaled, span = (vectors - mean) / scale, None
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         # NumPy's threads beside torch's, which still spin, took fourteen times as long; one is enough.
         if len(vectors) < _FEW_ROWS * vectors.shape[1]:
             # The best weights lie in the span of the rows (the representer theorem): fewer numbers, the same solution.
