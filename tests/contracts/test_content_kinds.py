@@ -30,7 +30,7 @@ from graft.representations.source import Source, Weights
 from graft.representations.tokens import tokenise
 from graft.representations.weights.unchanged import weights_digest
 from graft.rows import read_frame
-from graft.rows.content import KINDS, ColumnMeasure, ContentKind, ContentProblem, Piece, kind_named, kinds
+from graft.rows.content import IMAGE, KINDS, ColumnMeasure, ContentKind, ContentProblem, Piece, kind_named, kinds
 from graft.tables.embedding import embed_into
 from graft.tables.encoders import Telling, encoder_for
 from graft.tables.migration.next_generation import build
@@ -38,17 +38,20 @@ from graft.tables.migration.plan import plan_migration
 from graft.tables.migration.swap import swap_to
 from graft.tables.table import EmbeddingTable
 
-EXAMPLES = {"text": ("Where is my card?", "where is  my CARD", "Reset the password of my account. " * 9, "0")}
+EXAMPLES = {
+    "text": ("Where is my card?", "where is  my CARD", "Reset the password of my account. " * 9, "0"),
+    "image": IMAGE.made_up(()),
+}
 
 
-def measure(column):
+def measure(column, folder):
     if not column.dtype.is_numeric():
         raise ContractError(f"point column {column.name!r} holds {column.dtype}", needed="numbers")
     stated = column.is_not_null().to_numpy()
     return ColumnMeasure(stated, column.drop_nulls().n_unique(), np.ones(int(stated.sum()), np.int64))
 
 
-def read(columns):
+def read(columns, folder):
     rows = zip(*(column.to_list() for column in columns), strict=True)
     return [None if all(cell is None for cell in cells) else tuple(cells) for cells in rows]
 
@@ -67,8 +70,10 @@ POINT = ContentKind(
     column=pl.Float64(),
     blank=None,
     fits=lambda given: isinstance(given, tuple) and all(isinstance(number, (int, float)) for number in given),
+    taken=tuple,
     measure=measure,
     read=read,
+    cell=tuple,
     problem=lambda point: ContentProblem("missing-point", "no point", fatal=True) if point is None else None,
     size=len,
     digest=lambda point: content_digest(*(float(number).hex() for number in point)),

@@ -98,7 +98,8 @@ def write_bundle(
             vocabulary=bool(model.encoders),
         )
         write_documents(place, parts.origin, told, descent=parts.descent, answers=parts.answers)
-        real = keep_rows and len(parts.sample) > 0
+        # What names a file would not be found beside a bundle that has gone elsewhere.
+        real = keep_rows and len(parts.sample) > 0 and parts.training.kind.travels
         write_sample(place, model, parts.sample if real else made_up(parts.contract))
         write_manifest(place)
         load_bundle(place)

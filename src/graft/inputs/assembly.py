@@ -77,7 +77,7 @@ def read_inputs(table: Table, contract: Contract) -> Inputs:
 def _contents(table: Table, contract: Contract, problems: list[RowProblem]) -> list[Content]:
     kind, names = kind_named(contract.roles.kind), contract.roles.content
     where = ", ".join(names)
-    found = kind.read([table.as_written(name) for name in names])
+    found = kind.read([table.as_written(name) for name in names], table.folder)
     for row, content in enumerate(found):
         problem = kind.problem(content)
         if problem is not None:

@@ -53,7 +53,7 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
             "no label column is named", needed="what is to be predicted", fix="name it: label=('category',)"
         )
     require_columns(table, [name for name, _ in roles.columns])
-    measured = {name: kind.measure(table.frame[name]) for name in roles.content}
+    measured = {name: kind.measure(table.frame[name], table.folder) for name in roles.content}
     columns = [content_facts(table, name, kind.name, one) for name, one in measured.items()]
     columns += [_facts(table, name, role) for name, role in roles.columns if role not in ("label", kind.name)]
     task_found = wanted or _infer_task(table, roles)

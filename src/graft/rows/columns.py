@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
+from graft.rows.encoded import encoded, is_pillow
 
 _INTEGER = r"^\s*-?(0|[1-9]\d{0,17})\s*$"
 _PLAIN = r"(0|[1-9]\d*)"
@@ -92,12 +93,15 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     """A column from Python values, and notes about values that had to be written as text.
 
     values: None, bool, int, float, Decimal, str, bytes, date, datetime, or lists and arrays of them (labels); a mapping
-    becomes its JSON, anything else the word it prints. Raises InputError for complex numbers, durations and bytes that
-    are no text.
+    becomes its JSON, anything else the word it prints; pillow images, arrays of 8-bit numbers in two or three
+    dimensions and bytes that are no text are a column of encoded bytes. Raises InputError for complex numbers,
+    durations, and bytes that are no text among words.
 
     >>> from_values("a", [1, None, 2.5])[0].dtype
     Float64
     """
+    if (bytes_of := _pictures(values)) is not None:
+        return pl.Series(name, bytes_of, dtype=pl.Binary), ()
     plain = [_plain(name, row, value) for row, value in enumerate(values)]
     kinds = {type(value) for value in plain if value is not None}
     if float in kinds and not kinds <= {int, float, bool}:
@@ -139,6 +143,26 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     for row in broken:
         texts[row] = _mended(str(texts[row]))
     return pl.Series(name, texts, dtype=pl.String), (*notes, *_halved_note(name, broken))
+
+
+def _pictures(values: Sequence[Any]) -> list[bytes | None] | None:
+    """Values that are pictures, or encoded bytes that are no text, as bytes; None for a column of anything else."""
+    first = next((value for value in values if value is not None), None)
+    if first is None or (not isinstance(first, bytes | dict | np.ndarray) and not is_pillow(first)):
+        return None
+    made = [None if value is None else encoded(value) for value in values]
+    whole = all(one is not None for one, value in zip(made, values, strict=True) if value is not None)
+    if not whole or (isinstance(first, bytes) and all(one is None or _is_text(one) for one in made)):
+        return None
+    return made
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _mended(text: str) -> str:

@@ -52,7 +52,8 @@ class Table:
     frame: the typed columns. notes: what was changed in reading. name: how errors call it.
     written: for columns typed from a text file, and for decimals, the text they were typed from. skipped: rows that
     were passed over. unread: columns that cannot be read, with what is wrong. doubt: why the first line of the file
-    looks like data, "" when it does not. decimals: columns of decimal numbers as they were given; the frame holds them
+    looks like data, "" when it does not. folder: of the file they were in, which the names of files in them are
+    relative to; None for rows in memory. decimals: columns of decimal numbers as they were given; the frame holds them
     as floats.
     """
 
@@ -64,6 +65,7 @@ class Table:
     unread: Mapping[str, InputError] = field(default_factory=dict)
     doubt: str = ""
     decimals: pl.DataFrame = field(default_factory=pl.DataFrame)
+    folder: Path | None = None
     _names: dict[str, pl.Series] = field(init=False, repr=False, default_factory=dict)
 
     def __len__(self) -> int:
@@ -107,7 +109,8 @@ def read_frame(
     (2, 2)
     """
     if isinstance(source, str | Path):
-        table = _read_path(Path(source), max_cell_chars, empty=empty, encoding=encoding)
+        path = Path(source)
+        table = replace(_read_path(path, max_cell_chars, empty=empty, encoding=encoding), folder=path.parent.absolute())
     elif isinstance(source, pl.LazyFrame):
         table = Table(source.collect())
     elif isinstance(source, pl.DataFrame):
@@ -141,7 +144,7 @@ def read_rows(path: Path, *, max_cell_chars: int = MAX_CELL_CHARS, encoding: str
     table = _read_path(path, max_cell_chars, lenient=True, encoding=encoding)
     frame, long = without_long(table.frame, max_cell_chars)
     skipped = (*table.skipped, *(Skipped(row + 1, "it holds a cell that is too long") for row in long))
-    return _checked(replace(table, frame=frame, skipped=skipped), max_cell_chars)
+    return _checked(replace(table, frame=frame, skipped=skipped, folder=path.parent.absolute()), max_cell_chars)
 
 
 def _read_path(

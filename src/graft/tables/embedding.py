@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from graft.core.errors import SourceError, SpaceMismatch, TableError
@@ -139,7 +140,7 @@ def _sorted_out(
     rows: Table, id_column: str, names: tuple[str, ...], kind: ContentKind, known: pa.Schema = OURS
 ) -> tuple[_Kept, list[LeftOut]]:
     ids = rows.as_ids(id_column).to_list()
-    contents = kind.read([rows.as_written(name) for name in names])
+    contents = kind.read([rows.as_written(name) for name in names], rows.folder)
     counts = Counter(ids)
     left_out = [LeftOut(f"line {one.line}", one.why) for one in rows.skipped]
     others = [name for name in rows.frame.columns if name not in (id_column, *names)]
@@ -159,13 +160,22 @@ def _sorted_out(
             left_out.append(LeftOut(place, odd[row]))
         else:
             numbers.append(row)
-    as_read = [rows.as_written(name).cast(kind.column).alias(name) for name in names]
+    as_read = [_as_kept(rows, name, kind) for name in names]
     written = rows.frame.with_columns([*frame.get_columns(), *as_read])
     ordered = written.select(name for name in rows.frame.columns if name != id_column)
     columns = ordered[numbers].to_arrow() if numbers else ordered.clear().to_arrow()
     chosen = [contents[row] for row in numbers]
     digests = [kind.digest(one).hex() for one in chosen]
     return _Kept(np.array(numbers, np.int64), [ids[row] for row in numbers], chosen, digests, columns), left_out
+
+
+def _as_kept(rows: Table, name: str, kind: ContentKind) -> pl.Series:
+    """A column of contents as the table keeps it: what names a file names it so that it is found from anywhere."""
+    column = rows.as_written(name)
+    if kind.travels:
+        return column.cast(kind.column).alias(name)
+    contents = kind.read([column], rows.folder)
+    return pl.Series(name, [None if one is None else kind.cell(one) for one in contents], kind.column)
 
 
 def _table(

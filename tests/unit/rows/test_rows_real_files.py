@@ -151,7 +151,6 @@ def test_types_of_pandas_in_parquet_are_the_same_words(tmp_path, name):
         (np.array([1j, 2j]), "complex numbers"),
         (pd.to_timedelta([1, 2], unit="h"), "durations"),
         ([datetime.timedelta(1), None], "durations"),
-        ([b"\xff\xfe", b"a"], "bytes that are not UTF-8"),
     ],
 )
 def test_what_is_no_word_is_left_aside_and_told(cells, what):

@@ -7,6 +7,7 @@ has an equal digest. Whatever is shown of a content is one line of bounded lengt
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,9 +55,14 @@ class ContentKind:
     unit: of sizes.
     column: the type of the columns a table keeps contents in; what they hold reads as the same contents again.
     blank: what a row that says nothing is embedded as, None where it cannot be.
-    fits: whether a value is a content of this kind.
+    travels: whether a content that is written down is all there is of it; otherwise it names a file that stays where it
+    is, and what must be read elsewhere is made up.
+    fits: whether a value is a content of this kind, or something that ``taken`` makes one of.
+    taken: what a caller handed over, as a content; raises InputError where it cannot be read.
     measure: what a column holds; raises ContractError for one that cannot be of this kind.
-    read: the columns of a table to one content a row, None where no cell is there.
+    read: the columns of a table to one content a row, None where no cell is there. Both are given the folder of the
+    file the rows were in, which file names are relative to; None for rows in memory.
+    cell: a content as a cell of such a column, which reads as the same content wherever it stands.
     problem: what is wrong with a content that was read, None when nothing is.
     size: how large a content is, in ``unit``.
     digest: 16 bytes; the same for whatever means the same to a model.
@@ -64,7 +70,8 @@ class ContentKind:
     strict forms have equal loose forms.
     near: given different loose forms, the strict forms of each, a threshold in (0, 1] and a seed: pairs of nearly equal
     ones, int64 (pairs, 2), smaller index first, and how similar each pair is, (pairs,).
-    shown: a line of at most so many characters for a person to recognise it by.
+    shown: a line of at most so many characters for a person to recognise it by. pictured: how it looks, small enough
+    for a page, as a data URI, "" when that cannot be had; None for a kind whose line says it all.
     pieces: what can be left out of it, at most ``pieces_at_most``, to see what carries a score.
     made_up: contents that come from no data, given words to use.
     written, restored: a content as a string for files, and back.
@@ -77,8 +84,10 @@ class ContentKind:
     column: pl.DataType
     blank: Content | None
     fits: Callable[[Any], bool]
-    measure: Callable[[pl.Series], ColumnMeasure]
-    read: Callable[[Sequence[pl.Series]], list[Content]]
+    taken: Callable[[Any], Content]
+    measure: Callable[[pl.Series, Path | None], ColumnMeasure]
+    read: Callable[[Sequence[pl.Series], Path | None], list[Content]]
+    cell: Callable[[Content], Any]
     problem: Callable[[Content], ContentProblem | None]
     size: Callable[[Content], int]
     digest: Callable[[Content], bytes]
@@ -90,3 +99,5 @@ class ContentKind:
     made_up: Callable[[Sequence[str]], tuple[Content, ...]]
     written: Callable[[Content], str]
     restored: Callable[[str], Content]
+    pictured: Callable[[Content], str] | None = None
+    travels: bool = True

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graft.core.errors import InputError
+from graft.rows.content.image import IMAGE
 from graft.rows.content.kind import Content, ContentKind
 from graft.rows.content.text import TEXT
 
-KINDS: tuple[ContentKind, ...] = (TEXT,)
+# Text comes first: a value that several kinds take, a bare string, is a text unless a kind is named.
+KINDS: tuple[ContentKind, ...] = (TEXT, IMAGE)
 
 
 def kind_named(name: str) -> ContentKind:
@@ -35,8 +37,8 @@ def contents_of(given: Any, kind: ContentKind, *, reader: str) -> list[Content]:
     >>> contents_of("a bare text", kind_named("text"), reader="minilm")
     ['a bare text']
     """
-    contents = list(given) if isinstance(given, Iterable) and not kind.fits(given) else [given]
-    for row, one in enumerate(contents):
+    several = list(given) if isinstance(given, Iterable) and not kind.fits(given) else [given]
+    for row, one in enumerate(several):
         if not kind.fits(one):
             other = kind_of([one])
             raise InputError(
@@ -44,4 +46,4 @@ def contents_of(given: Any, kind: ContentKind, *, reader: str) -> list[Content]:
                 needed=f"{kind.plural} only",
                 fix="fill or drop that row" if other is None else f"choose a source that reads {other.plural}",
             )
-    return contents
+    return list(map(kind.taken, several))

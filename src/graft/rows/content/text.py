@@ -12,6 +12,7 @@ many.
 
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -48,8 +49,14 @@ _SENTENCES = (
 Span: TypeAlias = tuple[int, int]
 
 
-def _measure(column: pl.Series) -> ColumnMeasure:
+def _measure(column: pl.Series, folder: Path | None) -> ColumnMeasure:
     """Raises ContractError for a column that holds numbers, dates, or names of media files."""
+    if column.dtype == pl.Binary:
+        raise ContractError(
+            f"text column {column.name!r} holds bytes that are not UTF-8 text",
+            needed="text",
+            fix="decode them first; if they are encoded pictures, name the column as image",
+        )
     if column.dtype != pl.String:
         raise _not_text(column.name, str(column.dtype), column.dtype.is_numeric())
     stated = (column.str.strip_chars() != "").fill_null(value=False)
@@ -66,7 +73,7 @@ def _refuse_other_kinds(name: str, present: pl.Series) -> None:
             raise ContractError(
                 f"text column {name!r} holds names of {what} files, such as {present[0]!r}",
                 needed=f"the text itself in every cell; {what} files are another modality",
-                fix=f"name a column of text, or study these files as {what} data with a {what} source",
+                fix=f"name a column of text, or name this one as {what} ({what}={name!r}) with a source of that kind",
             )
     share = present.str.strip_chars().str.contains(r"^[+-]?\d+([.,]\d+)?$").mean()
     if isinstance(share, float) and share > _NUMERIC_SHARE:
@@ -87,6 +94,10 @@ def _problem(text: str | None) -> ContentProblem | None:
         message = f"the text has {len(text):,} characters: most sources read only its beginning"
         return ContentProblem("too-long", message, fatal=False)
     return None
+
+
+def _read(columns: Sequence[pl.Series], folder: Path | None) -> list[str | None]:
+    return joined(columns)
 
 
 def _digest(text: str) -> bytes:
@@ -163,8 +174,10 @@ TEXT = ContentKind(
     column=pl.String(),
     blank="",
     fits=lambda given: isinstance(given, str),
+    taken=str,
     measure=_measure,
-    read=joined,
+    read=_read,
+    cell=str,
     problem=_problem,
     size=len,
     digest=_digest,

@@ -25,7 +25,7 @@ def row_contents(rows: pa.Table, columns: Sequence[str], kind: ContentKind) -> l
     >>> row_contents(pa.table({"subject": ["a", None], "body": ["b", "c"]}), ["subject", "body"], TEXT)
     ['a\\nb', 'c']
     """
-    found = kind.read([pl.Series(name, rows[name].to_pylist(), kind.column) for name in columns])
+    found = kind.read([pl.Series(name, rows[name].to_pylist(), kind.column) for name in columns], None)
     contents = [kind.blank if one is None else one for one in found]
     missing = [row for row, one in enumerate(contents) if one is None]
     if missing:

@@ -1,0 +1,182 @@
+"""Pictures as people have them: turned, damaged, huge, renamed; each is read, or refused in words, alone."""
+
+import io
+import os
+import pickle
+import struct
+import zlib
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from graft.core.errors import ContractError, InputError
+from graft.inputs.duplicates import find_duplicates
+from graft.rows import read_frame
+from graft.rows.content import IMAGE
+from graft.rows.content.image import made_up_images, pixels
+
+RNG = np.random.default_rng(3)
+
+
+def photo(width=64, height=48, seed=0):
+    """Something like a photograph: smooth, with an object in it."""
+    y, x = np.mgrid[:height, :width]
+    rng = np.random.default_rng(seed)
+    sky = 120 + 60 * np.sin(x / width * rng.uniform(1, 6)) + 50 * np.cos(y / height * rng.uniform(1, 6))
+    blob = 80 * np.exp(-((x - rng.uniform(0, width)) ** 2 + (y - rng.uniform(0, height)) ** 2) / 90)
+    shades = np.stack([sky + blob, sky - blob / 2, 255 - sky], 2)
+    return Image.fromarray(np.clip(shades, 0, 255).astype(np.uint8))
+
+
+def saved(image, form="PNG", **options):
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def problem_of(given):
+    one = IMAGE.read([pl.Series("p", [given])], None)[0]
+    found = IMAGE.problem(one)
+    return None if found is None else (found.code, found.fatal)
+
+
+def huge_png(width, height):
+    """A file of 100 bytes that says it holds so many pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 10)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def test_a_camera_that_was_turned_gives_an_upright_picture():
+    upright = photo()
+    exif = Image.Exif()
+    for turn, lying in ((3, "ROTATE_180"), (6, "ROTATE_90"), (8, "ROTATE_270")):
+        exif[0x0112] = turn
+        given = saved(upright.transpose(Image.Transpose[lying]), "PNG", exif=exif)
+        one = IMAGE.taken(given)
+        assert (one.found.width, one.found.height) == (64, 48)
+        assert np.array_equal(np.asarray(pixels(one, 64)), np.asarray(upright))
+
+
+def test_colours_of_every_kind_become_what_a_person_sees():
+    grey = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (48, 1))
+    sixteen = Image.fromarray(grey.astype(np.uint16) * 257)
+    seen = np.asarray(pixels(IMAGE.taken(saved(sixteen)), 64))
+    assert np.abs(seen[..., 0].astype(int) - grey).max() <= 1
+    clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    assert np.asarray(pixels(IMAGE.taken(saved(clear)), 8)).min() == 255
+    palette = photo().convert("P")
+    assert np.asarray(pixels(IMAGE.taken(saved(palette, "GIF")), 8)).shape == (48, 64, 3)
+    cmyk = saved(photo().convert("CMYK"), "JPEG", quality=95)
+    gap = np.asarray(pixels(IMAGE.taken(cmyk), 64)).astype(int) - np.asarray(photo())
+    assert np.abs(gap).mean() < 12
+    for mode in ("1", "L", "LA", "I", "F"):
+        form = "TIFF" if mode in "IF" else "PNG"
+        assert np.asarray(pixels(IMAGE.taken(saved(photo().convert(mode), form)), 8)).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (b"", ("empty-image", True)),
+        (b"%PDF-1.7 not a picture", ("not-an-image", True)),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", ("not-an-image", True)),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ("not-an-image", True)),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", ("not-an-image", True)),
+        (huge_png(60_000, 60_000), ("not-an-image", True)),
+        (huge_png(11_000, 11_000), ("too-many-pixels", True)),
+        (saved(photo(), "JPEG")[:-200], ("damaged-image", True)),
+        (saved(photo())[:-60], ("damaged-image", True)),
+        (saved(Image.new("RGB", (9, 9), "red")), ("blank-image", False)),
+        (saved(photo(), "GIF", save_all=True, append_images=[photo(seed=1)]), ("animated-image", False)),
+        ("data:image/png;base64,????", ("bad-data", True)),
+        ("https://example.org/a.jpg", ("remote-image", True)),
+        ("not there.jpg", ("no-image-file", True)),
+        ("a\0b.jpg", ("no-image-file", True)),
+        (None, ("missing-image", True)),
+        ("  ", ("missing-image", True)),
+        (saved(photo(), "WEBP"), None),
+        (saved(photo(), "BMP"), None),
+    ],
+)
+def test_what_cannot_be_read_is_told_apart(given, expected):
+    assert problem_of(given) == expected
+
+
+def test_files_are_found_beside_the_rows_and_refused_one_by_one(tmp_path):
+    (tmp_path / "photos").mkdir()
+    photo().save(tmp_path / "photos" / "a.jpg")
+    photo(seed=1).save(tmp_path / "photos" / "b.png")
+    (tmp_path / "photos" / "b.png").rename(tmp_path / "photos" / "wrong name.jpg")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "rows.csv").write_text("path\nphotos/a.jpg\nphotos/wrong name.jpg\nphotos\npipe.png\nphotos/c.jpg\n")
+    table = read_frame(tmp_path / "rows.csv")
+    found = IMAGE.read([table.as_written("path")], table.folder)
+    problems = [problem and problem.code for problem in map(IMAGE.problem, found)]
+    assert problems == [None, None, "unreadable-image", "unreadable-image", "no-image-file"]
+    assert IMAGE.shown(found[0], 80) == "photos/a.jpg (64 x 48)"
+    assert IMAGE.measure(table.frame["path"], table.folder).sizes.tolist() == [64 * 48] * 2
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert hash(found[0]) == hash(IMAGE.restored(IMAGE.written(found[0])))
+    elsewhere = IMAGE.read([pl.Series("p", [IMAGE.cell(found[0])])], tmp_path / "other")
+    assert IMAGE.digest(elsewhere[0]) == IMAGE.digest(found[0])
+    photo(seed=9).save(tmp_path / "photos" / "a.jpg")
+    with pytest.raises(InputError, match="was changed while it was used"):
+        pixels(found[0], 8)
+    with pytest.raises(ContractError, match="names no image that can be read"):
+        IMAGE.measure(pl.Series("text", ["hello", "there"]), tmp_path)
+
+
+def test_pictures_in_memory_are_columns_too():
+    array = np.asarray(photo())
+    given = {"pil": [photo(), None], "bytes": [saved(photo()), saved(photo(seed=1))], "array": [array, array[..., 0]]}
+    given["dict"] = [{"bytes": saved(photo()), "path": "a.png"}, {"bytes": saved(photo()), "path": None}]
+    table = read_frame(given)
+    assert {column.dtype for column in table.frame} == {pl.Binary}
+    for name in given:
+        first = IMAGE.read([table.as_written(name)], None)[0]
+        assert np.array_equal(np.asarray(pixels(first, 64)), array)
+        assert IMAGE.digest(IMAGE.read([pl.Series([IMAGE.cell(first)])], None)[0]) == IMAGE.digest(first)
+
+
+def test_near_copies_are_found_and_others_are_not():
+    first = [photo(200, 150, seed) for seed in range(12)]
+    again = [
+        saved(first[0], "JPEG", quality=60),
+        saved(first[1].resize((100, 75))),
+        saved(first[2].point(lambda level: level * 0.9)),
+        saved(first[3], "BMP"),
+    ]
+    contents = [IMAGE.taken(saved(one)) for one in first] + list(map(IMAGE.taken, again))
+    found = find_duplicates(contents, np.arange(16) % 2, kind=IMAGE)
+    assert found.groups.tolist() == [*range(12), 0, 1, 2, 3]
+    assert [one.rows for one in found.contradictions] == []
+    flat = [IMAGE.taken(saved(Image.new("RGB", (9, 9), colour))) for colour in ("red", "blue", "red")]
+    same = find_duplicates(flat, np.array([0, 0, 1]), kind=IMAGE)
+    assert same.groups.tolist() == [0, 1, 0]
+    assert len(same.contradictions) == 1
+
+
+def test_a_patch_is_greyed_and_nothing_else():
+    one = made_up_images(())[4]
+    whole = np.asarray(pixels(one, 32)).astype(int)
+    pieces = IMAGE.pieces(one)
+    assert len({IMAGE.digest(piece.rest) for piece in pieces}) == len(pieces) == 16
+    changed = np.asarray(pixels(pieces[5].rest, 32)) != whole
+    assert changed[8:16, 8:16].any()
+    changed[8:16, 8:16] = False
+    assert not changed.any()
+
+
+def test_a_thumbnail_is_small_and_missing_files_have_none(tmp_path):
+    photo(900, 600).save(tmp_path / "a.jpg")
+    one = IMAGE.taken(str(tmp_path / "a.jpg"))
+    assert IMAGE.pictured(one).startswith("data:image/jpeg;base64,")
+    assert len(IMAGE.pictured(one)) < 12_000
+    (tmp_path / "a.jpg").unlink()
+    assert IMAGE.pictured(one) == ""
