@@ -15,6 +15,9 @@ DEMO_OUT ?= demo-study
 # Further options for pytest: make test ARGS="-k duplicates"
 ARGS ?=
 
+# Compiled tests and modules are kept, whatever the machine says: without them a run spends a minute compiling.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo demo-questions picture test test-slow test-all lint bench docs lock clean
 .DELETE_ON_ERROR:
