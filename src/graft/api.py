@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from graft.bundle.bundle import Bundle
     from graft.core.tasks import TaskName
+    from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
     from graft.representations.encoding.encoder import Encoder
     from graft.studies.result import StudyResult
@@ -185,6 +186,45 @@ def study(
     )
     write_page(result.record, folder / "report.html")
     return result
+
+
+def rank_sources(
+    data: Any,
+    *,
+    text: Names,
+    label: Names,
+    source: Names,
+    task: str = "auto",
+    encoding: str | None = None,
+    seed: int = 0,
+    progress: Progress | bool = True,
+) -> "RankingRecord":
+    """Sources in the order they promise to suit labelled rows, before any is tuned: a shortlist, never a decision.
+
+    data, text, label, task, encoding, progress: as for ``study``. source: references of the sources to rank. seed: of
+    the rows that are looked at when there are more than 4,000, and of the half-samples behind the intervals.
+
+    Each source is read once over the rows; its place is by LogME, the H-score and its nearest neighbours, and a source
+    with a head of its own has LEEP and NCE beside them. The ranking is recorded in the ledger, and what later studies
+    measured of sources ranked for the same rows comes with it (``.hindsight``, ``.tau``). Raises InputError for rows
+    that cannot be ranked for, SourceError for a source that does not read them.
+    """
+    from graft.inputs.contract import require_columns
+    from graft.inputs.roles import Roles
+    from graft.rows.table import read_frame
+
+    roles = Roles(content=several(text), label=several(label))
+    table = read_frame(data, encoding=encoding)
+    require_columns(table, [name for name, _ in roles.columns])
+
+    from graft.studies.ranked_rows import ranked_rows
+
+    asked = ranked_rows(table, roles, several(source), task=task, seed=seed)
+
+    # Not before all was checked that can be: this imports model libraries, which takes seconds.
+    from graft.studies.ranking import rank_sources as ranked
+
+    return ranked(asked, given=data, seed=seed, progress=_shown(progress))
 
 
 def embed(

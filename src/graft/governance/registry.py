@@ -13,13 +13,22 @@ from typing import Any, Self
 from graft.core.errors import InputError
 from graft.core.memory import collection_paused
 from graft.governance.ledger.lookup import UnknownAsset, find_asset
-from graft.governance.ledger.state import HoldoutOpenings, Kind, Opening, State, StudyEntry, merged
+from graft.governance.ledger.state import (
+    HoldoutOpenings,
+    Kind,
+    Opening,
+    SourcesRanked,
+    SourcesTuned,
+    State,
+    StudyEntry,
+    merged,
+)
 from graft.governance.ledger.store import Ledger
 from graft.governance.licences import refuse_unknown
 from graft.governance.reading import named_parent, parent_reference
 from graft.governance.records import Asset, Decision, Record
 
-__all__ = ["HoldoutOpenings", "Opening", "Registry", "StudyEntry"]
+__all__ = ["HoldoutOpenings", "Opening", "Registry", "SourcesRanked", "SourcesTuned", "StudyEntry"]
 
 News = tuple[Kind, str, dict[str, Any]] | None
 """An event to write: kind, subject and facts; None when it is known already."""
@@ -160,6 +169,38 @@ class Registry:
         """All studies, in the order they started."""
         with self._lock:
             return tuple(self._now().studies.values())
+
+    def rank_sources(self, ranked: SourcesRanked) -> None:
+        """Record an order of sources for some rows. Saying the same as last time makes no event."""
+
+        def news(state: State) -> News:
+            last = next((one for one in reversed(state.ranked) if one.rows == ranked.rows), None)
+            facts = _facts(ranked, "at")
+            return None if last and _facts(last, "at") == facts else (Kind.SOURCES_RANKED, ranked.rows, facts)
+
+        self._say(news)
+
+    def tune_sources(self, tuned: SourcesTuned) -> None:
+        """Record what a study measured of several sources on some rows, once."""
+
+        def news(state: State) -> News:
+            facts = _facts(tuned, "at")
+            known = any(_facts(one, "at") == facts for one in state.tuned if one.study == tuned.study)
+            return None if known else (Kind.SOURCES_TUNED, tuned.rows, facts)
+
+        self._say(news)
+
+    def rankings(self) -> tuple[tuple[SourcesRanked, SourcesTuned], ...]:
+        """Every study that tuned sources which were ranked for the same rows, with the last such ranking."""
+        with self._lock:
+            state = self._now()
+            found = []
+            for tuned in state.tuned:
+                both = (one for one in reversed(state.ranked) if one.rows == tuned.rows)
+                ranked = next((one for one in both if len(one.places.keys() & tuned.scores.keys()) > 1), None)
+                if ranked is not None:
+                    found.append((ranked, tuned))
+            return tuple(found)
 
     def close(self) -> None:
         """Close the ledger's connections; a later use opens new ones."""

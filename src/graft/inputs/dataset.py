@@ -77,6 +77,13 @@ class Dataset:
         return tuple(map(self.kind.digest, self.contents))
 
     @cached_property
+    def labelled(self) -> str:
+        """Digest of what is told from which contents, whatever the order and the names of rows and other columns."""
+        assert self.targets is not None, "rows to learn from"
+        pairs = sorted(content + target.tobytes() for content, target in zip(self.digests, self.targets, strict=True))
+        return content_digest(str(self.contract.task), *self.contract.labels, *pairs).hex()
+
+    @cached_property
     def fingerprint(self) -> str:
         """Digest of what a model sees, predicts and is split by, in this order; not of where rows were read from."""
         meaning = {"task": str(self.contract.task), "labels": self.contract.labels}

@@ -1,34 +1,41 @@
 """Signs, before anything is trained, that a source suits the rows or does not.
 
 Decision: cues warn and order, they never decide: no transferability score wins everywhere (Agostinelli et al. 2022), so
-they may keep a source from the expensive strategies when there are many, and nothing else.
+they may keep a source from the expensive strategies when there are many, and nothing else. Whether contents are of the
+kind of thing a source was trained on is read from how it takes them apart, which is the business of their kind: one
+record each, found in one tuple.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from graft.core.seeds import generator
 from graft.core.tasks import Task
 from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
 from graft.facts.study import CueFact
 from graft.representations.source import Source
 from graft.scores.workbench import Workbench
+from graft.studies.ranked_rows import sample_of
 
-_SAMPLE = 4000
 _FERTILITY, _UNKNOWN, _TRUNCATED = 2.2, 0.02, 0.05
+
+
+@dataclass(frozen=True)
+class KindCues:
+    """What is looked at in contents of one kind. kind: its name. cues: of a source on some rows of a workbench."""
+
+    kind: str
+    cues: Callable[[Workbench, Source, np.ndarray], tuple[CueFact, ...]]
 
 
 def cues_of(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0) -> tuple[CueFact, ...]:
     """The cues of one source on development rows: at most 4,000, drawn by the seed, the same for all sources."""
-    rows = _sample(rows, seed)
-    tokens = bench.tokens(source).take(rows)
-    fertility = float(tokens.lengths.sum() / max(1, tokens.words.sum()))
-    unknown, truncated = float(tokens.unknown.mean()), float(tokens.truncated.mean())
+    rows = sample_of(rows, seed)
     vectors = bench.vectors(source)[rows]
     targets = bench.targets[rows]
     found = [
-        _cue(source, "pieces per word", fertility, "how finely the tokenizer cuts the words", fertility > _FERTILITY),
-        _cue(source, "unknown tokens", unknown, "share of tokens the source has never seen", unknown > _UNKNOWN),
-        _cue(source, "truncated rows", truncated, "share of rows longer than the source reads", truncated > _TRUNCATED),
+        *mismatch_cues(bench, source, rows),
         _cue(source, "LogME", logme(vectors, targets, str(bench.task)), "higher suits the labels better", False),
     ]
     if bench.task is not Task.REGRESSION:
@@ -46,13 +53,25 @@ def cues_of(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0
     return tuple(found)
 
 
-def _sample(rows: np.ndarray, seed: int) -> np.ndarray:
-    """At most 4,000 of the rows, in their order: a file's first rows are often of one class or one month."""
-    if len(rows) <= _SAMPLE:
-        return rows
-    chosen: np.ndarray = rows[np.sort(generator(seed, "cues").choice(len(rows), _SAMPLE, replace=False))]
-    return chosen
+def mismatch_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
+    """Of the cues, those that need no labels: how strange the rows are to a source."""
+    looked = next((one for one in KIND_CUES if one.kind == source.reading.kind), None)
+    return () if looked is None else looked.cues(bench, source, rows)
+
+
+def _text_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
+    tokens = bench.tokens(source).take(rows)
+    fertility = float(tokens.lengths.sum() / max(1, tokens.words.sum()))
+    unknown, truncated = float(tokens.unknown.mean()), float(tokens.truncated.mean())
+    return (
+        _cue(source, "pieces per word", fertility, "how finely the tokenizer cuts the words", fertility > _FERTILITY),
+        _cue(source, "unknown tokens", unknown, "share of tokens the source has never seen", unknown > _UNKNOWN),
+        _cue(source, "truncated rows", truncated, "share of rows longer than the source reads", truncated > _TRUNCATED),
+    )
 
 
 def _cue(source: Source, name: str, value: float, meaning: str, warning: bool) -> CueFact:
     return CueFact(source=source.weights.reference, name=name, value=value, meaning=meaning, warning=bool(warning))
+
+
+KIND_CUES: tuple[KindCues, ...] = (KindCues("text", _text_cues),)

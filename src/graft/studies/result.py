@@ -90,6 +90,7 @@ def run_study(
         record = compose(study)
         save_study(out, study, record, saved, progress=progress)
         governance.finish(out / "bundle", record.verdict.outcome)
+        governance.tuned(record, prepared.rows.labelled)
     write_text(out / "study.json", record.to_json())
     return StudyResult(record, out)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.errors import GateNotMet
-from graft.facts.study import AssetFacts, TermsFacts, UseFacts
+from graft.facts.study import AssetFacts, StudyRecord, TermsFacts, UseFacts
 from graft.governance.answers import answer
 from graft.governance.descent_file import Descent, read_bundle
 from graft.governance.ledger.state import merged
@@ -25,7 +25,8 @@ from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.named_assets import read_source
 from graft.governance.reading import read_data
 from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Permission, Relation, Use
-from graft.governance.registry import HoldoutOpenings, Registry
+from graft.governance.registry import HoldoutOpenings, Registry, SourcesTuned
+from graft.inputs.dataset import Dataset
 from graft.representations.source import Source
 from graft.scores.strategies import Strategy
 from graft.studies.prepared import Prepared
@@ -37,7 +38,7 @@ class Governed:
     def __init__(self, registry: Registry, prepared: Prepared, given: Any) -> None:
         self._registry, self._study = registry, prepared.identity
         registry.start_study(prepared.identity)
-        self.data = registry.add_asset(_rows(prepared, given))
+        self.data = registry.add_asset(rows_asset(given, prepared.table.name, prepared.rows))
         self.sources = {reference: registry.add_asset(asset) for reference, asset in _read_sources(prepared).items()}
 
     def gate(self, uses: Iterable[Use], *, keeps_rows: bool, tell: Callable[[str], None]) -> None:
@@ -88,6 +89,18 @@ class Governed:
         self._registry.add_asset(saved)
         self._registry.finish_study(self._study, verdict=verdict, bundle=saved.digest)
 
+    def tuned(self, record: StudyRecord, rows: str) -> None:
+        """Record the best score of each source, where the study had several. rows: ``Dataset.labelled``."""
+        digests = {one.reference: one.digest for one in record.sources}
+        scores: dict[str, float] = {}
+        for one in record.candidates:
+            if one.kind == "transfer":
+                digest = digests[one.source]
+                scores[digest] = max(one.score.mean, scores.get(digest, one.score.mean))
+        if len(scores) > 1:
+            told = SourcesTuned(rows=rows, study=self._study, metric=record.metric, scores=scores)
+            self._registry.tune_sources(told)
+
     def _lineage(self) -> Lineage:
         return lineage_of(self._registry.assets())
 
@@ -110,7 +123,7 @@ def gate_again(
             return merged(known[asset.identity], asset) if asset.identity in known else asset
 
         sources = {reference: now(asset) for reference, asset in _read_sources(prepared).items()}
-        rows = now(_rows(prepared, given))
+        rows = now(rows_asset(given, prepared.table.name, prepared.rows))
         every = known | {asset.identity: asset for asset in (*sources.values(), rows)}
         _gate(_Asked(sources, rows, keeps_rows), asked, every.values(), registry.decisions(), tell)
 
@@ -225,12 +238,11 @@ def governed(prepared: Prepared, given: Any) -> Iterator[Governed]:
         yield Governed(registry, prepared, given)
 
 
-def _rows(prepared: Prepared, given: Any) -> Asset:
-    """The rows as an asset: their file when there is one."""
+def rows_asset(given: Any, name: str, rows: Dataset) -> Asset:
+    """Rows as an asset: their file when there is one. given: what they were read from. name: of their table."""
     if isinstance(given, str | Path) and Path(given).is_file():
         return read_data(Path(given))
-    digest = prepared.rows.fingerprint
-    return Asset(kind=AssetKind.DATA, name=prepared.table.name, digest=digest, reference="rows given in Python")
+    return Asset(kind=AssetKind.DATA, name=name, digest=rows.fingerprint, reference="rows given in Python")
 
 
 def _made_from(edge: Edge, lineage: Lineage) -> AssetFacts:

@@ -9,7 +9,7 @@ import pytest
 from graft.inputs import Task
 from graft.studies.cues import cues_of
 
-SOURCE = SimpleNamespace(weights=SimpleNamespace(reference="a source"))
+SOURCE = SimpleNamespace(weights=SimpleNamespace(reference="a source"), reading=SimpleNamespace(kind="text"))
 
 
 @dataclass

@@ -61,6 +61,8 @@ class Kind(StrEnum):
     HOLDOUT_OPENED = "holdout-opened"
     STUDY_STARTED = "study-started"
     STUDY_FINISHED = "study-finished"
+    SOURCES_RANKED = "sources-ranked"
+    SOURCES_TUNED = "sources-tuned"
 
 
 class Opening(Record):
@@ -97,6 +99,26 @@ class StudyEntry(Record):
     bundle: str = ""
 
 
+class SourcesRanked(Record):
+    """An order of sources that was stated for some rows before they were tuned. places: by the digest of their
+    weights; 1 is the first."""
+
+    rows: str
+    places: dict[str, float]
+    at: str = ""
+
+
+class SourcesTuned(Record):
+    """What a study measured of several sources on some rows. scores: the best of each, by the digest of its weights;
+    higher is better."""
+
+    rows: str
+    study: str
+    metric: str
+    scores: dict[str, float]
+    at: str = ""
+
+
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
@@ -110,6 +132,8 @@ class State:
     decisions: list[Decision] = field(default_factory=list)
     openings: dict[str, HoldoutOpenings] = field(default_factory=dict)
     studies: dict[str, StudyEntry] = field(default_factory=dict)
+    ranked: list[SourcesRanked] = field(default_factory=list)
+    tuned: list[SourcesTuned] = field(default_factory=list)
 
     @property
     def head(self) -> Head:
@@ -167,6 +191,14 @@ def _finished(state: State, event: Event) -> None:
     state.studies[event.subject] = known.model_copy(update={"finished": event.time, **facts})
 
 
+def _ranked(state: State, event: Event) -> None:
+    state.ranked.append(_read(SourcesRanked, event).model_copy(update={"at": event.time}))
+
+
+def _tuned(state: State, event: Event) -> None:
+    state.tuned.append(_read(SourcesTuned, event).model_copy(update={"at": event.time}))
+
+
 _TAKE: dict[str, Callable[[State, Event], None]] = {
     Kind.ASSET_ADDED: _asset,
     Kind.ASSET_UPDATED: _asset,
@@ -175,6 +207,8 @@ _TAKE: dict[str, Callable[[State, Event], None]] = {
     Kind.HOLDOUT_OPENED: _opening,
     Kind.STUDY_STARTED: _started,
     Kind.STUDY_FINISHED: _finished,
+    Kind.SOURCES_RANKED: _ranked,
+    Kind.SOURCES_TUNED: _tuned,
 }
 
 
