@@ -4,6 +4,8 @@ Decisions: a class of one row is refused rather than dropped, because it can be 
 rows per fold are the least; an infinite or unreadable number to predict is refused rather than left out.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from graft.core.errors import ContractError
@@ -75,7 +77,7 @@ def count_classes(labels: Labels, usable: np.ndarray, task: Task, roles: Roles) 
         raise ContractError(
             f"{len(rare)} of {size} classes of {named} have fewer than two usable rows: {names}{more} ({where})",
             needed="two rows of every class, one to learn from and one to test on",
-            fix=_check_columns(roles)
+            fix=numbers_in_words(labels.classes) or _check_columns(roles)
             if len(rare) == size
             else "merge the class into another, drop it, or add rows (for a number to predict: task='regression')",
         )
@@ -85,6 +87,22 @@ def count_classes(labels: Labels, usable: np.ndarray, task: Task, roles: Roles) 
             f"every labelled row has the label {always!r}", needed="rows with and without it", fix=f"drop {always!r}"
         )
     return tuple(counts.tolist())
+
+
+def numbers_in_words(classes: Sequence[str]) -> str:
+    """What to do about classes that are numbers as a sheet shows them; "" where they are not.
+
+    >>> numbers_in_words(["5 %", "12.5 %", "7 %"])
+    'they are numbers with a percent sign, such as 5 %: write plain ones (1234.5) to predict them as numbers'
+    >>> numbers_in_words(["5 %", "high", "low"])
+    ''
+    """
+    ways = [how_written(name) for name in classes]
+    first = next((name for name, how in zip(classes, ways, strict=True) if how), "")
+    if not first or sum(map(bool, ways)) * 10 < 9 * len(ways):
+        return ""
+    how = how_written(first)
+    return f"they are numbers {how}, such as {_excerpt(first)}: write plain ones (1234.5) to predict them as numbers"
 
 
 def _check_columns(roles: Roles) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from graft.core.tasks import CLASSES, Task
+from graft.inputs.classes import numbers_in_words
 from graft.inputs.contract import numbered_classes
 from graft.inputs.schema import Contract
 from graft.inputs.targets import SEPARATORS, label_lists, separator_of
@@ -48,6 +49,8 @@ def remarks(table: Table, contract: Contract) -> tuple[str, ...]:
         counts = label.drop_nulls().value_counts(name="rows")
         found += _absent(roles.label[0], {str(word): int(rows) for word, rows in counts.iter_rows()})
         found += _listed(table.as_names(roles.label[0]))
+        if len(contract.labels) > _FEWEST_ABOVE and (shown := numbers_in_words(contract.labels)):
+            found.append(f"column {roles.label[0]!r} holds {len(contract.labels)} classes, and {shown}")
         if numbered_classes(table.frame[roles.label[0]]):
             found.append(
                 f"column {roles.label[0]!r} holds the numbers of {len(contract.labels)} classes: every whole number "

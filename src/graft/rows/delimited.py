@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 
 import polars as pl
 
@@ -269,20 +270,39 @@ def _doubt(header: list[str], body: list[tuple[int, list[str]]]) -> str:
 
 
 def _refuse_title(records: list[tuple[int, list[str]]], name: str) -> None:
-    """A first line with one cell, alone or padded, above a line of names: a title that a spreadsheet was given."""
-    first, rest = records[0][1], [record for _, record in records[1 : 1 + _SAMPLE_RECORDS]]
+    """First lines with one cell above a line of names: a title that a spreadsheet was given, or remarks.
+
+    A title may be padded. Of two columns it takes several such lines, or one that begins as remarks do: a single word
+    may be the only name that there is.
+    """
+    lines = [record for _, record in records[:_SAMPLE_RECORDS]]
+    short = takewhile(lambda record: _is_alone(record) and (len(record) == 1 or _is_remark(record)), lines[1:])
+    above = [lines[0], *short] if _is_alone(lines[0]) else []
+    rest = [record for _, record in records[len(above) : len(above) + _SAMPLE_RECORDS]]
     width = len(rest[0]) if rest else 0
-    titled = sum(1 for cell in first if cell.strip()) == 1 and first[0].strip() and len(first) in (1, width)
-    if not titled or width < _FEWEST_TITLED or not all(cell.strip() for cell in rest[0]):
+    sure = width >= _FEWEST_TITLED or len(above) > 1 or (above and _is_remark(above[0]))
+    if not above or width < 2 or not sure or not all(cell.strip() for cell in rest[0]):
         return
-    if sum(len(record) == width for record in rest) * 10 >= 9 * len(rest):
+    if all(len(record) in (1, width) for record in above) and (
+        sum(len(record) == width for record in rest) * 10 >= 9 * len(rest)
+    ):
         names = ", ".join(_shown(cell.strip()) for cell in rest[0][:_SHOWN])
+        alone = "in its first line" if len(above) == 1 else f"in the first of {len(above)} such lines"
         raise InputError(
-            f"{name} begins with {_shown(first[0].strip())} alone in its first line, and line {records[1][0]} has "
+            f"{name} begins with {_shown(above[0][0].strip())} alone {alone}, and line {records[len(above)][0]} has "
             f"{width} cells: {names}{', …' if width > _SHOWN else ''}",
             needed="the names of the columns in the first line",
-            fix="remove what stands above them, such as a title",
+            fix="remove what stands above them, such as a title or remarks",
         )
+
+
+def _is_remark(record: list[str]) -> bool:
+    return record[0].lstrip().startswith("#")
+
+
+def _is_alone(record: list[str]) -> bool:
+    """Whether a line holds its first cell and nothing else."""
+    return bool(record[0].strip()) and not any(cell.strip() for cell in record[1:])
 
 
 def _shown(name: str) -> str:

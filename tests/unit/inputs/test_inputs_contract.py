@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from graft.core.errors import ContractError, InputError
 from graft.inputs import Contract, Roles, Task, infer_contract
+from graft.inputs.remarks import remarks
 from graft.rows import read_frame
 
 WORDS = ["first", "second", "third", "fourth", "fifth", "sixth"]
@@ -159,8 +160,8 @@ def texts_of(kind):
     [
         ("numbers", "holds Int64", "numeric or categorical"),
         ("number words", "numbers written as text", "numeric or categorical"),
-        ("images", "names of image files, such as 'cats/a.jpg'", "image data"),
-        ("audio", "names of audio files", "audio data"),
+        ("images", "names of image files, such as 'cats/a.jpg'", "image='words'"),
+        ("audio", "names of audio files", "audio='words'"),
         ("nothing", "every row lacks text in 'words'", "check the column"),
         ("flags", "holds Boolean", "column of text"),
     ],
@@ -245,3 +246,24 @@ def test_a_label_column_without_two_alike_may_be_the_text():
     with pytest.raises(ContractError, match="12 of 12 classes of 'text'") as caught:
         infer_contract(rows, Roles(content=("label",), label=("text",)))
     assert "check that it is the label column, and that 'label' is not" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("written", "how"),
+    [
+        ("{}%", "a percent sign"),
+        ("{},500.5", "marks between thousands"),
+        ("\u20ac {}", "a currency"),
+        ("{},5", "comma"),
+    ],
+)
+def test_labels_that_are_numbers_as_a_sheet_shows_them_are_told(written, how):
+    cells = [written.format(number) for number in range(1, 25)]
+    roles = Roles(("text",), ("label",))
+    with pytest.raises(ContractError) as caught:
+        infer_contract(read_frame({"text": [f"words {row}" for row in range(24)], "label": cells}), roles)
+    assert how in caught.value.fix
+    assert "write plain ones" in caught.value.fix
+    table = read_frame({"text": [f"words {row}" for row in range(48)], "label": cells * 2})
+    (note,) = remarks(table, infer_contract(table, roles))
+    assert how in note

@@ -112,6 +112,20 @@ def test_a_title_above_the_names_is_told(tmp_path, content, line):
 
 
 @pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("# exported 2024\n# by me\ntext,label\n" + "hello,a\n" * 20, 3),
+        ("# exported 2024\ntext,label\n" + "hello,a\n" * 20, 2),
+        ("# exported,\n# by me,\ntext,label\n" + "hello,a\n" * 20, 3),
+        ("Report\nof May\n\ntext,label\n" + "hello,a\n" * 20, 4),
+    ],
+)
+def test_remarks_above_two_columns_are_told(tmp_path, content, line):
+    with pytest.raises(InputError, match=f"alone in .*, and line {line} has 2 cells: 'text', 'label'"):
+        read_frame(write(tmp_path / "x.csv", content))
+
+
+@pytest.mark.parametrize(
     ("content", "columns"),
     [
         (TABLE, ["id", "text", "label", "n", "m"]),
@@ -120,6 +134,8 @@ def test_a_title_above_the_names_is_told(tmp_path, content, line):
         (",text,label\n0,a,b\n1,c,d\n", ["column_1", "text", "label"]),
         (",text\n0,a\n", ["column_1", "text"]),
         ("text,\na,1\n", ["text", "column_2"]),
+        ("text,\nb,\na,1\nc,2\n", ["text", "column_2"]),
+        ("#,text\n1,a\n2,b\n", ["#", "text"]),
     ],
 )
 def test_names_without_a_title_are_left_alone(tmp_path, content, columns):
