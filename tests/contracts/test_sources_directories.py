@@ -15,10 +15,11 @@ import tiny
 from graft.core.digests import file_sha256
 from graft.core.errors import MissingExtra, SourceError, WeightsMismatch
 from graft.representations.backbone import load_encoder
+from graft.representations.embedded import MINILM_SHA256
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.pooling import Pooling
 from graft.representations.reading import Prompts
-from graft.representations.sources import MINILM_SHA256, randomised, resolve_source
+from graft.representations.sources import randomised, resolve_source
 from graft.representations.spaces import pooled_space
 from graft.representations.tokens import tokenise
 from graft.scores.models import copy_source
@@ -124,8 +125,8 @@ def test_minilm_without_its_package_names_the_extra(monkeypatch):
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (transformers.ViTConfig(), "is an image model"),
-        (transformers.ConvNextConfig(), "is an image model"),
+        (transformers.SwinConfig(), "is an image model"),
+        (transformers.BeitConfig(), "is an image model"),
         (transformers.ASTConfig(), "is an audio model"),
         (transformers.Wav2Vec2Config(), "is an audio model"),
         (transformers.HubertConfig(), "is an audio model"),

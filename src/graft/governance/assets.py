@@ -14,10 +14,12 @@ from graft.governance.descent_file import read_bundle, read_descent
 from graft.governance.ledger import Head
 from graft.governance.ledger.lookup import UnknownAsset
 from graft.governance.lineage import Lineage, lineage_of
-from graft.governance.named_assets import MINILM_PACKAGE, read_named, with_statements
-from graft.governance.reading import FileChanges, file_changes, package_folder
+from graft.governance.named_assets import read_named, with_statements
+from graft.governance.reading import FileChanges, file_changes
 from graft.governance.records import Answer, Asset, AssetKind, Record, Use
 from graft.governance.registry import Registry
+from graft.representations.embedded import NAMES
+from graft.representations.embedded import named as embedded_named
 from graft.representations.hub import kept_snapshot
 from graft.representations.references import parse_reference
 
@@ -145,8 +147,8 @@ def bundle_head(registry: Registry, bundle: Path) -> BundleHead | None:
 
 def _place(asset: Asset) -> Path | None:
     """Where an asset lies on this machine, as far as its reference says."""
-    if asset.reference == "minilm":
-        return package_folder(MINILM_PACKAGE)
+    if asset.reference in NAMES:
+        return embedded_named(asset.reference).directory()
     if asset.reference.startswith("hf:"):
         parsed = parse_reference(asset.reference)
         return kept_snapshot(parsed.location, parsed.revision)

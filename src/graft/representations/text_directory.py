@@ -151,9 +151,9 @@ def _text_encoder_config(directory: Path, reference: str) -> dict[str, Any]:
         sound = "conv_stride" in config
         if (sound or "vocab_size" not in config) and any(mark in config for mark in marks):
             raise SourceError(
-                f"{reference} is an {modality} model ({config['model_type']}) and the rows are text",
-                needed="a text encoder",
-                fix="choose a text source, for example minilm",
+                f"{reference} is an {modality} model ({config['model_type']}) that nothing here runs",
+                needed="a text encoder, or an image model such as ResNet, MobileNetV2, ViT, ConvNeXt, DINOv2 or CLIP",
+                fix="choose another source, for example minilm for texts or lite0 for images",
             )
     if config.get("is_encoder_decoder") or "vocab_size" not in config:
         raise SourceError(

@@ -26,7 +26,7 @@ from graft.inputs.schema import Contract
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.reading import Role
 from graft.representations.source import Source
-from graft.representations.sources import resolve_source
+from graft.representations.sources import require_reads, resolve_source
 from graft.rows.table import Table
 from graft.scores.losses import loss_named
 from graft.studies.settings import StudySettings, require_margin
@@ -112,6 +112,8 @@ def prepare(
         resolve_source(reference).with_prompts({Role.CLASSIFICATION: settings.prompt_of(number)})
         for number, reference in enumerate(settings.sources)
     )
+    for source in sources:
+        require_reads(source, rows.kind)
     classes = rows.targets if contract.task is not Task.REGRESSION else None
     duplicates = find_duplicates(
         rows.contents, classes, kind=rows.kind, label_names=contract.labels, seed=settings.seed

@@ -12,6 +12,7 @@ from graft.governance.licences.table import licence, table
 from graft.governance.licences.training import Learned, learned_from
 from graft.governance.records import Asset, Finding, Use
 
+UNKNOWN = "UNKNOWN"
 _ASK = "find out which is right, and record what a person decides."
 _LATER = "keep to other uses, or let a person decide whether these terms reach the model, and record the decision."
 
@@ -28,6 +29,7 @@ def licence_findings(asset: Asset) -> tuple[Finding, ...]:
         return (_nothing_stated(asset),)
     rival = tuple(one for one in stated if not _besides(one))
     found = [_conflict(asset, rival)] if len(rival) > 1 else []
+    found += _unknown_elsewhere(asset, stated)
     for one in stated:
         for leaf in leaves(one.terms):
             found.extend(_about(asset, leaf, one.where))
@@ -94,6 +96,17 @@ def _conflict(asset: Asset, stated: tuple[Stated, ...]) -> Finding:
     )
     text = f"{opening}: {told}. Until a person decides, the strictest answer counts."
     return Finding(code="licence-conflict", severity="warning", asset=asset.identity, message=text, fix=_ASK)
+
+
+def _unknown_elsewhere(asset: Asset, stated: tuple[Stated, ...]) -> list[Finding]:
+    """A place that says the licence is unknown, beside one that names it."""
+    silent = [one.where for one in asset.licences if one.stated.upper() == UNKNOWN]
+    named = [one for one in stated if one.words.upper() != UNKNOWN]
+    if not silent or not named:
+        return []
+    told = " and ".join(str(one) for one in named)
+    text = f"{label(asset)}: {' and '.join(silent)} says the licence is unknown; what counts is {told}."
+    return [Finding(code="licence-unknown-elsewhere", severity="note", asset=asset.identity, message=text)]
 
 
 def _besides(one: Stated) -> bool:

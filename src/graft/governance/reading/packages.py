@@ -16,6 +16,8 @@ from graft.governance.records import Asset, LicenceStatement
 
 _FEW = 200
 _UNKNOWN = frozenset(["", "UNKNOWN"])
+# That a licence is unknown is a statement too: another place may know it.
+_NOTHING = frozenset([""])
 
 
 def read_package(name: str, *, reference: str = "", directory: Path | None = None) -> Asset:
@@ -50,7 +52,7 @@ def package_licences(found: Distribution) -> tuple[LicenceStatement, ...]:
     statements = [
         LicenceStatement(stated=value, where=f"{label} ({field})")
         for field in ("License-Expression", "License")
-        for value in _values(found, field)
+        for value in _values(found, field, _NOTHING)
         if len(value) <= _FEW
     ]
     for value in _values(found, "License"):
@@ -104,8 +106,8 @@ def _model_folder(found: Distribution, name: str) -> Path:
     return folders[0].resolve()
 
 
-def _values(found: Distribution, field: str) -> list[str]:
-    return [value.strip() for value in found.metadata.get_all(field) or () if value.strip() not in _UNKNOWN]
+def _values(found: Distribution, field: str, empty: frozenset[str] = _UNKNOWN) -> list[str]:
+    return [value.strip() for value in found.metadata.get_all(field) or () if value.strip() not in empty]
 
 
 def _first(found: Distribution, *fields: str) -> str:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from graft.core.errors import SourceError
+from graft.representations.backbone import native_precision
 from graft.representations.encoding.bodies import Body, ModelInput, Precision, load_body
+from graft.representations.encoding.image_bodies import image_rows, load_image_body, nothing_cut
 from graft.representations.encoding.sentences import CHECKING, longer
 from graft.representations.source import Source
 from graft.representations.tokens import text_reading, tokenise
-from graft.rows.content import TEXT, Content, ContentKind
+from graft.rows.content import IMAGE, TEXT, Content, ContentKind
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Backbone:
     prepare: contents as what the body takes, in their order; done in a thread beside the body. body: of a source, cut
     after so many layers unless that is None, in a precision. cut: which of some contents are larger than the source
     reads, bool, shape (contents,); asked of those a cache knew. checking: contents of our own that eight-bit vectors
-    are compared on, the same for everybody.
+    are compared on, the same for everybody. native: the number type it is fastest in that does not move its vectors.
     """
 
     kind: ContentKind
@@ -32,6 +35,7 @@ class Backbone:
     body: Callable[[Source, int | None, Precision], Body]
     cut: Callable[[Source, Sequence[Content]], np.ndarray]
     checking: tuple[Content, ...]
+    native: Callable[[], torch.dtype] = native_precision
 
 
 def _cut_texts(source: Source, texts: Sequence[str]) -> np.ndarray:
@@ -47,6 +51,14 @@ def _cut_texts(source: Source, texts: Sequence[str]) -> np.ndarray:
 
 BACKBONES: tuple[Backbone, ...] = (
     Backbone(kind=TEXT, prepare=tokenise, body=load_body, cut=_cut_texts, checking=tuple(longer(CHECKING))),
+    Backbone(
+        kind=IMAGE,
+        prepare=image_rows,
+        body=load_image_body,
+        cut=nothing_cut,
+        checking=(),
+        native=lambda: torch.float32,
+    ),
 )
 
 

