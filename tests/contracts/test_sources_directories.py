@@ -126,7 +126,6 @@ def test_minilm_without_its_package_names_the_extra(monkeypatch):
     ("config", "said"),
     [
         (transformers.SwinConfig(), "is an image model"),
-        (transformers.BeitConfig(), "is an image model"),
         (transformers.ASTConfig(), "is an audio model"),
         (transformers.Wav2Vec2Config(), "is an audio model"),
         (transformers.HubertConfig(), "is an audio model"),
