@@ -23,6 +23,7 @@ SETTINGS_LIMIT = 32 << 20
 DOCUMENT_LIMIT = 512 << 20
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _PIECE = 1 << 20
+_ANY = 1 << 62
 _FREE = 64 << 20
 # Rows of data are seldom packed to less than a fortieth.
 _RATIO = 120
@@ -73,6 +74,12 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
     if len(raw) > limit:
         raise _too_large(path, f"has more than {limit:,} bytes", limit)
     return raw
+
+
+def read_start(path: Path, *, limit: int) -> tuple[bytes, int]:
+    """The first ``limit`` bytes of a plain file of any size, and how many it has. Raises InputError as ``opened``."""
+    with opened(path, limit=_ANY) as stream:
+        return stream.read(limit), os.fstat(stream.fileno()).st_size
 
 
 def read_text(path: Path, *, limit: int = DOCUMENT_LIMIT) -> str:

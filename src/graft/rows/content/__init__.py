@@ -1,11 +1,13 @@
 """What a row says, whatever kind it is of. A new kind is one record, and one entry in ``kinds.KINDS``."""
 
+from graft.rows.content.audio import AUDIO
 from graft.rows.content.image import IMAGE
 from graft.rows.content.kind import ColumnMeasure, Content, ContentKind, ContentProblem, Piece
 from graft.rows.content.kinds import KINDS, contents_of, kind_named, kind_of
 from graft.rows.content.text import TEXT
 
 __all__ = [
+    "AUDIO",
     "IMAGE",
     "KINDS",
     "TEXT",

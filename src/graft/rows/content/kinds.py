@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graft.core.errors import InputError
+from graft.rows.content.audio import AUDIO
 from graft.rows.content.image import IMAGE
 from graft.rows.content.kind import Content, ContentKind
 from graft.rows.content.text import TEXT
 
 # Text comes first: a value that several kinds take, a bare string, is a text unless a kind is named.
-KINDS: tuple[ContentKind, ...] = (TEXT, IMAGE)
+KINDS: tuple[ContentKind, ...] = (TEXT, IMAGE, AUDIO)
 
 
 def kind_named(name: str) -> ContentKind:

@@ -58,12 +58,15 @@ class Medium:
     problem: ContentProblem | None = None
     without: tuple[Box, ...] = ()
 
-    def read(self, limit: int) -> bytes:
-        """The encoded bytes. Raises InputError when its file is gone or has changed since it was looked at."""
+    def read(self, limit: int, *, start: bool = False) -> bytes:
+        """The encoded bytes. start: of a file with more than ``limit`` of them, the first.
+
+        Raises InputError when its file is gone or has changed since it was looked at.
+        """
         if not self.path:
             return self.encoded
-        raw = foreign.read_bytes(Path(self.path), limit=limit)
-        if content_digest(raw) != self.digest:
+        raw, digest = _bytes(Path(self.path), limit, start)
+        if digest != self.digest:
             raise InputError(
                 f"{self.path} was changed while it was used",
                 needed="the file that was there when the rows were read",
@@ -78,7 +81,7 @@ class MediaForm:
 
     kind, plural: its names. limit: bytes of the largest file. look: encoded bytes to what is found in them, None where
     nothing can be, and what is wrong. restored: what was found, from the list of numbers and words it was written as.
-    listed: and to that list.
+    listed: and to that list. start: of a larger file, its first ``limit`` bytes are what is looked at.
     """
 
     kind: str
@@ -87,6 +90,7 @@ class MediaForm:
     look: Callable[[bytes], tuple[Any, ContentProblem | None]]
     listed: Callable[[Any], list[Any]]
     restored: Callable[[list[Any]], Any]
+    start: bool = False
 
 
 class _Memory:
@@ -161,12 +165,21 @@ def _of_file(form: MediaForm, name: str, folder: Path | None) -> Medium:
     found = _MEMORY.find(key)
     if found is None:
         try:
-            raw = foreign.read_bytes(Path(path), limit=form.limit)
+            raw, digest = _bytes(Path(path), form.limit, form.start)
         except InputError as error:
             return _bad(form, name, path, f"unreadable-{form.kind}", f"{error.given}: {error.fix}")
-        found = (content_digest(raw), *_looked(form, raw))
+        found = (digest, *_looked(form, raw))
         _MEMORY.keep(key, found)
     return Medium(form.kind, name, path, b"", *found)
+
+
+def _bytes(path: Path, limit: int, start: bool) -> tuple[bytes, bytes]:
+    """The bytes of a file, or its first ones, and their digest. Raises InputError."""
+    if not start:
+        raw = foreign.read_bytes(path, limit=limit)
+        return raw, content_digest(raw)
+    raw, size = foreign.read_start(path, limit=limit)
+    return raw, content_digest(raw) if size <= len(raw) else content_digest(raw, f"the first of {size}")
 
 
 def _looked(form: MediaForm, raw: bytes) -> tuple[Any, ContentProblem | None]:
