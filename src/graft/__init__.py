@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graft.core.version import __version__
 
 if TYPE_CHECKING:
+    from graft.api import adapt_source as adapt_source
     from graft.api import embed as embed
     from graft.api import embed_table as embed_table
     from graft.api import load as load
@@ -35,6 +36,7 @@ _WHERE = {
     "StudyResult": "graft.studies.result",
     "TransferClassifier": "graft.scores.estimators",
     "TransferRegressor": "graft.scores.estimators",
+    "adapt_source": "graft.api",
     "embed": "graft.api",
     "embed_table": "graft.api",
     "load": "graft.api",

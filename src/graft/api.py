@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
     from graft.representations.encoding.encoder import Encoder
+    from graft.studies.adapting import AdaptedSource
     from graft.studies.result import StudyResult
     from graft.studies.settings import Effort, Weights
     from graft.tables.embedding import EmbeddingReport
@@ -225,6 +226,62 @@ def rank_sources(
     from graft.studies.ranking import rank_sources as ranked
 
     return ranked(asked, given=data, seed=seed, progress=_shown(progress))
+
+
+def adapt_source(
+    data: Any,
+    *,
+    text: Names,
+    out: str | Path,
+    source: str = "minilm",
+    method: str = "tsdae",
+    pairs: str | Path | None = None,
+    steps: int = 1000,
+    minutes: float = 20.0,
+    seed: int = 0,
+    encoding: str | None = None,
+    progress: Progress | bool = True,
+) -> "AdaptedSource":
+    """Adapt a pretrained source to contents without labels: a source of its own, which every command takes.
+
+    data, text, encoding, progress: as for ``study``; rows need no labels. out: the folder of the new source, new or
+    empty. method: ``tsdae`` (a text is told again from its vector after 60 % of its tokens were deleted) or ``mlm``
+    (15 % of the tokens are masked and told from the others). pairs: a file of three columns, one text, another, and how
+    near they are as a number, on which the original and the new source are compared. steps, minutes: how long at most;
+    it stops earlier when the loss of rows kept apart no longer falls. seed: of everything random; the same one gives
+    the same weights on the same machine.
+
+    Returns where it is (``.reference``) and what it learnt and forgot (``.record``). Whether it helps is what ``study``
+    says, given both sources. Raises InputError for what cannot work; nothing is written then, nor when it is killed.
+    """
+    from graft.inputs.roles import Roles
+    from graft.representations.new_folder import require_free
+    from graft.rows.table import read_frame
+    from graft.scores.adaptation import method_named
+    from graft.studies.adapted_rows import adapted_rows, read_pairs, require_course
+
+    require_course(steps=steps, minutes=minutes)
+    roles = Roles(content=several(text), label=())
+    chosen = method_named(method, roles.kind)
+    folder = Path(out)
+    require_free(folder)
+    asked = adapted_rows(read_frame(data, encoding=encoding), roles, source)
+    held = None if pairs is None else read_pairs(Path(pairs), asked.kind, encoding=encoding)
+
+    # Not before all was checked that can be: these import model libraries, which takes seconds.
+    from graft.scores.adaptation.loop import Course
+    from graft.studies.adapting import adapt_source as adapt
+
+    return adapt(
+        asked,
+        chosen,
+        given=data,
+        out=folder,
+        pairs=held,
+        course=Course(steps=steps, minutes=minutes),
+        seed=seed,
+        progress=_shown(progress),
+    )
 
 
 def embed(

@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from graft.core.tasks import Task
+from graft.scores.adaptation import METHODS
 
-sources = typer.Typer(no_args_is_help=True, help="Pretrained sources: verify them, rank them for your rows.")
+sources = typer.Typer(
+    no_args_is_help=True, help="Pretrained sources: verify them, rank them for your rows, adapt them to your rows."
+)
 
 
 def source(reference: Annotated[str, typer.Argument(help="minilm, path:DIR or hf:org/name@revision.")]) -> None:
@@ -86,3 +89,44 @@ def rank(
         sys.stdout.write(record.to_json())
     else:
         print_ranking(record, Terminal())
+
+
+@sources.command("adapt")
+def adapt(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet; no labels are needed.")],
+    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new source: new or empty.")],
+    source: Annotated[str, typer.Option(help="minilm, path:DIR or hf:org/name@revision.")] = "minilm",
+    method: Annotated[
+        str, typer.Option(help="; ".join(f"{one.name}: {one.meaning}" for one in METHODS) + ".")
+    ] = METHODS[0].name,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Three columns, one text, another, how near they are as a number: measured before and after."
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(help="At most so many steps of 16 rows.")] = 1000,
+    minutes: Annotated[float, typer.Option(help="At most so many minutes.")] = 20.0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    encoding: Annotated[
+        str | None, typer.Option(help="What the file is written in, when it is not recognised: cp1252.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="What it learnt and forgot as JSON.")] = False,
+) -> None:
+    """Adapt a source to rows without labels, before any study: a source of its own, which every command takes.
+
+    Example: graft sources adapt messages.csv --text message --source minilm --out my-minilm/
+    """
+    from graft import api
+    from graft.core.display import Bars, Terminal
+    from graft.report.adaptation import print_adaptation
+
+    made = api.adapt_source(
+        data, text=text, out=out, source=source, method=method, pairs=pairs, steps=steps, minutes=minutes, seed=seed,
+        encoding=encoding, progress=Bars(Terminal(stderr=True)),
+    )  # fmt: skip
+    if as_json:
+        sys.stdout.write(made.record.to_json())
+    else:
+        print_adaptation(made.record, made.reference, made.seconds, Terminal())

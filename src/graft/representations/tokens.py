@@ -140,6 +140,26 @@ def special_tokens(source: Source) -> SpecialTokens:
     return special
 
 
+def special_ids(source: Source) -> frozenset[int]:
+    """The tokens that stand around every text and are no part of it, such as its beginning and its end."""
+    tokenizer, _ = _tokenizer_of(source)
+    return frozenset(int(number) for number in tokenizer.encode("").ids)
+
+
+def mask_token(source: Source) -> int | None:
+    """The token that stands for a hidden one; None when the tokenizer has none or the model has no vector for it."""
+    tokenizer, _ = _tokenizer_of(source)
+    directory = source.weights.directory
+    named = {**read_json(directory / "special_tokens_map.json"), **read_json(directory / "tokenizer_config.json")}
+    stated = named.get("mask_token")
+    stated = stated.get("content") if isinstance(stated, dict) else stated
+    for token in (stated, "[MASK]", "<mask>"):
+        found = tokenizer.token_to_id(token) if isinstance(token, str) and token else None
+        if found is not None and int(found) < source.weights.vocabulary:
+            return int(found)
+    return None
+
+
 def _cut(tokenizer, texts: list[str], source: Source):  # type: ignore[no-untyped-def]
     """The encodings of texts. Raises SourceError when the tokenizer gives up on one of them."""
     try:

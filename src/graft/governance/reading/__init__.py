@@ -4,9 +4,10 @@ from graft.governance.reading.artefacts import read_data, read_model
 from graft.governance.reading.digests import FileChanges, asset_digest, digest_files, file_changes
 from graft.governance.reading.licence_texts import licence_statements
 from graft.governance.reading.packages import package_folder, package_licences, read_package
-from graft.governance.reading.parents import named_parent, parent_reference
+from graft.governance.reading.parents import LINEAGE, named_parent, parent_reference
 
 __all__ = [
+    "LINEAGE",
     "FileChanges",
     "asset_digest",
     "digest_files",

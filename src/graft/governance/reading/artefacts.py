@@ -9,7 +9,7 @@ from pathlib import Path
 from graft.core.errors import InputError, SourceError
 from graft.governance.reading.digests import asset_digest, digest_files
 from graft.governance.reading.model_card import CARD, read_card
-from graft.governance.reading.parents import architectures, configured_edges
+from graft.governance.reading.parents import architectures, configured_edges, recorded_edges
 from graft.governance.reading.small_files import cards, licence_files
 from graft.governance.reading.stated_licences import stated_in_cards, stated_in_files
 from graft.governance.records import Asset, AssetKind, Edge, LicenceStatement
@@ -41,7 +41,10 @@ def read_model(directory: Path, *, reference: str = "", revision: str = "", name
         publisher=hub.partition("/")[0] if "/" in hub else "",
         licences=unique((*card.licences, *stated_in_files(directory))),
         training_data=card.training_data,
-        edges=_distinct((*card.edges, *configured_edges(directory, own_names=own))),
+        edges=(
+            *recorded_edges(directory),
+            *_distinct((*card.edges, *configured_edges(directory, own_names=own))),
+        ),
         languages=card.languages,
         tags=card.tags,
         architectures=architectures(directory),

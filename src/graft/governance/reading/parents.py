@@ -17,6 +17,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from graft.core.errors import SourceError
 from graft.core.files import read_json
 from graft.governance.records import AssetKind, Edge, Relation
 
@@ -64,6 +67,7 @@ def base_edges(names: tuple[str, ...], stated: str, *, usual: Relation, where: s
 
 
 CONFIG = "config.json"
+LINEAGE = "graft_lineage.json"
 ADAPTER = "adapter_config.json"
 _FOLDERS = re.compile(
     r"(?i)\.+|~|checkpoints?|content|data|logs|models?|out|outputs?|results?|runs|saved?|tmp|weights|work(?:space)?"
@@ -74,6 +78,17 @@ def architectures(folder: Path) -> tuple[str, ...]:
     """The classes ``config.json`` names, for example ``BertModel``."""
     stated = _table(folder / CONFIG).get("architectures")
     return tuple(name for name in stated if isinstance(name, str)) if isinstance(stated, list) else ()
+
+
+def recorded_edges(folder: Path) -> tuple[Edge, ...]:
+    """Parents that Graft wrote down when it made this model. Raises SourceError for a damaged file."""
+    stated = _table(folder / LINEAGE).get("edges", [])
+    try:
+        return tuple(Edge.model_validate(one) for one in stated) if isinstance(stated, list) else ()
+    except ValidationError as error:
+        raise SourceError(
+            f"{folder / LINEAGE} is damaged", needed="the file as Graft wrote it", fix="copy the folder again"
+        ) from error
 
 
 def configured_edges(folder: Path, *, own_names: frozenset[str]) -> tuple[Edge, ...]:
