@@ -32,7 +32,7 @@ class AdaptedRows:
 
 @dataclass(frozen=True, eq=False)
 class JudgedPairs:
-    """JudgedPairs of contents and how near a person says they are: ``scores``, higher is nearer, (pairs,)."""
+    """Pairs of contents and how near a person says they are: ``scores``, higher is nearer, (pairs,)."""
 
     name: str
     one: tuple[Content, ...]
@@ -75,7 +75,7 @@ def adapted_rows(table: Table, roles: Roles, reference: str) -> AdaptedRows:
 
 
 def read_pairs(file: Path, kind: ContentKind, *, encoding: str | None = None) -> JudgedPairs:
-    """JudgedPairs from a file of three columns: one content, the other, and a number that is higher the nearer they are.
+    """Pairs from a file of three columns: one content, the other, and a number that is higher the nearer they are.
 
     Raises InputError for another file.
     """
