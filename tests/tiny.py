@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -35,6 +36,12 @@ _CONFIGS = {
     "electra": transformers.ElectraConfig,
     "modernbert": transformers.ModernBertConfig,
 }
+
+
+def in_float32(patch: pytest.MonkeyPatch) -> None:
+    """float32 everywhere, so that a comparison is one of models and not of roundings."""
+    for ability in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        patch.setattr(torch.cpu, ability, lambda: False)
 
 
 def special_of(architecture: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from graft.scores.fitting import Budget, Candidate, Fit, fit
 from graft.scores.models import VectorModel, load_model, save_model
 from graft.scores.strategies import Rates, parse_strategy
 from graft.scores.workbench import Workbench
+from tiny import in_float32
 from unit.bundle.building import TASKS, rows_for
 from unit.scores.nets import encoder_of
 
@@ -56,8 +57,7 @@ def trial(request, tmp_path_factory):
         patch.setattr("graft.scores.tuning._beats_solved", lambda *given: True)
         if task == "regression":
             # The vectors of a random backbone lie close together, so values would hang on how they are rounded.
-            for place in ("scores.training", "representations.encoding.encoder"):
-                patch.setattr(f"graft.{place}.native_precision", lambda: torch.float32)
+            in_float32(patch)
         kept, refit = tmp_path_factory.mktemp("kept"), task == "multiclass"
         return strategy, task, fitted(strategy, task, kept, refit=refit, rates=(Rates(1e-3, 1e-3),))
 

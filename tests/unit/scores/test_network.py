@@ -14,6 +14,7 @@ from graft.scores.network import (
     use_byte_dropout,
 )
 from graft.scores.training import Examples, Lesson, Stepper
+from tiny import in_float32
 from unit.scores.nets import encoder_of, groups_of, job_for, network_of, schedule
 
 
@@ -96,7 +97,7 @@ def test_the_drawn_head_is_of_its_seed_whatever_torch_was_seeded_with():
 
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "mpnet"])
 def test_a_small_vocabulary_learns_what_the_whole_one_learns(architecture, monkeypatch):
-    monkeypatch.setattr("graft.scores.training.native_precision", lambda: torch.float32)
+    in_float32(monkeypatch)
     job = job_for(architecture=architecture)
     rows = np.arange(6)
     pad = special_tokens(job.source).pad

@@ -25,7 +25,7 @@ from graft.scores.tuning import (
     predict_logits,
     tune,
 )
-from tiny import ARCHITECTURES
+from tiny import ARCHITECTURES, in_float32
 from unit.scores.nets import encoder_of, job_for, same, state_of
 
 EVERY = np.arange(72)
@@ -33,10 +33,7 @@ EVERY = np.arange(72)
 
 @pytest.fixture
 def exact(monkeypatch):
-    """float32 everywhere, so that a comparison is one of models and not of roundings."""
-    for module in ("training", "encoder"):
-        package = "scores" if module == "training" else "representations.encoding"
-        monkeypatch.setattr(f"graft.{package}.{module}.native_precision", lambda: torch.float32)
+    in_float32(monkeypatch)
 
 
 @pytest.fixture

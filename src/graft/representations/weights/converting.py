@@ -20,8 +20,7 @@ from graft.core.digests import file_sha256
 from graft.core.errors import InputError, SourceError
 from graft.representations.directories import check_directory
 from graft.representations.new_folder import publish, require_free, workplace
-from graft.representations.weights.pickle_child import WEIGHTS
-from graft.representations.weights.pickle_process import Report, read_apart
+from graft.representations.weights.pickle_process import WEIGHTS, Report, read_apart
 from graft.representations.weights.pickle_scan import refused, scan_pickle
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.representations.weights.weight_files import PICKLES, shown

@@ -9,9 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from graft.representations.apart.running import Broken, Limits, run_apart
-from graft.representations.weights import pickle_child
 from graft.representations.weights.pickle_scan import refused
 
+# Run, never imported: what it imports is the business of its own process.
+CHILD = Path(__file__).with_name("pickle_child.py")
+WEIGHTS = "model.safetensors"  # what the process writes
 _MORE = "if you trust its size, give it more memory or time; else ask for safetensors"
 
 
@@ -37,7 +39,7 @@ def read_apart(stream: io.BufferedReader, pickle: Path, place: Path, *, memory_l
     """
     try:
         answer = run_apart(
-            pickle_child.__file__,
+            str(CHILD),
             {"descriptor": stream.fileno()},
             place,
             limits=Limits(memory_limit, seconds, seconds),
