@@ -6,6 +6,7 @@ was given: a misspelt path or column is told at once.
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,8 @@ Names = str | Sequence[str]
 def study(
     data: Any,
     *,
-    text: Names,
     label: Names,
+    text: Names = (),
     out: str | Path | None = None,
     numeric: Names = (),
     categorical: Names = (),
@@ -44,7 +45,7 @@ def study(
     time: str | None = None,
     encoding: str | None = None,
     task: "TaskName" = "auto",
-    source: Names = "minilm",
+    source: Names = (),
     prompt_classification: Names = (),
     strategy: Names = "auto",
     effort: "Effort" = "standard",
@@ -75,11 +76,13 @@ def study(
     Every option has the name it has on the command line.
 
     The rows. data: a path (CSV, TSV, JSON lines, Parquet), a pandas or Polars frame, an Arrow table, a mapping of
-    columns or a list of mappings. text, label, numeric, categorical: column names, one or several. id: names the rows.
+    columns or a list of mappings. text, label, numeric, categorical: column names, one or several; numeric and
+    categorical beside a text, or alone; ``*`` for every column that fits and has no other role. id: names the rows.
     group, time: rows of one group stay on one side of every split; splits go forward in time. encoding: what text files
     are written in, where it is not recognised (``cp1252``). task: what is predicted.
 
-    What is tried. source: references of pretrained models. prompt_classification: put before every text, for sources
+    What is tried. source: references of pretrained models; ``minilm`` when a text is named, and none for rows alone:
+    then models that reuse nothing are compared, and the best of them is saved. prompt_classification: put before every text, for sources
     trained with an instruction, instead of what the source states; one for all sources, or one for each. strategy:
     ``auto``, or names such as ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or
     ``thorough``. loss: what networks are trained by, ``auto`` or a name such as ``focal``; heads that are solved keep
@@ -107,7 +110,8 @@ def study(
     trained.
     """
     from graft.inputs.contract import require_columns
-    from graft.inputs.roles import Roles
+    from graft.inputs.every import with_every_column
+    from graft.inputs.roles import EVERY, Roles
     from graft.rows.table import read_frame
     from graft.studies.claim import claim, require_place
     from graft.studies.settings import make_settings
@@ -127,13 +131,14 @@ def study(
         id=id,
         group=group,
         time=time,
+        kind="text" if several(text) else "row",
     )
     settings = make_settings(
         {
             "roles": roles,
             "split": split,
             "task": task,
-            "sources": several(source),
+            "sources": several(source) or (("minilm",) if roles.content else ()),
             "prompt_classification": several(prompt_classification),
             "strategies": several(strategy),
             "effort": effort,
@@ -158,8 +163,11 @@ def study(
     folder = Path(tempfile.mkdtemp(prefix="graft-study-")) if out is None else Path(out)
     require_place(folder)
     table = read_frame(data, encoding=encoding)
+    require_columns(table, [name for name, _ in roles.columns if name != EVERY])
+    roles, told = with_every_column(table, roles, task=task)
+    table = replace(table, notes=(*table.notes, *told))
+    settings = settings.model_copy(update={"roles": roles})
     columns = [name for name, _ in roles.columns]
-    require_columns(table, columns)
     tested = None if test is None else read_frame(test, encoding=encoding)
     if tested is not None:
         require_columns(tested, columns)

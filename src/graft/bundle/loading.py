@@ -25,6 +25,7 @@ from graft.core.tasks import Task
 from graft.inputs.schema import Contract
 from graft.rows.content import kind_named
 from graft.scores.models import load_model
+from graft.scores.row_columns import RowColumns
 
 _ROWS = 2
 
@@ -90,13 +91,16 @@ def _rehearse(bundle: Bundle) -> None:
 
 def _problem(bundle: Bundle) -> str:
     roles, model = bundle.contract.roles, bundle.model
-    if not roles.content:
+    if not (roles.inputs if kind_named(roles.kind).cells else roles.content):
         return f"its contract names no column of {roles.kind}"
     if model.output.task is not bundle.contract.task:
         return f"its model is for {model.output.task}, its contract for {bundle.contract.task}"
     if not np.isfinite([model.output.mean, model.output.scale]).all():
         return "its model scales by what is no number"
     columns = getattr(model, "columns", None)
+    if isinstance(columns, RowColumns):
+        unknown = {*columns.numeric, *columns.categorical} ^ {*roles.numeric, *roles.categorical}
+        return f"its model and its contract differ in the column {sorted(unknown)[0]!r}" if unknown else ""
     if columns is not None and len(columns.means) != len(roles.numeric):
         return f"its model has {len(columns.means)} numeric columns, its contract {len(roles.numeric)}"
     if columns is not None and len(columns.categories) != len(roles.categorical):

@@ -9,17 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from graft.bundle.raw_scores import score
 from graft.core import foreign
 from graft.core.errors import BundleError
 from graft.core.files import write_json
+from graft.core.seeds import generator
 from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
-from graft.rows.content import Content, kind_named
+from graft.rows.content import Cells, Content, kind_named
+from graft.rows.content.row import cells_of
 from graft.scores.models import Model
 
-SAMPLE_ROWS = 32
+SAMPLE_ROWS, _MADE_UP_ROWS = 32, 12
 _FILE = "sample.json"
 _TOLERANCE = 1e-5
 
@@ -38,19 +41,35 @@ def write_sample(folder: Path, model: Model, sample: Dataset) -> None:
 
 def made_up(contract: Contract) -> Dataset:
     """Rows that come from no data: made-up contents, which may use the names of the classes."""
-    contents = kind_named(contract.roles.kind).made_up(contract.labels)[:SAMPLE_ROWS]
+    kind = kind_named(contract.roles.kind)
+    contents = _made_up_cells(contract) if kind.cells else kind.made_up(contract.labels)[:SAMPLE_ROWS]
     return _rows(contract, tuple(f"made-up {number}" for number in range(len(contents))), contents)
+
+
+def _made_up_cells(contract: Contract) -> tuple[Cells, ...]:
+    """Rows with the columns of a contract, whose cells are drawn apart from one another from what it says of each."""
+    rng, columns = generator(0, "made-up rows"), []
+    inputs = [contract.column(name, role) for name, role in contract.roles.columns if role in ("numeric", "categorical")]
+    for facts in (one for one in inputs if one is not None):
+        if facts.number is not None:
+            drawn = rng.uniform(0, 1, _MADE_UP_ROWS) * (facts.number.max - facts.number.min) + facts.number.min
+            columns.append(pl.Series(facts.name, drawn, pl.Float64))
+        else:
+            known = [count.value for count in facts.categories] or [""]
+            columns.append(pl.Series(facts.name, rng.choice(known, _MADE_UP_ROWS).tolist(), pl.String))
+    return tuple(row for row in cells_of(columns) if row is not None)
 
 
 def _rows(contract: Contract, ids: tuple[str, ...], contents: tuple[Content, ...]) -> Dataset:
     roles = contract.roles
+    beside = not kind_named(roles.kind).cells
     return Dataset(
         contract=contract,
         ids=ids,
         contents=contents,
         rows=np.arange(len(contents), dtype=np.int64),
-        numeric=np.full((len(contents), len(roles.numeric)), np.nan, np.float32),
-        categorical=np.full((len(contents), len(roles.categorical)), "", object),
+        numeric=np.full((len(contents), beside * len(roles.numeric)), np.nan, np.float32),
+        categorical=np.full((len(contents), beside * len(roles.categorical)), "", object),
     )
 
 

@@ -50,14 +50,24 @@ class RequiredOutcome(StrEnum):
 
 def study(
     data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
-    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several.", rich_help_panel=_DATA)],
     label: Annotated[
         list[str],
         typer.Option(help="Column to predict; several 0/1 columns make it multi-label.", rich_help_panel=_DATA),
     ],
-    numeric: Annotated[list[str], typer.Option(help="Numeric column beside the text.", rich_help_panel=_DATA)] = [],  # noqa: B006
+    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several.", rich_help_panel=_DATA)] = [],  # noqa: B006
+    numeric: Annotated[
+        list[str],
+        typer.Option(
+            help="Numeric column, beside a text or without one; repeat for several, '*' for every column that fits.",
+            rich_help_panel=_DATA,
+        ),
+    ] = [],  # noqa: B006
     categorical: Annotated[
-        list[str], typer.Option(help="Categorical column beside the text.", rich_help_panel=_DATA)
+        list[str],
+        typer.Option(
+            help="Categorical column, beside a text or without one; repeat, or '*' for every column that fits.",
+            rich_help_panel=_DATA,
+        ),
     ] = [],  # noqa: B006
     id_column: Annotated[
         str | None, typer.Option("--id", help="Column that names a row.", rich_help_panel=_DATA)
@@ -78,8 +88,12 @@ def study(
     ] = "auto",
     source: Annotated[
         list[str],
-        typer.Option(help="minilm, path:DIR or hf:org/name@revision; repeat for several.", rich_help_panel=_WHAT),
-    ] = ["minilm"],  # noqa: B006
+        typer.Option(
+            help="minilm, path:DIR or hf:org/name@revision; repeat for several. Left out: minilm for text, none for "
+            "rows alone.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = [],  # noqa: B006
     prompt_classification: Annotated[
         list[str],
         typer.Option(

@@ -48,7 +48,8 @@ class Prior:
 class Choice:
     """What was chosen, by name.
 
-    chosen: the transfer candidate that is expected to score best, cheapest of equals. best: the one with the highest
+    chosen: the transfer candidate that is expected to score best, cheapest of equals; where nothing transfers, the
+    control that is, and ``control`` the best of the others. best: the one with the highest
     score. tied: other transfer candidates within the margin of the best, cheapest first. control: the control with the
     highest score. expected: what is expected to score best of all, controls included. lead: its expected lead over the
     other of chosen and control. reason: why ``chosen``; expectation: what may ship undecided; plain English. transfers,
@@ -88,8 +89,8 @@ def choose(
 ) -> Choice:
     """The cheapest of those that are expected to score best, among transfers, and over all.
 
-    found: holds every entry. margin: the smallest difference that matters. Raises InputError without a transfer
-    candidate or without a control, or with two of one name.
+    found: holds every entry. margin: the smallest difference that matters. Raises InputError without a control, with
+    nothing beside it, or with two of one name.
     """
     names = [entry.name for entry in entries]
     if len(set(names)) < len(names):
@@ -98,10 +99,12 @@ def choose(
         raise InputError(f"the kind {unknown[0]!r}", needed="'transfer' or 'control'")
     transfers = [one for one in entries if one.kind == "transfer"]
     controls = [one for one in entries if one.kind == "control"]
-    if not transfers:
-        raise InputError("no transfer candidate to choose", needed="at least one", fix="add a source to the study")
-    if not controls:
-        raise InputError("no control", needed="at least one: without it nothing shows what reuse is worth")
+    if not controls or len(entries) < 2:
+        raise InputError(
+            f"{len(transfers)} candidates that transfer and {len(controls)} controls",
+            needed="a control, and something to hold against it: without them nothing shows what reuse is worth",
+            fix="add a source to the study",
+        )
     known = Prior() if prior is None else prior
     leads: dict[tuple[str, str], float] = {}
 
@@ -117,10 +120,12 @@ def choose(
         equals = [one for one in among if lead(leader, one.name) <= EQUALS * margin]
         return min(equals, key=lambda one: (one.cost, -found.estimate(one.name), one.name)).name
 
-    best = max(transfers, key=lambda one: (found.estimate(one.name), -one.cost, one.name)).name
-    control = max(controls, key=lambda one: (found.estimate(one.name), one.name)).name
-    chosen = cheapest(transfers)
-    by_cost = sorted(transfers, key=lambda one: (one.cost, one.name))
+    reused = transfers or controls
+    best = max(reused, key=lambda one: (found.estimate(one.name), -one.cost, one.name)).name
+    chosen = cheapest(reused)
+    rivals = [one for one in controls if one.name != chosen]
+    control = max(rivals, key=lambda one: (found.estimate(one.name), one.name)).name
+    by_cost = sorted(reused, key=lambda one: (one.cost, one.name))
     tied = tuple(
         one.name
         for one in by_cost
@@ -129,7 +134,8 @@ def choose(
     expected = cheapest(entries)
     other = control if expected == chosen else chosen
     ahead = lead(expected, other)
-    reason = _why_chosen(found, chosen, best, {one.name: one.cost for one in entries}, margin)
+    costs, among = {one.name: one.cost for one in entries}, "what transfers" if transfers else "the controls"
+    reason = _why_chosen(found, chosen, best, costs, margin, among)
     seen, guess = compare(found, expected, other, drift=drift).estimate, known.difference(expected, other)
     elsewhere = f", on public sets with as many labels {guess:+.3f}; --no-prior leaves those out" if guess else ""
     known_leads = f"(on these rows {seen + 0.0:+.3f}{elsewhere})"
@@ -152,9 +158,9 @@ def choose(
     )
 
 
-def _why_chosen(found: Jackknife, chosen: str, best: str, costs: dict[str, float], margin: float) -> str:
+def _why_chosen(found: Jackknife, chosen: str, best: str, costs: dict[str, float], margin: float, among: str) -> str:
     if chosen == best:
-        return f"Of what transfers, {best} scored best."
+        return f"Of {among}, {best} scored best."
     behind = found.estimate(best) - found.estimate(chosen)
     return (
         f"{chosen} scored {behind:.3f} less than {best}, which is within luck, "

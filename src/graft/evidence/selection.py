@@ -84,7 +84,7 @@ def _chi(place: np.ndarray, part: np.ndarray, freedom: float) -> np.ndarray:
 
 def plausible(found: Jackknife, names: Sequence[str], *, drift: float = DRIFT) -> tuple[str, ...]:
     """The candidates that may be the true best: not more than CLEARLY standard errors behind the one that leads."""
-    best = max(names, key=lambda name: (found.estimate(name), name))
+    best = max(names, key=lambda name: (found.estimate(name), name), default="")
     return tuple(name for name in names if name == best or _near(compare(found, best, name, drift=drift)))
 
 

@@ -31,12 +31,13 @@ from graft.evidence.selection import paid_doubt, plausible
 
 
 class Outcome(StrEnum):
-    """The four answers."""
+    """The four answers, and that nothing was asked: no candidate transfers anything."""
 
     HELPS = "helps"
     TIED = "no practical difference"
     HARMS = "harms"
     INCONCLUSIVE = "inconclusive"
+    NOT_ASKED = "not asked"
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ def decide_verdict(
     >>> decide_verdict(found, "minilm frozen", transfers=["minilm frozen"], controls=["classical"], margin=0.01).outcome
     <Outcome.HELPS: 'helps'>
     """
+    if not transfers:
+        return _not_asked(found, chosen, controls, level, drift)
     said = doubts(found, chosen, transfers=transfers, controls=controls, margin=margin, level=level, drift=drift)
     best = max(controls, key=lambda name: (found.estimate(name), name))
     gap = compare(found, chosen, best, drift=drift)
@@ -170,6 +173,14 @@ def decide_verdict(
         alone = "" if holdout is None else f"; the holdout alone says {_span(holdout)}"
         return verdict(outcome, doubt, f"{claim}{alone}.{_chosen(transfers, controls, outcome)}")
     return verdict(Outcome.INCONCLUSIVE, None, _open(gap, said, margin, span))
+
+
+def _not_asked(found: Jackknife, chosen: str, controls: Sequence[str], level: float, drift: float) -> Verdict:
+    """No claim: of what transfers nothing, how the chosen one stands against the best of the others."""
+    best = max((name for name in controls if name != chosen), key=lambda name: (found.estimate(name), name))
+    difference = compare(found, chosen, best, drift=drift).interval(level)
+    reason = f"No pretrained source was tried, so nothing is said of reuse ({chosen} less {best}: {_span(difference)})."
+    return Verdict(Outcome.NOT_ASKED, None, difference, best, reason)
 
 
 def _claim(outcome: Outcome, margin: float, span: str) -> str:

@@ -7,14 +7,15 @@ empty number or category is not, because the contract allows it. An unknown cate
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from graft.inputs.schema import CATEGORY_CAP, Contract
-from graft.rows.content import Content, kind_named
+from graft.rows.content import Content, ContentKind, kind_named
 from graft.rows.names import Names
 from graft.rows.table import Table
 from graft.rows.values import how_written, numbers, times
 
-_EXCERPT = 60
+_EXCERPT, _NAMED = 60, 6
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class RowProblem:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What a model reads: contents (rows,), numeric float32 (rows, k), categorical object (rows, c)."""
+    """What a model reads: contents (rows,), numeric float32 (rows, k), categorical object (rows, c).
+
+    Where the cells are the content, nothing stands beside it: k and c are 0.
+    """
 
     contents: tuple[Content, ...]
     numeric: np.ndarray
@@ -56,28 +60,44 @@ class Keys:
 def read_inputs(table: Table, contract: Contract) -> Inputs:
     """The input columns of every row; all of them must exist."""
     problems: list[RowProblem] = []
-    written = _contents(table, contract, problems)
-    numeric = np.full((len(table), len(contract.roles.numeric)), np.nan, dtype=np.float32)
-    for place, name in enumerate(contract.roles.numeric):
-        column = table.frame[name]
-        found, bad = numbers(column)
-        bad |= np.abs(np.nan_to_num(found)) > np.finfo(np.float32).max
-        for row in np.flatnonzero(bad).tolist():
-            how = how_written(str(column[row]))
-            message = f"{_excerpt(str(column[row]))!r} is " + (f"a number {how}" if how else "no finite number")
-            problems.append(RowProblem(row, name, "bad-number", message, fatal=True))
-        found[bad] = np.nan
-        numeric[:, place] = found
-    categorical = np.full((len(table), len(contract.roles.categorical)), "", dtype=object)
-    for place, name in enumerate(contract.roles.categorical):
-        categorical[:, place] = _categories(table, contract, name, problems)
-    return Inputs(tuple(written), numeric, categorical, tuple(problems))
+    roles, kind = contract.roles, kind_named(contract.roles.kind)
+    columns = [] if kind.cells else [table.as_written(name) for name in roles.content]
+    written = [] if kind.cells else _contents(kind, columns, table, roles.content, problems)
+    numeric = [_numbers(table, name, problems) for name in roles.numeric]
+    categorical = [_categories(table, contract, name, problems) for name in roles.categorical]
+    if kind.cells:
+        columns = [pl.Series(name, found) for name, found in zip(roles.numeric, numeric, strict=True)]
+        columns += [pl.Series(name, cells, pl.String) for name, cells in zip(roles.categorical, categorical, strict=True)]
+        written = _contents(kind, columns, table, roles.inputs, problems)
+        numeric = categorical = []
+    beside = np.full((len(table), len(numeric)), np.nan, dtype=np.float32)
+    for place, found in enumerate(numeric):
+        beside[:, place] = found
+    names = np.full((len(table), len(categorical)), "", dtype=object)
+    for place, cells in enumerate(categorical):
+        names[:, place] = cells
+    return Inputs(tuple(written), beside, names, tuple(problems))
 
 
-def _contents(table: Table, contract: Contract, problems: list[RowProblem]) -> list[Content]:
-    kind, names = kind_named(contract.roles.kind), contract.roles.content
-    where = ", ".join(names)
-    found = kind.read([table.as_written(name) for name in names], table.folder)
+def _numbers(table: Table, name: str, problems: list[RowProblem]) -> np.ndarray:
+    """A numeric column, float64 (rows,), NaN where there is no number that can be used."""
+    column = table.frame[name]
+    found, bad = numbers(column)
+    huge = np.abs(np.nan_to_num(found)) > np.finfo(np.float32).max
+    bad |= huge
+    for row in np.flatnonzero(bad).tolist():
+        how = "of more than 38 digits" if huge[row] else how_written(str(column[row]))
+        message = f"{_excerpt(str(column[row]))!r} is " + (f"a number {how}" if how else "no finite number")
+        problems.append(RowProblem(row, name, "bad-number", message, fatal=True))
+    found[bad] = np.nan
+    return found
+
+
+def _contents(
+    kind: ContentKind, columns: list[pl.Series], table: Table, names: tuple[str, ...], problems: list[RowProblem]
+) -> list[Content]:
+    where = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+    found = kind.read(columns, table.folder)
     for row, content in enumerate(found):
         problem = kind.problem(content)
         if problem is not None:

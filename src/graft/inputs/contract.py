@@ -42,7 +42,13 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     """
     wanted = _task(task)
     kind = kind_named(roles.kind)
-    if not roles.content:
+    if kind.cells and not roles.inputs:
+        raise InputError(
+            "no column is named to learn from",
+            needed="a column of text, numbers or categories",
+            fix="name it, or --numeric '*' --categorical '*' for every column that fits",
+        )
+    if not roles.content and not kind.cells:
         raise InputError(
             f"no {kind.name} column is named",
             needed=f"at least one column of {kind.name}",
@@ -60,7 +66,7 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
     separator = _separator(table, roles, task_found)
     positions = vector_length(table, roles, task_found, separator)
     labels = read_labels(table, roles, task_found, separator=separator, positions=positions, classes=None)
-    stated = np.any([one.stated for one in measured.values()], axis=0)
+    stated = _stated(table, roles) if kind.cells else np.any([one.stated for one in measured.values()], axis=0)
     usable = _usable(table, roles, labels, stated)
     if task_found is Task.REGRESSION:
         refuse_bad_numbers(labels, roles)
@@ -197,6 +203,13 @@ def _separator(table: Table, roles: Roles, task: Task) -> str:
     return ""
 
 
+def _stated(table: Table, roles: Roles) -> np.ndarray:
+    """Mask of the rows with a number or a category; (rows,)."""
+    cells = [np.isfinite(numbers(table.frame[name])[0]) for name in roles.numeric]
+    cells += [table.as_names(name).is_not_null().to_numpy() for name in roles.categorical]
+    return np.asarray(np.any(cells, axis=0))
+
+
 def _usable(table: Table, roles: Roles, labels: Labels, stated: np.ndarray) -> np.ndarray:
     """Mask of the rows with a label, some content, readable numbers, group and time as far as asked for; (rows,)."""
     labelled = ~(labels.missing | labels.bad)
@@ -208,7 +221,7 @@ def _usable(table: Table, roles: Roles, labels: Labels, stated: np.ndarray) -> n
         )
     if not stated.any():
         raise ContractError(
-            f"every row lacks {roles.kind} in {', '.join(map(repr, roles.content))}",
+            f"every row lacks {roles.kind} in {', '.join(map(repr, roles.inputs))}",
             needed=f"rows with {roles.kind}",
             fix="check the column name and the export",
         )

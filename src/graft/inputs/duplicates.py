@@ -4,7 +4,8 @@ Decisions: rows repeat one another when the loose forms of their contents are eq
 (``rows/content``). Near-duplicates are linked transitively, because a chain across a split leaks as well; but a group
 of more than a tenth of the rows says that the rows share a template, not a meaning, so it is linked again at stricter
 thresholds. Only contents whose strict forms are equal can contradict: "has arrived" and "has not arrived" are
-near-duplicates that rightly differ, and so do "C#" and "C", "-5" and "5", "really?" and "really!".
+near-duplicates that rightly differ, and so do "C#" and "C", "-5" and "5", "really?" and "really!". Where equal contents
+are to be expected by chance (rows of few columns with few values) none repeats another.
 """
 
 from collections.abc import Hashable, Sequence
@@ -89,9 +90,12 @@ def find_duplicates(
             needed=f"one target per {kind.name}",
             fix="pass those of the same rows",
         )
-    strict = [kind.strict(content) for content in contents]
+    strict, loose = [kind.strict(content) for content in contents], [kind.loose(content) for content in contents]
+    if kind.by_chance(loose):
+        # Equal rows are then neither copies nor a reason to doubt a label.
+        return Duplicates(np.arange(len(contents), dtype=np.int64), 0, 0, ())
     index: dict[Hashable, int] = {}
-    distinct = np.array([index.setdefault(kind.loose(one), len(index)) for one in contents], dtype=np.int64)
+    distinct = np.array([index.setdefault(one, len(index)) for one in loose], dtype=np.int64)
     claims: list[set[Hashable]] = [set() for _ in index]
     for place, claim in zip(distinct.tolist(), strict, strict=True):
         claims[place].add(claim)

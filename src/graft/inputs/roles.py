@@ -14,13 +14,18 @@ from pydantic_core import CoreSchema, core_schema
 from graft.core.errors import InputError
 from graft.rows.content import kinds
 
+# In place of names: every column that fits.
+EVERY = "*"
+
 
 @dataclass(frozen=True)
 class Roles:
     """The columns of a table by what they are for.
 
     content, numeric, categorical: what the model reads. label: what it predicts (several columns: multilabel). kind:
-    which kind the content is of, such as ``text``. id names a row; rows of one group never lie on both sides of a
+    which kind the content is of, such as ``text``; of the kind ``row`` it is what the numeric and categorical columns
+    hold, and ``content`` is empty. ``*`` among numeric or categorical stands for every column that fits (``every``). id
+    names a row; rows of one group never lie on both sides of a
     split; time orders the rows.
     Raises InputError when one column is given two jobs that exclude each other.
 
@@ -53,6 +58,8 @@ class Roles:
             names = tuple(given)
             object.__setattr__(self, field, names)
             for name in names:
+                if name == EVERY and field in ("numeric", "categorical"):
+                    continue
                 if name in owner:
                     raise InputError(
                         f"column {name!r} is given as {owner[name]} and as {role}",

@@ -24,7 +24,18 @@ from graft.scores.columns import ColumnEncoder, fit_columns
 from graft.scores.freezing import FreezeRecord
 from graft.scores.linear import LinearHead, class_weights
 from graft.scores.losses import Loss
-from graft.scores.models import ClassicalModel, MajorityModel, Model, Output, VectorModel, output_of, save_tuned_body
+from graft.scores.models import (
+    ClassicalModel,
+    MajorityModel,
+    Model,
+    Output,
+    RowModel,
+    VectorModel,
+    output_of,
+    save_tuned_body,
+)
+from graft.scores.row_columns import cell_table, fit_row_columns
+from graft.scores.row_control import fit_control
 from graft.scores.strategies import FULL, STRATEGIES, Strategy, Trains
 from graft.scores.tuning import Gain, Job, assemble, gain_over_solved, predict_logits, solve_views, tune
 from graft.scores.workbench import Workbench
@@ -217,6 +228,34 @@ def _majority(problem: _Problem) -> Fit:
 
 
 def _classical(problem: _Problem) -> Fit:
+    return _on_rows(problem) if problem.bench.rows.kind.cells else _on_texts(problem)
+
+
+def _on_rows(problem: _Problem) -> Fit:
+    bench, rows = problem.bench, problem.rows
+    roles = bench.rows.contract.roles
+    names = roles.numeric, roles.categorical
+    table = bench.remembered(("cells",), lambda: cell_table(bench.rows.contents, *names))
+    columns = fit_row_columns(table.take(rows), *names)
+    control = fit_control(
+        columns,
+        columns.parted(table.take(rows)),
+        problem.targets[rows],
+        task=bench.task,
+        outputs=bench.outputs,
+        # Probabilities are set right later; only what was asked for tilts them.
+        weights=np.ones_like(problem.weights) if problem.untilt else problem.weights,
+        head_weights=problem.head_weights,
+        untilt=problem.untilt,
+        configurations=problem.budget.configurations,
+        seed=problem.seed,
+    )
+    model = RowModel(problem.output, columns, control.scorer)
+    scores = model.of_parted(columns.parted(table.take(problem.evaluate)))
+    return Fit(scores, control.size, FreezeRecord(0, control.size, ""), control.name, model)
+
+
+def _on_texts(problem: _Problem) -> Fit:
     bench = problem.bench
     texts, rows, evaluate = bench.rows.contents, problem.rows, problem.evaluate
     if shared := len(texts) <= _COUNTED:

@@ -150,7 +150,7 @@ def _logistic(
     seed: int,
     untilt: bool,
 ) -> LinearHead:
-    splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
+    splits = inner_splits(targets, task, seed) if len(penalties) > 1 else []
     inside = _problems(vectors, targets, splits, outputs, weights)
     starts: dict[float, Logistic] = {}
     tilt = np.log(np.maximum(np.asarray(weights, np.float32), 1e-6))
@@ -235,7 +235,7 @@ def _ridge(
     seed: int,
     untilt: bool,
 ) -> LinearHead:
-    splits = _inner_splits(targets, task, seed) if len(penalties) > 1 else []
+    splits = inner_splits(targets, task, seed) if len(penalties) > 1 else []
     inside = [Ridge(vectors[train], targets[train]) for train, _ in splits]
 
     def held_loss(penalty: float) -> float:
@@ -272,7 +272,9 @@ def _lowest(
     return penalties[best], losses[best]
 
 
-def _inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Positions to learn from and to judge by, for whatever is chosen among the training rows; none when they are few.
+    """
     rng = generator(seed, "inner splits")
     order = rng.permutation(len(targets))
     if task not in (Task.REGRESSION, Task.MULTILABEL):

@@ -33,6 +33,8 @@ from graft.representations.text_directory import write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
 from graft.scores.classical import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder
+from graft.scores.row_columns import RowColumns, row_columns_of
+from graft.scores.row_control import LinearOnRows, Scorer, TreesOnRows, trees_of
 
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
@@ -216,6 +218,62 @@ class ClassicalModel:
         return cls(output, encoders, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
+@dataclass(frozen=True, eq=False)
+class RowModel:
+    """Boosted trees or a linear model on the cells of rows."""
+
+    output: Output
+    columns: RowColumns
+    scorer: Scorer
+    kind: ClassVar[str] = "rows"
+    explains: ClassVar[bool] = True
+    source: ClassVar[None] = None
+    encoders: ClassVar[tuple[NgramEncoder, ...]] = ()
+
+    def seen(self, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT) -> Matrix:
+        """Standardised numbers and categories as 0 and 1, float32 (rows, width)."""
+        return self.columns.matrix(self.columns.read(rows.contents))
+
+    def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """Finished scores."""
+        return self.of_parted(self.columns.read(rows.contents))
+
+    def scores_of(self, seen: Matrix | None, rows: Dataset) -> np.ndarray:
+        """Finished scores; trees read the cells themselves."""
+        if seen is None or isinstance(self.scorer, TreesOnRows):
+            return self.scores(rows)
+        return self.output.finish(np.asarray(seen @ self.scorer.weight.T + self.scorer.bias))
+
+    def of_parted(self, parted: np.ndarray) -> np.ndarray:
+        """Finished scores of rows as ``columns`` reads them."""
+        if isinstance(self.scorer, TreesOnRows):
+            return self.output.finish(self.scorer.logits(parted, self.output.task))
+        matrix = self.columns.matrix(parted)
+        return self.output.finish(np.asarray(matrix @ self.scorer.weight.T + self.scorer.bias))
+
+    def facts(self) -> dict[str, Any]:
+        """What is known of the columns, and what scores them."""
+        trees = isinstance(self.scorer, TreesOnRows)
+        return {"columns": asdict(self.columns), "scorer": "trees" if trees else "linear"}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Trees or weights."""
+        if isinstance(self.scorer, TreesOnRows):
+            return {"places": self.scorer.places, "rest": self.scorer.rest, **self.scorer.forest.arrays()}
+        return {"weight": self.scorer.weight, "bias": self.scorer.bias}
+
+    @classmethod
+    def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """Back from the columns and the arrays."""
+        columns = row_columns_of(facts["columns"])
+        if facts["scorer"] == "linear":
+            weight, bias = arrays["weight"], arrays["bias"]
+            if weight.shape != (len(bias), columns.width) or bias.ndim != 1:
+                raise ValueError("weights that do not fit the columns")
+            return cls(output, columns, LinearOnRows(weight, bias))
+        return cls(output, columns, trees_of(arrays, columns=len(columns.categorical) + len(columns.numeric)))
+
+
 @dataclass(frozen=True)
 class VectorModel:
     """A source, whose weights may have been tuned, and a linear head on its vectors."""
@@ -274,7 +332,7 @@ class VectorModel:
         return cls(output, source, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
-MODELS: tuple[type[Model], ...] = (MajorityModel, ClassicalModel, VectorModel)
+MODELS: tuple[type[Model], ...] = (MajorityModel, ClassicalModel, RowModel, VectorModel)
 
 
 def save_model(model: Model, folder: Path) -> None:

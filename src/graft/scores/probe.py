@@ -58,12 +58,17 @@ class Pace:
 
 
 def seconds_per_step(
-    bench: Workbench, source: Source, rows: np.ndarray, *, batch: int = 16, one_thread: bool = False
+    bench: Workbench, source: Source | None, rows: np.ndarray, *, batch: int = 16, one_thread: bool = False
 ) -> Pace:
     """Measure the pace of a source on rows of the workbench; its vectors of them are computed where no cache has them.
+    Without a source, that of the control alone.
 
     A step is of rows of middling length. one_thread: as in a worker, which has one thread.
     """
+    if source is None:
+        some = rows[:: -(-len(rows) // _ROWS)]
+        spent = _seconds(partial(fit, bench, Candidate(CLASSICAL), some, some[:1], budget=Budget(), seed=0))
+        return Pace(steps={}, read=0.0, head=0.0, classical=spent, rows=len(some))
     bench.vectors(source)  # a study pays this once, not once a trial
     if not one_thread:
         return _pace(bench, source, rows, batch)

@@ -245,6 +245,10 @@ def sentence(verdict: Verdict, choice: Choice, metric_name: str) -> str:
     """The verdict in one sentence for a manager."""
     gap = verdict.difference
     record = metric(metric_name)
+    if verdict.outcome is Outcome.NOT_ASKED:
+        amount = f"{gap.mean:+.3f} {record.title}{_ends(gap, '+.3f')}"
+        amount += "" if record.better == "higher" else ", where + is better"
+        return f"Nothing pretrained was tried. The best model is {choice.chosen}: {amount} against {verdict.control}."
     shown, best, control = record.title, choice.chosen, choice.control
     if verdict.outcome is Outcome.HELPS:
         amount = f"{gap.mean:.3f} {record.better} {shown}{_ends(gap, '.3f')}"

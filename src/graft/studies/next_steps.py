@@ -40,6 +40,11 @@ def advice(
         steps.append(
             f"Do not ship the source: the bundle holds {named(verdict.shipped)}. Try a source closer to these rows."
         )
+    elif verdict.outcome == "not asked":
+        steps.append(
+            f"Ship the bundle ({named(verdict.shipped)}). To ask whether reuse helps, name a source: graft sources "
+            "pretrain makes one from another table with columns in common."
+        )
     elif verdict.outcome == "no practical difference":
         steps.append(f"Ship the simpler model: the bundle holds {named(verdict.shipped)}.")
     else:

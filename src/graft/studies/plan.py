@@ -81,7 +81,7 @@ def plan_candidates(
     controls = [
         PlanEntry(Candidate(one, best[0] if one.reads_source else None), True, one.why)
         for one in STRATEGIES
-        if one.control
+        if one.control and (best or not one.reads_source)
     ]
     asked = settings.strategies != ("auto",)
     planned = (
@@ -113,6 +113,8 @@ def _asked(settings: StudySettings, sources: tuple[Source, ...], task: Task) -> 
 
 def _chosen(settings: StudySettings, best: tuple[Source, ...], targets: np.ndarray, task: Task) -> list[PlanEntry]:
     """What is tried without being asked for: heads on every source, tuning of the best ones."""
+    if not best:
+        return []
     effort, tried = EFFORTS[settings.effort], [one for one in STRATEGIES if one.tried_at(settings.effort)]
     chosen = [PlanEntry(Candidate(one, source), True, one.why) for source in best for one in tried if not one.tunes]
     for place, source in enumerate(best):

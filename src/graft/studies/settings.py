@@ -123,7 +123,7 @@ def make_settings(options: dict[str, Any]) -> StudySettings:
         )
     if "auto" in settings.strategies and len(settings.strategies) > 1:
         raise InputError("strategies 'auto' and others", needed="either auto, or names", fix="drop one of them")
-    if not settings.sources:
+    if not settings.sources and settings.roles.content:
         raise InputError("no source", needed="at least one", fix="add --source minilm")
     if len(set(settings.sources)) < len(settings.sources):
         raise InputError("the same source twice", needed="each source once", fix="drop one")

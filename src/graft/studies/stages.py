@@ -167,7 +167,7 @@ class Stages:
         if EFFORTS[settings.effort].tried_first and settings.strategies == ("auto",):
             planned = self._that_pays(planned)
         workers = settings.workers
-        step = seconds_per_step(self.bench, prepared.sources[0], development, one_thread=workers > 0)
+        step = seconds_per_step(self.bench, next(iter(prepared.sources), None), development, one_thread=workers > 0)
         tried = self.runner.budget.configurations
 
         folds, further = len(prepared.splits.folds) + 1, len(prepared.splits.further)
@@ -490,7 +490,7 @@ class Stages:
     def _shipped(self, chosen: str, control: str, expected: str, outcome: Outcome) -> str:
         """The model to ship: what was shown to be better, the simpler of two that do not differ, else what is
         expected."""
-        if outcome is Outcome.HELPS:
+        if outcome in (Outcome.HELPS, Outcome.NOT_ASKED):
             return chosen
         if outcome in (Outcome.HARMS, Outcome.TIED) or self.settings.cautious:
             return control

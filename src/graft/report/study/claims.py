@@ -14,7 +14,7 @@ _ABOUT = 1.5  # what is shown, in parts of what a perfect model would show, befo
 
 def claimed(record: StudyRecord) -> bool:
     """Whether the verdict claims anything."""
-    return record.verdict.outcome != "inconclusive"
+    return record.verdict.outcome not in ("inconclusive", "not asked")
 
 
 def doubt_words(record: StudyRecord) -> str:

@@ -29,7 +29,7 @@ from graft.report.study.words import (
     roles,
 )
 
-_COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow"}
+_COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow", "not asked": "cyan"}
 
 
 def print_summary(record: StudyRecord, console: Console, report_path: Path | None = None) -> None:

@@ -32,6 +32,7 @@ BADGES = {
     "no practical difference": Badge("No practical difference", "tied", "="),
     "harms": Badge("Reuse harms", "harms", "▼"),
     "inconclusive": Badge("Undecided", "open", "?"),
+    "not asked": Badge("Nothing was reused", "tied", "–"),
 }
 
 
@@ -126,6 +127,8 @@ def shipping_words(record: StudyRecord) -> str:
     if verdict.shipped == verdict.chosen:
         return f"{saved}."
     facts = facts_of(record, verdict.shipped)
+    if verdict.outcome == "not asked":
+        return f"{saved}: it is practically as good, and cheaper."
     if verdict.shipped.source == "" or (facts is not None and facts.kind == "control"):
         return f"The saved model is the control {shipped}: no reused model was shown to be better by enough to matter."
     return f"{saved}: it is practically as good, and cheaper."

@@ -4,13 +4,16 @@ from graft.rows.content.audio import AUDIO
 from graft.rows.content.image import IMAGE
 from graft.rows.content.kind import ColumnMeasure, Content, ContentKind, ContentProblem, Piece
 from graft.rows.content.kinds import KINDS, contents_of, kind_named, kind_of
+from graft.rows.content.row import ROW, Cells
 from graft.rows.content.text import TEXT
 
 __all__ = [
     "AUDIO",
     "IMAGE",
     "KINDS",
+    "ROW",
     "TEXT",
+    "Cells",
     "ColumnMeasure",
     "Content",
     "ContentKind",

@@ -26,6 +26,10 @@ class ContentProblem:
     fatal: bool
 
 
+def _never(forms: Sequence[Hashable]) -> bool:
+    return False
+
+
 @dataclass(frozen=True, eq=False)
 class ColumnMeasure:
     """What a column of content holds.
@@ -75,6 +79,8 @@ class ContentKind:
     pieces: what can be left out of it, at most ``pieces_at_most``, to see what carries a score.
     made_up: contents that come from no data, given words to use.
     written, restored: a content as a string for files, and back.
+    cells: whether its content is what the numeric and categorical columns hold, so that it has no columns of its own.
+    by_chance: given the loose forms of all contents, whether equal ones are to be expected without any being a copy.
     """
 
     name: str
@@ -101,3 +107,5 @@ class ContentKind:
     restored: Callable[[str], Content]
     pictured: Callable[[Content], str] | None = None
     travels: bool = True
+    cells: bool = False
+    by_chance: Callable[[Sequence[Hashable]], bool] = _never

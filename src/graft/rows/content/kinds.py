@@ -7,10 +7,11 @@ from graft.core.errors import InputError
 from graft.rows.content.audio import AUDIO
 from graft.rows.content.image import IMAGE
 from graft.rows.content.kind import Content, ContentKind
+from graft.rows.content.row import ROW
 from graft.rows.content.text import TEXT
 
 # Text comes first: a value that several kinds take, a bare string, is a text unless a kind is named.
-KINDS: tuple[ContentKind, ...] = (TEXT, IMAGE, AUDIO)
+KINDS: tuple[ContentKind, ...] = (TEXT, IMAGE, AUDIO, ROW)
 
 
 def kind_named(name: str) -> ContentKind:

@@ -1,0 +1,188 @@
+"""``*`` in place of column names: every column that fits, with those that do not told one by one.
+
+Decisions: what has another role is never read, and neither is a column whose name begins with an underscore. Left out
+are columns that say nothing (one value), that name their row (an id, a running number, free text), that are dates
+(write what of them matters as numbers), that cannot be read, and that say the label in other words: each of their
+values goes with one class and each class with one value. A column that goes with one class a value and is finer than
+the label may be what is asked for, or a leak: it is used, and told.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from graft.core.errors import ContractError
+from graft.core.tasks import CLASSES, Task
+from graft.inputs.contract import stated_labels
+from graft.inputs.roles import EVERY, Roles
+from graft.rows.columns import instant
+from graft.rows.table import Table
+from graft.rows.values import numbers, written_names
+
+_BAD_NUMBERS, _ROWS_OF_A_NAME, _DATES_LOOKED_AT = 0.05, 2.0, 200
+_SAME = 1 - 1e-9
+_NAMES_SHOWN = 12
+_ID = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|idx|row|nr|no|number)$|[a-z]I[dD]$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column as it may be used. role: ``numeric``, ``categorical`` or "". why: it is left out."""
+
+    name: str
+    role: str = ""
+    why: str = ""
+
+
+def with_every_column(table: Table, roles: Roles, *, task: str = "auto") -> tuple[Roles, tuple[str, ...]]:
+    """The roles with ``*`` replaced by names, and what a person should know about it; the same roles without ``*``.
+
+    Raises ContractError when no column is left.
+    """
+    asked = [role for role in ("numeric", "categorical") if EVERY in getattr(roles, role)]
+    if not asked:
+        return roles, ()
+    named = {name for name, _ in roles.columns} - {EVERY}
+    notes: list[str] = []
+    found = [_judged(table, name, asked) for name in table.frame.columns if name not in named]
+    found += [_Column(name, why="it cannot be read") for name in table.unread if name not in named]
+    copies = _Copies(table, roles, task)
+    found = [_Column(one.name, why=why) if one.role and (why := copies.why(one.name)) else one for one in found]
+    telling = [one.name for one in found if one.role and copies.finer(one.name)]
+    if telling:
+        notes.append(
+            f"every value of {_listed(telling)} goes with one label: if that is known only after the label is, it is a "
+            "leak; name the columns instead of * to leave it out"
+        )
+    for why in dict.fromkeys(one.why for one in found if one.why):
+        notes.append(f"left out: {_listed([one.name for one in found if one.why == why])}: {why}")
+    chosen = {role: tuple(one.name for one in found if one.role == role) for role in asked}
+    new = replace(
+        roles,
+        **{
+            role: (*(name for name in getattr(roles, role) if name != EVERY), *names)
+            for role, names in chosen.items()
+        },
+    )
+    if not any(chosen.values()) and not new.inputs:
+        raise ContractError(
+            f"no column of {table.name} fits {' or '.join(asked)}" + (f" ({'; '.join(notes)})" if notes else ""),
+            needed="a column of numbers or of names that recur, beside the label",
+            fix="name columns instead of *, or check the export",
+        )
+    return new, tuple(notes)
+
+
+def _judged(table: Table, name: str, asked: list[str]) -> _Column:
+    column = table.frame[name]
+    if name.startswith("_"):
+        return _Column(name, why="a name that begins with an underscore marks it as not for analysis")
+    if isinstance(column.dtype, pl.Date | pl.Datetime | pl.Time | pl.Duration):
+        return _Column(name, why=_DATE)
+    if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Boolean)):
+        return _Column(name, why=f"it holds {column.dtype}")
+    if column.dtype == pl.Boolean and "categorical" in asked:
+        return _named(name, table.as_names(name))
+    found, bad = numbers(column)
+    stated = int(np.isfinite(found).sum())
+    is_number = column.dtype.is_numeric() or (stated > 0 and bad.sum() <= _BAD_NUMBERS * (stated + bad.sum()))
+    if is_number:
+        return _number(name, found) if "numeric" in asked else _Column(name)
+    if "categorical" not in asked:
+        return _Column(name)
+    names = table.as_names(name)
+    return _Column(name, why=_DATE) if _dates(names) else _named(name, names)
+
+
+_DATE = "it holds dates; write what of them matters as numbers (weekday, days since), or name it as --time"
+
+
+def _number(name: str, found: np.ndarray) -> _Column:
+    present = found[np.isfinite(found)]
+    values = np.unique(present)
+    if len(values) < 2:
+        return _Column(name, why=_constant(len(values)))
+    whole = len(values) == len(present) and bool((values == np.floor(values)).all())
+    running = whole and (values[-1] - values[0] == len(values) - 1)
+    ordered = whole and len(present) == len(found) and bool((np.diff(present) > 0).all())
+    if whole and len(values) > 2 and (running or ordered or _ID.search(name)):
+        return _Column(name, why="it numbers the rows")
+    return _Column(name, "numeric")
+
+
+def _named(name: str, names: pl.Series) -> _Column:
+    present = names.drop_nulls()
+    distinct = present.n_unique()
+    if distinct < 2:
+        return _Column(name, why=_constant(distinct))
+    if distinct * _ROWS_OF_A_NAME > len(present):
+        return _Column(name, why="it has another value in nearly every row: an id or free text")
+    return _Column(name, "categorical")
+
+
+def _constant(distinct: int) -> str:
+    return "it says the same of every row" if distinct else "it is empty"
+
+
+def _dates(names: pl.Series) -> bool:
+    some = names.drop_nulls().unique(maintain_order=True).head(_DATES_LOOKED_AT).to_list()
+    return bool(some) and all(any(mark in cell for mark in "-/:") and instant(cell) is not None for cell in some)
+
+
+class _Copies:
+    """Whether columns say the label in other words."""
+
+    def __init__(self, table: Table, roles: Roles, task: str) -> None:
+        self._table = table
+        found, _ = stated_labels(table, roles.label, task=task)
+        self._numbers = [numbers(table.frame[name])[0] for name in roles.label] if found is Task.REGRESSION else []
+        single = found in CLASSES
+        labels = roles.label if single or (found is Task.MULTILABEL and len(roles.label) > 1) else ()
+        self._labels = [table.as_names(name) for name in labels]
+        self._single = single
+
+    def why(self, name: str) -> str:
+        """Why a column is left out as a copy of the label, or ""."""
+        for label in self._numbers:
+            own, _ = numbers(self._table.frame[name])
+            both = np.isfinite(own) & np.isfinite(label)
+            if both.sum() > 2 and _straight(own[both], label[both]):
+                return "it is the label itself, or the label in another unit"
+        for named in self._labels:
+            pairs = self._pairs(name, named)
+            if pairs.height > 1 and pairs.height == pairs["own"].n_unique() == pairs["label"].n_unique():
+                return "it says the label in other words: each of its values goes with one label, and each label with one"
+        return ""
+
+    def finer(self, name: str) -> bool:
+        """Whether every value of a column, each in several rows, goes with one class."""
+        if not self._single:
+            return False
+        pairs = self._pairs(name, self._labels[0])
+        distinct = pairs["own"].n_unique()
+        often = int(pairs["rows"].sum()) >= 5 * distinct
+        return bool(distinct > 1 and pairs.height == distinct and often and pairs["label"].n_unique() > 1)
+
+    def _pairs(self, name: str, label: pl.Series) -> pl.DataFrame:
+        """The different pairs of value and label, with how many rows have each."""
+        own = self._table.as_names(name)
+        frame = pl.DataFrame({"own": own, "label": label}).drop_nulls()
+        return frame.group_by("own", "label").agg(pl.len().alias("rows"))
+
+
+def _straight(own: np.ndarray, label: np.ndarray) -> bool:
+    """Whether two columns of numbers lie on one line."""
+    if np.ptp(own) == 0 or np.ptp(label) == 0:
+        return False
+    first, second = ((one - one.mean()) / np.abs(one - one.mean()).max() for one in (own, label))
+    cosine = float(first @ second / np.sqrt((first @ first) * (second @ second)))
+    return abs(cosine) >= _SAME
+
+
+def _listed(names: Iterable[str]) -> str:
+    given = list(names)
+    more = f" and {len(given) - _NAMES_SHOWN} more" if len(given) > _NAMES_SHOWN else ""
+    return ", ".join(map(repr, given[:_NAMES_SHOWN])) + more
