@@ -82,11 +82,11 @@ def study(
     are written in, where it is not recognised (``cp1252``). task: what is predicted.
 
     What is tried. source: references of pretrained models; ``minilm`` when a text is named, and none for rows alone:
-    then models that reuse nothing are compared, and the best of them is saved. prompt_classification: put before every text, for sources
-    trained with an instruction, instead of what the source states; one for all sources, or one for each. strategy:
-    ``auto``, or names such as ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or
-    ``thorough``. loss: what networks are trained by, ``auto`` or a name such as ``focal``; heads that are solved keep
-    theirs, and say so.
+    then models that reuse nothing are compared, and the best of them is saved. prompt_classification: put before every
+    text, for sources trained with an instruction, instead of what the source states; one for all sources, or one for
+    each. strategy: ``auto``, or names such as ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``,
+    ``standard`` or ``thorough``. loss: what networks are trained by, ``auto`` or a name such as ``focal``; heads that
+    are solved keep theirs, and say so.
 
     How it is judged. metric: its name, or ``auto``. margin: the smallest difference that matters, in its unit; 0.01, or
     1 % of the target's deviation, when None. level: how sure a verdict must be. folds, repeats, holdout: how often the

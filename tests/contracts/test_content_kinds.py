@@ -30,7 +30,18 @@ from graft.representations.source import Source, Weights
 from graft.representations.tokens import tokenise
 from graft.representations.weights.unchanged import weights_digest
 from graft.rows import read_frame
-from graft.rows.content import AUDIO, IMAGE, KINDS, ColumnMeasure, ContentKind, ContentProblem, Piece, kind_named, kinds
+from graft.rows.content import (
+    AUDIO,
+    IMAGE,
+    KINDS,
+    ROW,
+    ColumnMeasure,
+    ContentKind,
+    ContentProblem,
+    Piece,
+    kind_named,
+    kinds,
+)
 from graft.tables.embedding import embed_into
 from graft.tables.encoders import Telling, encoder_for
 from graft.tables.migration.next_generation import build
@@ -42,6 +53,7 @@ EXAMPLES = {
     "text": ("Where is my card?", "where is  my CARD", "Reset the password of my account. " * 9, "0"),
     "image": IMAGE.made_up(()),
     "audio": AUDIO.made_up(()),
+    "row": ROW.made_up(()),
 }
 
 

@@ -49,7 +49,9 @@ def made_up(contract: Contract) -> Dataset:
 def _made_up_cells(contract: Contract) -> tuple[Cells, ...]:
     """Rows with the columns of a contract, whose cells are drawn apart from one another from what it says of each."""
     rng, columns = generator(0, "made-up rows"), []
-    inputs = [contract.column(name, role) for name, role in contract.roles.columns if role in ("numeric", "categorical")]
+    inputs = [
+        contract.column(name, role) for name, role in contract.roles.columns if role in ("numeric", "categorical")
+    ]
     for facts in (one for one in inputs if one is not None):
         if facts.number is not None:
             drawn = rng.uniform(0, 1, _MADE_UP_ROWS) * (facts.number.max - facts.number.min) + facts.number.min

@@ -67,9 +67,11 @@ def read_inputs(table: Table, contract: Contract) -> Inputs:
     categorical = [_categories(table, contract, name, problems) for name in roles.categorical]
     if kind.cells:
         columns = [pl.Series(name, found) for name, found in zip(roles.numeric, numeric, strict=True)]
-        columns += [pl.Series(name, cells, pl.String) for name, cells in zip(roles.categorical, categorical, strict=True)]
+        columns += [
+            pl.Series(name, cells, pl.String) for name, cells in zip(roles.categorical, categorical, strict=True)
+        ]
         written = _contents(kind, columns, table, roles.inputs, problems)
-        numeric = categorical = []
+        numeric, categorical = [], []
     beside = np.full((len(table), len(numeric)), np.nan, dtype=np.float32)
     for place, found in enumerate(numeric):
         beside[:, place] = found

@@ -20,7 +20,7 @@ from graft.inputs.contract import stated_labels
 from graft.inputs.roles import EVERY, Roles
 from graft.rows.columns import instant
 from graft.rows.table import Table
-from graft.rows.values import numbers, written_names
+from graft.rows.values import numbers
 
 _BAD_NUMBERS, _ROWS_OF_A_NAME, _DATES_LOOKED_AT = 0.05, 2.0, 200
 _SAME = 1 - 1e-9
@@ -62,10 +62,8 @@ def with_every_column(table: Table, roles: Roles, *, task: str = "auto") -> tupl
     chosen = {role: tuple(one.name for one in found if one.role == role) for role in asked}
     new = replace(
         roles,
-        **{
-            role: (*(name for name in getattr(roles, role) if name != EVERY), *names)
-            for role, names in chosen.items()
-        },
+        numeric=_filled(roles.numeric, chosen.get("numeric", ())),
+        categorical=_filled(roles.categorical, chosen.get("categorical", ())),
     )
     if not any(chosen.values()) and not new.inputs:
         raise ContractError(
@@ -74,6 +72,10 @@ def with_every_column(table: Table, roles: Roles, *, task: str = "auto") -> tupl
             fix="name columns instead of *, or check the export",
         )
     return new, tuple(notes)
+
+
+def _filled(given: tuple[str, ...], found: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(name for name in given if name != EVERY), *found)
 
 
 def _judged(table: Table, name: str, asked: list[str]) -> _Column:
@@ -154,7 +156,9 @@ class _Copies:
         for named in self._labels:
             pairs = self._pairs(name, named)
             if pairs.height > 1 and pairs.height == pairs["own"].n_unique() == pairs["label"].n_unique():
-                return "it says the label in other words: each of its values goes with one label, and each label with one"
+                return (
+                    "it says the label in other words: each of its values goes with one label, and each label with one"
+                )
         return ""
 
     def finer(self, name: str) -> bool:

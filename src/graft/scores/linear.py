@@ -273,8 +273,7 @@ def _lowest(
 
 
 def inner_splits(targets: np.ndarray, task: Task, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Positions to learn from and to judge by, for whatever is chosen among the training rows; none when they are few.
-    """
+    """Positions to learn from and to judge by, for what is chosen among training rows; none when they are few."""
     rng = generator(seed, "inner splits")
     order = rng.permutation(len(targets))
     if task not in (Task.REGRESSION, Task.MULTILABEL):

@@ -140,7 +140,7 @@ def fit_row_columns(table: CellTable, numeric: Sequence[str], categorical: Seque
     for column, words in enumerate(table.words):
         often = np.bincount(table.codes[:, column] + 1, minlength=len(words) + 1)[1:]
         # By name among equals: the order in which rows came must decide nothing.
-        order = sorted(np.flatnonzero(often).tolist(), key=lambda place: (-often[place], words[place]))  # noqa: B023
+        order = sorted(np.flatnonzero(often).tolist(), key=lambda place: (-often[place], words[place]))
         categories.append(tuple(words[place] for place in order[:MOST_CATEGORIES]))
     return RowColumns(
         tuple(numeric),

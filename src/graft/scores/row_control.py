@@ -14,9 +14,10 @@ from scipy import sparse
 
 from graft.core.tasks import Task
 from graft.scores.classical import solve_sparse
-from graft.scores.linear import inner_splits, plain_loss, solve_head
+from graft.scores.linear import inner_splits, solve_head
 from graft.scores.row_columns import RowColumns
 from graft.scores.trees import TREE_RECIPES, Forest, TreeRecipe, boosted, forest_from, forest_of, side_by_side
+
 # Trees are dear where rows are few, and then the first held-in rows often say enough.
 _SPLITS, _FAR_BEHIND = 3, 1.5
 
@@ -54,6 +55,7 @@ class TreesOnRows:
 
 
 Scorer: TypeAlias = LinearOnRows | TreesOnRows
+
 
 def trees_of(arrays: dict[str, np.ndarray], *, columns: int) -> TreesOnRows:
     """Trees from their arrays, for rows of so many columns. Raises ValueError for what is none."""
@@ -126,14 +128,10 @@ def _linear(
 ) -> Control:
     matrix = columns.matrix(parted)
     if sparse.issparse(matrix):
-        head = solve_sparse(
-            matrix, targets, task=task, outputs=outputs, weights=weights, seed=seed, untilt=untilt
-        )
+        head = solve_sparse(matrix, targets, task=task, outputs=outputs, weights=weights, seed=seed, untilt=untilt)
         weight, bias, loss = head.weight, head.bias, head.held_loss
     else:
-        dense = solve_head(
-            matrix, targets, task=task, outputs=outputs, weights=weights, seed=seed, untilt=untilt
-        )
+        dense = solve_head(matrix, targets, task=task, outputs=outputs, weights=weights, seed=seed, untilt=untilt)
         weight, bias, loss = dense.weight, dense.bias, dense.held_loss
     return Control(LinearOnRows(weight, bias), "a linear model", loss, weight.size + bias.size)
 

@@ -162,12 +162,22 @@ def test_choices_that_cannot_be_made() -> None:
     joint = found(t=1, c=2)
     with pytest.raises(InputError, match="one name each"):
         choose(joint, [Entry("t", 1), Entry("t", 1)], margin=MARGIN)
-    with pytest.raises(InputError, match="no transfer candidate"):
+    with pytest.raises(InputError, match="0 candidates that transfer and 1 controls"):
         choose(joint, [Entry("c", 1, "control")], margin=MARGIN)
-    with pytest.raises(InputError, match="no control"):
+    with pytest.raises(InputError, match="1 candidates that transfer and 0 controls"):
         choose(joint, [Entry("t", 1)], margin=MARGIN)
     with pytest.raises(InputError, match="'magic'"):
         choose(joint, [Entry("t", 1, "magic")], margin=MARGIN)
+
+
+def test_without_anything_that_transfers_nothing_is_claimed() -> None:
+    joint = found(c=100, other=300, worst=500)
+    choice = choose(joint, [Entry(name, 1, "control") for name in joint.names], margin=MARGIN)
+    assert (choice.chosen, choice.control, choice.transfers) == ("c", "other", ())
+    answer = decide_verdict(joint, "c", transfers=(), controls=choice.controls, margin=MARGIN)
+    assert (answer.outcome, answer.doubt, answer.control) == (Outcome.NOT_ASKED, None, "other")
+    assert answer.difference.mean == pytest.approx(0.2)
+    assert plausible(joint, ()) == ()
 
 
 def test_more_labels() -> None:

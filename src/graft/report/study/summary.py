@@ -29,7 +29,13 @@ from graft.report.study.words import (
     roles,
 )
 
-_COLOURS = {"helps": "green", "no practical difference": "cyan", "harms": "red", "inconclusive": "yellow", "not asked": "cyan"}
+_COLOURS = {
+    "helps": "green",
+    "no practical difference": "cyan",
+    "harms": "red",
+    "inconclusive": "yellow",
+    "not asked": "cyan",
+}
 
 
 def print_summary(record: StudyRecord, console: Console, report_path: Path | None = None) -> None:

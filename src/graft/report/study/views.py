@@ -32,7 +32,7 @@ BADGES = {
     "no practical difference": Badge("No practical difference", "tied", "="),
     "harms": Badge("Reuse harms", "harms", "▼"),
     "inconclusive": Badge("Undecided", "open", "?"),
-    "not asked": Badge("Nothing was reused", "tied", "–"),
+    "not asked": Badge("Nothing was reused", "tied", "-"),
 }
 
 

@@ -10,6 +10,7 @@ copy.
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,23 +151,29 @@ def repeats_by_chance(rows: Sequence[Hashable]) -> bool:
     """Whether rows of these loose forms would repeat one another even if nobody had copied any.
 
     That is so when columns filled independently of each other, each with the values it has, are expected to make a pair
-    of equal rows. Columns that go together make more pairs still; how many are needed before copies are many is left
-    out of account, because a few chance pairs on one side of a split do no harm.
+    of equal rows. Columns that go together make some pairs more, which do no harm on one side of a split.
 
     >>> repeats_by_chance([("first", "man")] * 30 + [("second", "man")] * 20)
     True
     """
     table = [row for row in rows if isinstance(row, tuple)]
-    size = len(table)
-    if size < 2:
+    pairs = len(table) * (len(table) - 1) / 2
+    if not table or pairs * _alike(table) < 1:
         return False
-    expected = size * (size - 1) / 2
+    # Whole rows that were written many times make every column repeat itself: each is counted once. In a single
+    # column that cannot be told apart.
+    return len(table[0]) < 2 or pairs * _alike(list(dict.fromkeys(table))) >= 1
+
+
+def _alike(table: Sequence[tuple[Any, ...]]) -> float:
+    """The chance that two rows are equal when each column is filled independently of the others."""
+    size, chance = len(table), 1.0
+    if size < 2:
+        return 0.0
     for column in zip(*table, strict=True):
-        counts = np.unique(np.fromiter(map(hash, column), np.int64, size), return_counts=True)[1]
-        expected *= float((counts * (counts - 1.0)).sum()) / (size * (size - 1.0))
-        if expected < 1:
-            return False
-    return True
+        counts = np.array(list(Counter(column).values()), np.float64)
+        chance *= float((counts * (counts - 1)).sum()) / (size * (size - 1.0))
+    return chance
 
 
 def _shown(row: Cells, limit: int) -> str:
@@ -189,7 +196,9 @@ def cell_name(cell: Cell) -> str:
 def _pieces(row: Cells) -> tuple[Piece, ...]:
     """Every cell that is there."""
     stated = [place for place, cell in enumerate(row.values) if cell is not None][:_PIECES_AT_MOST]
-    return tuple(Piece(f"{row.names[place]}={cell_name(row.values[place])[:60]}", row.without(place)) for place in stated)
+    return tuple(
+        Piece(f"{row.names[place]}={cell_name(row.values[place])[:60]}", row.without(place)) for place in stated
+    )
 
 
 def _made_up(words: Sequence[str]) -> tuple[Cells, ...]:

@@ -1,0 +1,171 @@
+"""``*`` for columns, and rows whose cells are the content."""
+
+import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from graft.core.errors import ContractError, InputError
+from graft.inputs import Roles, build_dataset, find_duplicates, infer_contract
+from graft.inputs.every import with_every_column
+from graft.inputs.rows_file import read_rows, write_rows
+from graft.inputs.schema import Contract
+from graft.rows import read_frame
+from graft.rows.content import ROW, Cells
+from graft.rows.content.row import cells_of, repeats_by_chance
+
+ROWS = 60
+
+
+def everything() -> dict[str, list[object]]:
+    rng = np.random.default_rng(0)
+    label = [("yes", "no")[row % 3 == 0] for row in range(ROWS)]
+    return {
+        "nr": list(range(1, ROWS + 1)),
+        "account_id": rng.permutation(ROWS * 10)[:ROWS].tolist(),
+        "age": rng.integers(18, 90, ROWS).tolist(),
+        "fare": [None if row % 7 == 0 else float(row * 1.5) for row in range(ROWS)],
+        "job": [("clerk", "cook", None)[row % 3 - (row % 4 == 0)] for row in range(ROWS)],
+        "member": [row % 2 == 0 for row in range(ROWS)],
+        "joined": [datetime.date(2024, 1, 1) + datetime.timedelta(row) for row in range(ROWS)],
+        "written": [f"2024-02-{row % 28 + 1:02}" for row in range(ROWS)],
+        "same": ["x"] * ROWS,
+        "empty": [None] * ROWS,
+        "note": [f"note {row}" for row in range(ROWS)],
+        "lists": [[row] for row in range(ROWS)],
+        "_hidden": ["a", "b"] * (ROWS // 2),
+        "answer": [{"yes": "J", "no": "N"}[one] for one in label],
+        "y": label,
+    }
+
+
+def starred(data: object, **roles: object) -> tuple[Roles, str]:
+    given = {"content": (), "label": ("y",), "numeric": ("*",), "categorical": ("*",), "kind": "row"} | roles
+    found, notes = with_every_column(read_frame(data), Roles(**given))  # type: ignore[arg-type]
+    return found, "; ".join(notes)
+
+
+def test_every_column_that_fits_is_used_and_the_others_are_told():
+    roles, told = starred(everything())
+    assert roles.numeric == ("age", "fare")
+    assert roles.categorical == ("job", "member")
+    for reason in (
+        "'nr', 'account_id': it numbers the rows",
+        "'joined', 'written': it holds dates",
+        "'same': it says the same of every row",
+        "'empty': it is empty",
+        "'note': it has another value in nearly every row",
+        "'lists': it holds List",
+        "'_hidden': a name that begins with an underscore",
+        "'answer': it says the label in other words",
+    ):
+        assert reason in told
+
+
+def test_one_star_leaves_the_columns_of_the_other_kind_alone():
+    roles, told = starred(everything(), categorical=(), group="job")
+    assert (roles.numeric, roles.categorical) == (("age", "fare", "member"), ())
+    assert "note" not in told
+    roles, _ = starred(everything(), numeric=("age",))
+    assert roles.inputs == ("age", "job", "member")
+    roles, told = starred(everything(), numeric=("age",), categorical=("job",))
+    assert (roles.inputs, told) == (("age", "job"), "")
+
+
+def test_copies_of_the_label_are_left_out_and_leaks_are_told():
+    table = everything()
+    table["celsius"] = [float(row % 17) + row / 7 for row in range(ROWS)]
+    table["y"] = [9 / 5 * one + 32 for one in table["celsius"]]
+    roles, told = starred(table, categorical=())
+    assert "celsius" not in roles.numeric
+    assert "'celsius': it is the label itself, or the label in another unit" in told
+    leak = everything() | {"desk": [f"{one}{row % 2}" for row, one in enumerate(everything()["y"])]}
+    roles, told = starred(leak)
+    assert "desk" in roles.categorical
+    assert "every value of 'desk' goes with one label" in told
+    nothing = {"note": everything()["note"], "y": everything()["y"]}
+    with pytest.raises(ContractError, match="no column of the table fits numeric or categorical"):
+        starred(nothing)
+
+
+def test_numbers_that_a_spreadsheet_wrote_as_text_are_numbers(tmp_path):
+    lines = ["a;b;c;y"]
+    lines += [f"{row * 7 % 11}.5; {row % 4} ;{('x', 'NA', '')[row % 3]};{'ab'[row % 2]}" for row in range(40)]
+    lines[9] = "n/a;" + lines[9].partition(";")[2]
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(lines))
+    roles, _ = starred(file)
+    assert (roles.numeric, roles.categorical) == (("a", "b"), ("c",))
+    contract = infer_contract(read_frame(file), roles)
+    rows, problems = build_dataset(read_frame(file), contract, labelled=True)
+    assert not problems
+    assert rows.contents[8] == Cells(("a", "b", "c"), (None, 0.0, None))
+
+
+def dataset(frame: object, **roles: object):
+    table = read_frame(frame)
+    contract = infer_contract(table, Roles(content=(), label=("y",), kind="row", **roles), folds=2)  # type: ignore[arg-type]
+    return contract, *build_dataset(table, contract, labelled=True)
+
+
+def test_the_cells_of_a_row_are_its_content(tmp_path):
+    frame = {
+        "n": [1, 2.5, None, -0.0, None, 1e300, 4.0],
+        "c": ["a", " a ", "b", None, None, "b", "b"],
+        "y": list("stststs"),
+    }
+    contract, rows, problems = dataset(frame, numeric=("n",), categorical=("c",))
+    told = {(problem.row, problem.code) for problem in problems}
+    assert told == {(4, "missing-row"), (5, "bad-number")}
+    assert [content.values for content in rows.contents] == [
+        (1.0, "a"),
+        (2.5, "a"),
+        (None, "b"),
+        (0.0, None),
+        (4.0, "b"),
+    ]
+    assert rows.numeric.shape == rows.categorical.shape == (5, 0)
+    written = contract.model_dump_json()
+    assert Contract.model_validate_json(written) == contract
+    write_rows(tmp_path / "rows.arrow", rows)
+    assert read_rows(tmp_path / "rows.arrow", rows.fingerprint).contents == rows.contents
+    seen, problems = build_dataset(read_frame({"n": ["7", "x"], "c": ["z", "a"]}), contract, labelled=False)
+    assert seen.contents[0].values == (7.0, "z")
+    assert [problem.code for problem in problems] == ["unknown-category", "bad-number"]
+
+
+def test_rows_without_any_column_are_refused():
+    with pytest.raises(InputError, match="no column is named to learn from"):
+        dataset({"n": [1.0] * 8, "y": list("abababab")})
+
+
+def cells(numbers: np.ndarray) -> list[Cells]:
+    return cells_of([pl.Series(f"c{place}", column) for place, column in enumerate(numbers.T)])
+
+
+def test_rows_that_are_equal_or_nearly_repeat_one_another():
+    rng = np.random.default_rng(0)
+    numbers = rng.standard_normal((300, 5)) * (1, 10, 1e6, 1e-3, 1)
+    numbers[7] = numbers[3]
+    numbers[8] = numbers[4] * (1 + 1e-9)
+    numbers[9] = numbers[5] + (2e-4, 2e-3, 200, 2e-7, 0)
+    numbers[10] = numbers[6] + (0, 0, 0, 0, 0.01)
+    found = find_duplicates(cells(numbers), np.arange(300) % 2, kind=ROW)
+    assert [found.groups[row] == found.groups[row - 4] for row in (7, 8, 9, 10)] == [True, True, True, False]
+    assert len(np.unique(found.groups)) == 297
+    assert [one.rows for one in found.contradictions] == []
+    again = find_duplicates(cells(numbers), np.arange(300) == 7, kind=ROW)
+    assert [one.rows for one in again.contradictions] == [(3, 7)]
+    # With fewer numbers near ones are everywhere.
+    assert len(np.unique(find_duplicates(cells(numbers[:, :3]), kind=ROW).groups)) == 297
+
+
+def test_rows_of_few_combinations_are_no_copies():
+    rng = np.random.default_rng(0)
+    coarse = cells(rng.integers(0, 3, (500, 3)).astype(float))
+    assert repeats_by_chance([ROW.loose(row) for row in coarse])
+    found = find_duplicates(coarse, rng.integers(0, 2, 500), kind=ROW)
+    assert (found.exact, found.contradictions, len(np.unique(found.groups))) == (0, (), 500)
+    fine = cells(np.repeat(rng.standard_normal((50, 3)), 10, axis=0))
+    assert len(np.unique(find_duplicates(fine, kind=ROW).groups)) == 50
