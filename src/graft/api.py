@@ -133,6 +133,12 @@ def study(
         time=time,
         kind="text" if several(text) else "row",
     )
+    if not roles.inputs:
+        raise InputError(
+            "no column is named to learn from",
+            needed="a column of text, or columns of numbers and categories",
+            fix="name it: --text message; or --numeric '*' --categorical '*' for every column that fits",
+        )
     settings = make_settings(
         {
             "roles": roles,
