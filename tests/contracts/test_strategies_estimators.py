@@ -225,6 +225,7 @@ def test_a_pickle_writes_inside_its_own_folder_alone(tmp_path):
         classifier().__setstate__(state)
 
 
+@pytest.mark.slow
 def test_tuned_weights_live_as_long_as_the_model_and_no_longer(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("graft.scores.tuning._held_in", lambda job: (job.rows, np.zeros(0, np.int64)))

@@ -43,6 +43,7 @@ class TestLabelNoise:
 
 
 class TestSlices:
+    @pytest.mark.slow
     def test_false_discoveries_are_held(self) -> None:
         """Two equal candidates, 20 slices of 50 rows: a false flag in at most about 5 % of audits."""
         rng = np.random.default_rng(0)
@@ -106,6 +107,7 @@ class TestTransferability:
         starts = ([0.0, 0.0], [2.0, 1.0], [4.0, 2.0])
         return -min(optimize.minimize(negative, start, method="Nelder-Mead").fun for start in starts)
 
+    @pytest.mark.slow
     def test_logme_against_maximised_evidence(self) -> None:
         rng = np.random.default_rng(0)
         features = rng.normal(size=(60, 5))

@@ -27,7 +27,7 @@ def studied(
 
 
 class TestCleanLabels:
-    @pytest.mark.parametrize("classes", [2, 10])
+    @pytest.mark.parametrize("classes", [2, pytest.param(10, marks=pytest.mark.slow)])
     def test_expected_is_right_for_calibrated_probabilities(self, classes: int) -> None:
         """Labels drawn from the probabilities themselves: as many are listed as expected, and none is said wrong."""
         rng, gaps, likely, shown = np.random.default_rng(0), [], [], []

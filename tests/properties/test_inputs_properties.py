@@ -13,7 +13,7 @@ from graft.rows.content.sameness import normalise, strict_form
 
 WORDS = ["card", "late", "where", "is", "my", "new", "pin", "lost", "refund", "again"]
 TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 
 
 @st.composite

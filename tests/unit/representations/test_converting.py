@@ -65,6 +65,7 @@ def same(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> b
 # ---- the whole way
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.skipif(not REAL.is_dir(), reason="the data beside the project is not there")
 def test_a_published_checkpoint_is_converted_with_every_value(tmp_path):

@@ -97,7 +97,10 @@ def test_packing_keeps_what_a_layer_says():
     assert pack(nn.Sequential(nn.Linear(8, 8)), 20) == 0
 
 
-@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+@pytest.mark.parametrize(
+    "architecture",
+    [pytest.param(one, marks=() if one in ("bert", "modernbert") else pytest.mark.slow) for one in tiny.ARCHITECTURES],
+)
 def test_vectors_are_near_float32_and_independent_of_the_batch(architecture):
     source, texts = tiny.encoder(architecture, 4), tiny.texts(*LENGTHS, seed=1)
     encoder = Encoder(source, precision="int8")

@@ -305,7 +305,9 @@ print("read" if read > 10 else "nothing")
 """
 
 
-@pytest.mark.parametrize("limit", [1 << 30, 40_000], ids=["roomy", "evicting"])
+@pytest.mark.parametrize(
+    "limit", [pytest.param(1 << 30, id="roomy", marks=pytest.mark.slow), pytest.param(40_000, id="evicting")]
+)
 def test_two_processes_share_a_cache(cache, tmp_path, limit):
     workers = [
         subprocess.Popen([sys.executable, "-c", WORKER, tmp_path, str(me), str(limit)], stdout=-1, stderr=-1, text=True)

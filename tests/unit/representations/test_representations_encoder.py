@@ -18,7 +18,7 @@ from graft.representations.encoding.encoder import Encoder, EncodeReport
 from graft.representations.sources import resolve_source
 from graft.representations.tokens import tokenise
 
-PRECISIONS = (torch.float32, torch.bfloat16)
+PRECISIONS = (torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.slow))
 LENGTHS = (1, 6, 7, 14, 30, 46, 60)
 
 

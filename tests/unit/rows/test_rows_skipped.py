@@ -20,7 +20,7 @@ def csv_lines() -> list[str]:
     [
         pytest.param("50000,one,two,three", "4 cells", marks=pytest.mark.slow),
         pytest.param("50000", "1 cells", marks=pytest.mark.slow),
-        ('50000,"never closed', "quotes"),
+        pytest.param('50000,"never closed', "quotes", marks=pytest.mark.slow),
         pytest.param('50000,"closed"too early', "quotes", marks=pytest.mark.slow),
         pytest.param("50000," + "x" * 1001, "1,001 characters", marks=pytest.mark.slow),
     ],

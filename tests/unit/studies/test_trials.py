@@ -136,6 +136,7 @@ def test_what_is_stored_is_not_run_again_and_what_is_damaged_is(study, here, tmp
     np.testing.assert_array_equal(mended[1].scores, first[1].scores)
 
 
+@pytest.mark.slow
 def test_a_thousand_flips_in_stored_trials_are_noticed_or_harmless(here):
     store = here[0].runner.store
     paths = sorted(store.folder.glob("*.safetensors"))

@@ -64,6 +64,7 @@ def test_one_dimension_is_a_line() -> None:
     assert not found.places[:, 1].any()
 
 
+@pytest.mark.slow
 def test_asking_whether_umap_is_there_does_not_load_it() -> None:
     code = (
         "import sys; from graft.tables.neighbourhood.projection import umap_installed; umap_installed(); "

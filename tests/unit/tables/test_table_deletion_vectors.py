@@ -58,6 +58,7 @@ def test_a_damaged_one_is_an_error_of_the_table(damaged):
         positions_of(damaged, rows=30)
 
 
+@pytest.mark.slow
 def test_a_few_bytes_that_stand_for_billions_of_rows_are_counted_and_not_spread_out():
     everything = BitMap64()
     everything.add_range(0, 1 << 36)

@@ -85,6 +85,7 @@ def two_writers(table, commits_each, way, moved_bytes=0):
     assert DeltaTable(table.store.root).version() == table.version
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_lose_nothing(table):
     two_writers(table, 3, "optimistic")
 

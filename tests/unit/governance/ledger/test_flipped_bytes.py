@@ -53,6 +53,7 @@ def test_a_thousand_flips_in_the_file_are_found(whole, tmp_path):
     assert unfound(content, flips(range(len(content)), FLIPS, seed=1), tmp_path / "copy.sqlite") == []
 
 
+@pytest.mark.slow
 def test_every_byte_of_the_file_header_and_of_the_small_tables_counts(whole, tmp_path):
     """Rows of the head and of the migrations are few; a thousand random places would hardly touch them."""
     content, rng = whole.read_bytes(), random.Random(2)
