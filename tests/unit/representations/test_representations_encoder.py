@@ -101,7 +101,9 @@ def test_activations_do_not_depend_on_the_rows_beside_them(source, precision):
 
 def test_half_precision_is_close_to_whole(source):
     texts = tiny.texts(*LENGTHS)
-    whole, half = (Encoder(source, precision=precision).vectors(texts)[0] for precision in PRECISIONS)
+    whole, half = (
+        Encoder(source, precision=precision).vectors(texts)[0] for precision in (torch.float32, torch.bfloat16)
+    )
     assert not np.array_equal(whole, half)
     assert np.abs(whole - half).max() < 0.1
 
