@@ -19,7 +19,7 @@ def out_of_scope() -> dict[str, object]:
     """
     from graft.core.tasks import Task
     from graft.representations.sources import resolve_source
-    from graft.scores.classical import RECIPES, fit_ngrams
+    from graft.scores.classical.ngrams import RECIPES, fit_ngrams
     from graft.scores.columns import ColumnEncoder
     from graft.scores.models import ClassicalModel, Model, Output, VectorModel
 

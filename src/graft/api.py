@@ -35,8 +35,9 @@ Names = str | Sequence[str]
 def study(
     data: Any,
     *,
-    label: Names,
+    label: Names = (),
     text: Names = (),
+    image: Names = (),
     out: str | Path | None = None,
     numeric: Names = (),
     categorical: Names = (),
@@ -76,17 +77,19 @@ def study(
     Every option has the name it has on the command line.
 
     The rows. data: a path (CSV, TSV, JSON lines, Parquet), a pandas or Polars frame, an Arrow table, a mapping of
-    columns or a list of mappings. text, label, numeric, categorical: column names, one or several; numeric and
-    categorical beside a text, or alone; ``*`` for every column that fits and has no other role. id: names the rows.
-    group, time: rows of one group stay on one side of every split; splits go forward in time. encoding: what text files
-    are written in, where it is not recognised (``cp1252``). task: what is predicted.
+    columns or a list of mappings; a folder with a folder of pictures for each class needs no columns named. text or
+    image: the columns a model reads (one of images: names of files, relative to the file of the rows, or encoded bytes,
+    pillow images or arrays in memory). label, numeric, categorical: column names, one or several; numeric and
+    categorical beside a text or an image, or alone; ``*`` for every column that fits and has no other role. id: names
+    the rows. group, time: rows of one group stay on one side of every split; splits go forward in time. encoding: what
+    text files are written in, where it is not recognised (``cp1252``). task: what is predicted.
 
-    What is tried. source: references of pretrained models; ``minilm`` when a text is named, and none for rows alone:
-    then models that reuse nothing are compared, and the best of them is saved. prompt_classification: put before every
-    text, for sources trained with an instruction, instead of what the source states; one for all sources, or one for
-    each. strategy: ``auto``, or names such as ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``,
-    ``standard`` or ``thorough``. loss: what networks are trained by, ``auto`` or a name such as ``focal``; heads that
-    are solved keep theirs, and say so.
+    What is tried. source: references of pretrained models; when none is named, the one that comes with Graft for this
+    kind of content (``minilm``, ``lite0``), and none for rows alone: then models that reuse nothing are compared, and
+    the best of them is saved. prompt_classification: put before every text, for sources trained with an instruction,
+    instead of what the source states; one for all sources, or one for each. strategy: ``auto``, or names such as
+    ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``. loss: what
+    networks are trained by, ``auto`` or a name such as ``focal``; heads that are solved keep theirs, and say so.
 
     How it is judged. metric: its name, or ``auto``. margin: the smallest difference that matters, in its unit; 0.01, or
     1 % of the target's deviation, when None. level: how sure a verdict must be. folds, repeats, holdout: how often the
@@ -111,7 +114,9 @@ def study(
     """
     from graft.inputs.contract import require_columns
     from graft.inputs.every import with_every_column
-    from graft.inputs.roles import EVERY, Roles
+    from graft.inputs.roles import EVERY, Roles, one_kind
+    from graft.representations.embedded import usual_sources
+    from graft.rows.folders import FOLDER_IMAGE, FOLDER_LABEL, is_folder_of_classes
     from graft.rows.table import read_frame
     from graft.studies.claim import claim, require_place
     from graft.studies.settings import make_settings
@@ -123,20 +128,23 @@ def study(
             fix="leave one out: are the rows new in use those of other groups, or of later times?",
         )
     split = "group" if group is not None else "time" if time is not None else "stratified"
+    if is_folder_of_classes(data, (*several(text), *several(image), *several(label))):
+        image, label = (FOLDER_IMAGE,), (FOLDER_LABEL,)
+    kind, content = one_kind(text=several(text), image=several(image))
     roles = Roles(
-        content=several(text),
+        kind=kind if content else "row",
+        content=content,
         label=several(label),
         numeric=several(numeric),
         categorical=several(categorical),
         id=id,
         group=group,
         time=time,
-        kind="text" if several(text) else "row",
     )
     if not roles.inputs:
         raise InputError(
             "no column is named to learn from",
-            needed="a column of text, or columns of numbers and categories",
+            needed="a column of text or of images, or columns of numbers and categories",
             fix="name it: --text message; or --numeric '*' --categorical '*' for every column that fits",
         )
     settings = make_settings(
@@ -144,7 +152,7 @@ def study(
             "roles": roles,
             "split": split,
             "task": task,
-            "sources": several(source) or (("minilm",) if roles.content else ()),
+            "sources": several(source) or usual_sources(roles.kind),
             "prompt_classification": several(prompt_classification),
             "strategies": several(strategy),
             "effort": effort,
@@ -299,7 +307,7 @@ def adapt_source(
 
 
 def embed(
-    texts: Sequence[str],
+    contents: Sequence[Any],
     source: str = "minilm",
     *,
     role: str = "document",
@@ -307,8 +315,9 @@ def embed(
     precision: str = "native",
     progress: Progress = SILENT,
 ) -> "np.ndarray":
-    """Vectors of texts, float32, shape (rows, dimension), pooled and normalised as the source states.
+    """Vectors of contents, float32, shape (rows, dimension), pooled and normalised as the source states.
 
+    contents: texts; for a source of images, such as ``lite0``, names of files, encoded bytes, pillow images or arrays.
     source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). role: what the texts are read as:
     ``document`` (what is searched), ``query`` (what is asked), ``classification`` or ``clustering``; many sources were
     trained with another prompt for each. prompt: put before each text, instead of what the source states for the role.
@@ -317,7 +326,7 @@ def embed(
     """
     from graft.representations.embedder import embed_texts
 
-    return embed_texts(texts, source, role=role, prompt=prompt, precision=precision, progress=progress)
+    return embed_texts(contents, source, role=role, prompt=prompt, precision=precision, progress=progress)
 
 
 def embed_table(
@@ -325,8 +334,9 @@ def embed_table(
     *,
     table: str | Path,
     id: str,  # noqa: A002 - the field's own word, and the command line's
-    text: Names,
-    source: str = "minilm",
+    text: Names = (),
+    image: Names = (),
+    source: str = "",
     precision: str = "native",
     prompt_query: str | None = None,
     prompt_document: str | None = None,
@@ -336,12 +346,12 @@ def embed_table(
     encoding: str | None = None,
     progress: Progress = SILENT,
 ) -> "tuple[EmbeddingTable, EmbeddingReport]":
-    """Embed rows into a table, which is made when it is not there; only rows whose text changed are encoded.
+    """Embed rows into a table, which is made when it is not there; only rows whose content changed are encoded.
 
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
-    text: columns. precision: ``native``, ``float32`` or ``int8``. prompt_query, prompt_document: put before queries and
-    before the texts of rows, instead of what the source states; a table keeps those it was made with. force: int8 even
-    for a source it does not suit.
+    text or image: columns. source: a reference; the usual one of the kind when left out. precision: ``native``,
+    ``float32`` or ``int8``. prompt_query, prompt_document: put before queries and before the texts of rows, instead of
+    what the source states; a table keeps those it was made with. force: int8 even for a source it does not suit.
     encoder: one at hand, instead of ``source`` and ``precision``. strict: raise TableError for the first row that
     cannot be kept. encoding: as for ``study``.
 
@@ -350,13 +360,15 @@ def embed_table(
     """
     from graft.core.seeds import generator
     from graft.inputs.contract import require_columns
+    from graft.inputs.roles import one_kind
     from graft.rows.table import read_frame, read_rows
     from graft.tables.table import require_place
 
     file = Path(data) if isinstance(data, str | Path) else None
     lenient = file is not None and not strict
+    kind, content = one_kind(text=several(text), image=several(image))
     rows = read_rows(Path(data), encoding=encoding) if lenient else read_frame(data, encoding=encoding)
-    require_columns(rows, [id, *several(text)])
+    require_columns(rows, [id, *content])
     require_place(table)
 
     from graft.governance.registry import Registry
@@ -367,19 +379,24 @@ def embed_table(
 
     if encoder is None:
         kept = prompts_of(Path(table))
+        from graft.representations.embedded import usual_sources
+        from graft.representations.sources import require_reads
+        from graft.rows.content import kind_named
+
         encoder = encoder_for(
-            source,
+            source or usual_sources(kind)[0],
             precision,
             prompt_query=kept[0] if prompt_query is None else prompt_query,
             prompt_document=kept[1] if prompt_document is None else prompt_document,
             force=force,
         )
+        require_reads(encoder.source, kind_named(kind))
     opened, done = embed_into(
         Path(table),
         rows,
         encoder,
         id_column=id,
-        content=several(text),
+        content=content,
         precision="int8" if encoder.precision == "int8" else "native",
         strict=strict,
         progress=progress,

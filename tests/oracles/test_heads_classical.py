@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from graft.inputs import Task
-from graft.scores.classical import RECIPES, NgramEncoder, count_terms, encode_ngrams, fit_ngrams, solve_sparse
+from graft.scores.classical.ngrams import RECIPES, NgramEncoder, count_terms, encode_ngrams, fit_ngrams, solve_sparse
 from graft.scores.linear import class_weights
 from unit.bundle.building import rows_for
 

@@ -24,7 +24,7 @@ from graft.core.tasks import CLASSES, Task
 from graft.facts.study import StudyRecord
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.schema import Contract
-from graft.representations.tokens import tokenise
+from graft.representations.encoding.backbones import backbone_of
 from graft.rows.table import Table, read_frame
 from graft.scores.models import Model
 
@@ -137,9 +137,9 @@ class Bundle:
             return
         source = self.model.source
         if source is not None:
-            limit = source.reading.limit
-            for place in np.flatnonzero(tokenise(source, data.contents).truncated).tolist():
-                message = f"the text is longer than {limit} tokens: the rest of it was not read"
+            limit, unit = source.reading.limit, source.reading.unit
+            for place in np.flatnonzero(backbone_of(source).cut(source, data.contents)).tolist():
+                message = f"the {data.kind.name} is longer than {limit} {unit}: the rest of it was not read"
                 problems.add(int(data.rows[place]), "truncated", message)
         for row, why in zip(data.rows.tolist(), far, strict=True):
             if why is not None:

@@ -63,5 +63,5 @@ def _blanked(value: Any, written: frozenset[str]) -> Any:
 
 
 def _parts(value: Any, names: list[str], written: frozenset[str]) -> dict[str, Any]:
-    blank = {"text": ""} if isinstance(value, _OF_ROWS) else {}
+    blank = {"text": "", "picture": ""} if isinstance(value, _OF_ROWS) else {}
     return {name: _blanked(getattr(value, name), written) for name in names} | blank

@@ -20,7 +20,7 @@ from sklearn.preprocessing import normalize
 from graft.bundle.decision import blockwise
 from graft.bundle.nearness import NEAREST, SHARE, UnitColumns, cosines, count, mean_of_largest
 from graft.decisions.far_rows import far_below
-from graft.scores.classical import NgramEncoder
+from graft.scores.classical.ngrams import NgramEncoder
 from graft.scores.models import Matrix
 
 _NOTHING = -2.0  # below any similarity less half of another

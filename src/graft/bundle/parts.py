@@ -29,8 +29,8 @@ from graft.governance.descent_file import Descent
 from graft.governance.records import Answer
 from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
-from graft.representations.backbone import load_encoder
 from graft.representations.cache import ActivationCache
+from graft.scores.bodies import trainable
 from graft.scores.models import Model, VectorModel, save_model, save_tuned_body
 
 
@@ -108,7 +108,7 @@ def write_bundle(
 def _save_model(model: Model, folder: Path) -> Model:
     """Save a model; random weights are written out, since what is drawn must not be read as what was learnt."""
     if isinstance(model, VectorModel) and model.source.weights.random_seed is not None:
-        body = load_encoder(model.source)
+        body = trainable(model.source).load(model.source)
         source = save_tuned_body(body, model.source, folder / "source", reference=model.source.weights.reference)
         model = replace(model, source=source)
     save_model(model, folder)

@@ -21,11 +21,17 @@ DocumentPrompt = Annotated[
 
 def embed(
     data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
-    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")],
+    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")] = [],  # noqa: B006
+    image: Annotated[list[str], typer.Option(help="Column that names files of pictures.")] = [],  # noqa: B006
     table: Annotated[Path | None, typer.Option(help="Folder of the table to insert into; made when it is new.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write bare vectors here instead (.npy, float32).")] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column that names each row; needed for a table.")] = "",
-    source: Annotated[str, typer.Option(help="minilm, path:DIR or hf:org/name@revision.")] = "minilm",
+    source: Annotated[
+        str,
+        typer.Option(
+            help="minilm, lite0, path:DIR or hf:org/name@revision. Left out: minilm for texts, lite0 for images."
+        ),
+    ] = "",
     prompt_query: QueryPrompt = None,
     prompt_document: DocumentPrompt = None,
     role: Annotated[
@@ -41,6 +47,7 @@ def embed(
     """Embed the rows of a file: into a table that keeps them, or as bare vectors in the order of the file."""
     from graft.core.display import Bars, Terminal
     from graft.core.errors import InputError
+    from graft.inputs.roles import one_kind
 
     if (table is None) == (out is None):
         raise InputError(
@@ -51,7 +58,18 @@ def embed(
     bars = Bars(Terminal(stderr=True))
     precision = "int8" if int8 else "native"
     if out is not None:
-        _bare(data, text, out, source, role, (prompt_query, prompt_document), precision, force, encoding, bars)
+        _bare(
+            data,
+            one_kind(text=tuple(text), image=tuple(image)),
+            out,
+            source,
+            role,
+            (prompt_query, prompt_document),
+            precision,
+            force,
+            encoding,
+            bars,
+        )
         return
     assert table is not None
     if role != "document":
@@ -65,7 +83,7 @@ def embed(
     from graft.api import embed_table
 
     opened, done = embed_table(
-        data, table=table, id=id_column, text=text, source=source, precision=precision,
+        data, table=table, id=id_column, text=text, image=image, source=source, precision=precision,
         prompt_query=prompt_query, prompt_document=prompt_document, force=force, strict=strict, encoding=encoding,
         progress=bars,
     )  # fmt: skip
@@ -88,30 +106,46 @@ def _left_out(done: "EmbeddingReport") -> None:
 
 
 def _bare(  # type: ignore[no-untyped-def]
-    data: Path, text: list[str], out: Path, source: str, role: str, prompts: tuple[str | None, str | None],
+    data: Path, content: tuple[str, tuple[str, ...]], out: Path, source: str, role: str,
+    prompts: tuple[str | None, str | None],
     precision: str, force: bool, encoding: str | None, bars,
 ) -> None:  # fmt: skip
     import numpy as np
-    import polars as pl
 
+    from graft.core.errors import InputError
     from graft.core.files import whole_file
     from graft.core.places import require_output
     from graft.inputs.contract import require_columns
+    from graft.rows.content import kind_named
     from graft.rows.table import read_frame
 
     require_output(out, read=(data,), ends=(".npy",))
     rows = read_frame(data, encoding=encoding)
-    require_columns(rows, text)
+    named, columns = content
+    kind = kind_named(named)
+    require_columns(rows, list(columns))
+    found = kind.read([rows.as_written(name) for name in columns], rows.folder)
+    contents = [kind.blank if one is None else one for one in found]
+    for row, one in enumerate(contents):
+        problem = kind.problem(one)
+        if problem is not None and problem.fatal and one != kind.blank:
+            raise InputError(
+                f"row {row}: {problem.message}",
+                needed=f"{kind.plural} that can be read",
+                fix="drop or repair that row",
+            )
     # Not before the rows were looked at: it imports a model library, which takes seconds.
+    from graft.representations.embedded import usual_sources
     from graft.representations.reading import as_role
+    from graft.representations.sources import require_reads
     from graft.tables.encoders import encoder_for
 
     read_as = as_role(role)
     encoder = encoder_for(
-        source, precision, prompt_query=prompts[0], prompt_document=prompts[1], force=force
+        source or usual_sources(named)[0], precision, prompt_query=prompts[0], prompt_document=prompts[1], force=force
     ).reading_as(read_as)
-    cells = [rows.as_written(name).cast(pl.String).fill_null("").to_list() for name in text]
-    vectors, report = encoder.vectors(["\n".join(row) for row in zip(*cells, strict=True)], progress=bars)
+    require_reads(encoder.source, kind)
+    vectors, report = encoder.vectors(contents, progress=bars)
     with whole_file(out) as temporary, temporary.open("wb") as stream:
         np.save(stream, vectors)
     typer.echo(f"{vectors.shape[0]:,} vectors of {vectors.shape[1]} numbers written to {out}", err=True)
@@ -121,7 +155,7 @@ def _bare(  # type: ignore[no-untyped-def]
 
 def search(
     table: Annotated[Path, typer.Argument(help="Folder of a table.")],
-    query: Annotated[str, typer.Argument(help="What is looked for, in words.")],
+    query: Annotated[str, typer.Argument(help="What is looked for: words, or the file of a picture.")],
     k: Annotated[int, typer.Option("-k", help="How many rows.")] = 10,
     where: Annotated[str | None, typer.Option(help="SQL condition, for example \"region = 'EU'\".")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line, every column.")] = False,

@@ -49,12 +49,16 @@ class RequiredOutcome(StrEnum):
 
 
 def study(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
+    data: Annotated[
+        Path,
+        typer.Argument(help="CSV, TSV, JSON lines, Parquet, or a folder of pictures for each class."),
+    ],
     label: Annotated[
         list[str],
         typer.Option(help="Column to predict; several 0/1 columns make it multi-label.", rich_help_panel=_DATA),
-    ],
+    ] = [],  # noqa: B006
     text: Annotated[list[str], typer.Option(help="Column of text; repeat for several.", rich_help_panel=_DATA)] = [],  # noqa: B006
+    image: Annotated[list[str], typer.Option(help="Column that names files of pictures.", rich_help_panel=_DATA)] = [],  # noqa: B006
     numeric: Annotated[
         list[str],
         typer.Option(
@@ -89,8 +93,8 @@ def study(
     source: Annotated[
         list[str],
         typer.Option(
-            help="minilm, path:DIR or hf:org/name@revision; repeat for several. Left out: minilm for text, none for "
-            "rows alone.",
+            help="minilm, lite0, path:DIR or hf:org/name@revision; may repeat. Left out: minilm for texts, lite0 "
+            "for images, none for rows alone.",
             rich_help_panel=_WHAT,
         ),
     ] = [],  # noqa: B006
@@ -230,6 +234,7 @@ def study(
     }
     columns = {
         "text": tuple(text),
+        "image": tuple(image),
         "label": tuple(label),
         "numeric": tuple(numeric),
         "categorical": tuple(categorical),

@@ -195,7 +195,7 @@ class RowNote(Fact):
 
 
 class SuspectFact(Fact):
-    """A row whose label the model, which had not seen it, disagrees with."""
+    """A row whose label the model, which had not seen it, disagrees with. picture: as of an ``ErrorFact``."""
 
     row: int
     id: str
@@ -203,6 +203,7 @@ class SuspectFact(Fact):
     given: str
     suggested: str
     margin: float
+    picture: str = ""
 
 
 class DataFacts(Fact):
@@ -266,7 +267,10 @@ class DecisionFacts(Fact):
 
 
 class ErrorFact(Fact):
-    """A holdout row that was decided wrongly and is worth a look."""
+    """A holdout row that was decided wrongly and is worth a look.
+
+    picture: how its content looks, as a data URI; "" where its line of text says all of it.
+    """
 
     row: int
     id: str
@@ -275,6 +279,7 @@ class ErrorFact(Fact):
     decided: str
     probability: float
     cost: float
+    picture: str = ""
 
 
 class ChangeFacts(Fact):

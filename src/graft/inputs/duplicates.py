@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from graft.core.errors import InputError
-from graft.rows.content import TEXT, Content, ContentKind
+from graft.rows.content import TEXT, Content, ContentKind, picture_of
 
 _LARGEST_SHARE = 0.1
 _LARGEST_ROWS = 10
@@ -28,11 +28,13 @@ class Contradiction:
     """Rows with the same content, in strict form, and different targets.
 
     rows: indices into the data set. labels: what each of rows is labelled, same order. text: how the content is shown.
+    picture: how it looks, as a data URI; "" where its line says all of it.
     """
 
     rows: tuple[int, ...]
     labels: tuple[str, ...]
     text: str
+    picture: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +166,10 @@ def _contradictions(
         differs = np.ptp(same) > tolerance if numeric else (same != same[0]).any()
         if differs:
             labels = tuple(_label(target, names) for target in same)
-            shown = kind.shown(contents[int(rows[0])], _EXCERPT)
-            found.append(Contradiction(tuple(rows.tolist()), labels, shown))
+            first = contents[int(rows[0])]
+            found.append(
+                Contradiction(tuple(rows.tolist()), labels, kind.shown(first, _EXCERPT), picture_of(kind, first))
+            )
     return tuple(sorted(found, key=lambda contradiction: contradiction.rows))
 
 

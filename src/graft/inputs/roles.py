@@ -105,6 +105,23 @@ class Roles:
         return core_schema.no_info_before_validator_function(_by_kind, handler(source), serialization=writing)
 
 
+def one_kind(*, text: tuple[str, ...] = (), image: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
+    """The kind whose columns are named, and these; a text without any when none is.
+
+    Raises InputError for columns of two kinds.
+
+    >>> one_kind(image=("photo",))
+    ('image', ('photo',))
+    """
+    named = [(kind, columns) for kind, columns in (("text", text), ("image", image)) if columns]
+    if len(named) > 1:
+        told = " and ".join(f"{kind} ({', '.join(columns)})" for kind, columns in named)
+        raise InputError(
+            f"columns of {told}", needed="columns of one kind of content", fix="study them one after the other"
+        )
+    return named[0] if named else ("text", ())
+
+
 def _by_kind(given: Any) -> Any:
     names = [kind.name for kind in kinds.KINDS if isinstance(given, dict) and kind.name in given]
     if len(names) != 1:

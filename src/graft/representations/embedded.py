@@ -142,3 +142,8 @@ def usual_source(kind: str) -> str:
     ('lite0', '')
     """
     return next((one.name for one in EMBEDDED if one.kind == kind), "")
+
+
+def usual_sources(kind: str) -> tuple[str, ...]:
+    """The source a kind is studied with when none is named; () where none comes with Graft."""
+    return tuple(filter(None, (usual_source(kind),)))

@@ -13,10 +13,11 @@ from typing import Any
 
 from graft.core.digests import key
 from graft.core.errors import SourceError
-from graft.core.files import read_json
+from graft.core.files import read_json, write_json
 from graft.representations.image_reading import INTERPOLATIONS, ImageReading
 from graft.representations.implied import check_implied
 from graft.representations.pooling import Pooling
+from graft.representations.reading import Reading
 from graft.representations.source import Source, Weights
 from graft.representations.text_directory import architecture_of
 from graft.representations.weights.safetensors_file import TensorEntry
@@ -93,6 +94,26 @@ def read_image_directory(directory: Path, reference: str, revision: str) -> Sour
         side_files=("preprocessor_config.json",),
     )
     return Source(weights, _reading(directory, form, config, reference), Pooling.MEAN, normalise=True)
+
+
+def state_reading(folder: Path, reading: Reading) -> None:
+    """Say beside a copy of an image source how it reads, where that is not what its directory says."""
+    if isinstance(reading, ImageReading):
+        said: dict[str, Any] = {
+            "do_resize": True,
+            "size": {"shortest_edge": reading.shorter}
+            if reading.shorter
+            else {"height": reading.side, "width": reading.side},
+            "resample": INTERPOLATIONS.index(reading.interpolation),
+            "do_center_crop": bool(reading.shorter),
+            "crop_size": {"height": reading.side, "width": reading.side},
+            "do_rescale": True,
+            "rescale_factor": 1 / 255,
+            "do_normalize": True,
+            "image_mean": list(reading.mean),
+            "image_std": list(reading.std),
+        }
+        write_json(folder / "preprocessor_config.json", said)
 
 
 def _shape(

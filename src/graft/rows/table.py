@@ -19,6 +19,7 @@ from graft.core.places import ROWS, next_step
 from graft.rows.columns import from_values, typed
 from graft.rows.delimited import parse_delimited, too_long
 from graft.rows.encoding import decode
+from graft.rows.folders import holds_pictures, read_folder
 from graft.rows.records import (
     Columns,
     from_arrow,
@@ -99,18 +100,18 @@ def read_frame(
 ) -> Table:
     """Rows from a file or a frame.
 
-    source: path of a .csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet file; a Polars or pandas frame; an Arrow
-    table; a mapping of columns; or a sequence of mappings, one per row. max_cell_chars: longest text accepted in a
-    cell, in characters. empty: a table without rows is an answer. encoding: what a text file is written in, where that
-    is known; recognised otherwise.
-    Raises InputError with what was found, where, and how to fix it.
+    source: a folder with a folder of pictures for each class; path of a .csv, .tsv, .jsonl, .ndjson (each also .gz) or
+    .parquet file; a Polars or pandas frame; an Arrow table; a mapping of columns; or a sequence of mappings, one per
+    row. max_cell_chars: longest text accepted in a cell, in characters. empty: a table without rows is an answer.
+    encoding: what a text file is written in, where that is known; recognised otherwise. Raises InputError with what was
+    found, where, and how to fix it.
 
     >>> read_frame({"text": ["hi", "bye"], "label": [1, 0]}).frame.shape
     (2, 2)
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        table = replace(_read_path(path, max_cell_chars, empty=empty, encoding=encoding), folder=path.parent.absolute())
+        table = replace(_read_path(path, max_cell_chars, empty=empty, encoding=encoding), folder=_folder_of(path))
     elif isinstance(source, pl.LazyFrame):
         table = Table(source.collect())
     elif isinstance(source, pl.DataFrame):
@@ -144,12 +145,21 @@ def read_rows(path: Path, *, max_cell_chars: int = MAX_CELL_CHARS, encoding: str
     table = _read_path(path, max_cell_chars, lenient=True, encoding=encoding)
     frame, long = without_long(table.frame, max_cell_chars)
     skipped = (*table.skipped, *(Skipped(row + 1, "it holds a cell that is too long") for row in long))
-    return _checked(replace(table, frame=frame, skipped=skipped, folder=path.parent.absolute()), max_cell_chars)
+    return _checked(replace(table, frame=frame, skipped=skipped, folder=_folder_of(path)), max_cell_chars)
+
+
+def _folder_of(path: Path) -> Path:
+    """What the names of files in a file of rows are relative to; in a folder of files, the folder."""
+    whole = path.absolute()
+    return whole if whole.is_dir() else whole.parent
 
 
 def _read_path(
     path: Path, max_cell_chars: int, *, lenient: bool = False, empty: bool = False, encoding: str | None = None
 ) -> Table:
+    if path.is_dir() and not next_step(path, ROWS) and holds_pictures(path):
+        frame, notes = read_folder(path)
+        return Table(frame, notes, path.name)
     if path.is_dir():
         fix = next_step(path, ROWS) or "name the file inside it"
         raise InputError(f"{path} is a directory", needed=f"one file: {_EXTENSIONS}", fix=fix)

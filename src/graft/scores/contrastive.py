@@ -132,7 +132,7 @@ class PairStepper(Stepper):
 
     def loss(self, rows: np.ndarray) -> torch.Tensor:
         """The pair loss of a batch."""
-        inputs = {name: value.to(self.where) for name, value in self.examples.feed.batch(rows).items()}
+        inputs = {name: value.to(self.where) for name, value in self.examples.feed.lesson(rows).items()}
         wanted = torch.from_numpy(likeness(self.examples.targets[rows])).to(self.where)
         with self.precision():
             vectors = self.network.vectors(inputs)

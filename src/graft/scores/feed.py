@@ -1,4 +1,4 @@
-"""Rows to batches for a network: token numbers, or activations at the freeze boundary.
+"""Rows to batches for a network: token numbers, or activations at the freeze boundary (``bodies``: pixels).
 
 Decisions: a batch holds rows of about the same length (shuffled in pools of a few batches, sorted inside a pool), so
 that little is spent on padding while the order stays random; every batch has one of a few shapes, because a processor
@@ -31,6 +31,10 @@ class Feed(Protocol):
         """What the body takes for these rows."""
         ...
 
+    def lesson(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        """The same for a step of training, which may change them so that they still mean the same."""
+        ...
+
 
 @dataclass(frozen=True)
 class TokenFeed:
@@ -55,6 +59,10 @@ class TokenFeed:
             ids = self.vocabulary.compact(ids)
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask.astype(np.int64))}
 
+    def lesson(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        """The same: a text with a word changed says something else."""
+        return self.batch(rows)
+
 
 @dataclass(frozen=True)
 class ActivationFeed:
@@ -78,6 +86,10 @@ class ActivationFeed:
         padded = torch.zeros(*mask.shape, values.shape[1])
         padded[mask] = values
         return {"inputs_embeds": padded, "attention_mask": mask.long()}
+
+    def lesson(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        """The same: what lies below was computed once."""
+        return self.batch(rows)
 
 
 def training_batches(

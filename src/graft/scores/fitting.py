@@ -19,13 +19,16 @@ from graft.core.tasks import CLASSES
 from graft.evidence.training_curve import CurvePoint, Remark
 from graft.representations.source import Source
 from graft.representations.sources import randomised
-from graft.scores.classical import RECIPES, beside, count_terms, solve_sparse, terms_kept
+from graft.scores.bodies import trainable
+from graft.scores.classical.features import features_of
+from graft.scores.classical.ngrams import RECIPES, beside, count_terms, solve_sparse, terms_kept
 from graft.scores.columns import ColumnEncoder, fit_columns
 from graft.scores.freezing import FreezeRecord
-from graft.scores.linear import LinearHead, class_weights
+from graft.scores.linear import LinearHead, class_weights, solve_head
 from graft.scores.losses import Loss
 from graft.scores.models import (
     ClassicalModel,
+    FeatureModel,
     MajorityModel,
     Model,
     Output,
@@ -228,7 +231,10 @@ def _majority(problem: _Problem) -> Fit:
 
 
 def _classical(problem: _Problem) -> Fit:
-    return _on_rows(problem) if problem.bench.rows.kind.cells else _on_texts(problem)
+    """What no neural network scores, in the way of the kind of content."""
+    if problem.bench.rows.kind.cells:
+        return _on_rows(problem)
+    return (_on_features if features_of(problem.bench.rows.kind.name) else _on_texts)(problem)
 
 
 def _on_rows(problem: _Problem) -> Fit:
@@ -253,6 +259,32 @@ def _on_rows(problem: _Problem) -> Fit:
     model = RowModel(problem.output, columns, control.scorer)
     scores = model.of_parted(columns.parted(table.take(problem.evaluate)))
     return Fit(scores, control.size, FreezeRecord(0, control.size, ""), control.name, model)
+
+
+def _on_features(problem: _Problem) -> Fit:
+    """A head on numbers that are computed of contents; of the recipes allowed, the one with the lowest held-in loss."""
+    bench, rows = problem.bench, problem.rows
+    best: tuple[str, np.ndarray, LinearHead] | None = None
+    for recipe in features_of(bench.rows.kind.name)[: problem.budget.configurations]:
+        seen = bench.remembered(("features", recipe.name), partial(recipe.compute, bench.rows.contents))
+        inputs = np.concatenate([seen, problem.extra], 1)
+        head = solve_head(
+            inputs[rows],
+            problem.targets[rows],
+            task=bench.task,
+            outputs=bench.outputs,
+            weights=problem.head_weights,
+            seed=problem.seed,
+            untilt=problem.untilt,
+        )
+        if best is None or head.held_loss < best[2].held_loss:
+            best = recipe.name, inputs, head
+    assert best is not None
+    name, inputs, head = best
+    model = FeatureModel(problem.output, name, problem.columns, head.weight, head.bias)
+    scores = problem.output.finish(head.logits(inputs[problem.evaluate]))
+    size = head.weight.size + head.bias.size
+    return Fit(scores, size, FreezeRecord(0, size, ""), f"{name}, penalty {head.penalty:g}", model)
 
 
 def _on_texts(problem: _Problem) -> Fit:
@@ -385,7 +417,7 @@ def _tuned(problem: _Problem) -> Fit:
     source = problem.candidate.source
     assert source is not None
     if not problem.candidate.strategy.pretrained and source.weights.pretrained:
-        source = randomised(source, seed=problem.seed % (1 << 31))
+        source = trainable(source).drawn(randomised(source, seed=problem.seed % (1 << 31)))
     job = _job(problem, source)
     source = job.source
     tuned = tune(job, configurations=problem.budget.configurations)

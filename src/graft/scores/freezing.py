@@ -41,7 +41,14 @@ def frozen_digest(modules: Iterable[nn.Module]) -> tuple[str, int]:
 
 def _frozen(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
     parameters = [(name, value) for name, value in module.named_parameters() if not value.requires_grad]
-    return [*parameters, *module.named_buffers()]
+    moving = moving_buffers(module)
+    return [*parameters, *((name, value) for name, value in module.named_buffers() if name not in moving)]
+
+
+def moving_buffers(module: nn.Module) -> frozenset[str]:
+    """The buffers that a module says training changes: statistics of batches, where its weights were drawn."""
+    moving: frozenset[str] = getattr(module, "moving", frozenset())
+    return moving
 
 
 def verify_frozen(before: str, after: str, what: str) -> None:
@@ -73,12 +80,14 @@ def parameter_groups(
     matrices.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    reached = not any(name.startswith(layer_names) for name, _ in body.named_parameters())
     for name, parameter in body.named_parameters():
         if not parameter.requires_grad:
             continue
         depth = next((number for number, prefix in enumerate(layer_names) if name.startswith(prefix)), -1)
         above = len(layer_names) - 1 - depth if depth >= 0 else len(layer_names)
-        if depth < 0 and "embeddings" not in name and "embed" not in name:
+        reached = reached or depth >= 0
+        if depth < 0 and reached and "embeddings" not in name and "embed" not in name:
             above = 0
         plain = parameter.ndim < 2 or "embed" in name
         groups.setdefault((rate * decay**above, 0.0 if plain else weight_decay), []).append(parameter)

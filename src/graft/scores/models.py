@@ -26,12 +26,15 @@ from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
+from graft.representations.image_directory import state_reading
 from graft.representations.sentence_settings import state_prompts
 from graft.representations.source import Source
 from graft.representations.sources import read_directory
 from graft.representations.text_directory import write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
-from graft.scores.classical import NgramEncoder, encode_ngrams
+from graft.scores.bodies import trainable
+from graft.scores.classical.features import feature_recipe
+from graft.scores.classical.ngrams import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder
 from graft.scores.row_columns import RowColumns, row_columns_of
 from graft.scores.row_control import LinearOnRows, Scorer, TreesOnRows, trees_of
@@ -275,6 +278,49 @@ class RowModel:
 
 
 @dataclass(frozen=True)
+class FeatureModel:
+    """Numbers that are computed of contents, and a linear head. recipe: the name of what is computed."""
+
+    output: Output
+    recipe: str
+    columns: ColumnEncoder
+    weight: np.ndarray
+    bias: np.ndarray
+    kind: ClassVar[str] = "features"
+    explains: ClassVar[bool] = True
+    source: ClassVar[None] = None
+    encoders: ClassVar[tuple[NgramEncoder, ...]] = ()
+
+    def seen(self, rows: Dataset, *, cache: ActivationCache | None = None, progress: Progress = SILENT) -> np.ndarray:
+        """What is computed of the contents, float32."""
+        return feature_recipe(self.recipe).compute(rows.contents)
+
+    def scores(self, rows: Dataset, *, progress: Progress = SILENT) -> np.ndarray:
+        """Finished scores."""
+        return self.scores_of(self.seen(rows), rows)
+
+    def scores_of(self, seen: Matrix | None, rows: Dataset) -> np.ndarray:
+        """Finished scores of rows whose numbers are known."""
+        return self.output.finish(
+            np.concatenate([np.asarray(seen), self.columns.encode(rows)], 1) @ self.weight.T + self.bias
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What is computed."""
+        return {"recipe": self.recipe, "columns": asdict(self.columns)}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The head."""
+        return {"weight": self.weight, "bias": self.bias}
+
+    @classmethod
+    def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """Back from the name of the recipe and the head."""
+        recipe = feature_recipe(facts["recipe"])
+        return cls(output, recipe.name, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
+
+
+@dataclass(frozen=True)
 class VectorModel:
     """A source, whose weights may have been tuned, and a linear head on its vectors."""
 
@@ -332,7 +378,7 @@ class VectorModel:
         return cls(output, source, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
-MODELS: tuple[type[Model], ...] = (MajorityModel, ClassicalModel, RowModel, VectorModel)
+MODELS: tuple[type[Model], ...] = (MajorityModel, ClassicalModel, FeatureModel, RowModel, VectorModel)
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -353,13 +399,14 @@ def copy_source(source: Source, folder: Path) -> None:
             shutil.copyfile(path, temporary)
     write_beside(source, folder)
     state_prompts(folder, source.reading.prompts)
+    state_reading(folder, source.reading)
 
 
 def save_tuned_body(body: Any, source: Source, folder: Path, *, reference: str) -> Source:
     """Write a tuned backbone as a source directory of its own, and describe it."""
     copy_source(replace(source, weights=replace(source.weights, files=())), folder)
     (folder / "model.safetensors.index.json").unlink(missing_ok=True)
-    state = {name: value.detach().cpu().contiguous().numpy() for name, value in body.state_dict().items()}
+    state = {name: value.detach().cpu().contiguous().numpy() for name, value in trainable(source).state(body).items()}
     with whole_file(folder / "model.safetensors") as temporary:
         save_file(state, temporary, metadata={"format": "pt"})
     return read_directory(folder, reference=reference)

@@ -6,20 +6,21 @@ forward pass; a fold trains only the embedding rows its own texts use, which cha
 have no gradient) and saves most of the optimiser's work.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
 
 from graft.core.seeds import derive
-from graft.representations.backbone import layers_of, pool_layers
+from graft.representations.backbone import layers_of
 from graft.representations.source import Source
-from graft.representations.tokens import unpooled_tokens
 from graft.scores.linear import LinearHead
 
 _LARGEST_PAD = 16
+Pooled: TypeAlias = Callable[[Any, Source, dict[str, torch.Tensor]], torch.Tensor]
 
 
 class ByteDropout(nn.Dropout):
@@ -46,16 +47,17 @@ class ByteDropout(nn.Dropout):
 class Network(nn.Module):
     """Body and head.
 
-    body: a transformers encoder, whole or its upper half. head: linear, on pooled vector and extra columns.
+    body: whole or its upper half. pooled: vectors of a body, for a source, of what a feed gives. head: linear, on
+    pooled vector and extra columns.
     """
 
-    def __init__(self, body: Any, source: Source, outputs: int, extra: int) -> None:
+    def __init__(self, body: Any, source: Source, outputs: int, extra: int, *, pooled: Pooled) -> None:
         super().__init__()
+        self._pooled = pooled
         self.body = body
         self.head = nn.Linear(source.dimension + extra, outputs)
         self.dimension = source.dimension
         self._source = source.plain
-        self._skip = unpooled_tokens(source)
 
     def forward(self, inputs: dict[str, torch.Tensor], extra: torch.Tensor) -> torch.Tensor:
         """Logits, float32, shape (rows, outputs), from what the body takes and the extra columns (rows, width)."""
@@ -66,8 +68,7 @@ class Network(nn.Module):
 
     def vectors(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Pooled vectors, float32, shape (rows, dimension)."""
-        hidden = self.body(**inputs).last_hidden_state
-        return pool_layers([hidden], inputs["attention_mask"], self._source, skip=self._skip)
+        return self._pooled(self.body, self._source, inputs)
 
     def set_head(self, head: LinearHead) -> None:
         """Begin at a solved head."""

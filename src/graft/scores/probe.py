@@ -110,8 +110,8 @@ def starting(workers: int, cores: int) -> float:
 
 def _pace(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> Pace:
     some = rows[:: -(-len(rows) // _ROWS)]
-    lengths = bench.tokens(source).lengths[rows]
-    middling = rows[np.argsort(lengths, kind="stable")][len(rows) // 2 :][:batch]
+    sizes = np.array([bench.rows.kind.size(bench.contents[row]) for row in rows])
+    middling = rows[np.argsort(sizes, kind="stable")][len(rows) // 2 :][:batch]
     steps: dict[str, float] = {}
     for strategy in (one for one in STRATEGIES if one.own_pace):
         job = training_job(bench, Candidate(strategy, source), middling, budget=Budget(steps=2, batch=batch), seed=0)

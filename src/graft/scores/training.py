@@ -23,6 +23,7 @@ from graft.core.tasks import Task
 from graft.evidence.training_curve import CurvePoint, TrainingLog
 from graft.representations.backbone import device, native_precision
 from graft.scores.feed import Feed, reading_batches, training_batches
+from graft.scores.freezing import moving_buffers
 from graft.scores.linear import LinearHead
 from graft.scores.losses import Loss, loss_named
 from graft.scores.network import Network
@@ -215,7 +216,7 @@ class Stepper:
 
     def loss(self, rows: np.ndarray) -> torch.Tensor:
         """The mean loss of a batch."""
-        inputs = {name: value.to(self.where) for name, value in self.examples.feed.batch(rows).items()}
+        inputs = {name: value.to(self.where) for name, value in self.examples.feed.lesson(rows).items()}
         extra = torch.from_numpy(self.examples.extra[rows]).to(self.where)
         targets = torch.from_numpy(self.examples.targets[rows]).to(self.where)
         with self.precision():
@@ -328,8 +329,11 @@ class _Best:
         self._state: list[torch.Tensor] = []
         self.step = 0
 
-    def _changing(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self._network.parameters() if parameter.requires_grad]
+    def _changing(self) -> list[torch.Tensor]:
+        moving = [
+            value for name, value in self._network.body.named_buffers() if name in moving_buffers(self._network.body)
+        ]
+        return [*(parameter for parameter in self._network.parameters() if parameter.requires_grad), *moving]
 
     def offer(self, step: int, loss: float) -> bool:
         if self._state and not loss < self._loss:

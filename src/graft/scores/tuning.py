@@ -20,22 +20,14 @@ from graft.core.errors import InputError
 from graft.core.seeds import derive
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
-from graft.representations.backbone import upper_half
 from graft.representations.source import Source
-from graft.representations.tokens import special_tokens
 from graft.representations.torch_process import torch_stream
-from graft.scores.feed import ActivationFeed, Feed, TokenFeed
+from graft.scores.bodies import trainable
+from graft.scores.feed import ActivationFeed, Feed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
 from graft.scores.linear import LinearHead, solve_head
 from graft.scores.losses import Loss
-from graft.scores.network import (
-    Network,
-    Vocabulary,
-    layer_names,
-    restore_vocabulary,
-    shrink_vocabulary,
-    use_byte_dropout,
-)
+from graft.scores.network import Network, Vocabulary, use_byte_dropout
 from graft.scores.strategies import Rates, Strategy
 from graft.scores.training import (
     Examples,
@@ -205,9 +197,14 @@ def reader(job: Job, rows: np.ndarray) -> Callable[[], None]:
 
 def _network(job: Job, seed: int) -> tuple[Network, Examples]:
     body, _, feed = _body(job, seed)
-    network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
+    network = _headed(job, body)
     use_byte_dropout(network, seed)
     return network, Examples(feed, job.extra, job.targets)
+
+
+def _headed(job: Job, body: Any) -> Network:
+    pooled = trainable(job.source).pooled
+    return Network(body, job.source, job.weights.shape[0], job.extra.shape[1], pooled=pooled)
 
 
 def predict_logits(tuned: Tuned, job: Job, rows: np.ndarray) -> np.ndarray:
@@ -226,17 +223,17 @@ def assemble(tuned: Tuned, job: Job) -> Any:
     if job.strategy.merge is not None:
         body = job.strategy.merge(body)
     whole = job.bench.body(job.source)
-    if tuned.vocabulary is not None:
-        restore_vocabulary(body, tuned.vocabulary, whole.get_input_embeddings().weight)
+    kind = trainable(job.source)
+    kind.restored(body, whole, tuned.vocabulary)
     if not job.strategy.layers:
         return body
-    names = layer_names(whole, job.source, job.source.weights.layers)
+    names = kind.names(whole, job.source, job.source.weights.layers)
     below = [parameter for name, parameter in whole.named_parameters() if not name.startswith(names[job.boundary :])]
     for parameter in below:
         parameter.requires_grad_(False)
     before, _ = frozen_digest([whole])
     trained = body.state_dict()
-    upper = layer_names(body, job.source, job.strategy.layers)
+    upper = kind.names(body, job.source, job.strategy.layers)
     state = whole.state_dict()
     for old, new in zip(upper, names[job.boundary :], strict=True):
         state.update({new + name.removeprefix(old): value for name, value in trained.items() if name.startswith(old)})
@@ -254,7 +251,7 @@ def _run(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tu
 def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tuned:
     seed = derive(job.seed, str(job.strategy), len(rows))
     body, vocabulary, feed = _body(job, seed)
-    network = Network(body, job.source, job.weights.shape[0], job.extra.shape[1])
+    network = _headed(job, body)
     use_byte_dropout(network, seed)
     head = None
     if not job.strategy.pretrained:
@@ -290,7 +287,7 @@ def _lesson(
         parameter_groups(
             body,
             network.head,
-            layer_names(body, job.source, strategy.layers or job.source.weights.layers),
+            trainable(job.source).names(body, job.source, strategy.layers or job.source.weights.layers),
             rate=schedule.rate,
             head_rate=schedule.head_rate,
             decay=schedule.decay,
@@ -313,20 +310,19 @@ def _lesson(
 
 
 def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
-    body = job.bench.body(job.source)
+    body, kind = job.bench.body(job.source), trainable(job.source)
     if job.strategy.layers:
         boundary = job.boundary
-        upper = upper_half(body, job.source, boundary)
-        layers = layer_names(upper, job.source, job.strategy.layers)
+        upper = kind.upper(body, job.source, boundary)
+        layers = kind.names(upper, job.source, job.strategy.layers)
         for name, parameter in upper.named_parameters():
             # What lies beside the layers (a last norm, a bias all layers share) is not theirs to change.
             parameter.requires_grad_(name.startswith(layers))
         return upper, None, ActivationFeed(job.bench.boundary(job.source, boundary))
-    tokens, pad = job.bench.tokens(job.source), special_tokens(job.source).pad
-    vocabulary = shrink_vocabulary(body, tokens.ids, pad)
+    feed, vocabulary = kind.fed(job.bench, job.source, body, seed)
     if job.strategy.adapt is not None:
         body = job.strategy.adapt(body, seed)
-    return body, vocabulary, TokenFeed(tokens, pad, vocabulary)
+    return body, vocabulary, feed
 
 
 def solve_views(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:

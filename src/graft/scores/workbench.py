@@ -13,12 +13,13 @@ import numpy as np
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
-from graft.representations.backbone import check_split, load_encoder
 from graft.representations.cache import ActivationCache, Ragged
 from graft.representations.encoding.encoder import Encoder, EncodeReport
 from graft.representations.reading import Reading
 from graft.representations.source import Source
 from graft.representations.tokens import TokenRows, tokenise
+from graft.rows.content import Content
+from graft.scores.bodies import trainable
 
 _REMEMBERED = 64
 
@@ -32,7 +33,8 @@ def with_middle(source: Source) -> Source:
     and 8 rows a class, the middle layer beside it takes frozen heads on SMS spam from .67 to .87 macro-F1, CLINC150
     .950 to .964, TRAM .783 to .799, and Banking77 .949 to .946.
     """
-    return source.with_beside(source.weights.layers // 2) if source.weights.layers > 1 and not source.beside else source
+    can = trainable(source).middle and source.weights.layers > 1 and not source.beside
+    return source.with_beside(source.weights.layers // 2) if can else source
 
 
 @dataclass
@@ -69,6 +71,11 @@ class Workbench:
         """Columns of the scores: classes, labels, or one."""
         return max(1, len(self.rows.contract.labels))
 
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """What all rows say."""
+        return self.rows.contents
+
     def vectors(self, source: Source) -> np.ndarray:
         """Pooled vectors of all rows, float32, shape (rows, dimension).
 
@@ -90,7 +97,7 @@ class Workbench:
         """Token activations of all rows after ``layer`` layers."""
         key = (source.weights.digest, layer)
         if key not in self._boundaries:
-            check_split(source, layer)
+            trainable(source).split(source, layer)
             ragged, report = Encoder(source, cache=self._cache_for(source)).boundary(
                 self.rows.contents, layer, progress=self.progress
             )
@@ -109,7 +116,7 @@ class Workbench:
         import copy
 
         if source.weights.digest not in self._bodies:
-            self._bodies = {source.weights.digest: load_encoder(source)}
+            self._bodies = {source.weights.digest: trainable(source).load(source)}
         return copy.deepcopy(self._bodies[source.weights.digest])
 
     def remembered(self, key: Hashable, make: Callable[[], Made]) -> Made:

@@ -14,11 +14,12 @@ import numpy as np
 from graft.core.tasks import Task
 from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
 from graft.facts.study import CueFact
+from graft.representations.image_reading import image_reading
 from graft.representations.source import Source
 from graft.scores.workbench import Workbench
 from graft.studies.ranked_rows import sample_of
 
-_FERTILITY, _UNKNOWN, _TRUNCATED = 2.2, 0.02, 0.05
+_FERTILITY, _UNKNOWN, _TRUNCATED, _SMALL = 2.2, 0.02, 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,16 @@ def _text_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueF
     )
 
 
+def _image_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
+    side = image_reading(source).side
+    sides = [min(bench.contents[row].found.width, bench.contents[row].found.height) for row in rows]
+    small = float(np.mean(np.array(sides) < side / 2))
+    meaning = f"share of pictures less than half as large as the {side} pixels the source reads"
+    return (_cue(source, "small pictures", small, meaning, small > _SMALL),)
+
+
 def _cue(source: Source, name: str, value: float, meaning: str, warning: bool) -> CueFact:
     return CueFact(source=source.weights.reference, name=name, value=value, meaning=meaning, warning=bool(warning))
 
 
-KIND_CUES: tuple[KindCues, ...] = (KindCues("text", _text_cues),)
+KIND_CUES: tuple[KindCues, ...] = (KindCues("text", _text_cues), KindCues("image", _image_cues))

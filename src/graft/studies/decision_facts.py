@@ -21,6 +21,7 @@ from graft.facts.study import (
     ErrorFact,
 )
 from graft.inputs.dataset import Dataset
+from graft.rows.content import picture_of
 from graft.studies.out_of_fold import DecisionParts
 
 _ERRORS, _EXCERPT = 30, 600
@@ -141,6 +142,7 @@ def _error(held: Dataset, row: int, given: str, decided: str, probability: float
         decided=decided,
         probability=probability,
         cost=cost,
+        picture=picture_of(held.kind, held.contents[row]),
     )
 
 

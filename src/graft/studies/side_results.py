@@ -16,6 +16,7 @@ from graft.evidence.predictions import Scored
 from graft.evidence.slices import SliceScore, slice_differences
 from graft.facts.study import SuspectFact
 from graft.inputs.splits import make_splits
+from graft.rows.content import picture_of
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Trains
 from graft.scores.workbench import Workbench
@@ -150,6 +151,7 @@ def suspects_of(bench: Workbench, judged: Judged) -> Suspects:
             given=labels[one.given],
             suggested=labels[one.suggested],
             margin=one.margin,
+            picture=picture_of(rows.kind, rows.contents[seen.rows[first[one.row]]]),
         )
         for one in found
     )

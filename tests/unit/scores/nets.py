@@ -11,6 +11,7 @@ from graft.inputs import Task
 from graft.representations.source import Source
 from graft.representations.sources import read_directory
 from graft.representations.tokens import TokenRows, special_tokens
+from graft.scores.bodies import trainable
 from graft.scores.feed import TokenFeed
 from graft.scores.freezing import parameter_groups
 from graft.scores.network import Network, layer_names, use_byte_dropout
@@ -65,7 +66,8 @@ def job_for(task: str = "multiclass", strategy: str = "full", *, architecture: s
 
 
 def network_of(job: Job, *, seed: int = 0, dropout: bool = True) -> tuple[Network, Examples]:
-    network = Network(job.bench.body(job.source), job.source, len(job.weights), job.extra.shape[1])
+    pooled = trainable(job.source).pooled
+    network = Network(job.bench.body(job.source), job.source, len(job.weights), job.extra.shape[1], pooled=pooled)
     if dropout:
         use_byte_dropout(network, seed)
     network.draw_head(seed)

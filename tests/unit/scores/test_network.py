@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from graft.representations.tokens import special_tokens
+from graft.scores.bodies import trainable
 from graft.scores.feed import TokenFeed
 from graft.scores.linear import LinearHead
 from graft.scores.network import (
@@ -75,7 +76,7 @@ def test_set_head_gives_the_logits_of_the_solved_head():
     rng = np.random.default_rng(0)
     head = LinearHead(rng.normal(size=(3, 32)).astype(np.float32), rng.normal(size=3).astype(np.float32), 0.1, 1)
     network.set_head(head)
-    plain = Network(network.body, job.source, 32, 0)
+    plain = Network(network.body, job.source, 32, 0, pooled=trainable(job.source).pooled)
     with torch.no_grad():
         plain.head.weight.copy_(torch.eye(32))
         plain.head.bias.zero_()

@@ -9,6 +9,7 @@ from graft.evidence.training_curve import CurvePoint
 from graft.inputs import Task
 from graft.representations.tokens import special_tokens
 from graft.scores import tuning
+from graft.scores.bodies import trainable
 from graft.scores.feed import TokenFeed
 from graft.scores.fitting import Budget, Candidate, tuning_gain
 from graft.scores.freezing import frozen_digest
@@ -103,7 +104,7 @@ def test_the_assembled_backbone_says_what_the_trained_one_said(monkeypatch, stra
     original = state_of(job.bench.body(job.source))
     body = assemble(tuned, job).eval()
     feed = TokenFeed(job.bench.tokens(job.source), special_tokens(job.source).pad)
-    network = type(tuned.network)(body, job.source, 3, 0)
+    network = type(tuned.network)(body, job.source, 3, 0, pooled=trainable(job.source).pooled)
     network.head.load_state_dict(tuned.network.head.state_dict())
     examples = replace(tuned.examples, feed=feed)
     np.testing.assert_allclose(logits_of(network, examples, EVERY), said, atol=2e-4)

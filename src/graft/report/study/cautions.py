@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graft.facts.study import StudyRecord
 from graft.report.shared.formats import count, excerpt, percent, plural, sentence
 from graft.report.study.claims import held_words, suspect_words
+from graft.report.study.views import content_kind
 from graft.report.study.words import choice_name, cue_words, facts_of
 
 OPENINGS = 3  # from how many looks on a holdout is no longer fresh
@@ -67,7 +68,8 @@ def _learning(record: StudyRecord) -> Iterator[Caution]:
 def _rows(record: StudyRecord) -> Iterator[Caution]:
     data = record.data
     if data.contradictions:
-        found = plural(len(data.contradictions), "text has", "texts have")
+        kind = content_kind(record)
+        found = plural(len(data.contradictions), f"{kind.name} has", f"{kind.plural} have")
         yield Caution(f"{found} contradicting labels: no model can get both right.", "rows")
     if data.suspects:
         told = suspect_words(record) or "the model disagrees"

@@ -92,6 +92,8 @@ def _environment() -> Environment:
             "policy_plot": policy_plot,
             "policy_words": words.policy_words,
             "planned": views.planned,
+            "content_kind": views.content_kind,
+            "sizes": views.sizes,
             "reasons_aside": views.reasons_aside,
             "shipping_words": views.shipping_words,
             "undecided_words": claims.undecided_words,

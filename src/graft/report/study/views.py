@@ -9,9 +9,29 @@ from dataclasses import dataclass
 from graft.evidence.metrics import metric
 from graft.evidence.slices import ClassScore
 from graft.facts.study import ConfusionFact, PlannedCandidate, StudyRecord
-from graft.report.shared.formats import known
+from graft.inputs.schema import ColumnFacts
+from graft.report.shared.formats import count, known
 from graft.report.study.claims import replaced, undecided_words
 from graft.report.study.words import choice_name, facts_of
+from graft.rows.content import ContentKind, kind_named
+
+
+def content_kind(record: StudyRecord) -> ContentKind:
+    """The kind of what the rows say."""
+    return kind_named(record.data.contract.roles.kind)
+
+
+def sizes(record: StudyRecord, column: ColumnFacts) -> str:
+    """How large the contents of a column are.
+
+    The middle one as well, because a few are often very large.
+    """
+    if column.length is None:
+        return ""
+    kind, length = content_kind(record), column.length
+    least, most, middle = (count(round(number)) for number in (length.min, length.max, length.median))
+    return f"{kind.plural} of {least} to {most} {kind.unit}, {middle} in the middle"
+
 
 GRID = 20  # up to so many classes the confusions are a table
 COSTLY = 15

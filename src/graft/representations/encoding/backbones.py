@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from graft.core.errors import SourceError
-from graft.representations.backbone import native_precision
 from graft.representations.encoding.bodies import Body, ModelInput, Precision, load_body
 from graft.representations.encoding.image_bodies import image_rows, load_image_body, nothing_cut
 from graft.representations.encoding.sentences import CHECKING, longer
@@ -27,7 +26,8 @@ class Backbone:
     prepare: contents as what the body takes, in their order; done in a thread beside the body. body: of a source, cut
     after so many layers unless that is None, in a precision. cut: which of some contents are larger than the source
     reads, bool, shape (contents,); asked of those a cache knew. checking: contents of our own that eight-bit vectors
-    are compared on, the same for everybody. native: the number type it is fastest in that does not move its vectors.
+    are compared on, the same for everybody. native: the number type it is run in, None for what the processor is
+    fastest in.
     """
 
     kind: ContentKind
@@ -35,7 +35,7 @@ class Backbone:
     body: Callable[[Source, int | None, Precision], Body]
     cut: Callable[[Source, Sequence[Content]], np.ndarray]
     checking: tuple[Content, ...]
-    native: Callable[[], torch.dtype] = native_precision
+    native: torch.dtype | None = None
 
 
 def _cut_texts(source: Source, texts: Sequence[str]) -> np.ndarray:
@@ -57,7 +57,7 @@ BACKBONES: tuple[Backbone, ...] = (
         body=load_image_body,
         cut=nothing_cut,
         checking=(),
-        native=lambda: torch.float32,
+        native=torch.float32,
     ),
 )
 

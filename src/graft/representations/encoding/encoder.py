@@ -20,6 +20,7 @@ import torch
 from graft.core.digests import key
 from graft.core.errors import TextsCut
 from graft.core.progress import SILENT, Progress, Stage
+from graft.representations.backbone import native_precision
 from graft.representations.cache import ActivationCache, CachedRows, Ragged, concatenate
 from graft.representations.encoding.backbones import Backbone, backbone_of
 from graft.representations.encoding.batching import TOKENS_PER_BATCH, batches
@@ -105,7 +106,7 @@ class Encoder:
     ) -> None:
         self.source = source
         self.cache = cache
-        self.precision: Precision = as_precision(precision, self._backbone.native())
+        self.precision: Precision = as_precision(precision, self._backbone.native or native_precision())
         self.force = force
         self.fidelity: Fidelity | None = None
         self._models: dict[int | None, Body] = {}

@@ -59,6 +59,12 @@ class Tower(nn.Module):
         self.layers = [layer for _, layer in parts.layers(model)]
         self.names = tuple(f"model.{name}." for name, _ in parts.layers(model))
         self.start, self.stop = 0, len(self.layers)
+        norms = [(name, one) for name, one in self.named_modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+        for _, norm in norms if not pretrained else ():
+            # Of a few hundred steps a hundredth each would leave the statistics where they were drawn.
+            norm.momentum = 0.1
+        moved = {f"{name}.{buffer}" for name, norm in norms for buffer, _ in norm.named_buffers()}
+        self.moving = frozenset() if pretrained else frozenset(moved)
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """Vectors (rows, width) of pixels (rows, 3, side, side), or of activations (rows, places, channels)."""
@@ -81,6 +87,16 @@ class Tower(nn.Module):
             return given
         side = math.isqrt(given.shape[1])
         return given.transpose(1, 2).reshape(len(given), -1, side, side)
+
+    @property
+    def adaptable(self) -> list[str]:
+        """Names of the modules that small matrices can stand beside: linear layers, and convolutions of all channels."""
+        return [
+            name
+            for name, one in self.named_modules()
+            if isinstance(one, nn.Linear)
+            or (isinstance(one, nn.Conv2d) and one.groups == 1 and (type(one) is nn.Conv2d or one.kernel_size == (1, 1)))
+        ]
 
     def train(self, mode: bool = True) -> "Tower":
         """In training mode, except for the normalisation of weights that were pretrained."""

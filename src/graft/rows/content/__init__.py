@@ -3,7 +3,7 @@
 from graft.rows.content.audio import AUDIO
 from graft.rows.content.image import IMAGE
 from graft.rows.content.kind import ColumnMeasure, Content, ContentKind, ContentProblem, Piece
-from graft.rows.content.kinds import KINDS, contents_of, kind_named, kind_of
+from graft.rows.content.kinds import KINDS, contents_of, kind_named, kind_of, picture_of
 from graft.rows.content.row import ROW, Cells
 from graft.rows.content.text import TEXT
 
@@ -22,4 +22,5 @@ __all__ = [
     "contents_of",
     "kind_named",
     "kind_of",
+    "picture_of",
 ]

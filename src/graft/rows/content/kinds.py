@@ -31,6 +31,15 @@ def kind_of(contents: Sequence[Any]) -> ContentKind | None:
     return next((kind for kind in KINDS if contents and all(map(kind.fits, contents))), None)
 
 
+def picture_of(kind: ContentKind, content: Content) -> str:
+    """How a content looks, as a data URI; "" for a kind whose contents are shown by a line alone.
+
+    >>> picture_of(kind_named("text"), "a text")
+    ''
+    """
+    return "" if kind.pictured is None else kind.pictured(content)
+
+
 def contents_of(given: Any, kind: ContentKind, *, reader: str) -> list[Content]:
     """Contents of a kind, one alone or several. Raises InputError for anything else.
 

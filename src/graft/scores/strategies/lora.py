@@ -12,7 +12,10 @@ RANK = 8
 
 
 def with_lora(body: Any, seed: int) -> Any:
-    """The body with adapters on all its linear layers, drawn from a seed; only they may learn."""
+    """The body with adapters on all its linear layers, drawn from a seed; only they may learn.
+
+    A body that says itself which of its modules can have one (``adaptable``) gets them there.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -21,7 +24,7 @@ def with_lora(body: Any, seed: int) -> Any:
     from graft.representations.torch_process import torch_stream
 
     config = LoraConfig(
-        r=RANK, lora_alpha=2 * RANK, lora_dropout=0.0, use_rslora=True, target_modules="all-linear", bias="none"
+        r=RANK, lora_alpha=2 * RANK, lora_dropout=0.0, use_rslora=True, target_modules=getattr(body, "adaptable", "all-linear"), bias="none"
     )
     with quiet_transformers(), torch_stream(), warnings.catch_warnings():
         # peft 0.20 asks for an attribute that transformers 5 has renamed.
