@@ -30,7 +30,7 @@ _SCRATCH_SIDE = 96
 _CUT = 0.08
 
 
-class Material(Protocol):
+class RowsForTraining(Protocol):
     """What a workbench hands to a feed."""
 
     def tokens(self, source: Source) -> TokenRows:
@@ -60,7 +60,7 @@ class TrainableKind:
     upper: Callable[[Any, Source, int], Any]
     names: Callable[[Any, Source, int], tuple[str, ...]]
     split: Callable[[Source, int], None]
-    fed: Callable[[Material, Source, Any, int], tuple[Feed, Vocabulary | None]]
+    fed: Callable[[RowsForTraining, Source, Any, int], tuple[Feed, Vocabulary | None]]
     pooled: Callable[[Any, Source, dict[str, torch.Tensor]], torch.Tensor]
     restored: Callable[[Any, Any, Vocabulary | None], None]
     state: Callable[[Any], dict[str, torch.Tensor]]
@@ -80,7 +80,7 @@ def trainable(source: Source) -> TrainableKind:
     )
 
 
-def _token_feed(bench: Material, source: Source, body: Any, seed: int) -> tuple[Feed, Vocabulary | None]:
+def _token_feed(bench: RowsForTraining, source: Source, body: Any, seed: int) -> tuple[Feed, Vocabulary | None]:
     tokens, pad = bench.tokens(source), special_tokens(source).pad
     vocabulary = shrink_vocabulary(body, tokens.ids, pad)
     return TokenFeed(tokens, pad, vocabulary), vocabulary
@@ -136,14 +136,18 @@ class PixelFeed:
         return chosen
 
 
-def _pixel_feed(bench: Material, source: Source, body: Any, seed: int) -> tuple[Feed, None]:
+def _pixel_feed(bench: RowsForTraining, source: Source, body: Any, seed: int) -> tuple[Feed, None]:
     reading = source.reading
     assert isinstance(reading, ImageReading)
     return PixelFeed(bench.contents, reading, seed), None
 
 
 def _pooled_pixels(body: Any, source: Source, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    given = inputs["pixels"] if "pixels" in inputs else inputs["inputs_embeds"]
+    if "pixels" in inputs:
+        given = inputs["pixels"]
+    else:
+        # All pictures have as many places; a feed fills rows up to a width that suits texts.
+        given = inputs["inputs_embeds"][:, : int(inputs["attention_mask"][0].sum())]
     return torch.nn.functional.normalize(body(given).float(), dim=-1)
 
 

@@ -90,13 +90,8 @@ class Tower(nn.Module):
 
     @property
     def adaptable(self) -> list[str]:
-        """Names of the modules that small matrices can stand beside: linear layers, and convolutions of all channels."""
-        return [
-            name
-            for name, one in self.named_modules()
-            if isinstance(one, nn.Linear)
-            or (isinstance(one, nn.Conv2d) and one.groups == 1 and (type(one) is nn.Conv2d or one.kernel_size == (1, 1)))
-        ]
+        """Names of the modules small matrices can stand beside: linear layers, and convolutions of all channels."""
+        return [name for name, one in self.named_modules() if isinstance(one, nn.Linear) or _is_dense(one)]
 
     def train(self, mode: bool = True) -> "Tower":
         """In training mode, except for the normalisation of weights that were pretrained."""
@@ -105,6 +100,11 @@ class Tower(nn.Module):
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
         return self
+
+
+def _is_dense(one: nn.Module) -> bool:
+    """Whether a convolution mixes all channels, and pads as its class says."""
+    return isinstance(one, nn.Conv2d) and one.groups == 1 and (type(one) is nn.Conv2d or one.kernel_size == (1, 1))
 
 
 def fused(tower: Tower) -> Tower:

@@ -24,7 +24,12 @@ def with_lora(body: Any, seed: int) -> Any:
     from graft.representations.torch_process import torch_stream
 
     config = LoraConfig(
-        r=RANK, lora_alpha=2 * RANK, lora_dropout=0.0, use_rslora=True, target_modules=getattr(body, "adaptable", "all-linear"), bias="none"
+        r=RANK,
+        lora_alpha=2 * RANK,
+        lora_dropout=0.0,
+        use_rslora=True,
+        target_modules=getattr(body, "adaptable", "all-linear"),
+        bias="none",
     )
     with quiet_transformers(), torch_stream(), warnings.catch_warnings():
         # peft 0.20 asks for an attribute that transformers 5 has renamed.
