@@ -2,9 +2,9 @@
 
 A cell is a public set at 8, 32 or 128 labels a class (at most 20 classes; all 150 of clinc150 at 8). A draw takes
 labels at random, studies them at quick effort, and scores the shipped bundle on the test file (or the latest 30 %, or
-30 % of the documents, which are then named as groups). The reference of a cell is the alternative that is better on average over its draws:
-scikit-learn's cross-validated logistic regression on TF-IDF, or on the vectors of MiniLM, learnt from all the rows.
-Regret is the reference's macro-F1 less that of what shipped.
+30 % of the documents, which are then named as groups). The reference of a cell is the alternative that is better on
+average over its draws: scikit-learn's cross-validated logistic regression on TF-IDF, or on the vectors of MiniLM,
+learnt from all the rows. Regret is the reference's macro-F1 less that of what shipped.
 """
 
 import tempfile
