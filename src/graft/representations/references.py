@@ -2,6 +2,7 @@
 
 minilm                      the embedded default text source
 lite0                       the embedded default image source
+speech                      the embedded default audio source
 path:DIR                    a Hugging Face model directory
 hf:org/name@revision        a repository of the Hugging Face Hub, pinned
 random:REFERENCE            the same architecture with random weights, to test whether pretraining matters

@@ -1,8 +1,8 @@
 """Sources by reference: found, verified and described; their weights are not loaded here.
 
-Decisions: a source is pinned by the SHA-256 of its weights, whatever its name; only safetensors are read; a directory
-that asks for remote code, or that nothing here reads, is refused before anything is loaded. Each kind of content has
-one record that knows its directories.
+Decisions: a source is pinned by the SHA-256 of its weights, whatever its name; only safetensors and plain ONNX files
+are read; a directory that asks for remote code, or that nothing here reads, is refused before anything is loaded. Each
+kind of content has one record that knows its directories.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from typing import Any
 from graft.core.digests import key
 from graft.core.errors import SourceError
 from graft.core.files import read_json
+from graft.representations.audio_directory import is_audio_directory, read_audio_directory
 from graft.representations.directories import check_directory
 from graft.representations.embedded import NAMES, named, usual_source
 from graft.representations.hub import fetch_snapshot
@@ -39,6 +40,7 @@ class DirectoryReader:
 # Text comes last: what no other kind knows is described, or refused in words, as a text encoder.
 READERS: tuple[DirectoryReader, ...] = (
     DirectoryReader("image", is_image_directory, read_image_directory),
+    DirectoryReader("audio", is_audio_directory, read_audio_directory),
     DirectoryReader("text", lambda config: True, read_text_encoder),
 )
 

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from graft.core.errors import SourceError
+from graft.representations.encoding.audio_bodies import audio_rows, cut_recordings, load_audio_body
 from graft.representations.encoding.bodies import Body, ModelInput, Precision, load_body
 from graft.representations.encoding.image_bodies import image_rows, load_image_body, nothing_cut
 from graft.representations.encoding.sentences import CHECKING, longer
 from graft.representations.source import Source
 from graft.representations.tokens import text_reading, tokenise
-from graft.rows.content import IMAGE, TEXT, Content, ContentKind
+from graft.rows.content import AUDIO, IMAGE, TEXT, Content, ContentKind
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ BACKBONES: tuple[Backbone, ...] = (
         prepare=image_rows,
         body=load_image_body,
         cut=nothing_cut,
+        checking=(),
+        native=torch.float32,
+    ),
+    Backbone(
+        kind=AUDIO,
+        prepare=audio_rows,
+        body=load_audio_body,
+        cut=cut_recordings,
         checking=(),
         native=torch.float32,
     ),
