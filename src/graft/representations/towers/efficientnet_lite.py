@@ -26,10 +26,23 @@ BLOCKS = sum(stage[0] for stage in _STAGES)
 
 
 class SameConv(nn.Conv2d):
-    """A convolution without bias whose output is its input divided by the stride, rounded up."""
+    """A convolution whose output is its input divided by the stride, rounded up.
 
-    def __init__(self, inside: int, outside: int, window: int, *, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(inside, outside, window, stride, groups=groups, bias=False)
+    It is made as torch's own is, because adapters make one like it; the padding that is asked for says nothing.
+    """
+
+    def __init__(
+        self,
+        inside: int,
+        outside: int,
+        window: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = 0,
+        *,
+        groups: int = 1,
+        bias: bool = False,
+    ) -> None:
+        super().__init__(inside, outside, window, stride, groups=groups, bias=bias)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the name is torch's
         """Shapes (rows, inside, height, width) to (rows, outside, …)."""
