@@ -247,15 +247,26 @@ def study(
         result.require(require.value)
 
 
+class Demo(StrEnum):
+    """What a demo is about."""
+
+    TEXT = "text"
+    IMAGES = "images"
+
+
 def demo(
+    about: Annotated[Demo, typer.Argument(help="Texts or images.")] = Demo.TEXT,
     out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.")] = Path("demo-study"),
     effort: Annotated[Effort, typer.Option(help="How much is tried.")] = Effort.QUICK,
 ) -> None:
-    """Run a study on the synthetic security tickets that ship with Graft."""
-    from graft.demo import tickets
+    """Run a study on data that ships: synthetic security tickets, or scanned digits."""
+    from graft.demo import digits, tickets
 
-    columns = {"text": ("message",), "label": ("category",), "id": "id"}
-    _run(tickets(), columns, {"effort": effort.value}, out=out)
+    columns: dict[str, Any] = {"text": ("message",), "label": ("category",), "id": "id"}
+    data: Any = tickets() if about is Demo.TEXT else digits()
+    if about is Demo.IMAGES:
+        columns = {"image": ("picture",), "label": ("digit",)}
+    _run(data, columns, {"effort": effort.value}, out=out)
 
 
 def report(
@@ -279,7 +290,7 @@ def report(
 
 
 def _run(
-    data: Path,
+    data: Any,
     columns: dict[str, Any],
     options: dict[str, Any],
     *,

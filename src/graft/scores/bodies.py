@@ -7,7 +7,7 @@ reads smaller pictures, because it is compared at equal steps and not at equal p
 steps at a fifth of the cost, it does not learn at the whole.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -40,6 +40,10 @@ class RowsForTraining(Protocol):
     @property
     def contents(self) -> Sequence[Content]:
         """What all rows say."""
+        ...
+
+    def remembered(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """What ``make`` gave for ``key`` before."""
         ...
 
 
@@ -97,13 +101,13 @@ def _restored_tokens(body: Any, whole: Any, vocabulary: Vocabulary | None) -> No
 
 
 class PixelFeed:
-    """Pictures as pixels; decoded once where they fit in half a gigabyte, else whenever they are read."""
+    """Pictures as pixels. kept: all of them as the source reads them, where they were decoded once for every fold."""
 
-    def __init__(self, contents: Sequence[Content], reading: ImageReading, seed: int) -> None:
-        self._contents, self._reading = contents, reading
+    def __init__(
+        self, contents: Sequence[Content], reading: ImageReading, seed: int, kept: np.ndarray | None = None
+    ) -> None:
+        self._contents, self._reading, self._kept = contents, reading, kept
         self._rng = generator(seed, "pixels")
-        self._kept: np.ndarray | None = None
-        self._fits = len(contents) * reading.side**2 * 3 <= _KEPT_BYTES
 
     @property
     def lengths(self) -> np.ndarray:
@@ -128,10 +132,8 @@ class PixelFeed:
         return {"pixels": torch.from_numpy(self._reading.numbers(changed))}
 
     def _arrays(self, rows: np.ndarray) -> np.ndarray:
-        if not self._fits:
-            return squares([self._contents[row] for row in rows], self._reading)
         if self._kept is None:
-            self._kept = squares(self._contents, self._reading)
+            return squares([self._contents[row] for row in rows], self._reading)
         chosen: np.ndarray = self._kept[rows]
         return chosen
 
@@ -139,7 +141,10 @@ class PixelFeed:
 def _pixel_feed(bench: RowsForTraining, source: Source, body: Any, seed: int) -> tuple[Feed, None]:
     reading = source.reading
     assert isinstance(reading, ImageReading)
-    return PixelFeed(bench.contents, reading, seed), None
+    kept = None
+    if len(bench.contents) * reading.side**2 * 3 <= _KEPT_BYTES:
+        kept = bench.remembered(("squares", reading.digest), lambda: squares(bench.contents, reading))
+    return PixelFeed(bench.contents, reading, seed, kept), None
 
 
 def _pooled_pixels(body: Any, source: Source, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
