@@ -23,7 +23,7 @@ def questions() -> Path:
     return _file("questions.csv")
 
 
-def digits(rows: int = 200) -> dict[str, list[Any]]:
+def digits(rows: int = 120) -> dict[str, list[Any]]:
     """Scanned handwritten digits as pictures of 8 by 8 pixels, 8-bit, and which digit each is.
 
     >>> digits(3)["digit"]

@@ -84,6 +84,14 @@ def trainable(source: Source) -> TrainableKind:
     )
 
 
+def drawn_share(source: Source) -> float:
+    """What a step costs where nothing is pretrained, as a share of one that reads what the source reads."""
+    reading, drawn = source.reading, trainable(source).drawn(source).reading
+    if isinstance(reading, ImageReading) and isinstance(drawn, ImageReading):
+        return (drawn.side / reading.side) ** 2
+    return 1.0
+
+
 def _token_feed(bench: RowsForTraining, source: Source, body: Any, seed: int) -> tuple[Feed, Vocabulary | None]:
     tokens, pad = bench.tokens(source), special_tokens(source).pad
     vocabulary = shrink_vocabulary(body, tokens.ids, pad)

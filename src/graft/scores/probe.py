@@ -17,6 +17,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from graft.representations.source import Source
+from graft.scores.bodies import drawn_share
 from graft.scores.fitting import Budget, Candidate, fit, training_job
 from graft.scores.strategies import CLASSICAL, FROZEN, FULL, STRATEGIES, Strategy, Trains
 from graft.scores.tuning import HELD_SHARE, REFIT_BELOW, one_step, reader
@@ -148,7 +149,7 @@ def estimate(candidate: Candidate, budget: Budget, *, rows: int, outputs: int, s
     head = step.head * share
     if strategy.trains is Trains.HEAD or source is None:
         return head
-    one = step.step(strategy, source.weights.layers)
+    one = step.step(strategy, source.weights.layers) * (1.0 if strategy.pretrained else drawn_share(source))
     part = one / step.whole  # of the layers that run
     tried, again = strategy.used
     refit = budget.refit and rows < REFIT_BELOW

@@ -18,8 +18,10 @@ from pathlib import Path
 
 from graft.core.digests import file_sha256
 from graft.core.errors import InputError, SourceError
+from graft.core.files import write_json
 from graft.representations.directories import check_directory
 from graft.representations.new_folder import publish, require_free, workplace
+from graft.representations.weights.known_forms import KNOWN_FORMS
 from graft.representations.weights.pickle_process import WEIGHTS, Report, read_apart
 from graft.representations.weights.pickle_scan import refused, scan_pickle
 from graft.representations.weights.safetensors_file import check_safetensors
@@ -105,6 +107,11 @@ def convert_weights(
         new.mkdir()
         made.rename(new / WEIGHTS)
         copied = _copy_beside(directory, new) if directory else ()
+        if not (new / "config.json").exists():
+            shapes = {entry.name: entry.shape for entry in check_safetensors(new / WEIGHTS)}
+            known = next(filter(None, (form.files(shapes) for form in KNOWN_FORMS)), {})
+            for name, said in known.items():
+                write_json(new / name, said)
         sha256, size = file_sha256(new / WEIGHTS), (new / WEIGHTS).stat().st_size
         publish(new, target)
     return Conversion(
