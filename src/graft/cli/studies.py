@@ -252,18 +252,22 @@ class Demo(StrEnum):
 
     TEXT = "text"
     IMAGES = "images"
+    ROWS = "rows"
 
 
 def demo(
-    about: Annotated[Demo, typer.Argument(help="Texts or images.")] = Demo.TEXT,
+    about: Annotated[Demo, typer.Argument(help="Texts, images, or rows of a table.")] = Demo.TEXT,
     out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.")] = Path("demo-study"),
     effort: Annotated[Effort, typer.Option(help="How much is tried.")] = Effort.QUICK,
 ) -> None:
-    """Run a study on data that ships: synthetic security tickets, or scanned digits."""
-    from graft.demo import digits, tickets
+    """Run a study on data that ships: synthetic security tickets, scanned digits, or measurements of cells."""
+    from graft.demo import digits, measurements, tickets
 
     if about is Demo.TEXT:
         _run(tickets(), {"text": ("message",), "label": ("category",), "id": "id"}, {"effort": effort.value}, out=out)
+        return
+    if about is Demo.ROWS:
+        _run(measurements(), {"numeric": ("*",), "label": ("diagnosis",)}, {"effort": effort.value}, out=out)
         return
     # Tuning a network on pictures takes minutes without a graphics processor.
     options = {"effort": effort.value, "strategy": ("frozen",)}
