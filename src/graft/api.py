@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from graft.facts.study import PlanFacts
     from graft.representations.encoding.encoder import Encoder
     from graft.studies.adapting import AdaptedSource
+    from graft.studies.pretraining import PretrainedSource
     from graft.studies.result import StudyResult
     from graft.studies.settings import Effort, Weights
     from graft.tables.embedding import EmbeddingReport
@@ -304,6 +305,60 @@ def adapt_source(
         seed=seed,
         progress=_shown(progress),
     )
+
+
+def pretrain_source(
+    data: Any,
+    *,
+    label: Names,
+    out: str | Path,
+    numeric: Names = (),
+    categorical: Names = (),
+    group: str | None = None,
+    task: "TaskName" = "auto",
+    passes: int = 60,
+    seed: int = 0,
+    encoding: str | None = None,
+    progress: Progress | bool = True,
+) -> "PretrainedSource":
+    """Pretrain a source of rows on a labelled table: a source of its own, to be moved to a table with columns in common.
+
+    data, label, numeric, categorical, group, task, encoding, progress: as for ``study``. out: the folder of the new
+    source, new or empty. passes: over the rows, at most; it stops when rows kept apart get no better. seed: of
+    everything random; the same one gives the same weights on the same machine.
+
+    Returns where it is (``.reference``) and what it learnt, beside controls (``.record``). Raises InputError for what
+    cannot work; nothing is written then, nor when it is killed.
+    """
+    from graft.inputs.contract import infer_contract, require_columns
+    from graft.inputs.dataset import build_dataset
+    from graft.inputs.every import with_every_column
+    from graft.inputs.roles import EVERY, Roles
+    from graft.representations.new_folder import require_free
+    from graft.rows.table import read_frame
+
+    roles = Roles(
+        content=(),
+        label=several(label),
+        numeric=several(numeric),
+        categorical=several(categorical),
+        group=group,
+        kind="row",
+    )
+    if passes < 1:
+        raise InputError(f"passes={passes}", needed="1 or more", fix="60 is usual")
+    folder = Path(out)
+    require_free(folder)
+    table = read_frame(data, encoding=encoding)
+    require_columns(table, [name for name, _ in roles.columns if name != EVERY])
+    roles, told = with_every_column(table, roles, task=task)
+    table = replace(table, notes=(*table.notes, *told))
+    rows, _ = build_dataset(table, infer_contract(table, roles, task=task), labelled=True)
+
+    # Not before all was checked that can be: these import model libraries, which takes seconds.
+    from graft.studies.pretraining import pretrain_rows
+
+    return pretrain_rows(rows, table, given=data, out=folder, passes=passes, seed=seed, progress=_shown(progress))
 
 
 def embed(

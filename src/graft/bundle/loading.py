@@ -23,9 +23,9 @@ from graft.core import foreign
 from graft.core.errors import BundleError, GraftError
 from graft.core.tasks import Task
 from graft.inputs.schema import Contract
+from graft.representations.row_columns import RowColumns
 from graft.rows.content import kind_named
 from graft.scores.models import load_model
-from graft.scores.row_columns import RowColumns
 
 _ROWS = 2
 

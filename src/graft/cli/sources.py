@@ -130,3 +130,41 @@ def adapt(
         sys.stdout.write(made.record.to_json())
     else:
         print_adaptation(made.record, made.reference, made.seconds, Terminal())
+
+
+@sources.command("pretrain")
+def pretrain(
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
+    label: Annotated[list[str], typer.Option(help="Column to learn; several 0/1 columns make it multi-label.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new source: new or empty.")],
+    numeric: Annotated[
+        list[str], typer.Option(help="Numeric column; repeat for several, '*' for every column that fits.")
+    ] = [],  # noqa: B006
+    categorical: Annotated[
+        list[str], typer.Option(help="Categorical column; repeat for several, '*' for every column that fits.")
+    ] = [],  # noqa: B006
+    group: Annotated[str | None, typer.Option(help="Rows of one group stay on one side.")] = None,
+    task: Annotated[str, typer.Option(help=f"What is learnt: auto, or {', '.join(Task)}.")] = "auto",
+    passes: Annotated[int, typer.Option(help="Over the rows, at most.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    encoding: Annotated[
+        str | None, typer.Option(help="What the file is written in, when it is not recognised: cp1252.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="What it learnt as JSON.")] = False,
+) -> None:
+    """Pretrain a source of rows on a labelled table, to be moved to another one with columns in common.
+
+    Example: graft sources pretrain old.csv --numeric '*' --categorical '*' --label churned --out my-source/
+    """
+    from graft import api
+    from graft.core.display import Bars, Terminal
+    from graft.report.pretraining import print_pretraining
+
+    made = api.pretrain_source(
+        data, label=label, out=out, numeric=numeric, categorical=categorical, group=group,
+        task=task, passes=passes, seed=seed, encoding=encoding, progress=Bars(Terminal(stderr=True)),
+    )  # fmt: skip
+    if as_json:
+        sys.stdout.write(made.record.to_json())
+    else:
+        print_pretraining(made.record, made.reference, Terminal())

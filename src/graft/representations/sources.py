@@ -19,6 +19,7 @@ from graft.representations.embedded import NAMES, named, usual_source
 from graft.representations.hub import fetch_snapshot
 from graft.representations.image_directory import is_image_directory, read_image_directory
 from graft.representations.references import Reference, parse_reference
+from graft.representations.row_source import is_row_directory, read_row_directory
 from graft.representations.source import Source
 from graft.representations.text_directory import architecture_of, read_text_encoder
 from graft.rows.content import ContentKind, kind_named
@@ -41,6 +42,7 @@ class DirectoryReader:
 READERS: tuple[DirectoryReader, ...] = (
     DirectoryReader("image", is_image_directory, read_image_directory),
     DirectoryReader("audio", is_audio_directory, read_audio_directory),
+    DirectoryReader("row", is_row_directory, read_row_directory),
     DirectoryReader("text", lambda config: True, read_text_encoder),
 )
 

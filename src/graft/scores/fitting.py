@@ -17,6 +17,7 @@ from graft.core.memory import peak_memory
 from graft.core.seeds import derive
 from graft.core.tasks import CLASSES
 from graft.evidence.training_curve import CurvePoint, Remark
+from graft.representations.row_columns import cell_table, fit_row_columns
 from graft.representations.source import Source
 from graft.representations.sources import randomised
 from graft.scores.bodies import trainable
@@ -37,7 +38,6 @@ from graft.scores.models import (
     output_of,
     save_tuned_body,
 )
-from graft.scores.row_columns import cell_table, fit_row_columns
 from graft.scores.row_control import fit_control
 from graft.scores.strategies import FULL, STRATEGIES, Strategy, Trains
 from graft.scores.tuning import Gain, Job, assemble, gain_over_solved, predict_logits, solve_views, tune

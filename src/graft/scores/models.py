@@ -27,6 +27,7 @@ from graft.inputs.dataset import Dataset
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.image_directory import state_reading
+from graft.representations.row_columns import RowColumns, row_columns_of
 from graft.representations.sentence_settings import state_prompts
 from graft.representations.source import Source
 from graft.representations.sources import read_directory
@@ -36,7 +37,6 @@ from graft.scores.bodies import trainable
 from graft.scores.classical.features import feature_recipe
 from graft.scores.classical.ngrams import NgramEncoder, encode_ngrams
 from graft.scores.columns import ColumnEncoder
-from graft.scores.row_columns import RowColumns, row_columns_of
 from graft.scores.row_control import LinearOnRows, Scorer, TreesOnRows, trees_of
 
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix

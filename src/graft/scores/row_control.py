@@ -13,9 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from graft.core.tasks import Task
+from graft.representations.row_columns import RowColumns
 from graft.scores.classical.ngrams import solve_sparse
 from graft.scores.linear import inner_splits, solve_head
-from graft.scores.row_columns import RowColumns
 from graft.scores.trees import TREE_RECIPES, Forest, TreeRecipe, boosted, forest_from, forest_of, side_by_side
 
 # Trees are dear where rows are few, and then the first held-in rows often say enough.

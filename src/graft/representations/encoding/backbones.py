@@ -14,10 +14,11 @@ from graft.core.errors import SourceError
 from graft.representations.encoding.audio_bodies import audio_rows, cut_recordings, load_audio_body
 from graft.representations.encoding.bodies import Body, ModelInput, Precision, load_body
 from graft.representations.encoding.image_bodies import image_rows, load_image_body, nothing_cut
+from graft.representations.encoding.row_bodies import load_row_body, no_row_cut, prepared_rows
 from graft.representations.encoding.sentences import CHECKING, longer
 from graft.representations.source import Source
 from graft.representations.tokens import text_reading, tokenise
-from graft.rows.content import AUDIO, IMAGE, TEXT, Content, ContentKind
+from graft.rows.content import AUDIO, IMAGE, ROW, TEXT, Content, ContentKind
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,14 @@ BACKBONES: tuple[Backbone, ...] = (
         cut=cut_recordings,
         checking=(),
         native=torch.float32,
+    ),
+    Backbone(
+        kind=ROW,
+        prepare=prepared_rows,
+        body=load_row_body,
+        cut=no_row_cut,
+        checking=(),
+        native=lambda: torch.float32,
     ),
 )
 

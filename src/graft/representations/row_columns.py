@@ -9,7 +9,7 @@ category that is unknown is all zeros.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,6 +98,32 @@ class RowColumns:
             codes[:, column] = meant[table.codes[:, column]]
         return np.concatenate([codes, table.numbers], axis=1)
 
+    def standardised(self, parted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers and then whether they are missing, float32 (rows, 2 * numeric); codes, float64 (rows, categorical).
+
+        A number is cut at eight deviations and is 0 where it is missing; a code is NaN where it is unknown.
+        """
+        named = len(self.categorical)
+        numbers = parted[:, named:]
+        missing = np.isnan(numbers)
+        with np.errstate(over="ignore"):
+            scaled = (numbers - np.array(self.means)) / np.array(self.scales)
+        scaled = np.where(missing, 0.0, np.clip(scaled, -_CUT, _CUT))
+        return np.concatenate([scaled, missing], axis=1, dtype=np.float32), parted[:, :named]
+
+    def without(self, names: Collection[str]) -> "RowColumns":
+        """The same without some columns."""
+        numeric = [place for place, name in enumerate(self.numeric) if name not in names]
+        named = [place for place, name in enumerate(self.categorical) if name not in names]
+        return RowColumns(
+            tuple(self.numeric[place] for place in numeric),
+            tuple(self.means[place] for place in numeric),
+            tuple(self.scales[place] for place in numeric),
+            tuple(self.lacking[place] for place in numeric),
+            tuple(self.categorical[place] for place in named),
+            tuple(self.categories[place] for place in named),
+        )
+
     @cached_property
     def _codes(self) -> tuple[dict[str, float], ...]:
         return tuple({word: float(place) for place, word in enumerate(known)} for known in self.categories)
@@ -107,13 +133,12 @@ class RowColumns:
 
         parted: what ``parted`` gave. Sparse where it would be very large.
         """
-        count, named = len(parted), len(self.categorical)
-        numbers = parted[:, named:]
-        missing = np.isnan(numbers)
-        with np.errstate(over="ignore"):
-            scaled = (numbers - np.array(self.means)) / np.array(self.scales)
-        scaled = np.where(missing, 0.0, np.clip(scaled, -_CUT, _CUT))
-        blocks = [scaled.astype(np.float32), missing[:, np.array(self.lacking, bool)].astype(np.float32)]
+        count, width = len(parted), len(self.numeric)
+        numbers, _ = self.standardised(parted)
+        blocks: list[np.ndarray | sparse.csr_matrix] = [
+            numbers[:, :width],
+            numbers[:, width:][:, np.array(self.lacking, bool)],
+        ]
         whole = count * self.width <= _DENSE
         for column, known in enumerate(self.categories):
             code = parted[:, column]
