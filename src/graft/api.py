@@ -321,7 +321,7 @@ def pretrain_source(
     encoding: str | None = None,
     progress: Progress | bool = True,
 ) -> "PretrainedSource":
-    """Pretrain a source of rows on a labelled table: a source of its own, to be moved to a table with columns in common.
+    """Pretrain a source of rows on a labelled table, to be moved to another table with columns in common.
 
     data, label, numeric, categorical, group, task, encoding, progress: as for ``study``. out: the folder of the new
     source, new or empty. passes: over the rows, at most; it stops when rows kept apart get no better. seed: of
