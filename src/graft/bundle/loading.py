@@ -99,8 +99,8 @@ def _problem(bundle: Bundle) -> str:
         return "its model scales by what is no number"
     columns = getattr(model, "columns", None)
     if isinstance(columns, RowColumns):
-        unknown = {*columns.numeric, *columns.categorical} ^ {*roles.numeric, *roles.categorical}
-        return f"its model and its contract differ in the column {sorted(unknown)[0]!r}" if unknown else ""
+        wrong = ({*columns.numeric} - {*roles.numeric}) | ({*columns.categorical} - {*roles.categorical})
+        return f"its model reads {sorted(wrong)[0]!r}, which its contract does not name so" if wrong else ""
     if columns is not None and len(columns.means) != len(roles.numeric):
         return f"its model has {len(columns.means)} numeric columns, its contract {len(roles.numeric)}"
     if columns is not None and len(columns.categories) != len(roles.categorical):

@@ -12,7 +12,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -22,6 +22,15 @@ from graft.rows.content import Cells
 MOST_CATEGORIES = 254
 _CUT = 8.0
 _DENSE = 20_000_000  # cells of a matrix that is kept whole
+
+
+class HasContents(Protocol):
+    """Rows that say something."""
+
+    @property
+    def contents(self) -> Sequence[Cells]:
+        """What each says."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +119,13 @@ class RowColumns:
             scaled = (numbers - np.array(self.means)) / np.array(self.scales)
         scaled = np.where(missing, 0.0, np.clip(scaled, -_CUT, _CUT))
         return np.concatenate([scaled, missing], axis=1, dtype=np.float32), parted[:, :named]
+
+    def encode(self, rows: HasContents) -> np.ndarray:
+        """The matrix of rows, whole, float32 (rows, width): what stands beside a vector."""
+        if not self.width:
+            return np.zeros((len(rows.contents), 0), np.float32)
+        matrix = self.matrix(self.read(rows.contents))
+        return matrix.toarray() if isinstance(matrix, sparse.csr_matrix) else matrix
 
     def without(self, names: Collection[str]) -> "RowColumns":
         """The same without some columns."""

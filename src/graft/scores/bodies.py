@@ -20,10 +20,12 @@ from graft.representations.backbone import check_split, load_encoder, pool_layer
 from graft.representations.image_reading import ImageReading, squares
 from graft.representations.source import Source
 from graft.representations.tokens import TokenRows, special_tokens, unpooled_tokens
+from graft.representations.towers.row_resnet import load_row_resnet
 from graft.representations.towers.tower import Tower, load_tower
-from graft.rows.content import IMAGE, TEXT, Content
+from graft.rows.content import IMAGE, ROW, TEXT, Content
 from graft.scores.feed import Feed, TokenFeed
 from graft.scores.network import Vocabulary, layer_names, restore_vocabulary, shrink_vocabulary
+from graft.scores.row_bodies import RowFeed, block_names, pooled_rows, upper_rows
 
 _KEPT_BYTES = 1 << 29
 _SCRATCH_SIDE = 96
@@ -215,5 +217,18 @@ TRAINABLE: tuple[TrainableKind, ...] = (
         state=lambda body: dict(body.model.state_dict()),
         middle=False,
         drawn=_smaller,
+    ),
+    TrainableKind(
+        kind=ROW.name,
+        load=load_row_resnet,
+        upper=upper_rows,
+        names=block_names,
+        split=lambda source, boundary: None,
+        fed=lambda bench, source, body, seed: (RowFeed(bench.contents, source), None),
+        pooled=pooled_rows,
+        restored=lambda body, whole, vocabulary: None,
+        state=lambda body: dict(body.state_dict()),
+        middle=False,
+        drawn=lambda source: source,
     ),
 )

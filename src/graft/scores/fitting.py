@@ -7,7 +7,7 @@ steps; what differs between strategies lives in their own files.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from graft.core.memory import peak_memory
 from graft.core.seeds import derive
 from graft.core.tasks import CLASSES
 from graft.evidence.training_curve import CurvePoint, Remark
-from graft.representations.row_columns import cell_table, fit_row_columns
+from graft.representations.row_columns import CellTable, RowColumns, cell_table, fit_row_columns
+from graft.representations.row_source import DRAWN, row_reading
 from graft.representations.source import Source
 from graft.representations.sources import randomised
 from graft.scores.bodies import trainable
@@ -121,7 +122,7 @@ class _Problem:
     evaluate: np.ndarray
     output: Output
     targets: np.ndarray
-    columns: ColumnEncoder
+    columns: ColumnEncoder | RowColumns
     weights: np.ndarray
     head_weights: np.ndarray
     untilt: bool
@@ -132,7 +133,7 @@ class _Problem:
     keep: Path | None
     on_step: Callable[[int], None]
 
-    @property
+    @cached_property
     def extra(self) -> np.ndarray:
         return self.columns.encode(self.bench.rows)
 
@@ -201,7 +202,7 @@ def _problem(
         evaluate=evaluate,
         output=output,
         targets=output.standardise(bench.targets),
-        columns=fit_columns(bench.rows.take(rows)),
+        columns=_beside(bench, candidate, rows),
         weights=class_weights(bench.targets[rows], bench.task, bench.outputs, mode=weights),
         # Solved heads learn with balanced classes, and their probabilities are set right again.
         head_weights=class_weights(
@@ -216,6 +217,21 @@ def _problem(
         keep=keep,
         on_step=on_step,
     )
+
+
+def _beside(bench: Workbench, candidate: Candidate, rows: np.ndarray) -> ColumnEncoder | RowColumns:
+    """What stands beside the vectors: the extra columns; where cells are the content, those its source cannot read."""
+    if not bench.rows.kind.cells:
+        return fit_columns(bench.rows.take(rows))
+    names = bench.rows.contract.roles.numeric, bench.rows.contract.roles.categorical
+    source = candidate.source
+    read = (*names[0], *names[1]) if source is None else row_reading(source).shared(*names)
+    return fit_row_columns(_cells(bench).take(rows), *names).without(read)
+
+
+def _cells(bench: Workbench) -> CellTable:
+    roles = bench.rows.contract.roles
+    return bench.remembered(("cells",), lambda: cell_table(bench.rows.contents, roles.numeric, roles.categorical))
 
 
 def _majority(problem: _Problem) -> Fit:
@@ -241,7 +257,7 @@ def _on_rows(problem: _Problem) -> Fit:
     bench, rows = problem.bench, problem.rows
     roles = bench.rows.contract.roles
     names = roles.numeric, roles.categorical
-    table = bench.remembered(("cells",), lambda: cell_table(bench.rows.contents, *names))
+    table = _cells(bench)
     columns = fit_row_columns(table.take(rows), *names)
     control = fit_control(
         columns,
@@ -416,7 +432,7 @@ def _job(problem: _Problem, source: Source) -> Job:
 def _tuned(problem: _Problem) -> Fit:
     source = problem.candidate.source
     assert source is not None
-    if not problem.candidate.strategy.pretrained and source.weights.pretrained:
+    if not problem.candidate.strategy.pretrained and (source.weights.pretrained or source.weights.reference == DRAWN):
         source = trainable(source).drawn(randomised(source, seed=problem.seed % (1 << 31)))
     job = _job(problem, source)
     source = job.source

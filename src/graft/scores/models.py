@@ -326,7 +326,7 @@ class VectorModel:
 
     output: Output
     source: Source
-    columns: ColumnEncoder
+    columns: ColumnEncoder | RowColumns
     weight: np.ndarray
     bias: np.ndarray
     kind: ClassVar[str] = "vectors"
@@ -375,7 +375,7 @@ class VectorModel:
         """Back from the head and the source directory beside it."""
         stated = facts["source"]
         source = read_directory(folder / "source", reference=stated["reference"], revision=stated["revision"])
-        return cls(output, source, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
+        return cls(output, source, _columns_beside(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
 MODELS: tuple[type[Model], ...] = (MajorityModel, ClassicalModel, FeatureModel, RowModel, VectorModel)
@@ -442,6 +442,11 @@ def _encoder(facts: dict[str, Any], idf: np.ndarray) -> NgramEncoder:
     if not whole or not all(isinstance(term, str) for term in terms) or idf.shape != (len(terms),):
         raise ValueError("a vocabulary that does not fit together")
     return NgramEncoder(facts["analyzer"], (shortest, longest), terms, idf)
+
+
+def _columns_beside(facts: dict[str, Any]) -> ColumnEncoder | RowColumns:
+    """What stands beside vectors: of rows whose cells are the content, the columns their source cannot read."""
+    return row_columns_of(facts) if "numeric" in facts else _columns(facts)
 
 
 def _columns(facts: dict[str, Any]) -> ColumnEncoder:

@@ -15,11 +15,14 @@ from graft.core.tasks import Task
 from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
 from graft.facts.study import CueFact
 from graft.representations.image_reading import image_reading
+from graft.representations.row_columns import cell_table
+from graft.representations.row_source import row_reading
 from graft.representations.source import Source
 from graft.scores.workbench import Workbench
 from graft.studies.ranked_rows import sample_of
 
 _FERTILITY, _UNKNOWN, _TRUNCATED, _SMALL = 2.2, 0.02, 0.05, 0.5
+_COLUMNS, _STRANGE = 0.5, 0.1
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,35 @@ def _image_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[Cue
     return (_cue(source, "small pictures", small, meaning, small > _SMALL),)
 
 
+def _row_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
+    roles, reading = bench.rows.contract.roles, row_reading(source)
+    shared, own = reading.shared(roles.numeric, roles.categorical), reading.columns
+    table = cell_table([bench.contents[row] for row in rows.tolist()], own.numeric, own.categorical)
+    named = [place for place, name in enumerate(own.categorical) if name in shared]
+    unknown = np.isnan(own.parted(table)[:, named]) & (table.codes[:, named] >= 0)
+    lost = float(unknown.mean()) if unknown.size else 0.0
+    numbers = [place for place, name in enumerate(own.numeric) if name in shared]
+    moved = [_moved(table.numbers[:, place], own.means[place], own.scales[place]) for place in numbers]
+    part, most = len(shared) / len(roles.inputs), max(moved, default=0.0)
+    far = f"; of {own.numeric[numbers[int(np.argmax(moved))]]}" if moved else ""
+    return (
+        _cue(source, "columns known", part, "share of the columns the source reads", part < _COLUMNS),
+        _cue(source, "unknown categories", lost, "share of names the source has never seen", lost > _STRANGE),
+        _cue(source, "numbers moved", most, f"deviations between the means of both tables, at most{far}", most > 1),
+    )
+
+
+def _moved(numbers: np.ndarray, mean: float, scale: float) -> float:
+    present = numbers[np.isfinite(numbers)]
+    return float(abs(present.mean() - mean) / scale) if len(present) else 0.0
+
+
 def _cue(source: Source, name: str, value: float, meaning: str, warning: bool) -> CueFact:
     return CueFact(source=source.weights.reference, name=name, value=value, meaning=meaning, warning=bool(warning))
 
 
-KIND_CUES: tuple[KindCues, ...] = (KindCues("text", _text_cues), KindCues("image", _image_cues))
+KIND_CUES: tuple[KindCues, ...] = (
+    KindCues("text", _text_cues),
+    KindCues("image", _image_cues),
+    KindCues("row", _row_cues),
+)

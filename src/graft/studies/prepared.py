@@ -11,6 +11,7 @@ from graft.core.digests import file_sha256, key
 from graft.core.errors import InputError
 from graft.core.places import STUDY, next_step
 from graft.core.seeds import derive
+from graft.core.settings import cache_directory
 from graft.core.tasks import CLASSES, Task
 from graft.core.version import __version__
 from graft.decisions.costs import CostTable, load_costs
@@ -25,6 +26,8 @@ from graft.inputs.remarks import remarks
 from graft.inputs.schema import Contract
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.reading import Role
+from graft.representations.row_columns import MOST_CATEGORIES, RowColumns
+from graft.representations.row_source import drawn_row_source, require_shared, row_reading
 from graft.representations.source import Source
 from graft.representations.sources import require_reads, resolve_source
 from graft.rows.table import Table
@@ -44,7 +47,8 @@ class Prepared:
 
     identity: the key of the study: the same rows, settings, sources and version give the same.
     problems: rows that were set aside, or that something is odd about. tested: rows came from a test file of the user's
-    own, which are the holdout then and are never learnt from. costs: what errors cost, if that was said.
+    own, which are the holdout then and are never learnt from. costs: what errors cost, if that was said. architecture:
+    what starts from random weights where that is not the architecture of a source.
     """
 
     table: Table
@@ -59,6 +63,7 @@ class Prepared:
     tested: bool = False
     margin: float = 0.01
     costs: CostTable | None = None
+    architecture: Source | None = None
 
     @property
     def clusters(self) -> np.ndarray:
@@ -114,6 +119,8 @@ def prepare(
     )
     for source in sources:
         require_reads(source, rows.kind)
+    if rows.kind.cells:
+        table = replace(table, notes=(*table.notes, *_shared(sources, contract)))
     classes = rows.targets if contract.task is not Task.REGRESSION else None
     duplicates = find_duplicates(
         rows.contents, classes, kind=rows.kind, label_names=contract.labels, seed=settings.seed
@@ -171,6 +178,43 @@ def prepare(
         test is not None,
         _margin(settings, name, rows.targets),
         table_of_costs,
+        drawn_row_source(_columns_of(contract), cache_directory() / "drawn") if rows.kind.cells else None,
+    )
+
+
+def _shared(sources: tuple[Source, ...], contract: Contract) -> list[str]:
+    """Which columns each source of rows reads. Raises SourceError for one that reads none."""
+    roles, told = contract.roles, []
+    for source in sources:
+        require_shared(source, roles.numeric, roles.categorical)
+        reading = row_reading(source)
+        shared = reading.shared(roles.numeric, roles.categorical)
+        said = f"{source.weights.reference} reads {len(shared)} of the {len(roles.inputs)} columns by name and type"
+        fresh = [name for name in roles.inputs if name not in shared]
+        said += f"; {_few(fresh)} it does not know, and a head learns them beside its vectors" if fresh else ""
+        missing = [name for name in reading.names if name not in shared]
+        said += f"; {_few(missing)} of its own the table lacks: they read as empty" if missing else ""
+        told.append(f"{said}; numbers are read by the mean and deviation of the table it learnt from")
+    return told
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def _columns_of(contract: Contract) -> RowColumns:
+    """The columns of a contract, which says nothing of labels here: how a network of random weights reads them."""
+    roles = contract.roles
+    numeric = [contract.column(name, "numeric") for name in roles.numeric]
+    named = [contract.column(name, "categorical") for name in roles.categorical]
+    stated = [one.number for one in numeric if one is not None and one.number is not None]
+    return RowColumns(
+        roles.numeric,
+        tuple(one.mean for one in stated),
+        tuple(one.std or 1.0 for one in stated),
+        tuple(one is not None and one.missing > 0 for one in numeric),
+        roles.categorical,
+        tuple(tuple(count.value for count in one.categories[:MOST_CATEGORIES]) for one in named if one is not None),
     )
 
 

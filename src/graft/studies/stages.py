@@ -163,11 +163,15 @@ class Stages:
             cue for source in prepared.sources for cue in cues_of(self.bench, source, development, seed=settings.seed)
         )
         targets = self.bench.targets[prepared.splits.folds[0].train]
-        planned = plan_candidates(settings, prepared.sources, cues, targets, self.bench.task)
+        planned = plan_candidates(
+            settings, prepared.sources, cues, targets, self.bench.task, drawn=prepared.architecture
+        )
         if EFFORTS[settings.effort].tried_first and settings.strategies == ("auto",):
             planned = self._that_pays(planned)
         workers = settings.workers
-        step = seconds_per_step(self.bench, next(iter(prepared.sources), None), development, one_thread=workers > 0)
+        timed = next(iter(prepared.sources), prepared.architecture)
+        batch = self.runner.budget.batch
+        step = seconds_per_step(self.bench, timed, development, batch=batch, one_thread=workers > 0)
         tried = self.runner.budget.configurations
 
         folds, further = len(prepared.splits.folds) + 1, len(prepared.splits.further)
