@@ -315,7 +315,7 @@ def pretrain_source(
     numeric: Names = (),
     categorical: Names = (),
     group: str | None = None,
-    task: "TaskName" = "auto",
+    task: str = "auto",
     passes: int = 60,
     seed: int = 0,
     encoding: str | None = None,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from graft.core.tasks import Task
-from graft.rows.content import Cells
 from graft.representations.row_columns import cell_table, fit_row_columns
+from graft.rows.content import Cells
 from graft.scores.row_control import TreesOnRows, fit_control
 from graft.scores.trees import TREE_RECIPES, boosted, forest_from, forest_of, side_by_side
 

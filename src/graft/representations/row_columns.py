@@ -151,20 +151,16 @@ class RowColumns:
         """
         count, width = len(parted), len(self.numeric)
         numbers, _ = self.standardised(parted)
-        blocks: list[np.ndarray | sparse.csr_matrix] = [
-            numbers[:, :width],
-            numbers[:, width:][:, np.array(self.lacking, bool)],
-        ]
-        whole = count * self.width <= _DENSE
+        dense = [numbers[:, :width], numbers[:, width:][:, np.array(self.lacking, bool)]]
+        ones = []
         for column, known in enumerate(self.categories):
             code = parted[:, column]
             rows = np.flatnonzero(~np.isnan(code))
             places = rows, code[rows].astype(np.int64)
-            block = sparse.csr_matrix((np.ones(len(rows), np.float32), places), shape=(count, len(known)))
-            blocks.append(block.toarray() if whole else block)
-        if whole:
-            return np.concatenate(blocks, axis=1)
-        return sparse.csr_matrix(sparse.hstack([*map(sparse.csr_matrix, blocks)], format="csr", dtype=np.float32))
+            ones.append(sparse.csr_matrix((np.ones(len(rows), np.float32), places), shape=(count, len(known))))
+        if count * self.width <= _DENSE:
+            return np.concatenate([*dense, *(one.toarray() for one in ones)], axis=1)
+        return sparse.csr_matrix(sparse.hstack([*map(sparse.csr_matrix, dense), *ones], format="csr", dtype=np.float32))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_codes"}

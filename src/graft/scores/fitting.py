@@ -297,6 +297,7 @@ def _on_features(problem: _Problem) -> Fit:
             best = recipe.name, inputs, head
     assert best is not None
     name, inputs, head = best
+    assert isinstance(problem.columns, ColumnEncoder)
     model = FeatureModel(problem.output, name, problem.columns, head.weight, head.bias)
     scores = problem.output.finish(head.logits(inputs[problem.evaluate]))
     size = head.weight.size + head.bias.size
@@ -335,6 +336,7 @@ def _on_texts(problem: _Problem) -> Fit:
         return _majority(problem)
     recipe, fitted, head = best
     encoders = tuple(encoder for _, encoder, _ in fitted)
+    assert isinstance(problem.columns, ColumnEncoder)
     model = ClassicalModel(problem.output, encoders, problem.columns, head.weight, head.bias)
     blocks = [one.encode(encoder, places, judge) for one, encoder, places in fitted]
     scores = model.finished(beside(blocks, problem.extra[evaluate]))

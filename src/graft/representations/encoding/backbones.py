@@ -75,7 +75,7 @@ BACKBONES: tuple[Backbone, ...] = (
         body=load_row_body,
         cut=no_row_cut,
         checking=(),
-        native=lambda: torch.float32,
+        native=torch.float32,
     ),
 )
 
