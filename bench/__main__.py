@@ -1,7 +1,7 @@
 """``python -m bench [name [option=value ...] ...]``: run measurements and print one JSON line each.
 
 Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
-over an hour), verdicts-quick, regret, prior, contrasts, prospective (real draws, hours each: ``regret draws=3
+over an hour), verdicts-quick, regret, prior, contrasts, prospective, images (real draws, hours each: ``regret draws=3
 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was stopped), ledger, assets,
 register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million rows), million-
 index. Without a name all run, but for those that take hours. The real rows lie beside the project, in
@@ -15,6 +15,7 @@ from bench import (
     contrasts,
     embed,
     governance,
+    images,
     ledger,
     measure,
     out_of_scope,
@@ -36,6 +37,7 @@ ALL = {
     "verdicts": verdicts.verdicts,
     "verdicts-quick": verdicts.quick_verdicts,
     "regret": regret.regret,
+    "images": images.images,
     "prior": prior.prior,
     "contrasts": contrasts.contrasts,
     "prospective": contrasts.prospective,
@@ -55,7 +57,7 @@ ALL = {
 }
 
 
-HOURS = ("out-of-scope-study", "verdicts", "regret", "prior", "contrasts", "prospective")
+HOURS = ("out-of-scope-study", "verdicts", "regret", "prior", "contrasts", "prospective", "images")
 
 
 def main() -> None:

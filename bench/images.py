@@ -1,0 +1,95 @@
+"""Verdicts of studies of real pictures against the truth of the rows they did not see.
+
+A draw takes so many pictures of each class, studies them (frozen, quick), and scores what was compared on all other
+rows of the set. A verdict is wrong when its sign is not that of the truth. ``python -m bench images draws=40
+keep=build/images.jsonl``; ``names=trashnet``, ``sizes=10,40``, ``source=lite0``.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import graft
+from bench.draws import Found, kept
+from graft.inputs import Roles, build_dataset, infer_contract
+from graft.representations.cache import ActivationCache
+from graft.representations.sources import resolve_source
+from graft.rows import read_frame
+from graft.scores.fitting import Budget, Candidate, fit
+from graft.scores.strategies import parse_strategy
+from graft.scores.workbench import Workbench
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+_MOST = 3000
+
+
+def images(
+    draws: int = 1,
+    names: tuple[str, ...] = ("trashnet", "sign_digits", "fashion_mnist"),
+    sizes: tuple[str, ...] | int = ("10", "40"),
+    source: tuple[str, ...] = ("lite0",),
+    keep: tuple[str, ...] = (),
+) -> Found:
+    """What was found for each set, size and source."""
+    found = []
+    for name in names:
+        pictures, classes = _rows(name)
+        bench = _bench(pictures, classes)
+        for size in (sizes,) if isinstance(sizes, int) else map(int, sizes):
+            for one in source:
+                cell = f"{name} {size} {one}"
+                drawn = [
+                    kept(keep).of("images", cell, seed, lambda: _draw(bench, pictures, classes, size, one, seed))  # noqa: B023
+                    for seed in range(draws)
+                ]
+                verdicts = [str(draw["verdict"]) for draw in drawn]
+                truths = [float(draw["truth"]) for draw in drawn]  # type: ignore[arg-type]
+                wrong = sum(
+                    (said == "helps" and truth < 0) or (said == "harms" and truth > 0)
+                    for said, truth in zip(verdicts, truths, strict=True)
+                )
+                counts = {said: verdicts.count(said) for said in sorted(set(verdicts))}
+                found.append(
+                    {"cell": cell, "draws": len(drawn), **counts, "wrong": wrong, "truth": float(np.mean(truths))}
+                )
+    return {"cells": found}
+
+
+def _rows(name: str) -> tuple[list[object], list[str]]:
+    if name == "fashion_mnist":
+        held = np.load(DATA / name / "fashion_mnist.npz")
+        order = np.random.default_rng(0).permutation(len(held["y_train"]))[:_MOST]
+        return [held["x_train"][row] for row in order], [str(held["y_train"][row]) for row in order]
+    files = sorted(path for path in (DATA / name).glob("*/*") if path.suffix.lower() == ".jpg")
+    return [str(path) for path in files], [path.parent.name for path in files]
+
+
+def _bench(pictures: list[object], classes: list[str]) -> Workbench:
+    table = read_frame({"picture": pictures, "kind": classes})
+    contract = infer_contract(table, Roles(content=("picture",), label=("kind",), kind="image"))
+    return Workbench(build_dataset(table, contract, labelled=True)[0], ActivationCache())
+
+
+def _draw(bench: Workbench, pictures: list[object], classes: list[str], size: int, source: str, seed: int) -> Found:
+    rng, held = np.random.default_rng(seed), np.array(classes)
+    drawn = np.concatenate([rng.permutation(np.flatnonzero(held == one))[:size] for one in np.unique(held)])
+    rest = np.setdiff1d(np.arange(len(held)), drawn)
+    rows = {"picture": [pictures[row] for row in drawn], "kind": [classes[row] for row in drawn]}
+    with tempfile.TemporaryDirectory() as folder:
+        record = graft.study(
+            rows, image="picture", label="kind", source=source, strategy="frozen", effort="quick", seed=seed,
+            out=Path(folder) / "study", progress=False,
+        ).record  # fmt: skip
+    scores = {}
+    for name, of in (("frozen", resolve_source(source)), ("classical", None)):
+        made = fit(bench, Candidate(parse_strategy(name), of), drawn, rest, budget=Budget(), seed=seed)
+        right = made.scores.argmax(1) == bench.targets[rest]
+        per_class = [right[bench.targets[rest] == one].mean() for one in np.unique(bench.targets[rest])]
+        scores[name] = float(np.mean(per_class))
+    return {
+        "verdict": str(record.verdict.outcome),
+        "difference": record.verdict.difference.mean,
+        "truth": scores["frozen"] - scores["classical"],
+        **scores,
+    }
