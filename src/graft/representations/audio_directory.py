@@ -104,11 +104,11 @@ def read_audio_directory(directory: Path, reference: str, revision: str) -> Sour
     for name, value in numbers.items():
         low, high = _NUMBERS.get(name, (-1e6, 1e6))
         whole = type(value) is int or (name not in _NUMBERS and type(value) is float)
-        if not whole or not low <= value <= high:  # type: ignore[operator] - a number, as was just seen
+        if not isinstance(value, int | float) or not whole or not low <= value <= high:
             raise _undescribed(reference, f"{ascii(value)[:100]} as {name}")
-    for name in names:
-        if not isinstance(name, str) or Path(name).name != name or not (directory / name).is_file():
-            raise _undescribed(reference, f"{ascii(name)[:100]} as a file of weights")
+    for file in names:
+        if not isinstance(file, str) or Path(file).name != file or not (directory / file).is_file():
+            raise _undescribed(reference, f"{ascii(file)[:100]} as a file of weights")
     files = tuple(directory / str(name) for name in names)
     facts = [read_onnx(file, reference)[1] for file in files]
     weights = Weights(
