@@ -153,8 +153,10 @@ def repeats_by_chance(rows: Sequence[Hashable]) -> bool:
     That is so when columns filled independently of each other, each with the values it has, are expected to make a pair
     of equal rows. Columns that go together make some pairs more, which do no harm on one side of a split.
 
-    >>> repeats_by_chance([("first", "man")] * 30 + [("second", "man")] * 20)
+    >>> repeats_by_chance([(one, other) for one in "abc" for other in "xy"] * 5)
     True
+    >>> repeats_by_chance([("first", "man")] * 30 + [("second", "man")] * 20)
+    False
     """
     table = [row for row in rows if isinstance(row, tuple)]
     pairs = len(table) * (len(table) - 1) / 2
