@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graft.api import embed as embed
     from graft.api import embed_table as embed_table
     from graft.api import load as load
+    from graft.api import pretrain_source as pretrain_source
     from graft.api import rank_sources as rank_sources
     from graft.api import study as study
     from graft.bundle.bundle import Bundle as Bundle
@@ -40,6 +41,7 @@ _WHERE = {
     "embed": "graft.api",
     "embed_table": "graft.api",
     "load": "graft.api",
+    "pretrain_source": "graft.api",
     "rank_sources": "graft.api",
     "study": "graft.api",
     "tickets": "graft.demo",
