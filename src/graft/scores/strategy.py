@@ -91,7 +91,7 @@ class Strategy:
     layers: int = 0
     numbered: Literal["never", "may", "must"] = "never"
     control: bool = False
-    explained: str = "words left out, and the nearest training rows"
+    explained: str = "what is left out (words, patches of a picture), and the nearest training rows"
     efforts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     cautious: bool = False
     tasks: tuple[Task, ...] = tuple(Task)

@@ -40,6 +40,11 @@ def with_lora(body: Any, seed: int) -> Any:
         if isinstance(layer, BaseTunerLayer):
             # autocast chooses the precision; peft's own conversion beside it moves every input twice.
             layer.cast_input_dtype_enabled = False
+            # A convolution is asked how it strides by those that pad for it.
+            base = layer.get_base_layer()
+            for name in ("stride", "kernel_size", "dilation"):
+                if hasattr(base, name) and not hasattr(layer, name):
+                    setattr(layer, name, getattr(base, name))
     return adapted
 
 
