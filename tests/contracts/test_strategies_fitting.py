@@ -15,7 +15,7 @@ from tiny import in_float32
 from unit.bundle.building import TASKS, rows_for
 from unit.scores.nets import encoder_of
 
-TUNED = ("scratch", "partial:1", "lora", "full", "l2sp", "contrastive", "contrastive:1")
+TUNED = ("scratch", "partial:1", "lora", "full", "l2sp", "gradual", "wiseft", "bitfit", "contrastive", "contrastive:1")
 STRATEGIES = ("majority", "classical", "frozen", *TUNED)
 # The full suite tries every pair; the quick one tries what tunes on one task, and the first of them on numbers too.
 QUICK = {"partial:1": ("multiclass", "regression"), "l2sp": (), "contrastive:1": ()}
@@ -128,7 +128,7 @@ def test_what_was_frozen_is_on_record(trial):
     if strategy in wanted:
         assert trained == wanted[strategy]
         assert found.freeze.frozen == size - trained + head
-    elif strategy == "lora":
+    elif strategy in ("lora", "bitfit"):
         assert head < trained < 8544 + head
     else:
         # The rows of the vocabulary that no text uses stay out of training.
@@ -142,6 +142,8 @@ def test_tuned_candidates_say_how_it_went(trial):
         assert found.curve == ()
         return
     assert found.curve[0].step == 0
+    assert (found.kept is None) == (strategy == "scratch")
+    assert found.kept is None or 0 < found.kept <= 1
     # Held-in rows first, then all of them.
     assert 0 < found.steps <= 8 * 2 + 4
     assert isinstance(found.model, VectorModel)

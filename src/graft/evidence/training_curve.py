@@ -31,7 +31,8 @@ class TrainingLog:
 
     best_step: the step whose state was kept. under_trained: still improving when the budget ended. diverged: a plain
     message when the loss left the numbers, else empty. alike: whether ``train`` and ``held`` of the curve are the same
-    loss (the loss of pairs is not the log-loss of a head).
+    loss (the loss of pairs is not the log-loss of a head). mixed: how far from the start the weights were left, of
+    where they came to.
     """
 
     curve: tuple[CurvePoint, ...]
@@ -40,6 +41,7 @@ class TrainingLog:
     under_trained: bool
     diverged: str
     alike: bool = True
+    mixed: float = 1.0
 
 
 @dataclass(frozen=True)

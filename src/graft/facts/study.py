@@ -76,6 +76,7 @@ class CandidateFacts(Fact):
     configurations: how many were tried. steps: optimiser steps of its trials. curves: of each trial of the first
     repeat.
     frozen_parameters, freeze_verified: what provably did not change. meaning: what its strategy does, in one line.
+    kept: of a tuned source, the share of rows' neighbours among its vectors that are neighbours still.
     """
 
     source: str
@@ -99,6 +100,7 @@ class CandidateFacts(Fact):
     megabytes: float | None = None
     explained_by: str = ""
     meaning: str = ""
+    kept: float | None = None
 
 
 class SplitFacts(Fact):

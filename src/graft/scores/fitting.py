@@ -16,6 +16,7 @@ from graft.core.errors import InputError
 from graft.core.memory import peak_memory
 from graft.core.seeds import derive
 from graft.core.tasks import CLASSES
+from graft.evidence.forgetting import neighbour_overlap
 from graft.evidence.training_curve import CurvePoint, Remark
 from graft.representations.row_columns import CellTable, RowColumns, cell_table, fit_row_columns
 from graft.representations.row_source import DRAWN, row_reading
@@ -41,11 +42,13 @@ from graft.scores.models import (
 )
 from graft.scores.row_control import fit_control
 from graft.scores.strategies import FULL, STRATEGIES, Strategy, Trains
-from graft.scores.tuning import Gain, Job, assemble, gain_over_solved, predict_logits, solve_views, tune
+from graft.scores.training import vectors_of
+from graft.scores.tuning import Gain, Job, Tuned, assemble, gain_over_solved, predict_logits, solve_views, tune
 from graft.scores.workbench import Workbench
 
 Weighing = str | tuple[float, ...]
 
+_COMPARED, _FEWEST_COMPARED = 500, 10
 _COUNTED = 5_000  # texts up to which n-grams are counted once for all trials
 
 
@@ -97,7 +100,8 @@ class Fit:
     """What a trial gave.
 
     scores: probabilities (rows, outputs) or values (rows,) of the evaluation rows. model: when it was asked for.
-    remarks: on how the training went. seconds, peak_mb: what it took, in MB of the process's peak memory.
+    remarks: on how the training went. kept: of a tuned source, the share of the evaluation rows' neighbours among its
+    vectors that are neighbours still. seconds, peak_mb: what it took, in MB of the process's peak memory.
     """
 
     scores: np.ndarray
@@ -112,6 +116,7 @@ class Fit:
     remarks: tuple[Remark, ...] = ()
     seconds: float = 0.0
     peak_mb: float = 0.0
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -464,7 +469,18 @@ def _tuned(problem: _Problem) -> Fit:
         tuned.log.curve,
         tuned.notes,
         tuned.remarks,
+        kept=_kept(tuned, job, problem.evaluate),
     )
+
+
+def _kept(tuned: Tuned, job: Job, rows: np.ndarray) -> float | None:
+    """How many of some rows' nearest neighbours tuning left in place; None where nothing of a source was tuned."""
+    some = rows[:: -(-len(rows) // _COMPARED)] if len(rows) else rows
+    if not job.strategy.pretrained or len(some) < _FEWEST_COMPARED:
+        return None
+    if tuned.network is None:
+        return 1.0
+    return neighbour_overlap(job.bench.vectors(job.source)[some], vectors_of(tuned.network, tuned.examples.feed, some))
 
 
 _WAYS: dict[Trains, Callable[[_Problem], Fit]] = {

@@ -77,9 +77,9 @@ def parameter_groups(
     layer_names: prefixes of the layers, from the lowest to the highest; what lies below them (the embeddings) comes
     last.
     rate: of the highest layer. decay: factor from one layer to the next below. head_decay: weight decay of the head's
-    matrices.
+    matrices. Each group says how many layers lie ``above`` it; -1 for the head.
     """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    groups: dict[tuple[int, float], list[nn.Parameter]] = {}
     reached = not any(name.startswith(layer_names) for name, _ in body.named_parameters())
     for name, parameter in body.named_parameters():
         if not parameter.requires_grad:
@@ -90,7 +90,15 @@ def parameter_groups(
         if depth < 0 and reached and "embeddings" not in name and "embed" not in name:
             above = 0
         plain = parameter.ndim < 2 or "embed" in name
-        groups.setdefault((rate * decay**above, 0.0 if plain else weight_decay), []).append(parameter)
+        groups.setdefault((above, 0.0 if plain else weight_decay), []).append(parameter)
     for parameter in head.parameters():
-        groups.setdefault((head_rate, 0.0 if parameter.ndim < 2 else head_decay), []).append(parameter)
-    return [{"params": members, "lr": lr, "weight_decay": wd} for (lr, wd), members in groups.items()]
+        groups.setdefault((-1, 0.0 if parameter.ndim < 2 else head_decay), []).append(parameter)
+    return [
+        {
+            "params": members,
+            "lr": head_rate if above < 0 else rate * decay**above,
+            "weight_decay": wd,
+            "above": above,
+        }
+        for (above, wd), members in groups.items()
+    ]

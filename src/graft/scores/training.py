@@ -41,7 +41,7 @@ class Schedule:
     """How long and how fast.
 
     steps: optimiser steps. batch: rows. rate: of the highest layer. strength: of a penalty. patience: measurements
-    without a better held-in loss.
+    without a better held-in loss. mixed: share of the way that weights are left at, where a strategy averages them.
     """
 
     steps: int
@@ -53,6 +53,7 @@ class Schedule:
     warmup: float = 0.1
     patience: int = 3
     strength: float = 0.0
+    mixed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,14 @@ class Lesson:
         return held_loss(self.network, self.examples, self.held_rows, self.task, self.weights, self.loss)
 
 
-def train(lesson: Lesson) -> TrainingLog:
-    """Train the network of a lesson in place and leave it in its best state, in eval mode."""
+def train(lesson: Lesson, stepper: "Stepper | None" = None) -> TrainingLog:
+    """Train the network of a lesson in place and leave it in its best state, in eval mode.
+
+    stepper: what takes the steps, made of the lesson; the usual one when None.
+    """
     schedule = lesson.schedule
     return follow(
-        Stepper(lesson),
+        stepper or Stepper(lesson),
         _passes(lesson.examples.feed.lengths, lesson.train_rows, schedule.batch, generator(lesson.seed, "batches")),
         lesson.held_loss if len(lesson.held_rows) else None,
         schedule=schedule,
@@ -324,25 +328,22 @@ class _Best:
     """The best state so far: copies of what may change, and nothing else."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
+        names = moving_buffers(network.body)
+        moving = [value for name, value in network.body.named_buffers() if name in names]
+        # Listed once: a stepper may take a gradient away from some of them for a while.
+        self._changing = [*(value for value in network.parameters() if value.requires_grad), *moving]
         self._loss = math.inf
         self._state: list[torch.Tensor] = []
         self.step = 0
-
-    def _changing(self) -> list[torch.Tensor]:
-        moving = [
-            value for name, value in self._network.body.named_buffers() if name in moving_buffers(self._network.body)
-        ]
-        return [*(parameter for parameter in self._network.parameters() if parameter.requires_grad), *moving]
 
     def offer(self, step: int, loss: float) -> bool:
         if self._state and not loss < self._loss:
             return False
         self._loss, self.step = loss, step
-        self._state = [parameter.detach().clone() for parameter in self._changing()]
+        self._state = [parameter.detach().clone() for parameter in self._changing]
         return True
 
     def restore(self) -> None:
         with torch.no_grad():
-            for parameter, value in zip(self._changing(), self._state, strict=True):
+            for parameter, value in zip(self._changing, self._state, strict=True):
                 parameter.copy_(value)

@@ -125,7 +125,8 @@ def tune(job: Job, *, configurations: int) -> Tuned:
         return replace(best, network=None, head=solved, view=view, configuration=str(rate), notes=tuple(notes))
     if refit and best.log.best_step > 0:
         steps = max(1, round(best.log.best_step * len(job.rows) / len(inner)))
-        final = _run(job, job.rows, np.zeros(0, np.int64), _schedule(job, steps, rate))
+        again = replace(_schedule(job, steps, rate), mixed=best.log.mixed)
+        final = _run(job, job.rows, np.zeros(0, np.int64), again)
         log = replace(best.log, steps=best.log.steps + final.log.steps)
         if final.log.diverged:
             notes.append(f"{rate}, all rows: {final.log.diverged}; what was learnt without the held-in rows was kept")

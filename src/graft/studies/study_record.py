@@ -204,7 +204,14 @@ def _candidate(found: StudyParts, candidate: Candidate) -> CandidateFacts:
         megabytes=None if final is None or final.model is None else _megabytes(final),
         explained_by=candidate.strategy.explained,
         meaning=candidate.strategy.words(candidate.strategy.meaning),
+        kept=_mean_kept(trials),
     )
+
+
+def _mean_kept(trials: list[Fit]) -> float | None:
+    """What tuning left in place, over the trials that say."""
+    kept = [one.kept for one in trials if one.kept is not None]
+    return float(np.mean(kept)) if kept else None
 
 
 def _megabytes(final: Fit) -> float:

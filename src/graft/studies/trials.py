@@ -158,6 +158,7 @@ def _facts(fitted: Fit) -> dict[str, Any]:
         "curve": [[point.step, _plain(point.train), _plain(point.held)] for point in fitted.curve],
         "freeze": [fitted.freeze.frozen, fitted.freeze.trained, fitted.freeze.digest],
         "notes": list(fitted.notes),
+        "kept": fitted.kept,
         "remarks": [[one.code, one.text] for one in fitted.remarks],
     }
 
@@ -183,4 +184,5 @@ def _fit(scores: np.ndarray, facts: dict[str, Any]) -> Fit:
         freeze=FreezeRecord(*facts["freeze"]),
         notes=tuple(facts["notes"]),
         remarks=tuple(Remark(*one) for one in facts["remarks"]),
+        kept=facts.get("kept"),
     )

@@ -167,8 +167,14 @@ def roles(record: StudyRecord, one: CandidateFacts) -> tuple[str, ...]:
         "saved" if saved_elsewhere and is_choice(one, verdict.shipped) else "",
         "stopped early" if stopped_early(one) else "",
         "under-trained" if one.under_trained else "",
+        kept_words(one),
     )
     return tuple(role for role in found if role)
+
+
+def kept_words(one: CandidateFacts) -> str:
+    """How much of its source a tuned candidate left in place; empty where nothing was tuned."""
+    return "" if one.kept is None else f"{percent(one.kept)} of the source's neighbours kept"
 
 
 def stopped_early(one: CandidateFacts) -> bool:

@@ -3,28 +3,34 @@
 import re
 
 from graft.core.errors import InputError
+from graft.scores.strategies.bitfit import BITFIT
 from graft.scores.strategies.contrastive import CONTRASTIVE
 from graft.scores.strategies.controls import CLASSICAL, MAJORITY, SCRATCH
 from graft.scores.strategies.frozen import FROZEN
 from graft.scores.strategies.full import FULL
+from graft.scores.strategies.gradual import GRADUAL
 from graft.scores.strategies.l2sp import L2SP
 from graft.scores.strategies.lora import LORA
 from graft.scores.strategies.partial import PARTIAL
+from graft.scores.strategies.wiseft import WISEFT
 from graft.scores.strategy import Penalty, Rates, Strategy, Trains
 
-STRATEGIES = (MAJORITY, CLASSICAL, SCRATCH, FROZEN, PARTIAL, CONTRASTIVE, LORA, FULL, L2SP)
+STRATEGIES = (MAJORITY, CLASSICAL, SCRATCH, FROZEN, PARTIAL, CONTRASTIVE, LORA, FULL, L2SP, GRADUAL, WISEFT, BITFIT)
 
 __all__ = [
+    "BITFIT",
     "CLASSICAL",
     "CONTRASTIVE",
     "FROZEN",
     "FULL",
+    "GRADUAL",
     "L2SP",
     "LORA",
     "MAJORITY",
     "PARTIAL",
     "SCRATCH",
     "STRATEGIES",
+    "WISEFT",
     "Penalty",
     "Rates",
     "Strategy",
