@@ -316,6 +316,21 @@ def chance_agreement(targets: np.ndarray, *, block: int = 1024) -> float:
     return (agreement - rows) / (rows * (rows - 1))  # every row agrees with itself
 
 
+def mean_likeness(features: np.ndarray) -> float:
+    """The mean cosine of all pairs of different rows, -1 to 1; near 1, they all look alike.
+
+    features: shape (rows, dimension), two rows or more.
+
+    >>> mean_likeness(np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]))
+    0.333...
+    """
+    vectors = np.asarray(features, dtype=np.float64)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    rows = len(unit)
+    return float((unit.sum(axis=0) ** 2).sum() - (unit**2).sum()) / (rows * (rows - 1))
+
+
 def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Agreement of pairs of rows, shape (pairs,)."""
     if one.ndim == 1:

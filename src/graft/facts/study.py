@@ -166,6 +166,14 @@ class CueFact(Fact):
     warning: bool
 
 
+class HarmReason(Fact):
+    """Why a source did not help. code: stable. text: what was seen. step: what to do about it."""
+
+    code: str
+    text: str
+    step: str
+
+
 class PlannedCandidate(Fact):
     """A candidate the plan chose, or left out, and why."""
 
@@ -462,6 +470,7 @@ class StudyRecord(Document):
     after: ChangeFacts | None
     environment: EnvironmentFacts
     cache: CacheFacts
+    harm: tuple[HarmReason, ...] = ()
     terms: TermsFacts = TermsFacts()
     refit: RefitFacts | None = None
     settings: dict[str, Any] = Field(default_factory=dict)

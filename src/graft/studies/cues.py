@@ -11,26 +11,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.core.tasks import Task
-from graft.evidence.transferability import chance_agreement, logme, neighbour_agreement
+from graft.core.tasks import CLASSES, Task
+from graft.evidence.transferability import chance_agreement, logme, mean_likeness, neighbour_agreement
 from graft.facts.study import CueFact
+from graft.representations.encoding.encoder import Encoder
+from graft.representations.encoding.sentences import CALIBRATING, CHECKING
 from graft.representations.image_reading import image_reading
 from graft.representations.row_columns import cell_table
 from graft.representations.row_source import row_reading
 from graft.representations.source import Source
+from graft.representations.source_head import SourceHead, answers_of, head_of
+from graft.rows.content import Content
 from graft.scores.workbench import Workbench
 from graft.studies.ranked_rows import sample_of
 
+PIECES, UNKNOWN, TRUNCATED, SMALL = "pieces per word", "unknown tokens", "truncated rows", "small pictures"
+SPREAD, OWN_LABELS, AGREEMENT = "spread of rows", "own labels", "neighbour agreement"
+KNOWN_COLUMNS, UNKNOWN_NAMES, MOVED = "columns known", "unknown categories", "numbers moved"
 _FERTILITY, _UNKNOWN, _TRUNCATED, _SMALL = 2.2, 0.02, 0.05, 0.5
 _COLUMNS, _STRANGE = 0.5, 0.1
+_ALIKE, _TELLS, _ASKED = 0.4, 0.1, 1000
 
 
 @dataclass(frozen=True)
 class KindCues:
-    """What is looked at in contents of one kind. kind: its name. cues: of a source on some rows of a workbench."""
+    """What is looked at in contents of one kind. kind: its name. cues: of a source on some rows of a workbench.
+    general: contents of our own, of many subjects; none where there are none of this kind."""
 
     kind: str
     cues: Callable[[Workbench, Source, np.ndarray], tuple[CueFact, ...]]
+    general: tuple[Content, ...] = ()
 
 
 def cues_of(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0) -> tuple[CueFact, ...]:
@@ -48,19 +58,50 @@ def cues_of(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0
         found.append(
             _cue(
                 source,
-                "neighbour agreement",
+                AGREEMENT,
                 agreement,
                 f"share of nearest rows with the same label ({chance:.2f} by chance)",
                 agreement < 1.5 * chance and agreement - chance < 0.1,
             )
         )
+    if bench.task in CLASSES and (head := head_of(source)) is not None:
+        found.append(_own_labels(bench, head, rows))
     return tuple(found)
+
+
+def _own_labels(bench: Workbench, head: SourceHead, rows: np.ndarray) -> CueFact:
+    """How much of the labels is told by the label the source itself would give, chance taken out."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    some = rows[:: -(-len(rows) // _ASKED)]
+    answers = answers_of(head, [bench.rows.contents[row] for row in some], progress=bench.progress)
+    told = float(adjusted_mutual_info_score(bench.targets[some], answers.argmax(axis=1)))
+    named = ", ".join(head.labels[:3]) + (", …" if len(head.labels) > 3 else "")
+    meaning = f"share of these labels that the source's own {len(head.labels):,} tell, chance taken out ({named})"
+    return _cue(head.source, OWN_LABELS, told, meaning, told < _TELLS)
 
 
 def mismatch_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
     """Of the cues, those that need no labels: how strange the rows are to a source."""
     looked = next((one for one in KIND_CUES if one.kind == source.reading.kind), None)
-    return () if looked is None else looked.cues(bench, source, rows)
+    if looked is None:
+        return ()
+    general = (_spread(bench, source, rows, looked.general),) if looked.general and source.weights.pretrained else ()
+    return (*looked.cues(bench, source, rows), *general)
+
+
+def _spread(bench: Workbench, source: Source, rows: np.ndarray, general: tuple[Content, ...]) -> CueFact:
+    """How far apart the rows lie, of how far apart contents of many subjects do."""
+    usual, _ = Encoder(source, cache=bench.cache).vectors(general)
+    apart = 1 - mean_likeness(bench.vectors(source)[rows])
+    spread = apart / max(1e-9, 1 - mean_likeness(usual))
+    return _cue(
+        source,
+        SPREAD,
+        spread,
+        "how far apart the rows lie, against sentences of many subjects (1); near 0 they all look alike to the source",
+        spread < _ALIKE,
+    )
 
 
 def _text_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
@@ -68,9 +109,9 @@ def _text_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueF
     fertility = float(tokens.lengths.sum() / max(1, tokens.words.sum()))
     unknown, truncated = float(tokens.unknown.mean()), float(tokens.truncated.mean())
     return (
-        _cue(source, "pieces per word", fertility, "how finely the tokenizer cuts the words", fertility > _FERTILITY),
-        _cue(source, "unknown tokens", unknown, "share of tokens the source has never seen", unknown > _UNKNOWN),
-        _cue(source, "truncated rows", truncated, "share of rows longer than the source reads", truncated > _TRUNCATED),
+        _cue(source, PIECES, fertility, "how finely the tokenizer cuts the words", fertility > _FERTILITY),
+        _cue(source, UNKNOWN, unknown, "share of tokens the source has never seen", unknown > _UNKNOWN),
+        _cue(source, TRUNCATED, truncated, "share of rows longer than the source reads", truncated > _TRUNCATED),
     )
 
 
@@ -79,7 +120,7 @@ def _image_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[Cue
     sides = [min(bench.contents[row].found.width, bench.contents[row].found.height) for row in rows]
     small = float(np.mean(np.array(sides) < side / 2))
     meaning = f"share of pictures less than half as large as the {side} pixels the source reads"
-    return (_cue(source, "small pictures", small, meaning, small > _SMALL),)
+    return (_cue(source, SMALL, small, meaning, small > _SMALL),)
 
 
 def _row_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
@@ -94,9 +135,9 @@ def _row_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFa
     part, most = len(shared) / len(roles.inputs), max(moved, default=0.0)
     far = f"; of {own.numeric[numbers[int(np.argmax(moved))]]}" if moved else ""
     return (
-        _cue(source, "columns known", part, "share of the columns the source reads", part < _COLUMNS),
-        _cue(source, "unknown categories", lost, "share of names the source has never seen", lost > _STRANGE),
-        _cue(source, "numbers moved", most, f"deviations between the means of both tables, at most{far}", most > 1),
+        _cue(source, KNOWN_COLUMNS, part, "share of the columns the source reads", part < _COLUMNS),
+        _cue(source, UNKNOWN_NAMES, lost, "share of names the source has never seen", lost > _STRANGE),
+        _cue(source, MOVED, most, f"deviations between the means of both tables, at most{far}", most > 1),
     )
 
 
@@ -110,7 +151,9 @@ def _cue(source: Source, name: str, value: float, meaning: str, warning: bool) -
 
 
 KIND_CUES: tuple[KindCues, ...] = (
-    KindCues("text", _text_cues),
+    KindCues("text", _text_cues, (*CALIBRATING, *CHECKING)),
     KindCues("image", _image_cues),
     KindCues("row", _row_cues),
+    KindCues("text", _text_cues, (*CALIBRATING, *CHECKING)),
+    KindCues("image", _image_cues),
 )

@@ -7,6 +7,7 @@ from graft.facts.study import (
     CandidateFacts,
     CandidateName,
     ChangeFacts,
+    HarmReason,
     LearningCurveFacts,
     PlanFacts,
     StudyRecord,
@@ -29,17 +30,16 @@ def advice(
     suspects: Suspects,
     slices: Sequence[SliceScore],
     plan: PlanFacts,
+    harm: Sequence[HarmReason] = (),
 ) -> tuple[str, ...]:
-    """What to do next, the most useful first."""
+    """What to do next, the most useful first. harm: why the source did not help, if it did not."""
     steps: list[str] = []
     if verdict.outcome == "helps":
         steps.append(
             f"Ship the bundle ({named(verdict.shipped)}); keep {verdict.control} as the fallback to compare with."
         )
     elif verdict.outcome == "harms":
-        steps.append(
-            f"Do not ship the source: the bundle holds {named(verdict.shipped)}. Try a source closer to these rows."
-        )
+        steps.append(f"Do not ship the source: the bundle holds {named(verdict.shipped)}.")
     elif verdict.outcome == "not asked":
         steps.append(
             f"Ship the bundle ({named(verdict.shipped)}). To ask whether reuse helps, name a source: graft sources "
@@ -56,6 +56,7 @@ def advice(
         )
         if settings.repeats == 1:
             steps.append("Or repeat the folds (--repeats 3): it narrows the interval without new labels.")
+    steps += [f"Why it did not help: {one.text}. What to do: {one.step}." for one in harm]
     under = [named(CandidateName(source=one.source, strategy=one.strategy)) for one in candidates if one.under_trained]
     if under:
         steps.append(
@@ -73,7 +74,7 @@ def advice(
     harmed = [f"{one.column} = {one.value}" for one in slices if one.hidden_harm]
     if harmed:
         steps.append(f"The average hides harm for {', '.join(harmed)}: look at those rows before shipping.")
-    if any(cue.warning for cue in plan.cues):
+    if any(cue.warning for cue in plan.cues) and not harm:
         steps.append("The source does not fit these texts well (see the plan): try one trained on text like this.")
     if curves is not None and curves.crossing is not None and curves.crossing.labels:
         steps.append(f"Fine-tuning: {curves.crossing.statement}.")

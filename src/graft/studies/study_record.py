@@ -40,6 +40,7 @@ from graft.scores.fitting import Candidate, Fit
 from graft.scores.tuning import KEPT_SOLVED
 from graft.scores.workbench import Workbench
 from graft.studies.judgement import Judgement, sentence
+from graft.studies.negative_transfer import harm_reasons, objective_of
 from graft.studies.next_steps import advice, changed
 from graft.studies.plan import EFFORTS
 from graft.studies.prepared import Prepared
@@ -109,6 +110,8 @@ def compose(found: StudyParts) -> StudyRecord:
         found.prepared, judged[choice.chosen], judged[choice.control], found.prepared.metric, found.settings
     )
     candidates = tuple(_candidate(found, one) for one in found.candidates)
+    objectives = {one.weights.reference: objective_of(one) for one in found.prepared.sources}
+    harm = harm_reasons(verdict, candidates, found.plan.cues, objectives)
     return StudyRecord(
         key=found.prepared.identity,
         task=str(found.bench.task),
@@ -129,12 +132,15 @@ def compose(found: StudyParts) -> StudyRecord:
         data=_data(found.prepared, suspects),
         sources=tuple(_source(found, number) for number in range(len(found.prepared.sources))),
         freeze=_freeze(found),
-        next_steps=advice(found.settings, verdict, candidates, found.concluded.curves, suspects, slices, found.plan),
+        next_steps=advice(
+            found.settings, verdict, candidates, found.concluded.curves, suspects, slices, found.plan, harm
+        ),
         after=None
         if found.earlier is None
         else changed(found.earlier, verdict, candidates, len(found.prepared.rows), _reused(found)),
         environment=_environment(found.settings),
         cache=CacheFacts(requested=found.bench.requested, computed=found.bench.computed),
+        harm=harm,
         terms=found.terms,
         refit=found.shipped.facts,
         seconds=found.seconds,

@@ -52,9 +52,9 @@ def test_anything_else_is_refused_with_what_would_work(text):
     assert repr(text) in str(caught.value)
 
 
-def test_controls_transfer_nothing_and_six_strategies_change_a_backbone():
+def test_controls_transfer_nothing_and_others_change_a_backbone():
     assert {one.name for one in STRATEGIES if one.control} == {"majority", "classical", "scratch"}
-    tuning = {"partial", "lora", "full", "contrastive", "l2sp"}
+    tuning = {"partial", "lora", "full", "contrastive", "l2sp", "gradual", "wiseft"}
     assert {one.name for one in STRATEGIES if one.trains_backbone} == {"scratch", *tuning}
     assert {one.name for one in STRATEGIES if one.tunes} == tuning
     assert {one.name for one in STRATEGIES if not one.reads_source} == {"majority", "classical"}

@@ -1,6 +1,7 @@
 """Cues are read from a random sample of the rows, and compared with what chance would give."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 from graft.inputs import Task
 from graft.studies.cues import cues_of
 
-SOURCE = SimpleNamespace(weights=SimpleNamespace(reference="a source"), reading=SimpleNamespace(kind="text"))
+SOURCE = SimpleNamespace(
+    weights=SimpleNamespace(reference="a source", pretrained=False, directory=Path("nowhere")),
+    reading=SimpleNamespace(kind="text"),
+)
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import re
 
 from graft.core.errors import InputError
-from graft.scores.strategies.bitfit import BITFIT
 from graft.scores.strategies.contrastive import CONTRASTIVE
 from graft.scores.strategies.controls import CLASSICAL, MAJORITY, SCRATCH
 from graft.scores.strategies.frozen import FROZEN
@@ -15,10 +14,9 @@ from graft.scores.strategies.partial import PARTIAL
 from graft.scores.strategies.wiseft import WISEFT
 from graft.scores.strategy import Penalty, Rates, Strategy, Trains
 
-STRATEGIES = (MAJORITY, CLASSICAL, SCRATCH, FROZEN, PARTIAL, CONTRASTIVE, LORA, FULL, L2SP, GRADUAL, WISEFT, BITFIT)
+STRATEGIES = (MAJORITY, CLASSICAL, SCRATCH, FROZEN, PARTIAL, CONTRASTIVE, LORA, FULL, L2SP, GRADUAL, WISEFT)
 
 __all__ = [
-    "BITFIT",
     "CLASSICAL",
     "CONTRASTIVE",
     "FROZEN",
