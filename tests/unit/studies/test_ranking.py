@@ -54,7 +54,7 @@ def test_a_source_that_knows_the_words_comes_first(told, capsys):
         other = next(one for one in last.scores if one.name == score.name)
         assert score.value.low > other.value.high
     assert [one.missing for one in first.scores[3:]] == ["the source has no head of its own"] * 2
-    assert {one.name for one in last.cues if one.warning} == {"unknown tokens"}
+    assert {one.name for one in last.cues if one.warning} == {"unknown tokens", "spread of rows"}
     assert RankingRecord.from_json(record.to_json(), "here") == record
     print_ranking(record, Terminal())
     shown = " ".join(capsys.readouterr().out.split())
