@@ -154,6 +154,4 @@ KIND_CUES: tuple[KindCues, ...] = (
     KindCues("text", _text_cues, (*CALIBRATING, *CHECKING)),
     KindCues("image", _image_cues),
     KindCues("row", _row_cues),
-    KindCues("text", _text_cues, (*CALIBRATING, *CHECKING)),
-    KindCues("image", _image_cues),
 )
