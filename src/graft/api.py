@@ -39,6 +39,7 @@ def study(
     label: Names = (),
     text: Names = (),
     image: Names = (),
+    audio: Names = (),
     out: str | Path | None = None,
     numeric: Names = (),
     categorical: Names = (),
@@ -78,19 +79,21 @@ def study(
     Every option has the name it has on the command line.
 
     The rows. data: a path (CSV, TSV, JSON lines, Parquet), a pandas or Polars frame, an Arrow table, a mapping of
-    columns or a list of mappings; a folder with a folder of pictures for each class needs no columns named. text or
-    image: the columns a model reads (one of images: names of files, relative to the file of the rows, or encoded bytes,
-    pillow images or arrays in memory). label, numeric, categorical: column names, one or several; numeric and
-    categorical beside a text or an image, or alone; ``*`` for every column that fits and has no other role. id: names
-    the rows. group, time: rows of one group stay on one side of every split; splits go forward in time. encoding: what
-    text files are written in, where it is not recognised (``cp1252``). task: what is predicted.
+    columns or a list of mappings; a folder with a folder of pictures or recordings for each class needs no columns
+    named. text, image or audio: the columns a model reads (one of images or audio: names of files, relative to the file
+    of the rows, or encoded bytes; in memory also pillow images or arrays, samples with their rate). label, numeric,
+    categorical: column names, one or several; numeric and categorical beside a text or an image, or alone; ``*`` for
+    every column that fits and has no other role. id: names the rows. group, time: rows of one group stay on one side of
+    every split; splits go forward in time. encoding: what text files are written in, where it is not recognised
+    (``cp1252``). task: what is predicted.
 
     What is tried. source: references of pretrained models; when none is named, the one that comes with Graft for this
-    kind of content (``minilm``, ``lite0``), and none for rows alone: then models that reuse nothing are compared, and
-    the best of them is saved. prompt_classification: put before every text, for sources trained with an instruction,
-    instead of what the source states; one for all sources, or one for each. strategy: ``auto``, or names such as
-    ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``. loss: what
-    networks are trained by, ``auto`` or a name such as ``focal``; heads that are solved keep theirs, and say so.
+    kind of content (``minilm``, ``lite0``, ``speech``), and none for rows alone: then models that reuse nothing are
+    compared, and the best of them is saved. prompt_classification: put before every text, for sources trained with an
+    instruction, instead of what the source states; one for all sources, or one for each. strategy: ``auto``, or names
+    such as ``frozen`` and ``partial:2``; the controls always run. effort: ``quick``, ``standard`` or ``thorough``.
+    loss: what networks are trained by, ``auto`` or a name such as ``focal``; heads that are solved keep theirs, and say
+    so.
 
     How it is judged. metric: its name, or ``auto``. margin: the smallest difference that matters, in its unit; 0.01, or
     1 % of the target's deviation, when None. level: how sure a verdict must be. folds, repeats, holdout: how often the
@@ -117,7 +120,7 @@ def study(
     from graft.inputs.every import with_every_column
     from graft.inputs.roles import EVERY, Roles, one_kind
     from graft.representations.embedded import usual_sources
-    from graft.rows.folders import FOLDER_IMAGE, FOLDER_LABEL, is_folder_of_classes
+    from graft.rows.folders import FOLDER_LABEL, folder_kind, is_folder_of_classes
     from graft.rows.table import read_frame
     from graft.studies.claim import claim, require_place
     from graft.studies.settings import make_settings
@@ -129,9 +132,11 @@ def study(
             fix="leave one out: are the rows new in use those of other groups, or of later times?",
         )
     split = "group" if group is not None else "time" if time is not None else "stratified"
-    if is_folder_of_classes(data, (*several(text), *several(image), *several(label))):
-        image, label = (FOLDER_IMAGE,), (FOLDER_LABEL,)
-    kind, content = one_kind(text=several(text), image=several(image))
+    if is_folder_of_classes(data, (*several(text), *several(image), *several(audio), *several(label))):
+        found = folder_kind(Path(data))
+        image, audio = (found if found != "audio" else (), found if found == "audio" else ())
+        label = FOLDER_LABEL
+    kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
     roles = Roles(
         kind=kind if content else "row",
         content=content,
@@ -145,7 +150,7 @@ def study(
     if not roles.inputs:
         raise InputError(
             "no column is named to learn from",
-            needed="a column of text or of images, or columns of numbers and categories",
+            needed="a column of text, of images or of audio, or columns of numbers and categories",
             fix="name it: --text message; or --numeric '*' --categorical '*' for every column that fits",
         )
     settings = make_settings(
@@ -372,7 +377,8 @@ def embed(
 ) -> "np.ndarray":
     """Vectors of contents, float32, shape (rows, dimension), pooled and normalised as the source states.
 
-    contents: texts; for a source of images, such as ``lite0``, names of files, encoded bytes, pillow images or arrays.
+    contents: texts; for a source of images, such as ``lite0``, names of files, encoded bytes, pillow images or arrays;
+    for one of recordings, such as ``speech``, the same, or samples with their rate: ``(16000, samples)``.
     source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). role: what the texts are read as:
     ``document`` (what is searched), ``query`` (what is asked), ``classification`` or ``clustering``; many sources were
     trained with another prompt for each. prompt: put before each text, instead of what the source states for the role.
@@ -391,6 +397,7 @@ def embed_table(
     id: str,  # noqa: A002 - the field's own word, and the command line's
     text: Names = (),
     image: Names = (),
+    audio: Names = (),
     source: str = "",
     precision: str = "native",
     prompt_query: str | None = None,
@@ -404,7 +411,7 @@ def embed_table(
     """Embed rows into a table, which is made when it is not there; only rows whose content changed are encoded.
 
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
-    text or image: columns. source: a reference; the usual one of the kind when left out. precision: ``native``,
+    text, image or audio: columns. source: a reference; the usual one of the kind when left out. precision: ``native``,
     ``float32`` or ``int8``. prompt_query, prompt_document: put before queries and before the texts of rows, instead of
     what the source states; a table keeps those it was made with. force: int8 even for a source it does not suit.
     encoder: one at hand, instead of ``source`` and ``precision``. strict: raise TableError for the first row that
@@ -421,7 +428,7 @@ def embed_table(
 
     file = Path(data) if isinstance(data, str | Path) else None
     lenient = file is not None and not strict
-    kind, content = one_kind(text=several(text), image=several(image))
+    kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
     rows = read_rows(Path(data), encoding=encoding) if lenient else read_frame(data, encoding=encoding)
     require_columns(rows, [id, *content])
     require_place(table)

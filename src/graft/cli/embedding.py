@@ -23,13 +23,15 @@ def embed(
     data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
     text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")] = [],  # noqa: B006
     image: Annotated[list[str], typer.Option(help="Column that names files of pictures.")] = [],  # noqa: B006
+    audio: Annotated[list[str], typer.Option(help="Column that names recordings.")] = [],  # noqa: B006
     table: Annotated[Path | None, typer.Option(help="Folder of the table to insert into; made when it is new.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write bare vectors here instead (.npy, float32).")] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column that names each row; needed for a table.")] = "",
     source: Annotated[
         str,
         typer.Option(
-            help="minilm, lite0, path:DIR or hf:org/name@revision. Left out: minilm for texts, lite0 for images."
+            help="minilm, lite0, speech, path:DIR or hf:org/name@revision. Left out: minilm for texts, lite0 for "
+            "images, speech for audio."
         ),
     ] = "",
     prompt_query: QueryPrompt = None,
@@ -60,7 +62,7 @@ def embed(
     if out is not None:
         _bare(
             data,
-            one_kind(text=tuple(text), image=tuple(image)),
+            one_kind(text=tuple(text), image=tuple(image), audio=tuple(audio)),
             out,
             source,
             role,
@@ -83,7 +85,7 @@ def embed(
     from graft.api import embed_table
 
     opened, done = embed_table(
-        data, table=table, id=id_column, text=text, image=image, source=source, precision=precision,
+        data, table=table, id=id_column, text=text, image=image, audio=audio, source=source, precision=precision,
         prompt_query=prompt_query, prompt_document=prompt_document, force=force, strict=strict, encoding=encoding,
         progress=bars,
     )  # fmt: skip
@@ -155,7 +157,7 @@ def _bare(  # type: ignore[no-untyped-def]
 
 def search(
     table: Annotated[Path, typer.Argument(help="Folder of a table.")],
-    query: Annotated[str, typer.Argument(help="What is looked for: words, or the file of a picture.")],
+    query: Annotated[str, typer.Argument(help="What is looked for: words, or the file of a picture or recording.")],
     k: Annotated[int, typer.Option("-k", help="How many rows.")] = 10,
     where: Annotated[str | None, typer.Option(help="SQL condition, for example \"region = 'EU'\".")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line, every column.")] = False,

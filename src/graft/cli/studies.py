@@ -51,7 +51,7 @@ class RequiredOutcome(StrEnum):
 def study(
     data: Annotated[
         Path,
-        typer.Argument(help="CSV, TSV, JSON lines, Parquet, or a folder of pictures for each class."),
+        typer.Argument(help="CSV, TSV, JSON lines, Parquet, or a folder of pictures or recordings for each class."),
     ],
     label: Annotated[
         list[str],
@@ -59,6 +59,7 @@ def study(
     ] = [],  # noqa: B006
     text: Annotated[list[str], typer.Option(help="Column of text; repeat for several.", rich_help_panel=_DATA)] = [],  # noqa: B006
     image: Annotated[list[str], typer.Option(help="Column that names files of pictures.", rich_help_panel=_DATA)] = [],  # noqa: B006
+    audio: Annotated[list[str], typer.Option(help="Column that names recordings.", rich_help_panel=_DATA)] = [],  # noqa: B006
     numeric: Annotated[
         list[str],
         typer.Option(
@@ -93,8 +94,8 @@ def study(
     source: Annotated[
         list[str],
         typer.Option(
-            help="minilm, lite0, path:DIR or hf:org/name@revision; may repeat. Left out: minilm for texts, lite0 "
-            "for images, none for rows alone.",
+            help="minilm, lite0, speech, path:DIR or hf:org/name@revision; may repeat. Left out: minilm for texts, "
+            "lite0 for images, speech for audio, none for rows alone.",
             rich_help_panel=_WHAT,
         ),
     ] = [],  # noqa: B006
@@ -235,6 +236,7 @@ def study(
     columns = {
         "text": tuple(text),
         "image": tuple(image),
+        "audio": tuple(audio),
         "label": tuple(label),
         "numeric": tuple(numeric),
         "categorical": tuple(categorical),
@@ -252,22 +254,29 @@ class Demo(StrEnum):
 
     TEXT = "text"
     IMAGES = "images"
+    AUDIO = "audio"
     ROWS = "rows"
 
 
 def demo(
-    about: Annotated[Demo, typer.Argument(help="Texts, images, or rows of a table.")] = Demo.TEXT,
+    about: Annotated[Demo, typer.Argument(help="Texts, images, recordings, or rows of a table.")] = Demo.TEXT,
     out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.")] = Path("demo-study"),
     effort: Annotated[Effort, typer.Option(help="How much is tried.")] = Effort.QUICK,
 ) -> None:
-    """Run a study on data that ships: synthetic security tickets, scanned digits, or measurements of cells."""
+    """Run a study on data that ships: synthetic security tickets, scanned digits, sounds, or measurements of cells."""
+    from graft.core.settings import cache_directory
     from graft.demo import digits, measurements, tickets
+    from graft.demo.tones import write_tones
 
     if about is Demo.TEXT:
         _run(tickets(), {"text": ("message",), "label": ("category",), "id": "id"}, {"effort": effort.value}, out=out)
         return
     if about is Demo.ROWS:
         _run(measurements(), {"numeric": ("*",), "label": ("diagnosis",)}, {"effort": effort.value}, out=out)
+        return
+    if about is Demo.AUDIO:
+        columns = {"audio": ("path",), "label": ("sound",), "group": "player", "id": "path"}
+        _run(write_tones(cache_directory() / "demo" / "tones"), columns, {"effort": effort.value}, out=out)
         return
     # Tuning a network on pictures takes minutes without a graphics processor.
     options = {"effort": effort.value, "strategy": ("frozen",)}

@@ -105,7 +105,9 @@ class Roles:
         return core_schema.no_info_before_validator_function(_by_kind, handler(source), serialization=writing)
 
 
-def one_kind(*, text: tuple[str, ...] = (), image: tuple[str, ...] = ()) -> tuple[str, tuple[str, ...]]:
+def one_kind(
+    *, text: tuple[str, ...] = (), image: tuple[str, ...] = (), audio: tuple[str, ...] = ()
+) -> tuple[str, tuple[str, ...]]:
     """The kind whose columns are named, and these; a text without any when none is.
 
     Raises InputError for columns of two kinds.
@@ -113,7 +115,7 @@ def one_kind(*, text: tuple[str, ...] = (), image: tuple[str, ...] = ()) -> tupl
     >>> one_kind(image=("photo",))
     ('image', ('photo',))
     """
-    named = [(kind, columns) for kind, columns in (("text", text), ("image", image)) if columns]
+    named = [(kind, columns) for kind, columns in (("text", text), ("image", image), ("audio", audio)) if columns]
     if len(named) > 1:
         told = " and ".join(f"{kind} ({', '.join(columns)})" for kind, columns in named)
         raise InputError(

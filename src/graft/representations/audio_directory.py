@@ -100,11 +100,11 @@ def read_audio_directory(directory: Path, reference: str, revision: str) -> Sour
     """Describe the directory of an audio source, which was checked. Raises SourceError with what is wrong."""
     config: dict[str, Any] = read_json(directory / "config.json")
     names = tuple(config.get(name) for name in _FILES)
-    numbers = {name: config.get(name) for name in (*_NUMBERS, "scale", "offset")}
-    for name, value in numbers.items():
+    for name in (*_NUMBERS, "scale", "offset"):
+        value: Any = config.get(name)
         low, high = _NUMBERS.get(name, (-1e6, 1e6))
         whole = type(value) is int or (name not in _NUMBERS and type(value) is float)
-        if not isinstance(value, int | float) or not whole or not low <= value <= high:
+        if not whole or not low <= value <= high:
             raise _undescribed(reference, f"{ascii(value)[:100]} as {name}")
     for file in names:
         if not isinstance(file, str) or Path(file).name != file or not (directory / file).is_file():

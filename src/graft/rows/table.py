@@ -19,7 +19,7 @@ from graft.core.places import ROWS, next_step
 from graft.rows.columns import from_values, typed
 from graft.rows.delimited import parse_delimited, too_long
 from graft.rows.encoding import decode
-from graft.rows.folders import holds_pictures, read_folder
+from graft.rows.folders import folder_kind, read_folder
 from graft.rows.records import (
     Columns,
     from_arrow,
@@ -100,11 +100,11 @@ def read_frame(
 ) -> Table:
     """Rows from a file or a frame.
 
-    source: a folder with a folder of pictures for each class; path of a .csv, .tsv, .jsonl, .ndjson (each also .gz) or
-    .parquet file; a Polars or pandas frame; an Arrow table; a mapping of columns; or a sequence of mappings, one per
-    row. max_cell_chars: longest text accepted in a cell, in characters. empty: a table without rows is an answer.
-    encoding: what a text file is written in, where that is known; recognised otherwise. Raises InputError with what was
-    found, where, and how to fix it.
+    source: a folder with a folder of pictures or recordings for each class; path of a .csv, .tsv, .jsonl, .ndjson (each
+    also .gz) or .parquet file; a Polars or pandas frame; an Arrow table; a mapping of columns; or a sequence of
+    mappings, one per row. max_cell_chars: longest text accepted in a cell, in characters. empty: a table without rows
+    is an answer. encoding: what a text file is written in, where that is known; recognised otherwise. Raises InputError
+    with what was found, where, and how to fix it.
 
     >>> read_frame({"text": ["hi", "bye"], "label": [1, 0]}).frame.shape
     (2, 2)
@@ -157,7 +157,7 @@ def _folder_of(path: Path) -> Path:
 def _read_path(
     path: Path, max_cell_chars: int, *, lenient: bool = False, empty: bool = False, encoding: str | None = None
 ) -> Table:
-    if path.is_dir() and not next_step(path, ROWS) and holds_pictures(path):
+    if path.is_dir() and not next_step(path, ROWS) and folder_kind(path):
         frame, notes = read_folder(path)
         return Table(frame, notes, path.name)
     if path.is_dir():

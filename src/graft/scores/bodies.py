@@ -27,6 +27,7 @@ from graft.scores.feed import Feed, TokenFeed
 from graft.scores.network import Vocabulary, layer_names, restore_vocabulary, shrink_vocabulary
 from graft.scores.row_bodies import RowFeed, block_names, pooled_rows, upper_rows
 
+NOT_TRAINED = "no weights of such a source can be tuned or trained"
 _KEPT_BYTES = 1 << 29
 _SCRATCH_SIDE = 96
 _CUT = 0.08
@@ -74,15 +75,20 @@ class TrainableKind:
     drawn: Callable[[Source], Source]
 
 
+def is_trained(source: Source) -> bool:
+    """Whether weights of a source like this can be tuned, or drawn and trained."""
+    return any(one.kind == source.reading.kind for one in TRAINABLE)
+
+
 def trainable(source: Source) -> TrainableKind:
     """The record of the kind a source reads. Raises SourceError where its sources are only ever read."""
     for one in TRAINABLE:
         if one.kind == source.reading.kind:
             return one
     raise SourceError(
-        f"{source.weights.reference} reads content of the kind {source.reading.kind!r}, whose sources are not trained",
-        needed=f"a source that reads one of {', '.join(one.kind for one in TRAINABLE)}",
-        fix="use the strategy frozen",
+        f"{source.weights.reference} is run as it is: {NOT_TRAINED}",
+        needed="the strategy frozen",
+        fix="leave --strategy out, or ask for frozen",
     )
 
 

@@ -17,7 +17,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from graft.representations.source import Source
-from graft.scores.bodies import drawn_share
+from graft.scores.bodies import drawn_share, is_trained
 from graft.scores.fitting import Budget, Candidate, fit, training_job
 from graft.scores.strategies import CLASSICAL, FROZEN, FULL, STRATEGIES, Strategy, Trains
 from graft.scores.tuning import HELD_SHARE, REFIT_BELOW, one_step, reader
@@ -111,6 +111,16 @@ def starting(workers: int, cores: int) -> float:
 
 def _pace(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> Pace:
     some = rows[:: -(-len(rows) // _ROWS)]
+    steps, read = _steps(bench, source, rows, batch) if is_trained(source) else ({}, 0.0)
+    fits = {
+        one: _seconds(partial(fit, bench, Candidate(one, of), some, some[:1], budget=Budget(), seed=0))
+        for one, of in ((FROZEN, source), (CLASSICAL, None))
+    }
+    return Pace(steps=steps, read=read, head=fits[FROZEN], classical=fits[CLASSICAL], rows=len(some))
+
+
+def _steps(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> tuple[dict[str, float], float]:
+    """Seconds of a step of each strategy with a pace of its own, and of reading a row again."""
     sizes = np.array([bench.rows.kind.size(bench.contents[row]) for row in rows])
     middling = rows[np.argsort(sizes, kind="stable")][len(rows) // 2 :][:batch]
     steps: dict[str, float] = {}
@@ -121,18 +131,7 @@ def _pace(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> Pac
         tries = [first] if first > _LONG else [_seconds(step) for _ in range(_TRIES)]
         steps[strategy.name] = float(np.median(tries))
     reading = rows[:: max(1, len(rows) // _READ)][:_READ]
-    read = reader(job, reading)
-    fits = {
-        one: _seconds(partial(fit, bench, Candidate(one, of), some, some[:1], budget=Budget(), seed=0))
-        for one, of in ((FROZEN, source), (CLASSICAL, None))
-    }
-    return Pace(
-        steps=steps,
-        read=_seconds(read) / len(reading),
-        head=fits[FROZEN],
-        classical=fits[CLASSICAL],
-        rows=len(some),
-    )
+    return steps, _seconds(reader(job, reading)) / len(reading)
 
 
 def estimate(candidate: Candidate, budget: Budget, *, rows: int, outputs: int, step: Pace) -> float:

@@ -19,7 +19,7 @@ from graft.representations.reading import Reading
 from graft.representations.source import Source
 from graft.representations.tokens import TokenRows, tokenise
 from graft.rows.content import Content
-from graft.scores.bodies import trainable
+from graft.scores.bodies import is_trained, trainable
 
 _REMEMBERED = 64
 
@@ -33,7 +33,7 @@ def with_middle(source: Source) -> Source:
     and 8 rows a class, the middle layer beside it takes frozen heads on SMS spam from .67 to .87 macro-F1, CLINC150
     .950 to .964, TRAM .783 to .799, and Banking77 .949 to .946.
     """
-    can = trainable(source).middle and source.weights.layers > 1 and not source.beside
+    can = is_trained(source) and trainable(source).middle and source.weights.layers > 1 and not source.beside
     return source.with_beside(source.weights.layers // 2) if can else source
 
 

@@ -15,6 +15,7 @@ from graft.core.tasks import CLASSES, Task
 from graft.facts.study import CueFact
 from graft.representations.source import Source
 from graft.rows.content import kind_named
+from graft.scores.bodies import NOT_TRAINED, is_trained, trainable
 from graft.scores.fitting import Budget, Candidate
 from graft.scores.losses import Loss, loss_named
 from graft.scores.strategies import STRATEGIES, Strategy, parse_strategy
@@ -92,7 +93,7 @@ def plan_candidates(
     """
     best = _ranked(sources, cues)
     controls = [
-        PlanEntry(Candidate(one, (drawn or best[0]) if one.reads_source else None), True, one.why)
+        _controlled(Candidate(one, (drawn or best[0]) if one.reads_source else None))
         for one in STRATEGIES
         if one.control and (best or drawn or not one.reads_source)
     ]
@@ -103,6 +104,14 @@ def plan_candidates(
     )
     loss = loss_named(settings.loss, task)
     return tuple(replace(one, reason=_with_loss(one, loss)) for one in planned)
+
+
+def _controlled(control: Candidate) -> PlanEntry:
+    """A control, and whether what it needs can be trained."""
+    strategy, source = control.strategy, control.source
+    if source is not None and strategy.trains_backbone and not is_trained(source):
+        return PlanEntry(control, False, NOT_TRAINED)
+    return PlanEntry(control, True, strategy.why)
 
 
 def _asked(settings: StudySettings, sources: tuple[Source, ...], task: Task) -> list[PlanEntry]:
@@ -117,6 +126,10 @@ def _asked(settings: StudySettings, sources: tuple[Source, ...], task: Task) -> 
             needed=f"a strategy that does: {', '.join(learns)}",
             fix="ask for one of those too, or leave out the loss",
         )
+    for strategy in named:
+        for source in sources:
+            if strategy.trains_backbone:
+                trainable(source)
     return [
         PlanEntry(Candidate(_fitting(strategy, source), source), True, "asked for")
         for source in sources
@@ -148,6 +161,8 @@ def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: 
     """Whether a strategy that tunes suits these rows."""
     strategy = candidate.strategy
     few = _few_labels(targets, task) if strategy.cautious else ""
+    if candidate.source is not None and not is_trained(candidate.source):
+        return PlanEntry(candidate, False, NOT_TRAINED)
     if task not in strategy.tasks:
         return PlanEntry(candidate, False, strategy.untaught)
     if not shortlisted:

@@ -11,8 +11,9 @@ from functools import partial
 import numpy as np
 
 from graft.core.errors import BundleError
-from graft.rows.content import IMAGE, Content
+from graft.rows.content import AUDIO, IMAGE, Content
 from graft.scores.classical.pictures import colours, edges, levels, of_pictures, textures
+from graft.scores.classical.sounds import course, of_sounds, statistics
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ FEATURES: tuple[FeatureRecipe, ...] = (
     FeatureRecipe(IMAGE.name, "edges and pixels", partial(of_pictures, parts=(edges, levels))),
     FeatureRecipe(IMAGE.name, "edges", partial(of_pictures, parts=(edges,))),
     FeatureRecipe(IMAGE.name, "pixels", partial(of_pictures, parts=(levels,))),
+    FeatureRecipe(AUDIO.name, "log-mel statistics and course", partial(of_sounds, parts=(statistics, course))),
+    FeatureRecipe(AUDIO.name, "log-mel statistics", partial(of_sounds, parts=(statistics,))),
 )
 
 
