@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import graft
-from graft.cli import app
+from graft.cli.app import app
 from graft.core.errors import InputError, SourceError
 from graft.demo.tones import write_tones
 from graft.representations.sources import resolve_source
@@ -52,7 +52,7 @@ def test_its_bundle_predicts_files_and_samples_and_says_when(studied, tones):
     asked = rows.with_columns(path=pl.concat_str(pl.lit(f"{tones.parent}/"), "path"))
     told = studied.bundle.predict(asked, explain=True).frame
     assert (told["prediction"] == rows["sound"]).mean() > 0.8
-    assert " to " in told["words"][0]
+    assert any(" to " in words for words in told["words"])
 
 
 def test_tuning_a_source_that_is_run_as_it_is_is_refused(tones, tmp_path):

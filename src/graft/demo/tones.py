@@ -16,16 +16,16 @@ CLASSES = ("bowed", "plucked", "struck")
 def write_tones(folder: Path, *, seed: int = 0) -> Path:
     """Write the sounds, and ``tones.csv`` with the columns path, sound and player; the path of that file.
 
-    folder: made when it is not there. player: one of five, each with a range of heights of its own.
+    folder: made when it is not there. player: one of six, each with a range of heights of its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     rows = ["path,sound,player"]
     for number in range(SOUNDS_A_CLASS):
         for name in CLASSES:
-            player = number % 5
+            player = number % 6
             path = folder / f"{name}-{number:02}.wav"
-            _write(path, tone(name, height=150 + 60 * player + rng.uniform(0, 50), rng=rng))
+            _write(path, tone(name, height=150 + 50 * player + rng.uniform(0, 50), rng=rng))
             rows.append(f"{path.name},{name},player {player + 1}")
     table = folder / "tones.csv"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -102,7 +102,9 @@ def test_what_is_longer_than_a_minute_is_cut_and_told(speech):
 
 def test_another_rate_and_loudness_of_the_same_sound_is_near_it(speech):
     same = embed_texts([(RATE, sound()), (RATE, sound() / 4), (8_000, sound()[::2]), (RATE, sound(5))], "speech")
-    assert (same[0] @ same[1:].T)[:2].min() > 0.9 > (same[0] @ same[3])
+    near = same[1:] @ same[0]
+    assert near[:2].min() > 0.95
+    assert near[:2].min() > near[2] + 0.02
 
 
 def test_texts_for_it_and_recordings_for_others_are_refused_with_what_fits(speech):

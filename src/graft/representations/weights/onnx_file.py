@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from graft.core import foreign
 from graft.core.errors import InputError, SourceError
 
@@ -25,7 +27,8 @@ _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_FUNCTIONS = 7, 8, 25
 _GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SPARSE = 1, 5, 11, 12, 15
 _NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 5, 7
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
-_TENSOR_DIMS, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 13, 14
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_RAW, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 2, 9, 13, 14
+_FLOAT = 1
 Field = tuple[int, int, Any]
 
 
@@ -161,6 +164,25 @@ def _packed(raw: bytes) -> list[int]:
     while place < len(raw):
         value, place = _varint(raw, place)
         found.append(value)
+    return found
+
+
+def float_tensors(raw: bytes) -> list[np.ndarray]:
+    """The float32 tensors of a graph that was looked at, in their order."""
+    found = []
+    for number, _, value in fields(next(value for number, _, value in fields(raw) if number == _MODEL_GRAPH)):
+        if number != _GRAPH_TENSOR:
+            continue
+        said = list(fields(value))
+        dims = [
+            side
+            for inner, wire, one in said
+            if inner == _TENSOR_DIMS
+            for side in ([one] if wire == 0 else _packed(one))
+        ]
+        numbers = next((one for inner, _, one in said if inner == _TENSOR_RAW), b"")
+        if (_TENSOR_TYPE, 0, _FLOAT) in said and len(numbers) == 4 * math.prod(dims):
+            found.append(np.frombuffer(numbers, "<f4").reshape(dims))
     return found
 
 
