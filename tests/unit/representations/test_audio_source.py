@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from graft.core.errors import InputError, MissingExtra, SourceError, WeightsMismatch
+from graft.governance.answers import answer
 from graft.governance.licences.findings import licence_findings
+from graft.governance.lineage import lineage_of
 from graft.governance.named_assets import read_source
+from graft.governance.records import Permission, Use
 from graft.representations import embedded
 from graft.representations.embedder import embed_texts
 from graft.representations.encoding.audio_bodies import AudioBody
@@ -129,8 +132,11 @@ def test_it_is_run_and_never_taught(speech):
 
 def test_its_licence_is_contested_and_both_sides_are_named():
     asset = read_source("speech")
-    assert {one.stated for one in asset.licences} >= {"Apache-2.0", "CC-BY-NC-SA-4.0"}
-    assert "licence-conflict" in {finding.code for finding in licence_findings(asset)}
+    assert {one.stated for one in asset.licences} >= {"Apache-2.0", "further terms"}
+    found = licence_findings(asset)
+    assert any("openWakeWord" in finding.message for finding in found)
+    for use in (Use.COMMERCIAL, Use.INTERNAL):
+        assert answer(lineage_of([asset]), asset.identity, uses=[use]).outcome is Permission.UNSETTLED
 
 
 def test_other_weights_and_a_missing_package_are_refused(monkeypatch, tmp_path):
