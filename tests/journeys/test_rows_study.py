@@ -47,6 +47,8 @@ def test_a_study_of_rows_compares_what_reuses_nothing(studied):
     assert record.data.contract.roles.categorical == ("colour",)
     page = (studied.folder / "report.html").read_text()
     assert "Nothing was reused" in page
+    assert "Best of the others" in page
+    assert "Reused against control" not in page
     write_page(record, studied.folder / "again.html")
     card = (studied.folder / "bundle" / "README.md").read_text()
     assert "colour" in card

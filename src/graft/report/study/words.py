@@ -161,9 +161,10 @@ def roles(record: StudyRecord, one: CandidateFacts) -> tuple[str, ...]:
     saved_elsewhere = verdict.shipped != verdict.chosen
     better = any(stopped_early(other) and other.score.mean > one.score.mean for other in record.candidates)
     elsewhere = "compared" if better else "best reused"
+    ahead = "runner-up" if verdict.outcome == "not asked" else "best control"
     found = (
         (elsewhere if saved_elsewhere else "chosen") if is_choice(one, verdict.chosen) else "",
-        "best control" if one is best_control(record) else "control" if one.kind == "control" else "",
+        ahead if one is best_control(record) else "control" if one.kind == "control" else "",
         "saved" if saved_elsewhere and is_choice(one, verdict.shipped) else "",
         "stopped early" if stopped_early(one) else "",
         "under-trained" if one.under_trained else "",
