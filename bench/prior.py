@@ -84,7 +84,7 @@ def prior(draws: int = 3, strategies: tuple[str, ...] = CHEAP, sizes: tuple[int,
             rest = [value for name, value in one.items() if name != left]
             residuals.append(truth - np.mean(rest))
             plain.append(truth)
-    record = {"labels": sizes, "means": means, "spread": float(np.std(residuals)), "sets": SETS}
+    record = {"labels": sizes, "means": means, "spread": float(np.std(residuals)), "kind": "text", "sets": SETS}
     (Path(__file__).resolve().parents[1] / "build").mkdir(exist_ok=True)
     (Path(__file__).resolve().parents[1] / "build" / "prior.json").write_text(json.dumps(record, indent=1) + "\n")
     return {

@@ -22,13 +22,17 @@ from graft.studies.settings import StudySettings
 
 
 class Usual(BaseModel):
-    """Mean scores less that of ``frozen``, by labels a class. spread: of a set's true difference around it."""
+    """Mean scores less that of ``frozen``, by labels a class. spread: of a set's true difference around it.
+
+    kind: of the contents of the sets; of other kinds they say nothing.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     labels: tuple[int, ...]
     means: dict[str, tuple[float, ...]]
     spread: float
+    kind: str
     sets: tuple[str, ...]
 
 
@@ -44,9 +48,9 @@ def usual(candidates: Sequence[Candidate], bench: Workbench, prepared: Prepared,
     if not record.steps or bench.task not in CLASSES:
         scale = float(np.std(bench.targets)) if record.unit == TARGET else 1.0
         return Prior({}, SPREAD * scale)
-    if not settings.prior:
-        return Prior()
     known = measured()
+    if not settings.prior or bench.rows.kind.name != known.kind:
+        return Prior()
     rows = np.bincount(bench.targets[prepared.splits.development])
     a_class = float(np.log(np.median(rows[rows > 0])))
     means = {

@@ -8,11 +8,14 @@ import pytest
 
 from graft.core.errors import InputError
 from graft.core.progress import SILENT
+from graft.evidence.choice import Prior
 from graft.inputs.roles import Roles
 from graft.rows.table import read_frame
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import CLASSICAL, FROZEN, MAJORITY, parse_strategy
+from graft.scores.workbench import Workbench
 from graft.studies.prepared import prepare
+from graft.studies.prior import usual
 from graft.studies.settings import StudySettings
 from graft.studies.stages import Stages
 from journeys.small_study import rows, source
@@ -185,3 +188,17 @@ def test_only_the_two_most_promising_of_those_that_tune_go_on(reference, tmp_pat
     assert named._outrun(candidates, found, [fold]) == {}, "whoever names strategies wants each of them measured"
     few = {name: one for name, one in candidates.items() if name not in outrun}
     assert stages._outrun(few, found, [fold]) == {}
+
+
+def test_what_usually_wins_on_texts_says_nothing_of_other_contents(study, reference):
+    stages, candidates, _ = study
+    settings = settings_of(reference)
+    assert usual(candidates, stages.bench, stages.prepared, settings).means
+    rng = np.random.default_rng(0)
+    table = read_frame({"a": rng.normal(size=60), "b": rng.normal(size=60), "label": ["x", "y"] * 30})
+    numbers = StudySettings(
+        roles=Roles(content=(), label=("label",), numeric=("a", "b"), kind="row"), sources=(), folds=3
+    )
+    prepared = prepare(table, numbers, test=None)
+    bench = Workbench(prepared.rows)
+    assert usual([Candidate(MAJORITY), Candidate(CLASSICAL)], bench, prepared, numbers) == Prior()
