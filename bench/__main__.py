@@ -1,10 +1,10 @@
 """``python -m bench [name [option=value ...] ...]``: run measurements and print one JSON line each.
 
 Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
-over an hour), verdicts-quick, regret, prior, contrasts, prospective, images (real draws, hours each: ``regret draws=3
-names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was stopped), ledger, assets,
-register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million rows), million-
-index. Without a name all run, but for those that take hours. The real rows lie beside the project, in
+over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio (real draws, hours each: ``regret
+draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was stopped), ledger,
+assets, register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million rows),
+million- index. Without a name all run, but for those that take hours. The real rows lie beside the project, in
 ``../shared/data``.
 """
 
@@ -12,6 +12,7 @@ import json
 import sys
 
 from bench import (
+    audio,
     contrasts,
     embed,
     governance,
@@ -38,6 +39,7 @@ ALL = {
     "verdicts-quick": verdicts.quick_verdicts,
     "regret": regret.regret,
     "images": images.images,
+    "audio": audio.audio,
     "prior": prior.prior,
     "contrasts": contrasts.contrasts,
     "prospective": contrasts.prospective,
@@ -57,7 +59,7 @@ ALL = {
 }
 
 
-HOURS = ("out-of-scope-study", "verdicts", "regret", "prior", "contrasts", "prospective", "images")
+HOURS = ("out-of-scope-study", "verdicts", "regret", "prior", "contrasts", "prospective", "images", "audio")
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """Recordings from the file to predictions: a study, its bundle, its report, a table that is searched."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,7 +17,6 @@ from graft.scores.classical.sounds import course, log_mel, of_sounds, statistics
 
 pytest.importorskip("soundfile")
 pytest.importorskip("onnxruntime")
-DIGITS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "spoken_digits"
 
 
 @pytest.fixture(scope="module")
@@ -110,18 +108,6 @@ def test_bands_are_at_the_pitches_they_stand_for():
     ends = 2595 * np.log10(1 + np.array([60.0, 7_600.0]) / 700)
     centre = 700 * (10 ** (np.linspace(*ends, 42)[strongest + 1] / 2595) - 1)
     assert abs(centre - 1_000) < 60
-
-
-@pytest.mark.realdata
-@pytest.mark.slow
-@pytest.mark.skipif(not DIGITS.is_dir(), reason="no data beside the project")
-@pytest.mark.parametrize(("label", "group"), [("digit", "speaker"), ("speaker", None)])
-def test_a_source_of_words_helps_with_words_and_not_with_voices(tmp_path, label, group):
-    result = graft.study(
-        DIGITS / "clips.csv", audio="path", label=label, group=group, effort="quick", strategy="frozen",
-        out=tmp_path / "study", progress=False,
-    )  # fmt: skip
-    assert (result.verdict == "helps") == (label == "digit")
 
 
 def test_the_source_is_there():
