@@ -75,7 +75,7 @@ def advice(
     if harmed:
         steps.append(f"The average hides harm for {', '.join(harmed)}: look at those rows before shipping.")
     if any(cue.warning for cue in plan.cues) and not harm:
-        steps.append("The source does not fit these texts well (see the plan): try one trained on text like this.")
+        steps.append("The source does not fit these rows well (see the plan): try one trained on rows like these.")
     if curves is not None and curves.crossing is not None and curves.crossing.labels:
         steps.append(f"Fine-tuning: {curves.crossing.statement}.")
     return tuple(steps)
