@@ -102,6 +102,7 @@ def candidate(
         megabytes=90.9 if source else 1.24 if trainable else 0.0,
         explained_by="words left out, and the nearest training rows" if source else "a weight per word",
         meaning="only a new output layer learns" if source else "control: no neural network",
+        kept=0.74 if kind != "control" and strategy in ("full", "lora") else None,
         remarks=remarks,
     )
 
