@@ -81,7 +81,9 @@ def test_a_published_checkpoint_is_converted_with_every_value(tmp_path):
     assert result.source_sha256 == file_sha256(path)
     assert result.sha256 == file_sha256(result.out)
     assert (result.source_size, result.size) == (path.stat().st_size, result.out.stat().st_size)
-    assert sorted(tmp_path.rglob("*")) == [tmp_path / "resnet20", tmp_path / "resnet20" / "model.safetensors"]
+    # A form that is known becomes a source: its settings stand beside its weights, and nothing else.
+    files = ["config.json", "model.safetensors", "preprocessor_config.json"]
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "resnet20", *(tmp_path / "resnet20" / name for name in files)]
 
 
 @pytest.fixture
