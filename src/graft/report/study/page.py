@@ -88,6 +88,7 @@ def _environment() -> Environment:
             "holdout_plot": holdout_plot,
             "reliability_plot": reliability_plot,
             "roles": words.roles,
+            "kept_words": words.kept_words,
             "remarks_of": words.remarks_of,
             "policy_plot": policy_plot,
             "policy_words": words.policy_words,

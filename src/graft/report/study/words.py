@@ -168,7 +168,6 @@ def roles(record: StudyRecord, one: CandidateFacts) -> tuple[str, ...]:
         "saved" if saved_elsewhere and is_choice(one, verdict.shipped) else "",
         "stopped early" if stopped_early(one) else "",
         "under-trained" if one.under_trained else "",
-        kept_words(one),
     )
     return tuple(role for role in found if role)
 
