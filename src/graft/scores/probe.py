@@ -8,7 +8,7 @@ shares below are what studies used.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from graft.representations.source import Source
 from graft.scores.bodies import drawn_share, is_trained
 from graft.scores.fitting import Budget, Candidate, fit, training_job
-from graft.scores.strategies import CLASSICAL, FROZEN, FULL, STRATEGIES, Strategy, Trains
+from graft.scores.strategies import CLASSICAL, FROZEN, FULL, Strategy, Trains
 from graft.scores.tuning import HELD_SHARE, REFIT_BELOW, one_step, reader
 from graft.scores.workbench import Workbench
 
@@ -59,12 +59,19 @@ class Pace:
 
 
 def seconds_per_step(
-    bench: Workbench, source: Source | None, rows: np.ndarray, *, batch: int = 16, one_thread: bool = False
+    bench: Workbench,
+    source: Source | None,
+    rows: np.ndarray,
+    strategies: Collection[Strategy],
+    *,
+    batch: int = 16,
+    one_thread: bool = False,
 ) -> Pace:
     """Measure the pace of a source on rows of the workbench; its vectors of them are computed where no cache has them.
     Without a source, that of the control alone.
 
-    A step is of rows of middling length. one_thread: as in a worker, which has one thread.
+    strategies: those that will run; what none of them needs is not measured. A step is of rows of middling length.
+    one_thread: as in a worker, which has one thread.
     """
     if source is None:
         some = rows[:: -(-len(rows) // _ROWS)]
@@ -72,12 +79,12 @@ def seconds_per_step(
         return Pace(steps={}, read=0.0, head=0.0, classical=spent, rows=len(some))
     bench.vectors(source)  # a study pays this once, not once a trial
     if not one_thread:
-        return _pace(bench, source, rows, batch)
+        return _pace(bench, source, rows, strategies, batch)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with threadpool_limits(1):
-            return _pace(bench, source, rows, batch)
+            return _pace(bench, source, rows, strategies, batch)
     finally:
         torch.set_num_threads(threads)
 
@@ -109,9 +116,11 @@ def starting(workers: int, cores: int) -> float:
     return STARTING * workers / max(1, min(workers, cores))
 
 
-def _pace(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> Pace:
+def _pace(bench: Workbench, source: Source, rows: np.ndarray, strategies: Collection[Strategy], batch: int) -> Pace:
     some = rows[:: -(-len(rows) // _ROWS)]
-    steps, read = _steps(bench, source, rows, batch) if is_trained(source) else ({}, 0.0)
+    trained = [one for one in strategies if one.trains_backbone] if is_trained(source) else []
+    timed = {one.name: one for one in (FULL, *trained) if one.own_pace} if trained else {}
+    steps, read = _steps(bench, source, rows, list(timed.values()), batch) if timed else ({}, 0.0)
     fits = {
         one: _seconds(partial(fit, bench, Candidate(one, of), some, some[:1], budget=Budget(), seed=0))
         for one, of in ((FROZEN, source), (CLASSICAL, None))
@@ -119,12 +128,14 @@ def _pace(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> Pac
     return Pace(steps=steps, read=read, head=fits[FROZEN], classical=fits[CLASSICAL], rows=len(some))
 
 
-def _steps(bench: Workbench, source: Source, rows: np.ndarray, batch: int) -> tuple[dict[str, float], float]:
-    """Seconds of a step of each strategy with a pace of its own, and of reading a row again."""
+def _steps(
+    bench: Workbench, source: Source, rows: np.ndarray, strategies: Sequence[Strategy], batch: int
+) -> tuple[dict[str, float], float]:
+    """Seconds of a step of each of these strategies, and of reading a row again."""
     sizes = np.array([bench.rows.kind.size(bench.contents[row]) for row in rows])
     middling = rows[np.argsort(sizes, kind="stable")][len(rows) // 2 :][:batch]
     steps: dict[str, float] = {}
-    for strategy in (one for one in STRATEGIES if one.own_pace):
+    for strategy in strategies:
         job = training_job(bench, Candidate(strategy, source), middling, budget=Budget(steps=2, batch=batch), seed=0)
         step = one_step(job)
         first = _seconds(step)  # the first prepares kernels, which is little of a step that takes seconds

@@ -171,7 +171,10 @@ class Stages:
         workers = settings.workers
         timed = next(iter(prepared.sources), prepared.architecture)
         batch = self.runner.budget.batch
-        step = seconds_per_step(self.bench, timed, development, batch=batch, one_thread=workers > 0)
+        running = [one.candidate for one in planned if one.run]
+        step = seconds_per_step(
+            self.bench, timed, development, [one.strategy for one in running], batch=batch, one_thread=workers > 0
+        )
         tried = self.runner.budget.configurations
 
         folds, further = len(prepared.splits.folds) + 1, len(prepared.splits.further)
@@ -184,7 +187,6 @@ class Stages:
         def seconds(candidate: Candidate) -> float:
             return trial(candidate) * (folds if candidate.strategy.trains_backbone else folds + further)
 
-        running = [one.candidate for one in planned if one.run]
         cheap = [trial(one) for one in running if not one.strategy.trains_backbone]
         total = sum(seconds(one) for one in running)
         if workers:

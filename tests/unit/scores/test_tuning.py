@@ -241,11 +241,23 @@ def test_a_timed_step_changes_nothing():
     source = job.bench.body(job.source)
     before = frozen_digest([source.requires_grad_(False)])[0]
     one_step(job)()
-    pace = seconds_per_step(job.bench, job.source, EVERY, batch=4)
+    pace = seconds_per_step(job.bench, job.source, EVERY, STRATEGIES, batch=4)
     assert min(*pace.steps.values(), pace.read, pace.head, pace.classical) > 0
     assert pace.rows == 72
     assert set(pace.steps) == {"full", "lora"}
     assert frozen_digest([job.bench.body(job.source).requires_grad_(False)])[0] == before
+
+
+@pytest.mark.parametrize(
+    ("run", "timed"),
+    [(("frozen", "classical"), set()), (("frozen", "scratch"), {"full"}), (("partial:1", "lora"), {"full", "lora"})],
+)
+def test_what_no_strategy_needs_is_not_timed(run, timed):
+    job = job_for(rows=np.arange(8))
+    pace = seconds_per_step(job.bench, job.source, EVERY, [parse_strategy(one) for one in run], batch=4)
+    assert set(pace.steps) == timed
+    assert (pace.read > 0) == bool(timed)
+    assert pace.head > 0
 
 
 def test_estimates_are_arithmetic_on_what_was_measured():
