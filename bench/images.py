@@ -2,7 +2,7 @@
 
 A draw takes so many pictures of each class, studies them (frozen, quick), and scores what was compared on all other
 rows of the set. A verdict is wrong when its sign is not that of the truth. ``python -m bench images draws=40
-keep=build/images.jsonl``; ``names=trashnet``, ``sizes=10,40``, ``source=lite0``.
+keep=build/images.jsonl``; ``names=trashnet``, ``sizes=10,40``, ``source=lite0,path:../shared/data/sources/mobilenetv2-inat-bird``.
 """
 
 import tempfile
@@ -38,7 +38,7 @@ def images(
         bench = _bench(pictures, classes)
         for size in (sizes,) if isinstance(sizes, int) else map(int, sizes):
             for one in source:
-                cell = f"{name} {size} {one}"
+                cell = f"{name} {size} {one.rpartition('/')[2]}"
                 drawn = [
                     kept(keep).of("images", cell, seed, lambda: _draw(bench, pictures, classes, size, one, seed))  # noqa: B023
                     for seed in range(draws)
