@@ -120,7 +120,7 @@ def study(
     from graft.inputs.every import with_every_column
     from graft.inputs.roles import EVERY, Roles, one_kind
     from graft.representations.embedded import usual_sources
-    from graft.rows.folders import FOLDER_LABEL, folder_kind, is_folder_of_classes
+    from graft.rows.folders import FOLDER_LABEL, class_folders, is_folder_of_classes
     from graft.rows.table import read_frame
     from graft.studies.claim import claim, require_place
     from graft.studies.settings import make_settings
@@ -133,7 +133,7 @@ def study(
         )
     split = "group" if group is not None else "time" if time is not None else "stratified"
     if is_folder_of_classes(data, (*several(text), *several(image), *several(audio), *several(label))):
-        found = folder_kind(Path(data))
+        found = class_folders(Path(data))
         image, audio = (found if found != "audio" else (), found if found == "audio" else ())
         label = FOLDER_LABEL
     kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))

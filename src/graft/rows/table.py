@@ -19,7 +19,7 @@ from graft.core.places import ROWS, next_step
 from graft.rows.columns import from_values, typed
 from graft.rows.delimited import parse_delimited, too_long
 from graft.rows.encoding import decode
-from graft.rows.folders import folder_kind, read_folder
+from graft.rows.folders import read_folder
 from graft.rows.records import (
     Columns,
     from_arrow,
@@ -157,12 +157,9 @@ def _folder_of(path: Path) -> Path:
 def _read_path(
     path: Path, max_cell_chars: int, *, lenient: bool = False, empty: bool = False, encoding: str | None = None
 ) -> Table:
-    if path.is_dir() and not next_step(path, ROWS) and folder_kind(path):
-        frame, notes = read_folder(path)
-        return Table(frame, notes, path.name)
     if path.is_dir():
-        fix = next_step(path, ROWS) or "name the file inside it"
-        raise InputError(f"{path} is a directory", needed=f"one file: {_EXTENSIONS}", fix=fix)
+        frame, notes = read_folder(path)
+        return Table(frame, notes, path.absolute().name)
     if not path.exists():
         fix = next_step(path, ROWS) or "check the path and the working directory"
         raise InputError(f"{path} does not exist", needed="a file to read", fix=fix)
