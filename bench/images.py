@@ -2,7 +2,8 @@
 
 A draw takes so many pictures of each class, studies them (frozen, quick), and scores what was compared on all other
 rows of the set. A verdict is wrong when its sign is not that of the truth. ``python -m bench images draws=40
-keep=build/images.jsonl``; ``names=trashnet``, ``sizes=10,40``, ``source=lite0,path:../shared/data/sources/mobilenetv2-inat-bird``.
+keep=build/images.jsonl``; ``names=trashnet``, ``sizes=10,40``,
+``source=lite0,path:../shared/data/sources/mobilenetv2-inat-bird``.
 """
 
 import tempfile
