@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import graft
-from bench.draws import Found, kept
+from bench.draws import Found, kept, told
 from graft.inputs import Roles, build_dataset, infer_contract
 from graft.representations.cache import ActivationCache
 from graft.representations.sources import resolve_source
@@ -34,21 +34,10 @@ def audio(draws: int = 1, sizes: tuple[str, ...] | int = ("10", "40"), keep: tup
     for size in (sizes,) if isinstance(sizes, int) else map(int, sizes):
         cells[f"speaker {size}"] = partial(_draw, clips, size)
     found = [
-        _told(cell, [held.of("audio", cell, seed, partial(draw, seed)) for seed in range(draws)])
+        told(cell, [held.of("audio", cell, seed, partial(draw, seed)) for seed in range(draws)])
         for cell, draw in cells.items()
     ]
     return {"cells": found}
-
-
-def _told(cell: str, drawn: list[Found]) -> Found:
-    verdicts = [str(draw["verdict"]) for draw in drawn]
-    return {
-        "cell": cell,
-        "draws": len(drawn),
-        **{said: verdicts.count(said) for said in sorted(set(verdicts))},
-        "difference": float(np.mean([float(draw["difference"]) for draw in drawn])),  # type: ignore[arg-type]
-        **({"truth": float(np.mean([float(draw["truth"]) for draw in drawn]))} if "truth" in drawn[0] else {}),  # type: ignore[arg-type]
-    }
 
 
 def _study(clips: dict[str, list[str]], seed: int, label: str = "digit", group: str | None = "speaker") -> Found:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import graft
-from bench.draws import Found, kept
+from bench.draws import Found, kept, told
 from graft.inputs import Roles, build_dataset, infer_contract
 from graft.representations.cache import ActivationCache
 from graft.representations.sources import resolve_source
@@ -44,16 +44,7 @@ def images(
                     kept(keep).of("images", cell, seed, lambda: _draw(bench, pictures, classes, size, one, seed))  # noqa: B023
                     for seed in range(draws)
                 ]
-                verdicts = [str(draw["verdict"]) for draw in drawn]
-                truths = [float(draw["truth"]) for draw in drawn]  # type: ignore[arg-type]
-                wrong = sum(
-                    (said == "helps" and truth < 0) or (said == "harms" and truth > 0)
-                    for said, truth in zip(verdicts, truths, strict=True)
-                )
-                counts = {said: verdicts.count(said) for said in sorted(set(verdicts))}
-                found.append(
-                    {"cell": cell, "draws": len(drawn), **counts, "wrong": wrong, "truth": float(np.mean(truths))}
-                )
+                found.append(told(cell, drawn))
     return {"cells": found}
 
 
