@@ -16,6 +16,7 @@ from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.models import load_model, save_model
 from graft.scores.strategies import parse_strategy
 from graft.scores.workbench import Workbench
+from tiny import in_float32
 
 PROCESSOR = {"size": {"height": 32, "width": 32}, "resample": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
@@ -67,7 +68,10 @@ ROWS, REST = np.arange(32), np.arange(32, 48)
 @pytest.mark.parametrize(
     "strategy", ["frozen", "partial:1", "full", "lora", "contrastive", "l2sp", "scratch", "classical"]
 )
-def test_every_strategy_learns_from_pictures_and_what_is_saved_repeats_its_scores(bench, source, strategy, tmp_path):
+def test_every_strategy_learns_from_pictures_and_what_is_saved_repeats_its_scores(
+    bench, source, strategy, tmp_path, monkeypatch
+):
+    in_float32(monkeypatch)
     candidate = Candidate(parse_strategy(strategy), None if strategy == "classical" else source)
     made = fit(bench, candidate, ROWS, REST, budget=Budget(steps=6, batch=8), seed=1, keep=tmp_path)
     assert made.scores.shape == (16, 2)
