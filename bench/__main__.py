@@ -1,17 +1,18 @@
 """``python -m bench [name [option=value ...] ...]``: run measurements and print one JSON line each.
 
 Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
-over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio (real draws, hours each: ``regret
-draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was stopped), ledger,
-assets, register, check, embed, query, tables, search, exact, crossover, updating, million (a table of a million rows),
-million- index. Without a name all run, but for those that take hours. The real rows lie beside the project, in
-``../shared/data``.
+over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio, rankings, adult (real draws, hours
+each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was
+stopped), ledger, assets, register, check, embed, query, tables, search, exact, crossover, updating, million (a table of
+a million rows), million-index. Without a name all run, but for those that take hours. The real rows lie beside the
+project, in ``../shared/data``.
 """
 
 import json
 import sys
 
 from bench import (
+    adult,
     audio,
     contrasts,
     embed,
@@ -21,6 +22,7 @@ from bench import (
     measure,
     out_of_scope,
     prior,
+    rankings,
     regret,
     search,
     tables,
@@ -39,7 +41,9 @@ ALL = {
     "verdicts-quick": verdicts.quick_verdicts,
     "regret": regret.regret,
     "images": images.images,
+    "rankings": rankings.rankings,
     "audio": audio.audio,
+    "adult": adult.adult,
     "prior": prior.prior,
     "contrasts": contrasts.contrasts,
     "prospective": contrasts.prospective,
@@ -59,7 +63,18 @@ ALL = {
 }
 
 
-HOURS = ("out-of-scope-study", "verdicts", "regret", "prior", "contrasts", "prospective", "images", "audio")
+HOURS = (
+    "out-of-scope-study",
+    "verdicts",
+    "regret",
+    "prior",
+    "contrasts",
+    "prospective",
+    "images",
+    "audio",
+    "rankings",
+    "adult",
+)
 
 
 def main() -> None:

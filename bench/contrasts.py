@@ -9,12 +9,16 @@ import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from bench.draws import kept
 from bench.regret import Rows, _files, _in_time
+
+if TYPE_CHECKING:
+    from graft.studies.settings import StudySettings
 
 # name, classes (0: as they come), labels a class at first
 CONTRASTS = (("banking77", 8, 40), ("cisa_kev", 2, 120))
@@ -24,12 +28,13 @@ PROSPECTIVE = (("banking77", 8, 10), ("hwu64", 10, 8), ("sms_spam", 2, 30))
 
 @dataclass(frozen=True)
 class Seen:
-    """One draw. verdict: its outcome. difference, error: of the comparison. truth: on the rows left."""
+    """One draw. verdict: its outcome. difference, error: of the comparison. truth: on the rows left. control: best."""
 
     verdict: str
     difference: float
     error: float
     truth: float
+    control: str
 
 
 def pool(name: str) -> Rows:
@@ -55,50 +60,60 @@ def pick(rows: Rows, classes: list[str], per_class: int, seed: int) -> tuple[np.
 
 
 def study(rows: Rows, left: Rows | None, seed: int = 0) -> Seen:
-    """A study up to its verdict, and the truth when rows are left."""
-    from sklearn.metrics import f1_score
-
-    from graft.core.progress import SILENT
+    """A study of texts up to its verdict, and the truth when rows are left."""
     from graft.inputs.roles import Roles
-    from graft.rows.table import read_frame
-    from graft.scores.fitting import Candidate
-    from graft.scores.strategies import CLASSICAL, FROZEN, MAJORITY
-    from graft.studies.prepared import prepare
     from graft.studies.settings import StudySettings
-    from graft.studies.stages import Stages
 
     settings = StudySettings(roles=Roles(content=("text",), label=("label",)), seed=seed, effort="quick")
-    table = read_frame(pl.DataFrame({"text": list(rows.texts), "label": list(rows.labels)}))
-    prepared = prepare(table, settings)
+    return judge(_frame(rows), None if left is None else _frame(left), settings)
+
+
+def _frame(rows: Rows) -> pl.DataFrame:
+    return pl.DataFrame({"text": list(rows.texts), "label": list(rows.labels)})
+
+
+def judge(rows: pl.DataFrame, left: pl.DataFrame | None, settings: "StudySettings", *, scratch: bool = False) -> Seen:
+    """A study of the frozen source against its cheap controls up to its verdict, and the truth when rows are left.
+
+    scratch: whether the same network from random weights is among the controls. The truth is of the two that the
+    verdict names, each with its calibration and its rule, learnt from all rows.
+    """
+    from sklearn.metrics import f1_score
+
+    from graft.bundle.raw_scores import score
+    from graft.core.progress import SILENT
+    from graft.inputs.dataset import build_dataset
+    from graft.rows.table import read_frame
+    from graft.scores.fitting import Candidate
+    from graft.scores.strategies import CLASSICAL, FROZEN, MAJORITY, SCRATCH
+    from graft.studies.prepared import prepare
+    from graft.studies.stages import Stages
+
+    prepared = prepare(read_frame(rows), settings)
     source = prepared.sources[0]
-    candidates = [
-        Candidate(MAJORITY),
-        Candidate(CLASSICAL),
-        Candidate(FROZEN, source),
-    ]
+    candidates = [Candidate(MAJORITY), Candidate(CLASSICAL), Candidate(FROZEN, source)]
+    if scratch:
+        candidates.append(Candidate(SCRATCH, prepared.architecture or source))
     with tempfile.TemporaryDirectory() as folder:
         stages = Stages(prepared, settings, Path(folder), None, SILENT)
         gathered = stages.gather(candidates)
         concluded = stages.conclude(candidates, gathered)
-        gap = concluded.judgement.comparison
+        gap, control = concluded.judgement.comparison, concluded.judgement.choice.control
         truth = float("nan")
         if left is not None:
-            from graft.bundle.raw_scores import score
-            from graft.inputs.dataset import build_dataset
-
-            test = read_frame(pl.DataFrame({"text": list(left.texts), "label": list(left.labels)}))
-            data, _ = build_dataset(test, prepared.rows.contract, labelled=True)
+            data, _ = build_dataset(read_frame(left), prepared.rows.contract, labelled=True)
             everything = np.arange(len(prepared.rows))
-            said = {}
-            for one in candidates[1:]:
-                fitted = stages._fit(one, everything, everything[:1], Path(folder) / one.name.replace(" ", "-"))
-                judged = gathered.judged[one.name]
-                scores = score(fitted.model, data).scores
-                calibrated = judged.parts.calibration.calibrator.apply(scores)
-                decided = judged.parts.policy.decide(calibrated).decided
-                said[one.name] = f1_score(data.targets, decided, average="macro")
-            truth = said[candidates[2].name] - said["classical"]
-    return Seen(concluded.verdict.outcome.value, gap.estimate, gap.error, float(truth))
+            both = [candidates[2], next(one for one in candidates if one.name == control)]
+            with SILENT.stage("truth", len(both), "models") as stage:
+                learnt = stages._fit(both, everything, Path(folder) / "truth", stage)
+            said = []
+            for one in both:
+                model, parts = learnt[one.name].model, gathered.judged[one.name].parts
+                assert model is not None
+                decided = parts.policy.decide(parts.calibration.calibrator.apply(score(model, data).scores)).decided
+                said.append(float(f1_score(data.targets, decided, average="macro")))
+            truth = said[0] - said[1]
+    return Seen(concluded.verdict.outcome.value, gap.estimate, gap.error, truth, control)
 
 
 def contrasts(draws: int = 200, only: tuple[str, ...] = ()) -> dict[str, object]:

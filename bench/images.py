@@ -35,8 +35,8 @@ def images(
     """What was found for each set, size and source."""
     found = []
     for name in names:
-        pictures, classes = _rows(name)
-        bench = _bench(pictures, classes)
+        pictures, classes = images_of(name)
+        bench = image_workbench(pictures, classes)
         for size in (sizes,) if isinstance(sizes, int) else map(int, sizes):
             for one in source:
                 cell = f"{name} {size} {one.rpartition('/')[2]}"
@@ -48,7 +48,8 @@ def images(
     return {"cells": found}
 
 
-def _rows(name: str) -> tuple[list[object], list[str]]:
+def images_of(name: str) -> tuple[list[object], list[str]]:
+    """The pictures of a set, files or pixels, and their classes."""
     if name == "fashion_mnist":
         held = np.load(DATA / name / "fashion_mnist.npz")
         order = np.random.default_rng(0).permutation(len(held["y_train"]))[:_MOST]
@@ -57,7 +58,8 @@ def _rows(name: str) -> tuple[list[object], list[str]]:
     return [str(path) for path in files], [path.parent.name for path in files]
 
 
-def _bench(pictures: list[object], classes: list[str]) -> Workbench:
+def image_workbench(pictures: list[object], classes: list[str]) -> Workbench:
+    """Pictures of which every source is asked once."""
     table = read_frame({"picture": pictures, "kind": classes})
     contract = infer_contract(table, Roles(content=("picture",), label=("kind",), kind="image"))
     return Workbench(build_dataset(table, contract, labelled=True)[0], ActivationCache())
@@ -76,12 +78,15 @@ def _draw(bench: Workbench, pictures: list[object], classes: list[str], size: in
     scores = {}
     for name, of in (("frozen", resolve_source(source)), ("classical", None)):
         made = fit(bench, Candidate(parse_strategy(name), of), drawn, rest, budget=Budget(), seed=seed)
-        right = made.scores.argmax(1) == bench.targets[rest]
-        per_class = [right[bench.targets[rest] == one].mean() for one in np.unique(bench.targets[rest])]
-        scores[name] = float(np.mean(per_class))
+        scores[name] = mean_recall(made.scores.argmax(1), bench.targets[rest])
     return {
         "verdict": str(record.verdict.outcome),
         "difference": record.verdict.difference.mean,
         "truth": scores["frozen"] - scores["classical"],
         **scores,
     }
+
+
+def mean_recall(said: np.ndarray, true: np.ndarray) -> float:
+    """The share of each class that is recognised, averaged over the classes."""
+    return float(np.mean([(said == true)[true == one].mean() for one in np.unique(true)]))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.settings import parse_size
-from graft.core.several import several
+from graft.core.several import Names, several
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from graft.studies.settings import Effort, Weights
     from graft.tables.embedding import EmbeddingReport
     from graft.tables.table import EmbeddingTable
-
-Names = str | Sequence[str]
 
 
 def study(
@@ -117,10 +115,8 @@ def study(
     trained.
     """
     from graft.inputs.contract import require_columns
-    from graft.inputs.every import with_every_column
-    from graft.inputs.roles import EVERY, Roles, one_kind
+    from graft.inputs.named_rows import named_rows, roles_of
     from graft.representations.embedded import usual_sources
-    from graft.rows.folders import FOLDER_LABEL, class_folders, is_folder_of_classes
     from graft.rows.table import read_frame
     from graft.studies.claim import claim, require_place
     from graft.studies.settings import make_settings
@@ -132,27 +128,10 @@ def study(
             fix="leave one out: are the rows new in use those of other groups, or of later times?",
         )
     split = "group" if group is not None else "time" if time is not None else "stratified"
-    if is_folder_of_classes(data, (*several(text), *several(image), *several(audio), *several(label))):
-        found = class_folders(Path(data))
-        image, audio = (found if found != "audio" else (), found if found == "audio" else ())
-        label = FOLDER_LABEL
-    kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
-    roles = Roles(
-        kind=kind if content else "row",
-        content=content,
-        label=several(label),
-        numeric=several(numeric),
-        categorical=several(categorical),
-        id=id,
-        group=group,
-        time=time,
-    )
-    if not roles.inputs:
-        raise InputError(
-            "no column is named to learn from",
-            needed="a column of text, of images or of audio, or columns of numbers and categories",
-            fix="name it: --text message; or --numeric '*' --categorical '*' for every column that fits",
-        )
+    roles = roles_of(
+        data, text=text, image=image, audio=audio, numeric=numeric, categorical=categorical, label=label, id=id,
+        group=group, time=time,
+    )  # fmt: skip
     settings = make_settings(
         {
             "roles": roles,
@@ -182,10 +161,8 @@ def study(
     )
     folder = Path(tempfile.mkdtemp(prefix="graft-study-")) if out is None else Path(out)
     require_place(folder)
-    table = read_frame(data, encoding=encoding)
-    require_columns(table, [name for name, _ in roles.columns if name != EVERY])
-    roles, told = with_every_column(table, roles, task=task)
-    table = replace(table, notes=(*table.notes, *told))
+    found = named_rows(data, roles, task=task, encoding=encoding)
+    table, roles = found.table, found.roles
     settings = settings.model_copy(update={"roles": roles})
     columns = [name for name, _ in roles.columns]
     tested = None if test is None else read_frame(test, encoding=encoding)
@@ -220,9 +197,13 @@ def study(
 def rank_sources(
     data: Any,
     *,
-    text: Names,
-    label: Names,
     source: Names,
+    label: Names = (),
+    text: Names = (),
+    image: Names = (),
+    audio: Names = (),
+    numeric: Names = (),
+    categorical: Names = (),
     task: str = "auto",
     encoding: str | None = None,
     seed: int = 0,
@@ -230,25 +211,25 @@ def rank_sources(
 ) -> "RankingRecord":
     """Sources in the order they promise to suit labelled rows, before any is tuned: a shortlist, never a decision.
 
-    data, text, label, task, encoding, progress: as for ``study``. source: references of the sources to rank. seed: of
-    the rows that are looked at when there are more than 4,000, and of the half-samples behind the intervals.
+    data, text, image, audio, numeric, categorical, label, task, encoding, progress: as for ``study``. source:
+    references of the sources to rank. seed: of the rows that are looked at when there are more than 4,000, and of the
+    half-samples behind the intervals.
 
     Each source is read once over the rows; its place is by LogME, the H-score and its nearest neighbours, and a source
     with a head of its own has LEEP and NCE beside them. The ranking is recorded in the ledger, and what later studies
     measured of sources ranked for the same rows comes with it (``.hindsight``, ``.tau``). Raises InputError for rows
     that cannot be ranked for, SourceError for a source that does not read them.
     """
-    from graft.inputs.contract import require_columns
-    from graft.inputs.roles import Roles
-    from graft.rows.table import read_frame
+    from graft.inputs.named_rows import named_rows, roles_of
 
-    roles = Roles(content=several(text), label=several(label))
-    table = read_frame(data, encoding=encoding)
-    require_columns(table, [name for name, _ in roles.columns])
+    roles = roles_of(
+        data, text=text, image=image, audio=audio, numeric=numeric, categorical=categorical, label=label
+    )  # fmt: skip
+    found = named_rows(data, roles, task=task, encoding=encoding)
 
     from graft.studies.ranked_rows import ranked_rows
 
-    asked = ranked_rows(table, roles, several(source), task=task, seed=seed)
+    asked = ranked_rows(found.table, found.roles, several(source), task=task, seed=seed)
 
     # Not before all was checked that can be: this imports model libraries, which takes seconds.
     from graft.studies.ranking import rank_sources as ranked

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from graft.cli.columns import Audio, Categorical, Encoding, Image, Label, Numeric, Rows, TaskName, Text
 from graft.core.tasks import Task
 from graft.scores.adaptation import METHODS
 
@@ -62,28 +63,32 @@ def show(reference: Annotated[str, typer.Argument(help="minilm, path:DIR or hf:o
 
 @sources.command("rank")
 def rank(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
-    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several.")],
-    label: Annotated[list[str], typer.Option(help="Column to predict; several 0/1 columns make it multi-label.")],
-    source: Annotated[list[str], typer.Option(help="minilm, path:DIR or hf:org/name@revision; repeat for several.")],
-    task: Annotated[str, typer.Option(help=f"What is predicted: auto, or {', '.join(Task)}.")] = "auto",
-    encoding: Annotated[
-        str | None, typer.Option(help="What the file is written in, when it is not recognised: cp1252.")
-    ] = None,
+    data: Rows,
+    source: Annotated[
+        list[str], typer.Option(help="minilm, lite0, speech, path:DIR or hf:org/name@revision; repeat for several.")
+    ],
+    label: Label = [],  # noqa: B006
+    text: Text = [],  # noqa: B006
+    image: Image = [],  # noqa: B006
+    audio: Audio = [],  # noqa: B006
+    numeric: Numeric = [],  # noqa: B006
+    categorical: Categorical = [],  # noqa: B006
+    task: TaskName = "auto",
+    encoding: Encoding = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="The ranking as JSON.")] = False,
 ) -> None:
     """Put sources in the order they promise to suit labelled rows, before any is tuned.
 
-    Example: graft sources rank tickets.csv --text message --label category --source minilm --source path:my-model
+    Example: graft sources rank photos/ --source lite0 --source path:my-model
     """
     from graft import api
     from graft.core.display import Bars, Terminal
     from graft.report.ranking import print_ranking
 
     record = api.rank_sources(
-        data, text=text, label=label, source=source, task=task, encoding=encoding, seed=seed,
-        progress=Bars(Terminal(stderr=True)),
+        data, source=source, label=label, text=text, image=image, audio=audio, numeric=numeric,
+        categorical=categorical, task=task, encoding=encoding, seed=seed, progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
     if as_json:
         sys.stdout.write(record.to_json())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from graft.core.tasks import Task
+from graft.cli.columns import PANEL, Audio, Categorical, Encoding, Image, Label, Numeric, Rows, TaskName, Text
 from graft.governance.records import Use
 from graft.scores.losses import LOSSES
 from graft.scores.strategies import notations
@@ -16,7 +16,7 @@ from graft.scores.strategies import notations
 if TYPE_CHECKING:
     from graft.studies.result import StudyResult
 
-_DATA, _WHAT, _HOW, _OUT, _WHERE = "The rows", "What is tried", "How it is judged", "What comes out", "Where it runs"
+_DATA, _WHAT, _HOW, _OUT, _WHERE = PANEL, "What is tried", "How it is judged", "What comes out", "Where it runs"
 
 
 class Effort(StrEnum):
@@ -49,31 +49,13 @@ class RequiredOutcome(StrEnum):
 
 
 def study(
-    data: Annotated[
-        Path,
-        typer.Argument(help="CSV, TSV, JSON lines, Parquet, or a folder of pictures or recordings for each class."),
-    ],
-    label: Annotated[
-        list[str],
-        typer.Option(help="Column to predict; several 0/1 columns make it multi-label.", rich_help_panel=_DATA),
-    ] = [],  # noqa: B006
-    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several.", rich_help_panel=_DATA)] = [],  # noqa: B006
-    image: Annotated[list[str], typer.Option(help="Column that names files of pictures.", rich_help_panel=_DATA)] = [],  # noqa: B006
-    audio: Annotated[list[str], typer.Option(help="Column that names recordings.", rich_help_panel=_DATA)] = [],  # noqa: B006
-    numeric: Annotated[
-        list[str],
-        typer.Option(
-            help="Numeric column, beside a text or without one; repeat for several, '*' for every column that fits.",
-            rich_help_panel=_DATA,
-        ),
-    ] = [],  # noqa: B006
-    categorical: Annotated[
-        list[str],
-        typer.Option(
-            help="Categorical column, beside a text or without one; repeat, or '*' for every column that fits.",
-            rich_help_panel=_DATA,
-        ),
-    ] = [],  # noqa: B006
+    data: Rows,
+    label: Label = [],  # noqa: B006
+    text: Text = [],  # noqa: B006
+    image: Image = [],  # noqa: B006
+    audio: Audio = [],  # noqa: B006
+    numeric: Numeric = [],  # noqa: B006
+    categorical: Categorical = [],  # noqa: B006
     id_column: Annotated[
         str | None, typer.Option("--id", help="Column that names a row.", rich_help_panel=_DATA)
     ] = None,
@@ -83,14 +65,8 @@ def study(
     time: Annotated[
         str | None, typer.Option(help="Learn from the past, test on the future.", rich_help_panel=_DATA)
     ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="What the files are written in, when it is not recognised: cp1252.", rich_help_panel=_DATA),
-    ] = None,
-    task: Annotated[
-        str,
-        typer.Option(help=f"What is predicted: auto, or {', '.join(Task)}.", rich_help_panel=_DATA),
-    ] = "auto",
+    encoding: Encoding = None,
+    task: TaskName = "auto",
     source: Annotated[
         list[str],
         typer.Option(

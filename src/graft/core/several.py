@@ -1,6 +1,9 @@
 """One word or many, as a person gives them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+# One name or several.
+Names = str | Sequence[str]
 
 
 def several(given: str | Iterable[str]) -> tuple[str, ...]:

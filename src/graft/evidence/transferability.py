@@ -126,20 +126,29 @@ def h_score(features: np.ndarray, targets: np.ndarray, task: str) -> float:
     matrix = np.asarray(features, dtype=np.float64)
     matrix = matrix - matrix.mean(axis=0)
     rows, dimension = matrix.shape
-    covariance = matrix.T @ matrix / rows
-    spread = float(np.trace(covariance)) / dimension
+    wide = dimension > rows
+    # The smaller of the two Gram matrices has the spectrum of the covariance.
+    gram = (matrix @ matrix.T if wide else matrix.T @ matrix) / rows
+    spread = float(np.trace(gram)) / dimension
     if spread <= 0:
         return 0.0
-    square = float((covariance**2).sum())
+    square = float((gram**2).sum())
     distance = square - dimension * spread**2
     noise = (float(((matrix**2).sum(axis=1) ** 2).sum()) / rows - square) / rows
     shrinkage = min(1.0, max(0.0, noise / distance)) if distance > 0 else 0.0
-    shrunk = (1 - shrinkage) * covariance
     # The floor is for covariances that need no shrinking and have no inverse.
-    shrunk[np.diag_indices(dimension)] += max(shrinkage, 1e-12) * spread
+    floor = max(shrinkage, 1e-12) * spread
     sizes = columns.sum(axis=0)
-    sums = matrix.T @ columns
-    lengths = (sums * cho_solve(cho_factor(shrunk), sums)).sum(axis=0) / rows
+    if wide:
+        squared, vectors = np.linalg.eigh(gram)
+        squared = np.maximum(squared, 0.0)
+        told = squared / ((1 - shrinkage) * squared + floor)
+        lengths = (told[:, None] * (vectors.T @ columns) ** 2).sum(axis=0)
+    else:
+        shrunk = (1 - shrinkage) * gram
+        shrunk[np.diag_indices(dimension)] += floor
+        sums = matrix.T @ columns
+        lengths = (sums * cho_solve(cho_factor(shrunk), sums)).sum(axis=0) / rows
     if task == "multilabel":
         # The rows without a label sum to the opposite of those with it.
         used = (sizes > 0) & (sizes < rows)

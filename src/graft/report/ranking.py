@@ -10,28 +10,33 @@ from graft.facts.ranking import RankedSource, RankingRecord, RankingScore
 from graft.report.shared.formats import clean, plural
 
 _LISTED = 5
+_NAMED = 24
 
 
 def print_ranking(record: RankingRecord, console: Console) -> None:
     """Show a ranking to a person."""
-    console.print(_table(record))
+    whole = _table(record)
+    # On a narrow terminal what other rows could change stands below each score.
+    console.print(
+        whole if whole.__rich_measure__(console, console.options).minimum <= console.width else _table(record, "\n")
+    )
     for line in _lines(record):
         console.print(Text(clean(line)))
 
 
-def _table(record: RankingRecord) -> Table:
+def _table(record: RankingRecord, between: str = " ") -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("source", overflow="fold")
+    table.add_column("source", overflow="fold", min_width=_NAMED)
     if len(record.sources) > 1:
         table.add_column("first in", justify="right", no_wrap=True)
     for name in _shown(record):
         table.add_column(name, no_wrap=True)
     for one in record.sources:
-        cells = [str(one.place), clean(one.reference)]
+        cells = [str(one.place), _name(one, record)]
         if len(record.sources) > 1:
             cells.append(f"{one.first:.0%}")
-        cells += [_score(score) for score in one.scores if score.name in _shown(record)]
+        cells += [_score(score, between) for score in one.scores if score.name in _shown(record)]
         table.add_row(*map(Text, cells), style="bold" if one.place == 1 else None)
     return table
 
@@ -42,12 +47,20 @@ def _shown(record: RankingRecord) -> list[str]:
     return [score.name for score in record.sources[0].scores if score.name in there]
 
 
-def _score(score: RankingScore) -> str:
+def _name(one: RankedSource, record: RankingRecord) -> str:
+    """The reference; a folder by its last part, where no other source's is called so."""
+    kind, _, place = one.reference.partition(":")
+    last = place.rstrip("/").rpartition("/")[2]
+    alone = sum(other.reference.rstrip("/").endswith(f"/{last}") for other in record.sources) == 1
+    return clean(f"path:…/{last}" if kind == "path" and last and alone else one.reference)
+
+
+def _score(score: RankingScore, between: str) -> str:
     if score.value is None:
         return "-"
     mean, ends = score.value.mean, score.value.ends
     places = 3 if abs(mean) < 10 else 1
-    reach = "" if ends is None else f" ±{max(mean - ends[0], ends[1] - mean):.{places}f}"
+    reach = "" if ends is None else f"{between}±{max(mean - ends[0], ends[1] - mean):.{places}f}"
     return f"{mean:.{places}f}{reach}"
 
 

@@ -34,13 +34,15 @@ class ImageForm:
 
     name: its ``model_type``. shape: of its configuration and the shapes of its tensors, how wide its vectors are and
     how many layers it has; raises KeyError, TypeError or ValueError for what is none. fixed: whether it reads pictures
-    of one size alone, that of its configuration. own: whether it is built here, not by transformers.
+    of one size alone, that of its configuration. own: whether it is built here, not by transformers. head: the linear
+    layer over its vectors that told the labels it was trained on, by its name; "" where there is no such layer.
     """
 
     name: str
     shape: Callable[[Mapping[str, Any], Shapes], tuple[int, int]]
     fixed: bool = False
     own: bool = False
+    head: str = ""
 
 
 def _ending(shapes: Shapes, name: str) -> tuple[int, ...]:
@@ -53,12 +55,30 @@ def _clip(config: Mapping[str, Any], shapes: Shapes) -> tuple[int, int]:
 
 
 FORMS: tuple[ImageForm, ...] = (
-    ImageForm("efficientnet-lite0", lambda config, shapes: (shapes["_conv_head.weight"][0], 16), own=True),
-    ImageForm("cifar-resnet", lambda config, shapes: (shapes["linear.weight"][1], 3 * config["blocks"]), own=True),
-    ImageForm("mobilenet_v2", lambda config, shapes: (_ending(shapes, "conv_1x1.convolution.weight")[0], 16)),
-    ImageForm("resnet", lambda config, shapes: (config["hidden_sizes"][-1], len(config["depths"]))),
-    ImageForm("convnext", lambda config, shapes: (config["hidden_sizes"][-1], len(config["depths"]))),
-    ImageForm("vit", lambda config, shapes: (config["hidden_size"], config["num_hidden_layers"]), fixed=True),
+    ImageForm("efficientnet-lite0", lambda config, shapes: (shapes["_conv_head.weight"][0], 16), own=True, head="_fc"),
+    ImageForm(
+        "cifar-resnet",
+        lambda config, shapes: (shapes["linear.weight"][1], 3 * config["blocks"]),
+        own=True,
+        head="linear",
+    ),
+    ImageForm(
+        "mobilenet_v2",
+        lambda config, shapes: (_ending(shapes, "conv_1x1.convolution.weight")[0], 16),
+        head="classifier",
+    ),
+    ImageForm(
+        "resnet", lambda config, shapes: (config["hidden_sizes"][-1], len(config["depths"])), head="classifier.1"
+    ),
+    ImageForm(
+        "convnext", lambda config, shapes: (config["hidden_sizes"][-1], len(config["depths"])), head="classifier"
+    ),
+    ImageForm(
+        "vit",
+        lambda config, shapes: (config["hidden_size"], config["num_hidden_layers"]),
+        fixed=True,
+        head="classifier",
+    ),
     ImageForm("dinov2", lambda config, shapes: (config["hidden_size"], config["num_hidden_layers"])),
     ImageForm("clip", _clip, fixed=True),
     ImageForm("clip_vision_model", _clip, fixed=True),

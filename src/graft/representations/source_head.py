@@ -5,44 +5,54 @@ it knows tell the labels of the rows apart. A source that was saved without one 
 One record for each kind of content whose sources keep heads.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from graft.core.errors import SourceError
 from graft.core.files import read_json
 from graft.core.progress import SILENT, Progress
 from graft.representations.backbone import device, quiet_transformers
+from graft.representations.cache import ActivationCache
 from graft.representations.encoding.batching import batches
+from graft.representations.encoding.encoder import Encoder
+from graft.representations.image_directory import FORMS
 from graft.representations.source import Source
 from graft.representations.tokens import special_tokens, tokenise
 from graft.representations.torch_process import torch_stream
+from graft.representations.weights.weight_files import read_tensors, weight_files_of
 from graft.rows.content import Content
 
-_NAMED = 200
+_NAMED, _CLASSES_AT_MOST = 200, 1 << 20
+_TEXT_HEAD = "ForSequenceClassification"
 
 
 @dataclass(frozen=True)
 class SourceHead:
-    """The classes a source was trained to tell apart, by name, in the order of its answers."""
+    """The classes a source was trained to tell apart, by name, in the order of its answers.
+
+    unnamed: whether nobody says what they are, and they are numbered.
+    """
 
     source: Source
     labels: tuple[str, ...]
+    unnamed: bool = False
 
 
 @dataclass(frozen=True)
 class HeadReader:
     """How the heads of one kind's sources are asked.
 
-    kind: its name. suffix: how the architecture of a source with a head is called in its ``config.json``. answers:
-    probabilities of the source's classes, (contents, labels).
+    kind: its name. classes: how many classes the head of a source tells apart, by its ``config.json``; 0 without one.
+    answers: probabilities of the source's classes, (contents, labels).
     """
 
     kind: str
-    suffix: str
+    classes: Callable[[Source, Mapping[str, Any]], int]
     answers: Callable[[SourceHead, Sequence[Content], Progress], np.ndarray]
 
 
@@ -52,17 +62,14 @@ def head_of(source: Source) -> SourceHead | None:
     config = read_json(source.weights.directory / "config.json")
     if reader is None or not source.weights.pretrained or not isinstance(config, dict):
         return None
-    architectures, names = config.get("architectures"), config.get("id2label")
-    called = isinstance(architectures, list) and any(str(one).endswith(reader.suffix) for one in architectures)
-    if not called or config.get("problem_type") in ("multi_label_classification", "regression"):
+    if config.get("problem_type") in ("multi_label_classification", "regression"):
         return None
-    count = config.get("num_labels") or 2
-    labels = (
-        tuple(str(names[place])[:_NAMED] for place in sorted(names, key=lambda one: int(one)))
-        if isinstance(names, dict) and names and all(str(one).isdecimal() for one in names)
-        else tuple(f"LABEL_{place}" for place in range(count if type(count) is int and 1 < count < 1 << 20 else 2))
-    )
-    return SourceHead(source, labels) if len(labels) > 1 else None
+    count, names = reader.classes(source, config), config.get("id2label")
+    if count < 2:
+        return None
+    if not (isinstance(names, dict) and len(names) == count and all(str(one).isdecimal() for one in names)):
+        return SourceHead(source, tuple(f"LABEL_{place}" for place in range(count)), unnamed=True)
+    return SourceHead(source, tuple(str(names[place])[:_NAMED] for place in sorted(names, key=lambda one: int(one))))
 
 
 def answers_of(head: SourceHead, contents: Sequence[Content], *, progress: Progress = SILENT) -> np.ndarray:
@@ -72,6 +79,55 @@ def answers_of(head: SourceHead, contents: Sequence[Content], *, progress: Progr
     """
     reader = next(one for one in HEADS if one.kind == head.source.reading.kind)
     return reader.answers(head, contents, progress)
+
+
+def _text_classes(source: Source, config: Mapping[str, Any]) -> int:
+    """As its configuration says: named, counted, or two."""
+    architectures, names, count = config.get("architectures"), config.get("id2label"), config.get("num_labels") or 2
+    if not (isinstance(architectures, list) and any(str(one).endswith(_TEXT_HEAD) for one in architectures)):
+        return 0
+    if isinstance(names, dict) and names and all(str(one).isdecimal() for one in names):
+        return len(names)
+    return count if type(count) is int and 1 < count < _CLASSES_AT_MOST else 2
+
+
+def _image_classes(source: Source, config: Mapping[str, Any]) -> int:
+    """As many as the linear layer over its vectors has outputs."""
+    weight = _image_head_name(config) + ".weight"
+    found = read_tensors(weight_files_of(source.weights.directory, source.weights.reference), source.weights.reference)
+    shape = next((entry.shape for entry in found if entry.name == weight), ())
+    return shape[0] if len(shape) == 2 and shape[1] == source.weights.hidden and shape[0] < _CLASSES_AT_MOST else 0
+
+
+def _image_head_name(config: Mapping[str, Any]) -> str:
+    return next((form.head for form in FORMS if form.name == config.get("model_type")), "")
+
+
+def _image_answers(head: SourceHead, pictures: Sequence[Content], progress: Progress) -> np.ndarray:
+    """The vectors as they leave the body, through the layer that told its labels."""
+    source = head.source
+    source.weights.require_unchanged()
+    name = _image_head_name(read_json(source.weights.directory / "config.json"))
+    weight, bias = (_tensor(source, f"{name}.{part}") for part in ("weight", "bias"))
+    plain = Encoder(replace(source, normalise=False), cache=ActivationCache())
+    vectors, _ = plain.vectors(pictures, progress=progress)
+    logits = vectors.astype(np.float64) @ weight.T + bias
+    return np.asarray(softmax(logits, axis=1))
+
+
+def _tensor(source: Source, name: str) -> np.ndarray:
+    """A tensor of a source's weights, float64. Raises SourceError where there is none."""
+    from safetensors import safe_open
+
+    for file in weight_files_of(source.weights.directory, source.weights.reference):
+        with safe_open(file, "pt") as tensors:
+            if name in tensors.keys():  # noqa: SIM118 - it is no mapping
+                return np.asarray(tensors.get_tensor(name).double().numpy())
+    raise SourceError(
+        f"the weights of {source.weights.reference} hold no {name}, which its head needs",
+        needed="the weights of the head beside those of the body",
+        fix="download or convert the source again",
+    )
 
 
 def _text_answers(head: SourceHead, texts: Sequence[str], progress: Progress) -> np.ndarray:
@@ -116,4 +172,7 @@ def _with_head(head: SourceHead) -> Any:
     return model.eval()
 
 
-HEADS: tuple[HeadReader, ...] = (HeadReader("text", "ForSequenceClassification", _text_answers),)
+HEADS: tuple[HeadReader, ...] = (
+    HeadReader("text", _text_classes, _text_answers),
+    HeadReader("image", _image_classes, _image_answers),
+)

@@ -76,8 +76,8 @@ def _own_labels(bench: Workbench, head: SourceHead, rows: np.ndarray) -> CueFact
     some = rows[:: -(-len(rows) // _ASKED)]
     answers = answers_of(head, [bench.rows.contents[row] for row in some], progress=bench.progress)
     told = float(adjusted_mutual_info_score(bench.targets[some], answers.argmax(axis=1)))
-    named = ", ".join(head.labels[:3]) + (", …" if len(head.labels) > 3 else "")
-    meaning = f"share of these labels that the source's own {len(head.labels):,} tell, chance taken out ({named})"
+    named = "" if head.unnamed else f" ({', '.join(head.labels[:3])}{', …' if len(head.labels) > 3 else ''})"
+    meaning = f"share of these labels that the source's own {len(head.labels):,} tell, chance taken out{named}"
     return _cue(head.source, OWN_LABELS, told, meaning, told < _TELLS)
 
 

@@ -12,8 +12,10 @@ from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.duplicates import find_duplicates
 from graft.inputs.roles import Roles
+from graft.representations.row_source import require_shared
 from graft.representations.source import Source
-from graft.representations.sources import resolve_source
+from graft.representations.sources import require_reads, resolve_source
+from graft.rows.content import ROW
 from graft.rows.table import Table
 
 _SAMPLE = 4000
@@ -56,6 +58,10 @@ def ranked_rows(
     contract = infer_contract(table, roles, task=task, folds=2)
     every, _ = build_dataset(table, contract, labelled=True)
     sources = tuple(resolve_source(one) for one in references)
+    for source in sources:
+        require_reads(source, every.kind)
+        if every.kind is ROW:
+            require_shared(source, roles.numeric, roles.categorical)
     rows = every.take(sample_of(np.arange(len(every)), seed))
     classes = rows.targets if contract.task is not Task.REGRESSION else None
     duplicates = find_duplicates(rows.contents, classes, kind=rows.kind, label_names=contract.labels, seed=seed)

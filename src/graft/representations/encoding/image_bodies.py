@@ -61,7 +61,9 @@ class ImageBody:
             with torch.inference_mode():
                 given = given.to(where).contiguous(memory_format=torch.channels_last)
                 if pooled:
-                    made = torch.nn.functional.normalize(self._tower(given), dim=-1)[:, None]
+                    vectors = self._tower(given)
+                    unit = self._source.normalise
+                    made = (torch.nn.functional.normalize(vectors, dim=-1) if unit else vectors)[:, None]
                 else:
                     assert self._layer is not None
                     made = self._tower.below(given, self._layer)

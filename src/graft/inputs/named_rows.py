@@ -1,0 +1,81 @@
+"""Rows as a person names them: columns by their kind, ``*`` for every one that fits, or a folder for each class.
+
+Decision: every command that reads rows takes them in the same words, so what the words mean is said once, here.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from graft.core.errors import InputError
+from graft.core.several import Names, several
+from graft.inputs.contract import require_columns
+from graft.inputs.every import with_every_column
+from graft.inputs.roles import EVERY, Roles, one_kind
+from graft.rows.folders import FOLDER_LABEL, class_folders, is_folder_of_classes
+from graft.rows.table import Table, read_frame
+
+
+@dataclass(frozen=True, eq=False)
+class NamedRows:
+    """A table and what its columns are for: ``*`` is replaced by names, and the notes of the table say what of."""
+
+    table: Table
+    roles: Roles
+
+
+def roles_of(
+    data: Any,
+    *,
+    text: Names = (),
+    image: Names = (),
+    audio: Names = (),
+    numeric: Names = (),
+    categorical: Names = (),
+    label: Names = (),
+    id: str | None = None,  # noqa: A002 - the field's own word
+    group: str | None = None,
+    time: str | None = None,
+) -> Roles:
+    """The roles of the columns that are named; those of a folder with a folder for each class need no names.
+
+    Nothing is read but the names of the files in a folder. Raises InputError where nothing is named to be read, or
+    columns of two kinds are.
+
+    >>> roles_of("rows.csv", image="photo", label="kind").kind
+    'image'
+    """
+    if is_folder_of_classes(data, (*several(text), *several(image), *several(audio), *several(label))):
+        found = class_folders(Path(data))
+        image, audio = (found if found != "audio" else (), found if found == "audio" else ())
+        label = FOLDER_LABEL
+    kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
+    roles = Roles(
+        kind=kind if content else "row",
+        content=content,
+        label=several(label),
+        numeric=several(numeric),
+        categorical=several(categorical),
+        id=id,
+        group=group,
+        time=time,
+    )
+    if not roles.inputs:
+        raise InputError(
+            "no column is named to learn from",
+            needed="a column of text, of images or of audio, or columns of numbers and categories",
+            fix="name it: --text message; or --numeric '*' --categorical '*' for every column that fits",
+        )
+    return roles
+
+
+def named_rows(data: Any, roles: Roles, *, task: str = "auto", encoding: str | None = None) -> NamedRows:
+    """The rows with their columns found. Raises InputError or ContractError for rows or columns that cannot be read."""
+    return found_in(read_frame(data, encoding=encoding), roles, task=task)
+
+
+def found_in(table: Table, roles: Roles, *, task: str = "auto") -> NamedRows:
+    """The same for rows that were read."""
+    require_columns(table, [name for name, _ in roles.columns if name != EVERY])
+    roles, told = with_every_column(table, roles, task=task)
+    return NamedRows(replace(table, notes=(*table.notes, *told)), roles)
