@@ -8,7 +8,7 @@ import pytest
 import graft
 from graft.inputs import find_duplicates
 from graft.rows.content import AUDIO
-from graft.rows.content.audio import samples
+from graft.rows.content.sounds import samples
 
 pytest.importorskip("soundfile")
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "spoken_digits" / "clips.csv"

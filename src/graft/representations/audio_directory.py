@@ -22,7 +22,7 @@ from graft.representations.source import Source, Weights
 from graft.representations.text_directory import architecture_of
 from graft.representations.weights.onnx_file import read_onnx
 from graft.representations.weights.unchanged import weights_digest
-from graft.rows.content.audio import SECONDS_READ
+from graft.rows.content.sounds import SECONDS_READ
 
 MODEL_TYPE = "onnx-windows"
 _NUMBERS = {

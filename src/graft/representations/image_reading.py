@@ -17,8 +17,8 @@ from graft.core.digests import key
 from graft.core.errors import InputError
 from graft.core.extras import require
 from graft.representations.reading import Prompts, Role
-from graft.rows.content.image import pixels
 from graft.rows.content.media import Medium
+from graft.rows.content.pictures import pixels
 
 INTERPOLATIONS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 """By the numbers that configurations give them (those of pillow)."""

@@ -11,13 +11,14 @@ import decimal
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.rows.encoded import encoded, is_pillow
+from graft.rows.encoded import data_uri, encoded, is_medium
 
 _INTEGER = r"^\s*-?(0|[1-9]\d{0,17})\s*$"
 _PLAIN = r"(0|[1-9]\d*)"
@@ -100,8 +101,8 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     >>> from_values("a", [1, None, 2.5])[0].dtype
     Float64
     """
-    if (bytes_of := _pictures(values)) is not None:
-        return pl.Series(name, bytes_of, dtype=pl.Binary), ()
+    if (media := _media(values)) is not None:
+        return pl.Series(name, media, dtype=pl.String if any(isinstance(one, str) for one in media) else pl.Binary), ()
     plain = [_plain(name, row, value) for row, value in enumerate(values)]
     kinds = {type(value) for value in plain if value is not None}
     if float in kinds and not kinds <= {int, float, bool}:
@@ -145,21 +146,30 @@ def from_values(name: str, values: Sequence[Any]) -> tuple[pl.Series, tuple[str,
     return pl.Series(name, texts, dtype=pl.String), (*notes, *_halved_note(name, broken))
 
 
-def _pictures(values: Sequence[Any]) -> list[bytes | None] | None:
-    """Values that are pictures, or encoded bytes that are no text, as bytes; None for a column of anything else."""
-    first = next((value for value in values if value is not None), None)
-    if first is None or (not isinstance(first, bytes | dict | np.ndarray) and not is_pillow(first)):
+def _media(values: Sequence[Any]) -> list[bytes | str | None] | None:
+    """Values that are pictures, sounds or encoded bytes that are no text, as bytes; with names of files among them all
+    as strings, bytes as data URIs. None for a column of anything else.
+    """
+    some = [value for value in values if value is not None]
+    held = [value for value in some if is_medium(value)]
+    names = [value for value in some if isinstance(value, str | Path)]
+    if not held or len(held) + len(names) < len(some):
         return None
-    made = [None if value is None else encoded(value) for value in values]
-    whole = all(one is not None for one, value in zip(made, values, strict=True) if value is not None)
-    if not whole or (isinstance(first, bytes) and all(one is None or _is_text(one) for one in made)):
+    if all(isinstance(one, bytes | bytearray | memoryview) for one in held) and (names or all(map(_is_text, held))):
         return None
-    return made
+    made = [None if one is None else str(one) if isinstance(one, str | Path) else encoded(one) for one in values]
+    made = [
+        value["path"] if made_of is None and value is not None else made_of
+        for value, made_of in zip(values, made, strict=True)
+    ]
+    if any(isinstance(one, str) for one in made):
+        return [data_uri(one) if isinstance(one, bytes) else one for one in made]
+    return list(made)
 
 
 def _is_text(raw: bytes) -> bool:
     try:
-        raw.decode()
+        bytes(raw).decode()
     except UnicodeDecodeError:
         return False
     return True

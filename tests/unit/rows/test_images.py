@@ -1,5 +1,6 @@
 """Pictures as people have them: turned, damaged, huge, renamed; each is read, or refused in words, alone."""
 
+import base64
 import io
 import os
 import pickle
@@ -9,13 +10,15 @@ import zlib
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 
 from graft.core.errors import ContractError, InputError
 from graft.inputs.duplicates import find_duplicates
 from graft.rows import read_frame
-from graft.rows.content import IMAGE
-from graft.rows.content.image import made_up_images, pixels
+from graft.rows.content import IMAGE, contents_of
+from graft.rows.content.image import made_up_images
+from graft.rows.content.pictures import pixels
 
 RNG = np.random.default_rng(3)
 
@@ -52,15 +55,40 @@ def huge_png(width, height):
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def test_a_camera_that_was_turned_gives_an_upright_picture():
+TURNS = (
+    (1, None),
+    (2, "FLIP_LEFT_RIGHT"),
+    (3, "ROTATE_180"),
+    (4, "FLIP_TOP_BOTTOM"),
+    (5, "TRANSPOSE"),
+    (6, "ROTATE_90"),
+    (7, "TRANSVERSE"),
+    (8, "ROTATE_270"),
+)
+
+
+@pytest.mark.parametrize(("turn", "lying"), TURNS)
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP", "JPEG", "MPO", "AVIF"])
+def test_a_camera_that_was_turned_gives_an_upright_picture(turn, lying, form):
+    if form not in (Image.init() or Image.SAVE) or form not in Image.SAVE:
+        pytest.skip(f"this pillow writes no {form}")
     upright = photo()
     exif = Image.Exif()
-    for turn, lying in ((3, "ROTATE_180"), (6, "ROTATE_90"), (8, "ROTATE_270")):
-        exif[0x0112] = turn
-        given = saved(upright.transpose(Image.Transpose[lying]), "PNG", exif=exif)
-        one = IMAGE.taken(given)
-        assert (one.found.width, one.found.height) == (64, 48)
-        assert np.array_equal(np.asarray(pixels(one, 64)), np.asarray(upright))
+    exif[0x0112] = turn
+    how = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}, "MPO": {"quality": 95}, "AVIF": {"quality": 100}}
+    lain = upright if lying is None else upright.transpose(Image.Transpose[lying])
+    one = IMAGE.taken(saved(lain, form, exif=exif, **how.get(form, {})))
+    assert (one.found.width, one.found.height) == (64, 48)
+    gap = np.abs(np.asarray(pixels(one, 64)).astype(int) - np.asarray(upright)).mean()
+    assert gap < (2 if form in ("JPEG", "MPO", "AVIF") else 1e-9)
+    held = IMAGE.taken(Image.open(io.BytesIO(saved(lain, "TIFF", exif=_turned(turn)))))
+    assert np.array_equal(np.asarray(pixels(held, 64)), np.asarray(upright))
+
+
+def _turned(turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    return exif
 
 
 def test_colours_of_every_kind_become_what_a_person_sees():
@@ -87,6 +115,9 @@ def test_colours_of_every_kind_become_what_a_person_sees():
         (b"%PDF-1.7 not a picture", ("not-an-image", True)),
         (b"\0\0\0\x18ftypheic\0\0\0\0", ("not-an-image", True)),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ("not-an-image", True)),
+        (saved(photo())[:30], ("damaged-image", True)),
+        (saved(photo(), "TIFF")[:60], ("damaged-image", True)),
+        (saved(photo(), "TIFF", tiffinfo={254: 1}), ("not-an-image", True)),
         (b"%!PS-Adobe-3.0 EPSF-3.0", ("not-an-image", True)),
         (huge_png(60_000, 60_000), ("not-an-image", True)),
         (huge_png(11_000, 11_000), ("too-many-pixels", True)),
@@ -106,6 +137,49 @@ def test_colours_of_every_kind_become_what_a_person_sees():
 )
 def test_what_cannot_be_read_is_told_apart(given, expected):
     assert problem_of(given) == expected
+
+
+def test_a_drawing_is_told_whatever_comes_before_it():
+    for start in (b"", b"\xef\xbb\xbf<?xml version='1.0'?>\n", b"<!-- made by hand -->", b"<!DOCTYPE svg PUBLIC ''>"):
+        one = IMAGE.read([pl.Series("p", [start + b"<svg xmlns='x'></svg>"])], None)[0]
+        assert "drawing (SVG)" in one.problem.message
+
+
+def levels_of(values, form="TIFF"):
+    one = IMAGE.read([pl.Series("p", [saved(Image.fromarray(values), form)])], None)[0]
+    seen = np.asarray(pixels(one, 64))[..., 0].astype(float)
+    return seen, one.problem and one.problem.code
+
+
+def test_numbers_of_more_than_eight_bits_mean_the_same_in_every_picture():
+    ramp = np.tile(np.arange(0, 256, 4), (48, 1))
+    full, problem = levels_of((ramp * 257).astype(np.uint16), "PNG")
+    assert np.abs(full - ramp).max() <= 1
+    assert problem is None
+    half, _ = levels_of((ramp * 128).astype(np.uint16), "PNG")
+    assert np.abs(half - ramp / 2).max() <= 1
+    dark, problem = levels_of((ramp // 2).astype(np.uint16), "PNG")
+    assert (dark.max(), problem) == (0, "odd-numbers")
+    for scale in (1 / 255, 1.1 / 255, 1, 257):
+        seen, problem = levels_of((ramp * scale).astype(np.float32))
+        assert np.abs(seen - np.clip(ramp * (1.1 if scale == 1.1 / 255 else 1), 0, 255)).max() <= 1
+        assert problem is None
+    hounsfield, problem = levels_of((ramp * 16.0 - 1024).astype(np.float32))
+    assert problem == "odd-numbers"
+    assert hounsfield[:, 0].max() == 0
+    broken = np.where(ramp > 100, np.nan, ramp).astype(np.float32)
+    assert levels_of(broken)[1] == "odd-numbers"
+
+
+def test_white_on_nothing_is_seen_on_black():
+    strokes = np.zeros((48, 64, 4), np.uint8)
+    strokes[10:20, 10:30, 3] = 255
+    black = np.asarray(pixels(IMAGE.taken(saved(Image.fromarray(strokes))), 8))
+    strokes[..., :3] = 255
+    white = np.asarray(pixels(IMAGE.taken(saved(Image.fromarray(strokes))), 8))
+    assert np.array_equal(white, 255 - black)
+    nothing = IMAGE.taken(saved(Image.new("RGBA", (8, 8), (255, 255, 255, 0))))
+    assert IMAGE.problem(nothing).code == "blank-image"
 
 
 def test_files_are_found_beside_the_rows_and_refused_one_by_one(tmp_path):
@@ -142,6 +216,80 @@ def test_pictures_in_memory_are_columns_too():
         first = IMAGE.read([table.as_written(name)], None)[0]
         assert np.array_equal(np.asarray(pixels(first, 64)), array)
         assert IMAGE.digest(IMAGE.read([pl.Series([IMAGE.cell(first)])], None)[0]) == IMAGE.digest(first)
+
+
+def test_arrays_of_every_library_are_the_same_picture():
+    array = np.asarray(photo())
+    broken = array / 255
+    given = [
+        array,
+        broken,
+        broken.astype(np.float32),
+        array.astype(np.float64),
+        array.astype(np.int64),
+        array.astype(np.uint16) * 257,
+        array.transpose(2, 0, 1),
+        torch.from_numpy(array.copy()),
+        torch.from_numpy(broken.transpose(2, 0, 1).copy()),
+        io.BytesIO(saved(photo())),
+    ]
+    for one in contents_of(given, IMAGE, reader="a test"):
+        assert np.array_equal(np.asarray(pixels(one, 64)), array)
+    table = read_frame({"picture": given[:-1]})
+    for one in IMAGE.read([table.as_written("picture")], None):
+        assert np.array_equal(np.asarray(pixels(one, 64)), array)
+    grey = np.stack([array[..., 0]] * 5)
+    assert len(contents_of(grey, IMAGE, reader="a test")) == 5
+    for either in (array.transpose(2, 0, 1), grey[:3], torch.zeros(1, 28, 28)):
+        with pytest.raises(InputError, match="may be one picture, its channels first, or"):
+            contents_of(either, IMAGE, reader="a test")
+    with pytest.raises(InputError, match=r"numbers from -1 to 1") as raised:
+        contents_of([np.linspace(-1, 1, 27).reshape(3, 3, 3)], IMAGE, reader="a test")
+    assert "before it was normalised" in raised.value.fix
+    with pytest.raises(InputError, match="a pillow image that cannot be read"):
+        IMAGE.taken(_closed())
+    with pytest.raises(InputError, match="row 1 is float") as raised:
+        contents_of([array, 0.5], IMAGE, reader="a test")
+    assert "pillow image" in raised.value.needed
+
+
+def _closed():
+    image = Image.open(io.BytesIO(saved(photo())))
+    image.close()
+    return image
+
+
+def test_a_column_may_mix_pictures_and_names_of_files(tmp_path):
+    photo().save(tmp_path / "a.png")
+    written = base64.b64encode(saved(photo())).decode()
+    columns = {
+        "mixed": [photo(), str(tmp_path / "a.png"), None],
+        "sets": [{"bytes": saved(photo()), "path": "a.png"}, {"bytes": None, "path": str(tmp_path / "a.png")}, None],
+        "base64": [written, base64.urlsafe_b64encode(saved(photo())).decode(), None],
+        "addresses": [f"file://{tmp_path}/%61.png", f"FILE://localhost{tmp_path}/a.png", None],
+        "written": [f" {tmp_path}/a.png ", str(tmp_path / "a.png").replace("/", "\\"), None],
+    }
+    table = read_frame(columns)
+    for name in columns:
+        first, second, none = IMAGE.read([table.as_written(name)], None)
+        for one in (first, second):
+            assert np.array_equal(np.asarray(pixels(one, 64)), np.asarray(photo())), name
+        assert none is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("HTTPS://example.org/a.jpg", "is an address"),
+        ("gs://bucket/a.jpg", "is an address"),
+        ("//example.org/a.jpg", "is an address"),
+        ("C:\\photos\\a.jpg", "a place on Windows"),
+        ("A" * 200, "no picture format"),
+    ],
+)
+def test_what_names_no_file_here_is_told_in_words(name, said):
+    one = IMAGE.read([pl.Series("p", [name])], None)[0]
+    assert said in one.problem.message
 
 
 def test_near_copies_are_found_and_others_are_not():

@@ -9,13 +9,15 @@ from base64 import b64decode
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from graft.core.errors import ContractError, InputError
 from graft.inputs.duplicates import find_duplicates
 from graft.rows import read_frame
 from graft.rows.content import AUDIO
 from graft.rows.content import media as medium
-from graft.rows.content.audio import made_up_sounds, samples
+from graft.rows.content.audio import made_up_sounds
+from graft.rows.content.sounds import samples
 
 sf = pytest.importorskip("soundfile")
 
@@ -72,6 +74,8 @@ def with_header(place, form, number):
         (with_header(24, "<I", 3), ("not-audio", True)),
         (with_header(24, "<I", 2_000_000), ("not-audio", True)),
         (with_header(40, "<I", 0xFFFFFFFF), None),
+        (with_header(40, "<I", 0), ("no-length", False)),
+        (b"\xff\xf1\x50\x80" + bytes(100), ("not-audio", True)),
         (saved(word())[:-4_001], ("cut-off-audio", False)),
         (saved(word(), form="FLAC")[:-3_000], ("cut-off-audio", False)),
         (saved(np.zeros(8_000)), ("silent-audio", False)),
@@ -124,6 +128,46 @@ def test_whole_numbers_in_a_file_of_floating_point_are_shares_of_full_scale():
     assert np.allclose(heard(saved(word() * 32768, kind="FLOAT")), word(), atol=1e-5)
 
 
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_wide_whole_numbers_in_a_file_of_floating_point_are_shares_of_theirs(bits):
+    loud = word() / np.abs(word()).max() * 0.9
+    assert np.allclose(heard(saved(loud * 2.0 ** (bits - 1), kind="DOUBLE")), loud, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000])
+@pytest.mark.parametrize("before", [b"", b"ID3\x04\0\0\0\0\0\x0a" + bytes(10), bytes(17)])
+def test_an_mp3_is_read_with_and_without_a_tag(rate, before):
+    # libsndfile takes frames in memory for a raw file of another kind when no tag is before them.
+    for seconds in (0.3, 1.0):
+        one = AUDIO.taken(before + saved(word(seconds=seconds, rate=rate), rate, form="MP3"))
+        assert (one.found.rate, one.found.frames) == (rate, int(seconds * rate))
+
+
+def test_a_wav_whose_recorder_was_killed_is_read_to_its_end():
+    assert np.array_equal(heard(with_header(40, "<I", 0)), heard(saved(word())))
+    one = AUDIO.taken(saved(word(seconds=1.0), form="FLAC")[:-9_000])
+    there = one.found.seconds
+    assert there < 0.8
+    assert len(samples(one, 16_000)) == one.found.frames
+    assert f"ends after {there:.2f} seconds, {1 - there:.2f} before its header says" in one.problem.message
+
+
+def test_what_is_wrong_is_said_the_same_each_time():
+    first, second = (AUDIO.read([pl.Series("p", [saved(word())[:30] + end])], None)[0] for end in (b"", b"\0"))
+    assert first.problem.message == second.problem.message
+    assert "0x" not in first.problem.message
+
+
+def test_whole_numbers_of_every_width_are_shares_of_their_full_scale():
+    sound = word() / np.abs(word()).max() * 0.9
+    for scale, kind in ((127, np.int8), (32767, np.int16), (32767, np.int64), (2**31 - 1, np.int32)):
+        assert np.abs(samples(AUDIO.taken((16_000, (sound * scale).astype(kind))), 16_000) - sound).max() < max(2 / scale, 1e-6)
+    unsigned = ((sound + 1) * 32767).astype(np.uint16)
+    assert np.abs(samples(AUDIO.taken((16_000, unsigned)), 16_000) - sound).max() < 1e-4
+    tensor = torch.from_numpy(np.stack([sound, sound]).astype(np.float32))
+    assert np.allclose(samples(AUDIO.taken((tensor, 16_000)), 16_000), sound, atol=1e-6)
+
+
 def test_samples_in_memory_are_given_as_other_libraries_return_them(tmp_path):
     sound, rate = word().astype(np.float32), 16_000
     several = (
@@ -144,6 +188,9 @@ def test_samples_in_memory_are_given_as_other_libraries_return_them(tmp_path):
     assert np.allclose(samples(short, rate), sound, atol=1e-4)
     for given in ((rate, 3), (-1, sound), ("x", sound), (True, sound), (rate, sound[None, None]), 5):
         assert not AUDIO.fits(given)
+        with pytest.raises(InputError) as raised:
+            AUDIO.taken(given)
+        assert "samples with their rate" in raised.value.needed
 
 
 def test_files_are_found_beside_the_rows_and_refused_one_by_one(tmp_path):

@@ -24,8 +24,8 @@ from graft.representations.encoding.bodies import Precision
 from graft.representations.encoding.streaming import ahead
 from graft.representations.source import Source
 from graft.representations.weights.onnx_file import float_tensors, read_onnx, without_edges
-from graft.rows.content.audio import samples
 from graft.rows.content.media import Medium
+from graft.rows.content.sounds import samples
 
 _TOGETHER = 16
 _FRAMES_TOGETHER = 2_048

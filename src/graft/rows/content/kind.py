@@ -30,6 +30,11 @@ def _never(forms: Sequence[Hashable]) -> bool:
     return False
 
 
+def never_unclear(given: Any) -> str:
+    """One content is never taken for several."""
+    return ""
+
+
 @dataclass(frozen=True, eq=False)
 class ColumnMeasure:
     """What a column of content holds.
@@ -80,6 +85,8 @@ class ContentKind:
     made_up: contents that come from no data, given words to use.
     written, restored: a content as a string for files, and back.
     cells: whether its content is what the numeric and categorical columns hold, so that it has no columns of its own.
+    handed: what a caller may hand over, in words, "" where the name of the kind says it.
+    unclear: why a value that was handed over may be one content or several, "" where that is plain.
     by_chance: given the loose forms of all contents, whether equal ones are to be expected without any being a copy.
     """
 
@@ -108,4 +115,6 @@ class ContentKind:
     pictured: Callable[[Content], str] | None = None
     travels: bool = True
     cells: bool = False
+    handed: str = ""
+    unclear: Callable[[Any], str] = never_unclear
     by_chance: Callable[[Sequence[Hashable]], bool] = _never

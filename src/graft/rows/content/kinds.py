@@ -48,13 +48,17 @@ def contents_of(given: Any, kind: ContentKind, *, reader: str) -> list[Content]:
     >>> contents_of("a bare text", kind_named("text"), reader="minilm")
     ['a bare text']
     """
+    if why := kind.unclear(given):
+        raise InputError(
+            why, needed=f"{kind.plural}, one alone or a list of them", fix="give them as a list: [one, other]"
+        )
     several = list(given) if isinstance(given, Iterable) and not kind.fits(given) else [given]
     for row, one in enumerate(several):
         if not kind.fits(one):
             other = kind_of([one])
             raise InputError(
                 f"row {row} is {type(one).__name__ if other is None else other.name}, and {reader} reads {kind.plural}",
-                needed=f"{kind.plural} only",
+                needed=f"{kind.plural} only" + (f": {kind.handed}" if kind.handed else ""),
                 fix="fill or drop that row" if other is None else f"choose a source that reads {other.plural}",
             )
     return list(map(kind.taken, several))

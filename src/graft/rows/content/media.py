@@ -13,6 +13,7 @@ import base64
 import binascii
 import json
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,14 +30,29 @@ from graft.core import foreign
 from graft.core.digests import content_digest
 from graft.core.errors import ContractError, InputError
 from graft.rows.content.kind import ColumnMeasure, ContentProblem
-from graft.rows.encoded import encoded
+from graft.rows.encoded import data_uri, encoded
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom of what was left out, as shares of the width and the height."""
 
 _REMEMBERED = 1 << 17
 _SHOWN_NAME = 200
-_REMOTE = ("http://", "https://", "s3://", "gs://", "hf://", "ftp://")
+_REMOTE = re.compile(r"(?i)(?!file:)[a-z][a-z0-9+.-]+://|//[\w.-]+\.[a-z]+/")
+_FILE = re.compile(r"(?i)file://(localhost(?=/))?")
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+# Longer than any digest that serves as a name.
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{130,}={0,2}")
+# What a file that is not of its kind most often is, by its first bytes.
+OTHER_FILES = (
+    (b"%PDF", "it is a PDF document"),
+    (b"PK\x03\x04", "it is a zip archive, or an office document"),
+    (b"\x1f\x8b", "it is a gzip file"),
+    (b"<!DOC", "it is a web page"),
+    (b"<!doc", "it is a web page"),
+    (b"<html", "it is a web page"),
+    (b"<HTML", "it is a web page"),
+    (b"version https://git-lfs", "it stands for a file that Git LFS keeps elsewhere: run git lfs pull"),
+)
 
 
 @dataclass(frozen=True)
@@ -79,13 +95,16 @@ class Medium:
 class MediaForm:
     """How one kind of media is read.
 
-    kind, plural: its names. limit: bytes of the largest file. look: encoded bytes to what is found in them, None where
-    nothing can be, and what is wrong. restored: what was found, from the list of numbers and words it was written as.
-    listed: and to that list. start: of a larger file, its first ``limit`` bytes are what is looked at.
+    kind, single, plural: its names. handed: what one may be given as, in words. limit: bytes of the largest file. look:
+    encoded bytes to what is found in them, None where nothing can be, and what is wrong. restored: what was found, from
+    the list of numbers and words it was written as. listed: and to that list. start: of a larger file, its first
+    ``limit`` bytes are what is looked at.
     """
 
     kind: str
+    single: str
     plural: str
+    handed: str
     limit: int
     look: Callable[[bytes], tuple[Any, ContentProblem | None]]
     listed: Callable[[Any], list[Any]]
@@ -126,14 +145,18 @@ def medium(form: MediaForm, given: Any, folder: Path | None = None) -> Medium | 
         given = given["path"]
     if raw is not None:
         return _in_memory(form, raw)
-    name = str(given)
+    if not isinstance(given, str | os.PathLike):
+        said = f"a value of the type {type(given).__name__} is no {form.kind} and names no file"
+        return _bad(form, "", "", f"no-{form.kind}", said)
+    name = os.fspath(given)
     if not name.strip():
         return None
-    if name.startswith("data:"):
+    if name.startswith("data:") or _BASE64.fullmatch(name):
         try:
-            return _in_memory(form, _of_uri(name))
+            return _in_memory(form, _of_uri(name) if name.startswith("data:") else _of_base64(name))
         except (ValueError, binascii.Error):
-            return _bad(form, name[:40], "", "bad-data", f"{name[:40]!r}… is no data URI that can be read")
+            said = "no data URI" if name.startswith("data:") else "no base64"
+            return _bad(form, name[:40], "", "bad-data", f"{name[:40]!r}… is {said} that can be read")
     return _of_file(form, name, folder)
 
 
@@ -151,16 +174,13 @@ def _in_memory(form: MediaForm, raw: bytes) -> Medium:
 
 
 def _of_file(form: MediaForm, name: str, folder: Path | None) -> Medium:
-    if name.startswith(_REMOTE):
+    if _REMOTE.match(name):
         message = f"{name[:_SHOWN_NAME]!r} is an address: download the file, and name it"
         return _bad(form, name, "", f"remote-{form.kind}", message)
-    plain = unquote(name.removeprefix("file://")) if name.startswith("file://") else name
-    path = os.path.abspath(os.path.join(folder or Path.cwd(), os.path.expanduser(plain)))  # noqa: PTH100, PTH111, PTH118 - a name may hold anything
-    try:
-        facts = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError) as error:
-        why = "there is no such file" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", None)
-        return _bad(form, name, path, f"no-{form.kind}-file", f"{path[:_SHOWN_NAME]}: {why or error}")
+    plain = unquote(_FILE.sub("", name, count=1)) if _FILE.match(name) else name
+    path, facts, why = _found_at(plain, folder)
+    if facts is None:
+        return _bad(form, name, path, f"no-{form.kind}-file", f"{path[:_SHOWN_NAME]}: {why}")
     key = (form.kind, path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
     found = _MEMORY.find(key)
     if found is None:
@@ -171,6 +191,27 @@ def _of_file(form: MediaForm, name: str, folder: Path | None) -> Medium:
         found = (digest, *_looked(form, raw))
         _MEMORY.keep(key, found)
     return Medium(form.kind, name, path, b"", *found)
+
+
+def _found_at(name: str, folder: Path | None) -> tuple[str, os.stat_result | None, str]:
+    """The whole path of a file, what is known of it, and why it is not there.
+
+    Blanks around a name, and the strokes of Windows in it, are those of whoever wrote the table, unless a file is
+    really called so.
+    """
+    first, why = "", ""
+    for plain in dict.fromkeys((name, name.strip(), name.strip().replace("\\", "/"))):
+        path = os.path.abspath(os.path.join(folder or Path.cwd(), os.path.expanduser(plain)))  # noqa: PTH100, PTH111, PTH118 - a name may hold anything
+        first = first or path
+        try:
+            return path, os.stat(path), ""  # noqa: PTH116
+        except FileNotFoundError:
+            why = why or "there is no such file"
+        except (OSError, ValueError) as error:
+            why = why or getattr(error, "strerror", None) or str(error)
+    if _OF_WINDOWS.match(name) and os.sep == "/":
+        why = f"{why}; it is a place on Windows: name files relative to the folder of the table"
+    return first, None, why
 
 
 def _bytes(path: Path, limit: int, start: bool) -> tuple[bytes, bytes]:
@@ -199,6 +240,16 @@ def _of_uri(uri: str) -> bytes:
     return base64.b64decode(body, validate=True) if head.endswith(";base64") else unquote_to_bytes(body)
 
 
+def _of_base64(said: str) -> bytes:
+    return base64.b64decode(
+        said.rstrip("=") + "=" * (-len(said.rstrip("=")) % 4), altchars=_altchars(said), validate=True
+    )
+
+
+def _altchars(said: str) -> bytes:
+    return b"-_" if "-" in said or "_" in said else b"+/"
+
+
 def read_media(form: MediaForm, columns: Sequence[pl.Series], folder: Path | None) -> list[Medium | None]:
     """The content of each row of one column. Raises ContractError for several columns, and for what names no files."""
     if len(columns) != 1:
@@ -221,7 +272,7 @@ def _cells(form: MediaForm, column: pl.Series) -> list[Any]:
             return [None] * len(column)
         raise ContractError(
             f"{form.kind} column {column.name!r} holds {column.dtype}",
-            needed=f"names of {form.kind} files, or their bytes",
+            needed=f"in each cell {form.handed}",
             fix=f"name the column that says where each {form.kind} is",
         )
     return column.to_list()
@@ -250,7 +301,7 @@ def address(one: Medium) -> str:
     """A content as a cell: the whole path of its file, or a data URI of what is in memory."""
     if one.path or not one.encoded:
         return one.path or one.name
-    return f"data:application/octet-stream;base64,{base64.b64encode(one.encoded).decode()}"
+    return data_uri(one.encoded)
 
 
 def media_digest(one: Medium) -> bytes:
@@ -308,7 +359,7 @@ def take(form: MediaForm, given: Any) -> Medium:
         raise InputError(
             f"{getattr(one, 'name', '')[:_SHOWN_NAME] or f'the {form.kind}'} cannot be read: "
             f"{problem.message if problem else 'it is blank'}",
-            needed=f"the name of a file, its bytes, or the {form.kind} itself",
-            fix="check the file",
+            needed=form.handed,
+            fix="check what was given",
         )
     return one

@@ -17,8 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from graft.rows.content.audio import samples
 from graft.rows.content.media import Medium
+from graft.rows.content.sounds import samples
 
 _RATE, _FRAME, _STEP, _TRANSFORM = 16_000, 400, 160, 512
 _BANDS, _LOWEST, _HIGHEST = 40, 60.0, 7_600.0
