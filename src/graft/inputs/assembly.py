@@ -1,16 +1,17 @@
 """The columns of a table as arrays, with a coded problem for every cell that cannot be used.
 
 Decisions: a cell that holds something unreadable is fatal for its row, because filling it in would hide an error; an
-empty number or category is not, because the contract allows it. An unknown category is kept and reported.
+empty number or category is not, because the contract allows it. An unknown category is kept and reported. Of contents
+of several kinds one may be missing or damaged: the row is read without it, which is told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from graft.inputs.schema import CATEGORY_CAP, Contract
-from graft.rows.content import Content, ContentKind, kind_named
+from graft.rows.content import Content, ContentKind, joined_contents, kind_named
 from graft.rows.names import Names
 from graft.rows.table import Table
 from graft.rows.values import how_written, numbers, times
@@ -61,8 +62,12 @@ def read_inputs(table: Table, contract: Contract) -> Inputs:
     """The input columns of every row; all of them must exist."""
     problems: list[RowProblem] = []
     roles, kind = contract.roles, kind_named(contract.roles.kind)
-    columns = [] if kind.cells else [table.as_written(name) for name in roles.content]
-    written = [] if kind.cells else _contents(kind, columns, table, roles.content, problems)
+    written: list[Content] = []
+    if kind.parts:
+        written = _joined(kind, table, contract, problems)
+    elif not kind.cells:
+        columns = [table.as_written(name) for name in roles.content]
+        written = _contents(kind, columns, table, roles.content, problems)
     numeric = [_numbers(table, name, problems) for name in roles.numeric]
     categorical = [_categories(table, contract, name, problems) for name in roles.categorical]
     if kind.cells:
@@ -93,6 +98,31 @@ def _numbers(table: Table, name: str, problems: list[RowProblem]) -> np.ndarray:
         problems.append(RowProblem(row, name, "bad-number", message, fatal=True))
     found[bad] = np.nan
     return found
+
+
+def _joined(kind: ContentKind, table: Table, contract: Contract, problems: list[RowProblem]) -> list[Content]:
+    """Contents of several kinds: a part that cannot be used counts as absent and is told, the others go on."""
+    parts: list[list[Content | None]] = []
+    told: list[RowProblem] = []
+    for part, (_, names) in zip(kind.parts, contract.roles.parts, strict=True):
+        own: list[RowProblem] = []
+        found = _contents(part, [table.as_written(name) for name in names], table, names, own)
+        for one in own:
+            if one.fatal:
+                found[one.row] = None
+        parts.append(found)
+        told += own
+    written = joined_contents(kind, parts)
+    why: dict[int, list[str]] = {row: [] for row, content in enumerate(written) if content is None}
+    for one in told:
+        if one.row in why:
+            why[one.row].append(one.message)
+        else:
+            message = f"{one.message}: the row is read without it" if one.fatal else one.message
+            problems.append(replace(one, message=message, fatal=False))
+    where = ", ".join(contract.roles.content[:_NAMED])
+    problems += [RowProblem(row, where, "missing-content", "; ".join(said), fatal=True) for row, said in why.items()]
+    return written
 
 
 def _contents(

@@ -18,7 +18,7 @@ from graft.inputs.facts import category_facts, content_facts, key_facts, number_
 from graft.inputs.roles import Roles
 from graft.inputs.schema import ColumnFacts, Contract
 from graft.inputs.targets import Labels, holds_lists, read_labels, separator_of, vector_length
-from graft.rows.content import kind_named
+from graft.rows.content import ColumnMeasure, kind_named
 from graft.rows.table import Table
 from graft.rows.values import flags, numbers, times, words
 
@@ -59,9 +59,10 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
             "no label column is named", needed="what is to be predicted", fix="name it: label=('category',)"
         )
     require_columns(table, [name for name, _ in roles.columns])
-    measured = {name: kind.measure(table.frame[name], table.folder) for name in roles.content}
-    columns = [content_facts(table, name, kind.name, one) for name, one in measured.items()]
-    columns += [_facts(table, name, role) for name, role in roles.columns if role not in ("label", kind.name)]
+    measured = _measured(table, roles)
+    columns = [content_facts(table, name, part, one) for (part, name), one in measured.items()]
+    contents = {part for part, _ in roles.parts}
+    columns += [_facts(table, name, role) for name, role in roles.columns if role not in ("label", *contents)]
     task_found = wanted or _infer_task(table, roles)
     separator = _separator(table, roles, task_found)
     positions = vector_length(table, roles, task_found, separator)
@@ -99,6 +100,24 @@ def infer_contract(table: Table, roles: Roles, *, task: str = "auto", folds: int
         separator=separator,
         positions=positions,
     )
+
+
+def _measured(table: Table, roles: Roles) -> dict[tuple[str, str], ColumnMeasure]:
+    """What each column of content holds, by its kind and name. Raises ContractError where a kind among several says
+    nothing."""
+    found = {
+        (part, name): kind_named(part).measure(table.frame[name], table.folder)
+        for part, names in roles.parts
+        for name in names
+    }
+    for part, names in roles.parts if roles.kinds else ():
+        if not any(found[part, name].stated.any() for name in names):
+            raise ContractError(
+                f"every row lacks {part} in {', '.join(map(repr, names))}",
+                needed=f"rows with {part}, or a study without",
+                fix=f"check the column name and the export, or leave out {part}",
+            )
+    return found
 
 
 def stated_labels(table: Table, label: tuple[str, ...], *, task: str = "auto") -> tuple[Task, tuple[str, ...]]:

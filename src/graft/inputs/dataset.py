@@ -20,6 +20,7 @@ from graft.inputs.contract import require_columns
 from graft.inputs.schema import Contract
 from graft.inputs.targets import read_labels
 from graft.rows.content import Content, ContentKind, kind_named
+from graft.rows.content.joined import having
 from graft.rows.table import Table
 
 __all__ = ["Dataset", "RowProblem", "build_dataset"]
@@ -70,6 +71,15 @@ class Dataset:
     def kind(self) -> ContentKind:
         """What kind of content the rows hold."""
         return kind_named(self.contract.roles.kind)
+
+    def alone(self, kind: str) -> "tuple[np.ndarray, Dataset]":
+        """The rows that have something of a kind among several, with nothing but that beside the columns.
+
+        Their positions here, int64, and they.
+        """
+        places, contents = having(self.contents, kind)
+        contract = self.contract.model_copy(update={"roles": self.contract.roles.alone(kind)})
+        return places, replace(self.take(places), contract=contract, contents=tuple(contents))
 
     @cached_property
     def digests(self) -> tuple[bytes, ...]:

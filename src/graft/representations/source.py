@@ -60,7 +60,8 @@ class Source:
     weights: what is loaded. reading: how content becomes model input. pooling, normalise: how token vectors become one.
     includes_prompt: whether the tokens of a prompt are pooled. truncated: numbers a pooled vector is cut to, as the
     source states. similarity: what its vectors were trained to be compared by. beside: layers, counted from 1, whose
-    mean stands beside the pooled vector.
+    mean stands beside the pooled vector. parts: the sources whose vectors stand side by side (``joined_source``); ()
+    for a source that is one.
     """
 
     weights: Weights
@@ -71,10 +72,18 @@ class Source:
     truncated: int | None = None
     similarity: str = "cosine"
     beside: tuple[int, ...] = ()
+    parts: "tuple[Source, ...]" = ()
+
+    @property
+    def origins(self) -> "tuple[Source, ...]":
+        """What somebody published of it: its parts, or itself."""
+        return self.parts or (self,)
 
     @property
     def dimension(self) -> int:
         """Numbers in one vector."""
+        if self.parts:
+            return sum(part.dimension + 1 for part in self.parts)
         return (self.truncated or self.weights.hidden) + self.weights.hidden * len(self.beside)
 
     @property
@@ -94,7 +103,7 @@ class Source:
     @property
     def plain(self) -> "Source":
         """The same source without what stands beside its vectors."""
-        return replace(self, beside=())
+        return replace(self, beside=(), parts=tuple(part.plain for part in self.parts))
 
     def with_beside(self, *layers: int) -> "Source":
         """The same source with the means of ``layers`` beside its vectors."""

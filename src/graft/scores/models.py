@@ -26,13 +26,16 @@ from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
+from graft.representations.encoding.joined_encoder import JoinedEncoder, encoder_of
 from graft.representations.image_directory import state_reading
+from graft.representations.joined_source import joined_source
 from graft.representations.row_columns import RowColumns, row_columns_of
 from graft.representations.sentence_settings import state_prompts
 from graft.representations.source import Source
 from graft.representations.sources import read_directory
 from graft.representations.text_directory import write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
+from graft.rows.content import kind_named
 from graft.scores.bodies import trainable
 from graft.scores.classical.features import feature_recipe
 from graft.scores.classical.ngrams import NgramEncoder, encode_ngrams
@@ -337,13 +340,13 @@ class VectorModel:
         """Pooled vectors in float32, shape (rows, dimension). cache: where they may be known already."""
         encoder = self.encoder
         if cache is not None:
-            encoder = Encoder(self.source, cache=cache, precision=encoder.precision)
+            encoder = encoder_of(self.source, cache=cache, precision=torch.float32)
         return encoder.vectors(rows.contents, progress=progress)[0]
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> Encoder | JoinedEncoder:
         """The encoder of its source; one for the life of the model, so weights are read once."""
-        return Encoder(self.source, precision=torch.float32)
+        return encoder_of(self.source, precision=torch.float32)
 
     def __getstate__(self) -> dict[str, Any]:
         # The encoder holds weights that its source can read again.
@@ -361,10 +364,7 @@ class VectorModel:
 
     def facts(self) -> dict[str, Any]:
         """Where it came from."""
-        return {
-            "columns": asdict(self.columns),
-            "source": {"reference": self.source.weights.reference, "revision": self.source.weights.revision},
-        }
+        return {"columns": asdict(self.columns), "source": _source_facts(self.source)}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The head."""
@@ -373,8 +373,7 @@ class VectorModel:
     @classmethod
     def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """Back from the head and the source directory beside it."""
-        stated = facts["source"]
-        source = read_directory(folder / "source", reference=stated["reference"], revision=stated["revision"])
+        source = _stated_source(folder / "source", facts["source"])
         return cls(output, source, _columns_beside(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
@@ -386,8 +385,41 @@ def save_model(model: Model, folder: Path) -> None:
     write_json(folder / "model.json", {"kind": model.kind, "output": asdict(model.output), **model.facts()})
     with whole_file(folder / "model.safetensors") as temporary:
         save_file({name: np.ascontiguousarray(array) for name, array in model.arrays().items()}, temporary)
-    if model.source is not None and model.source.weights.directory != folder / "source":
-        copy_source(model.source, folder / "source")
+    if model.source is not None:
+        for part, place in source_places(model.source, folder / "source"):
+            if part.weights.directory != place:
+                copy_source(part, place)
+
+
+def source_places(source: Source, folder: Path) -> list[tuple[Source, Path]]:
+    """What a source is made of, and where each lies in the folder of a model: those side by side by their kinds."""
+    return [(part, folder / part.reading.kind) for part in source.parts] or [(source, folder)]
+
+
+def _source_facts(source: Source) -> dict[str, Any]:
+    said: dict[str, Any] = {"reference": source.weights.reference, "revision": source.weights.revision}
+    if source.parts:
+        said |= {
+            "kind": source.reading.kind,
+            "parts": {part.reading.kind: _source_facts(part) for part in source.parts},
+        }
+    return said
+
+
+def _stated_source(folder: Path, facts: dict[str, Any]) -> Source:
+    """The source that lies in a folder. Raises ValueError where it is not what was stated."""
+    if "parts" not in facts:
+        return read_directory(folder, reference=facts["reference"], revision=facts["revision"])
+    kind = kind_named(facts["kind"])
+    names = [part.name for part in kind.parts]
+    parts = [_stated_source(folder / name, facts["parts"][name]) for name in names if name in facts["parts"]]
+    if (
+        not parts
+        or len(parts) != len(facts["parts"])
+        or any(part.reading.kind not in names or part.parts for part in parts)
+    ):
+        raise ValueError(f"sources side by side that are not those of {kind.name}")
+    return joined_source(parts, kind)
 
 
 def copy_source(source: Source, folder: Path) -> None:

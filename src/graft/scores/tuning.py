@@ -22,6 +22,7 @@ from graft.core.tasks import CLASSES, Task
 from graft.evidence.training_curve import Remark, TrainingLog, dynamics
 from graft.representations.source import Source
 from graft.representations.torch_process import torch_stream
+from graft.scores.balance import balance_of
 from graft.scores.bodies import trainable
 from graft.scores.feed import ActivationFeed, Feed
 from graft.scores.freezing import FreezeRecord, frozen_digest, parameter_groups, verify_frozen
@@ -340,7 +341,10 @@ def solve_views(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:
 def _best_view(job: Job, rows: np.ndarray) -> tuple[Source, LinearHead]:
     best: tuple[Source, LinearHead] | None = None
     for view in dict.fromkeys((job.source, with_middle(job.source))):
-        head = _solved(job, _head_inputs(job, view, rows), rows, None, stays=True)
+        inputs = _head_inputs(job, view, rows)
+        balance = balance_of(view, inputs) if view.parts else None
+        head = _solved(job, inputs if balance is None else balance.of(inputs), rows, None, stays=True)
+        head = head if balance is None else balance.folded(head)
         if best is None or head.held_loss < best[1].held_loss:
             best = view, head
     assert best is not None

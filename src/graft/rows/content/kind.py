@@ -50,10 +50,14 @@ class ColumnMeasure:
 
 @dataclass(frozen=True)
 class Piece:
-    """Something that can be left out of a content: what it is called, and the content without it."""
+    """Something that can be left out of a content: what it is called, and the content without it.
+
+    whole: all there is of one kind, in a content of several.
+    """
 
     name: str
     rest: Content
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class ContentKind:
     handed: what a caller may hand over, in words, "" where the name of the kind says it.
     unclear: why a value that was handed over may be one content or several, "" where that is plain.
     by_chance: given the loose forms of all contents, whether equal ones are to be expected without any being a copy.
+    parts: the kinds that stand together in one content of this kind; () where it is one alone.
     """
 
     name: str
@@ -118,3 +123,4 @@ class ContentKind:
     handed: str = ""
     unclear: Callable[[Any], str] = never_unclear
     by_chance: Callable[[Sequence[Hashable]], bool] = _never
+    parts: "tuple[ContentKind, ...]" = ()

@@ -1,29 +1,52 @@
 """The kinds of content there are."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from graft.core.errors import InputError
 from graft.rows.content.audio import AUDIO
 from graft.rows.content.image import IMAGE
+from graft.rows.content.joined import JOINED_BY, joined_kind
 from graft.rows.content.kind import Content, ContentKind
 from graft.rows.content.row import ROW
 from graft.rows.content.text import TEXT
 
 # Text comes first: a value that several kinds take, a bare string, is a text unless a kind is named.
 KINDS: tuple[ContentKind, ...] = (TEXT, IMAGE, AUDIO, ROW)
+# The kinds that may stand together in one row; cells stand beside contents of any kind anyway.
+JOINABLE: tuple[ContentKind, ...] = tuple(kind for kind in KINDS if not kind.cells)
 
 
 def kind_named(name: str) -> ContentKind:
-    """The record of a kind. Raises InputError for a name that no kind has.
+    """The record of a kind, or of several that stand together. Raises InputError for a name that no kind has.
 
-    >>> kind_named("text").plural
-    'texts'
+    >>> kind_named("text").plural, kind_named("text+image").plural
+    ('texts', 'rows of text and image')
     """
     for kind in KINDS:
         if kind.name == name:
             return kind
+    if JOINED_BY in name and (found := _joined(name)) is not None:
+        return found
     raise InputError(f"content of the kind {name!r}", needed=f"one of {', '.join(kind.name for kind in KINDS)}")
+
+
+@lru_cache(maxsize=16)
+def _joined(name: str) -> ContentKind | None:
+    names = name.split(JOINED_BY)
+    parts = tuple(kind for kind in JOINABLE if kind.name in names)
+    return joined_kind(parts) if [part.name for part in parts] == names else None
+
+
+def joined_name(names: Iterable[str]) -> str:
+    """The name of the kind of rows that hold contents of these kinds.
+
+    >>> joined_name(["image", "text"]), joined_name(["image"])
+    ('text+image', 'image')
+    """
+    given = set(names)
+    return JOINED_BY.join(kind.name for kind in KINDS if kind.name in given)
 
 
 def kind_of(contents: Sequence[Any]) -> ContentKind | None:
