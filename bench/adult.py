@@ -3,8 +3,7 @@
 Adult: one source learns income from the people of the private sector. A draw takes so many of the government's, whose
 table lacks two of the columns and has one more, and studies them with that source, frozen, against all controls, up to
 the verdict. The truth is the difference of the two that the verdict names, on the other government rows. A verdict is
-false when it claims a side the truth is not on, or no practical difference where there is one; beyond the margin, what
-is settled and what an undecided study says is counted too.
+false when it claims a side the truth is not on, or no practical difference where there is one beyond the margin.
 ``python -m bench adult draws=40 keep=build/adult.jsonl``; ``sizes=100,400``.
 """
 
@@ -17,11 +16,11 @@ import numpy as np
 import polars as pl
 
 from bench.contrasts import judge
-from bench.draws import Found, kept
+from bench.draws import Found, kept, told
 
 ADULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "adult"
 _LABEL, _SECTOR, _ONLY_PRIVATE = "income", "workclass", ("capital_loss", "fnlwgt")
-_LEFT_MOST = 3000
+_LEFT_MOST, _MARGIN = 3000, 0.01
 
 
 def adult(draws: int = 1, sizes: tuple[str, ...] | int = ("400",), keep: tuple[str, ...] = ()) -> Found:
@@ -59,26 +58,11 @@ def _draw(public: pl.DataFrame, size: int, source: str, seed: int) -> Found:
 
 
 def _told(size: int, drawn: list[Found]) -> Found:
-    verdicts = [str(draw["verdict"]) for draw in drawn]
-    differences, truths, errors = (
-        np.array([float(draw[name]) for draw in drawn])  # type: ignore[arg-type]
-        for name in ("difference", "truth", "error")
-    )
-    signs = {"helps": 1, "harms": -1}
-    false = sum(truth * signs.get(said, 0) < 0 for said, truth in zip(verdicts, truths, strict=True))
-    alike = sum(
-        said == "no practical difference" and abs(truth) > 0.01 for said, truth in zip(verdicts, truths, strict=True)
-    )
+    alike = sum(abs(float(one["truth"])) > _MARGIN for one in drawn if one["verdict"] == "no practical difference")  # type: ignore[arg-type]
+    controls = [str(one["control"]) for one in drawn]
     return {
-        "cell": size,
-        "draws": len(drawn),
-        **{said: verdicts.count(said) for said in sorted(set(verdicts))},
-        "wrong side": int(false),
-        "wrongly alike": int(alike),
-        "difference": float(differences.mean()),
-        "truth": float(truths.mean()),
-        "spread of differences": float(differences.std(ddof=1)) if len(drawn) > 1 else None,
-        "error": float(errors.mean()),
-        "controls": {one: sum(draw["control"] == one for draw in drawn) for one in {str(d["control"]) for d in drawn}},
-        "wanted": "at most one of forty on the wrong side",
+        **told(str(size), drawn),
+        "wrongly_alike": alike,
+        "controls": {one: controls.count(one) for one in sorted(set(controls))},
+        "wanted": "at most one of forty false",
     }

@@ -53,7 +53,9 @@ def images_of(name: str) -> tuple[list[object], list[str]]:
     if name == "fashion_mnist":
         held = np.load(DATA / name / "fashion_mnist.npz")
         order = np.random.default_rng(0).permutation(len(held["y_train"]))[:_MOST]
-        return [held["x_train"][row] for row in order], [str(held["y_train"][row]) for row in order]
+        # Asked for once: the file is read anew each time, and a row would keep all of it.
+        pixels, named = held["x_train"], held["y_train"]
+        return [pixels[row] for row in order], [str(named[row]) for row in order]
     files = sorted(path for path in (DATA / name).glob("*/*") if path.suffix.lower() == ".jpg")
     return [str(path) for path in files], [path.parent.name for path in files]
 

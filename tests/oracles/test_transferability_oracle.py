@@ -41,6 +41,37 @@ def test_h_score_against_the_published_one(size: int, dimension: int) -> None:
     assert h_score(features, labels, "multilabel") == pytest.approx(np.mean(each), rel=1e-6)
 
 
+def published_logme(features: np.ndarray, labels: np.ndarray) -> float:
+    """The evidence as the authors' code finds it (You et al. 2021, ``_fit_fixed_point``), class by class."""
+    rows, dimension = features.shape
+    _, singular, right = np.linalg.svd(features, full_matrices=True)
+    squared = np.zeros(dimension)
+    squared[: len(singular)] = singular**2
+    found = []
+    for label in np.unique(labels):
+        column = (labels == label).astype(float)
+        along, ratio = right @ (features.T @ column), 1.0
+        alpha = beta = 1.0
+        for _ in range(100):
+            used = (squared / (squared + ratio)).sum()
+            weights = right.T @ (along * beta / (alpha + beta * squared))
+            length = (weights**2).sum()
+            alpha = used / length
+            residual = ((column - features @ weights) ** 2).sum()
+            beta = (rows - used) / residual
+            ratio = alpha / beta
+        evidence = dimension / 2 * np.log(alpha) + rows / 2 * np.log(beta) - np.log(alpha + beta * squared).sum() / 2
+        evidence -= beta / 2 * residual + alpha / 2 * length + rows / 2 * np.log(2 * np.pi)
+        found.append(evidence / rows)
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize(("size", "dimension"), [(120, 10), (40, 90), (16, 384)])
+def test_logme_against_the_published_fixed_point(size: int, dimension: int) -> None:
+    features, targets = rows(8, size=size, dimension=dimension)
+    assert logme(features, targets, "multiclass") == pytest.approx(published_logme(features, targets), rel=1e-3)
+
+
 def published_leep(answers: np.ndarray, labels: np.ndarray) -> float:
     """Nguyen et al. (2020), equations 1 to 3, row by row."""
     joint = np.zeros((labels.max() + 1, answers.shape[1]))

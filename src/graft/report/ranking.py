@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -10,16 +11,15 @@ from graft.facts.ranking import RankedSource, RankingRecord, RankingScore
 from graft.report.shared.formats import clean, plural
 
 _LISTED = 5
-_NAMED = 24
+_NAMED, _WIDE = 16, 1000
 
 
 def print_ranking(record: RankingRecord, console: Console) -> None:
     """Show a ranking to a person."""
     whole = _table(record)
+    needed = Measurement.get(console, console.options.update_width(_WIDE), whole).minimum
     # On a narrow terminal what other rows could change stands below each score.
-    console.print(
-        whole if whole.__rich_measure__(console, console.options).minimum <= console.width else _table(record, "\n")
-    )
+    console.print(whole if needed <= console.width else _table(record, "\n"))
     for line in _lines(record):
         console.print(Text(clean(line)))
 

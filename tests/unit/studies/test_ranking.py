@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 import torch
 import transformers
+from PIL import Image
+from safetensors.torch import save_file
 
 import graft
 import tiny
@@ -15,8 +17,12 @@ from graft.core.errors import InputError, SourceError
 from graft.facts.ranking import RankingRecord
 from graft.governance.registry import Registry, SourcesTuned
 from graft.report.ranking import print_ranking
+from graft.representations.row_columns import cell_table, fit_row_columns
+from graft.representations.row_source import drawn_row_source
 from graft.representations.source_head import answers_of, head_of
 from graft.representations.sources import resolve_source
+from graft.representations.towers.row_resnet import load_row_resnet
+from graft.rows.content.row import cells_of
 from journeys.small_study import options
 
 
@@ -174,6 +180,68 @@ def test_what_cannot_be_ranked_is_refused(told):
             rank(frame, *sources)
     with pytest.raises(InputError, match="two classes"):
         rank(frame.with_columns(label=pl.lit("one")), knows)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A folder for each of two classes of pictures, bright and dark, and two sources that were never trained."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for place in range(40):
+        kind = ("bright", "dark")[place % 2]
+        pixels = rng.integers(0, 60, (24, 24, 3)) + (150 if kind == "bright" else 20)
+        (folder / "rows" / kind).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "rows" / kind / f"{place}.png")
+    said = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.25] * 3, "resample": 2}
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+        transformers.ResNetForImageClassification(config).save_pretrained(folder / f"source-{seed}")
+        (folder / f"source-{seed}" / "preprocessor_config.json").write_text(json.dumps(said))
+    return folder / "rows", [f"path:{folder / f'source-{seed}'}" for seed in (1, 2)]
+
+
+def test_pictures_in_folders_are_ranked_for(photographs, capsys):
+    rows, sources = photographs
+    record = graft.rank_sources(rows, source=sources, progress=False)
+    assert (record.rows, record.classes, len(record.sources)) == (40, 2, 2)
+    assert all(score.value is not None for one in record.sources for score in one.scores)
+    first = record.sources[0]
+    assert {one.name for one in first.cues} == {"small pictures"}
+    named = pl.DataFrame(
+        {"file": [str(file) for file in sorted(rows.glob("*/*.png"))], "kind": ["bright"] * 20 + ["dark"] * 20}
+    )
+    again = graft.rank_sources(named, image="file", label="kind", source=sources, progress=False)
+    assert again.key == record.key  # the same pictures with the same labels, however they were given
+    assert [one.scores for one in again.sources] == [one.scores for one in record.sources]
+    print_ranking(record, Terminal())
+    shown = capsys.readouterr().out
+    assert "path:…/source-1" in shown
+    with pytest.raises(SourceError, match="reads texts, and the rows are images"):
+        graft.rank_sources(rows, source=[sources[0], "minilm"], progress=False)
+
+
+def test_rows_alone_are_ranked_for(tmp_path):
+    rng = np.random.default_rng(0)
+    size, colour = rng.normal(size=200), rng.choice(["red", "blue"], 200)
+    frame = pl.DataFrame(
+        {"size": size, "colour": colour, "ripe": np.where((size > 0) == (colour == "red"), "yes", "no")}
+    )
+    cells = cell_table(cells_of([frame["size"], frame["colour"]]), ["size"], ["colour"])
+    columns = fit_row_columns(cells, ["size"], ["colour"])
+    sources = []
+    for seed in (0, 1):
+        source = drawn_row_source(columns, tmp_path / str(seed), seed=seed)
+        folder = source.weights.directory
+        save_file(load_row_resnet(source).state_dict(), folder / "model.safetensors")
+        sources.append(f"path:{folder}")
+    record = graft.rank_sources(frame, numeric="*", categorical="*", label="ripe", source=sources, progress=False)
+    assert {one.name for one in record.sources[0].cues} == {"columns known", "unknown categories", "numbers moved"}
+    with pytest.raises(SourceError, match="the table has none of them"):
+        graft.rank_sources(
+            frame.rename({"size": "length", "colour": "shade"}), numeric="*", categorical="*", label="ripe",
+            source=sources, progress=False,
+        )  # fmt: skip
 
 
 def test_json(told, tmp_path):
