@@ -96,6 +96,24 @@ def rank(
         print_ranking(record, Terminal())
 
 
+@sources.command("rankings")
+def rankings(
+    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
+) -> None:
+    """Show what earlier rankings were worth, once studies of the same rows had tuned the sources."""
+    from graft.core.display import Terminal
+    from graft.governance.registry import Registry
+    from graft.report.ranking import print_hindsight
+    from graft.studies.hindsight import hindsight
+
+    with Registry() as registry:
+        record = hindsight(registry)
+    if as_json:
+        sys.stdout.write(record.to_json())
+    else:
+        print_hindsight(record, Terminal())
+
+
 @sources.command("adapt")
 def adapt(
     data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet; no labels are needed.")],

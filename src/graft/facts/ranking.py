@@ -39,12 +39,22 @@ class RankedSource(Fact):
     cut: int = 0
 
 
+class TunedSource(Fact):
+    """A source that was ranked and then tuned. place: the mean over the scores that ordered it. score: the study's best
+    of it, higher is better."""
+
+    reference: str
+    place: float
+    score: float
+
+
 class RankingHindsight(Fact):
     """What one later study said about one ranking of the same rows.
 
     study: its key. metric: what it measured by, higher is better. sources: how many both had. tau: Kendall's, of the
     places with the tuned scores; None where all sources were tuned alike. regret: by how much the source that was
-    ranked first scored less than the best.
+    ranked first scored less than the best. rows: the key of the rows. ranked, tuned: when, UTC. order: the sources as
+    they were ranked.
     """
 
     study: str
@@ -52,6 +62,24 @@ class RankingHindsight(Fact):
     sources: int
     tau: float | None
     regret: float
+    rows: str = ""
+    ranked: str = ""
+    tuned: str = ""
+    order: tuple[TunedSource, ...] = ()
+
+
+class HindsightRecord(Document):
+    """Every ranking of a ledger that a later study told something about.
+
+    rankings: how many a ledger holds, tuned or not. tau: of all pairs of sources in them, those in the ranked order
+    less those in the other, as a share. mean_regret: of the source that was ranked first.
+    """
+
+    schema_: Literal["graft/hindsight/1"] = Field(default="graft/hindsight/1", alias="schema")
+    rankings: int
+    hindsight: tuple[RankingHindsight, ...]
+    tau: float | None
+    mean_regret: float | None
 
 
 class RankingRecord(Document):

@@ -202,6 +202,11 @@ class Registry:
                     found.append((ranked, tuned))
             return tuple(found)
 
+    def ranked(self) -> int:
+        """How many orders of sources were stated, whether anything was tuned since or not."""
+        with self._lock:
+            return len(self._now().ranked)
+
     def close(self) -> None:
         """Close the ledger's connections; a later use opens new ones."""
         self.ledger.close()

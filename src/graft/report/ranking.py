@@ -1,13 +1,13 @@
 """A ranking of sources in the terminal: a table, what its columns mean, and what earlier rankings were worth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from graft.facts.ranking import RankedSource, RankingRecord, RankingScore
+from graft.facts.ranking import HindsightRecord, RankedSource, RankingHindsight, RankingRecord, RankingScore
 from graft.report.shared.formats import clean, plural
 
 _LISTED = 5
@@ -17,7 +17,7 @@ _NAMED, _WIDE = 16, 1000
 def print_ranking(record: RankingRecord, console: Console) -> None:
     """Show a ranking to a person."""
     whole = _table(record)
-    needed = Measurement.get(console, console.options.update_width(_WIDE), whole).minimum
+    needed = Measurement.get(console, console.options.update_width(_WIDE), whole).maximum
     # On a narrow terminal what other rows could change stands below each score.
     console.print(whole if needed <= console.width else _table(record, "\n"))
     for line in _lines(record):
@@ -27,7 +27,7 @@ def print_ranking(record: RankingRecord, console: Console) -> None:
 def _table(record: RankingRecord, between: str = " ") -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("source", overflow="fold", min_width=_NAMED)
+    table.add_column("source", overflow="fold", min_width=_NAMED, max_width=2 * _NAMED)
     if len(record.sources) > 1:
         table.add_column("first in", justify="right", no_wrap=True)
     for name in _shown(record):
@@ -93,14 +93,45 @@ def _warned(one: RankedSource) -> Iterator[str]:
 
 
 def _hindsight(record: RankingRecord) -> Iterator[str]:
-    many = len(record.hindsight)
-    worst = max(one.regret for one in record.hindsight)
-    yield (
-        f"What {plural(many, 'earlier ranking')} in this ledger {'was' if many == 1 else 'were'} worth, once a study "
-        f"had tuned the sources: the first one was the best in {sum(one.regret <= 0 for one in record.hindsight)}, "
-        f"and following it cost {worst:.3f} at most"
-        + ("." if record.tau is None else f"; Kendall's tau of all pairs is {record.tau:+.2f} (1: always right).")
-    )
+    yield _worth(record.hindsight, record.tau)
     for one in record.hindsight[-_LISTED:]:
         tau = "" if one.tau is None else f", tau {one.tau:+.2f}"
         yield f"  study {one.study[:12]}: {one.sources} sources, regret {one.regret:.3f} {one.metric}{tau}"
+    if len(record.hindsight) > _LISTED:
+        yield f"  and {len(record.hindsight) - _LISTED} earlier ones: graft sources rankings"
+
+
+def _worth(found: Sequence[RankingHindsight], tau: float | None) -> str:
+    many = len(found)
+    return (
+        f"What {plural(many, 'earlier ranking')} in this ledger {'was' if many == 1 else 'were'} worth, once a study "
+        f"had tuned the sources: the first one was the best in {sum(one.regret <= 0 for one in found)}, "
+        f"and following it cost {max(one.regret for one in found):.3f} at most"
+        + ("." if tau is None else f"; Kendall's tau of all pairs is {tau:+.2f} (1: always right).")
+    )
+
+
+def print_hindsight(record: HindsightRecord, console: Console) -> None:
+    """Show what the rankings of a ledger were worth."""
+    if not record.hindsight:
+        ranked = f"{plural(record.rankings, 'ranking')} of sources in this ledger" if record.rankings else "no ranking"
+        console.print(
+            Text(
+                f"{ranked}, and no study has tuned two of the ranked sources on the same rows yet. Rank first (graft "
+                "sources rank), then study the same file with --source for each: what the order was worth is noted."
+            )
+        )
+        return
+    for one in record.hindsight:
+        tau = "" if one.tau is None else f", tau {one.tau:+.2f}"
+        console.print(
+            Text(f"study {one.study[:12]}, ranked {one.ranked[:10]}: regret {one.regret:.3f} {one.metric}{tau}")
+        )
+        for place, source in enumerate(one.order, start=1):
+            best = source.score == max(other.score for other in one.order)
+            console.print(
+                Text(f"  {place}. {clean(source.reference)}  {source.score:.3f}{'  (the best)' if best else ''}")
+            )
+    console.print(Text(""))
+    console.print(Text(_worth(record.hindsight, record.tau)))
+    console.print(Text(f"Following the first cost {record.mean_regret:.3f} on average."))

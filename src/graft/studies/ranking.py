@@ -19,7 +19,6 @@ from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.tasks import LABELS, Task
 from graft.evidence.halves import half_sample_interval, halves
-from graft.evidence.hindsight import RankAgreement, accumulated_tau, rank_agreement
 from graft.evidence.transferability import (
     chance_agreement,
     h_score,
@@ -29,7 +28,7 @@ from graft.evidence.transferability import (
     neighbour_agreement,
     neighbour_fit,
 )
-from graft.facts.ranking import RankedSource, RankingHindsight, RankingRecord, RankingScore
+from graft.facts.ranking import RankedSource, RankingRecord, RankingScore
 from graft.governance.named_assets import read_source
 from graft.governance.registry import Registry, SourcesRanked
 from graft.representations.cache import ActivationCache
@@ -37,6 +36,7 @@ from graft.representations.source import Source
 from graft.representations.source_head import answers_of, head_of
 from graft.scores.workbench import Workbench
 from graft.studies.cues import mismatch_cues
+from graft.studies.hindsight import hindsight
 from graft.studies.ranked_rows import RankedRows
 from graft.studies.terms import rows_asset
 
@@ -257,24 +257,7 @@ def _in_ledger(record: RankingRecord, asked: RankedRows, given: Any) -> RankingR
         for weights in (source.weights for source in asked.sources if source.weights.pretrained):
             registry.add_asset(read_source(weights.reference, weights.directory, revision=weights.revision))
         places = {one.digest: one.mean_place for one in record.sources}
-        registry.rank_sources(SourcesRanked(rows=record.key, places=places))
-        found: list[tuple[RankingHindsight, RankAgreement]] = []
-        for ranked, tuned in registry.rankings():
-            both = sorted(ranked.places.keys() & tuned.scores.keys())
-            agreement = rank_agreement(
-                np.array([ranked.places[one] for one in both]), np.array([tuned.scores[one] for one in both])
-            )
-            told = RankingHindsight(
-                study=tuned.study,
-                metric=tuned.metric,
-                sources=len(both),
-                tau=agreement.tau,
-                regret=agreement.regret,
-            )
-            found.append((told, agreement))
-    return record.model_copy(
-        update={
-            "hindsight": tuple(told for told, _ in found),
-            "tau": accumulated_tau(agreement for _, agreement in found),
-        }
-    )
+        names = {one.digest: one.reference for one in record.sources}
+        registry.rank_sources(SourcesRanked(rows=record.key, places=places, names=names))
+        seen = hindsight(registry)
+    return record.model_copy(update={"hindsight": seen.hindsight, "tau": seen.tau})

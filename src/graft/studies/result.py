@@ -90,7 +90,9 @@ def run_study(
         record = compose(study)
         save_study(out, study, record, saved, progress=progress)
         governance.finish(out / "bundle", record.verdict.outcome)
-        governance.tuned(record, prepared.rows.labelled)
+        # A ranking saw the rows to learn from, and not those of a test file.
+        seen = prepared.rows.take(prepared.splits.development) if prepared.tested else prepared.rows
+        governance.tuned(record, seen.labelled)
     write_text(out / "study.json", record.to_json())
     return StudyResult(record, out)
 

@@ -9,12 +9,14 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
 import graft
 import tiny
+from graft.cli.app import app
 from graft.core.display import Terminal
 from graft.core.errors import InputError, SourceError
-from graft.facts.ranking import RankingRecord
+from graft.facts.ranking import HindsightRecord, RankingRecord
 from graft.governance.registry import Registry, SourcesTuned
 from graft.report.ranking import print_ranking
 from graft.representations.row_columns import cell_table, fit_row_columns
@@ -23,6 +25,7 @@ from graft.representations.source_head import answers_of, head_of
 from graft.representations.sources import resolve_source
 from graft.representations.towers.row_resnet import load_row_resnet
 from graft.rows.content.row import cells_of
+from graft.studies.hindsight import hindsight
 from journeys.small_study import options
 
 
@@ -110,6 +113,23 @@ def test_regret_and_order_accumulate(told, capsys):
     assert record.tau == 0.0
     print_ranking(record, Terminal())
     assert "the best in 1, and following it cost 0.250 at most" in " ".join(capsys.readouterr().out.split())
+    with Registry() as registry:
+        seen = hindsight(registry)
+    assert (seen.rankings, seen.tau, seen.mean_regret) == (1, 0.0, 0.125)
+    assert [(one.reference, one.score) for one in seen.hindsight[1].order] == [(knows, 0.5), (deaf, 0.75)]
+    assert HindsightRecord.from_json(seen.to_json(), "here") == seen
+    found = CliRunner().invoke(app, ["sources", "rankings"])
+    assert "regret 0.250 accuracy, tau -1.00" in found.stdout
+    assert found.stdout.count("(the best)") == 2
+    assert "Following the first cost 0.125 on average" in found.stdout
+
+
+def test_nothing_was_ranked_or_tuned_yet(told):
+    found = CliRunner().invoke(app, ["sources", "rankings"])
+    assert "no ranking, and no study has tuned" in " ".join(found.stdout.split())
+    rank(told[0], *told[1:])
+    found = CliRunner().invoke(app, ["sources", "rankings"])
+    assert "1 ranking of sources in this ledger" in " ".join(found.stdout.split())
 
 
 @pytest.fixture(scope="module")
@@ -245,10 +265,6 @@ def test_rows_alone_are_ranked_for(tmp_path):
 
 
 def test_json(told, tmp_path):
-    from typer.testing import CliRunner
-
-    from graft.cli.app import app
-
     frame, knows, _ = told
     frame.write_csv(tmp_path / "rows.csv")
     asked = ["sources", "rank", str(tmp_path / "rows.csv"), "--text", "text", "--label", "label", "--source", knows]

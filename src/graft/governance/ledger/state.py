@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from graft.core.errors import LedgerError
 from graft.governance.ledger.events import Event, Head
@@ -101,10 +101,11 @@ class StudyEntry(Record):
 
 class SourcesRanked(Record):
     """An order of sources that was stated for some rows before they were tuned. places: by the digest of their
-    weights; 1 is the first."""
+    weights; 1 is the first. names: how they were referred to, by the same digests."""
 
     rows: str
     places: dict[str, float]
+    names: dict[str, str] = Field(default_factory=dict)
     at: str = ""
 
 
