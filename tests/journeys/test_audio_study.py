@@ -83,7 +83,7 @@ def test_a_folder_of_recordings_for_each_class_is_rows(tones, tmp_path):
     rows = graft.rows.read_frame(tmp_path / "sounds")
     assert rows.frame.columns == ["audio", "label"]
     assert rows.frame["label"].value_counts(sort=False).sort("label")["count"].to_list() == [20, 20, 20]
-    assert "1 other files were passed over: 1 .txt" in rows.notes
+    assert "passed over: 1 other file: 1 .txt" in rows.notes
 
 
 def test_what_the_control_hears_does_not_depend_on_loudness_or_silence_around_it():

@@ -50,7 +50,7 @@ def test_a_folder_of_classes_is_read_as_rows(photos):
     assert table.frame.columns == ["image", "label"]
     assert (len(table), table.folder) == (61, photos)
     assert table.frame["image"][0] == "across/00.png"
-    assert table.notes == ("1 other files were passed over: 1 without an ending",)
+    assert table.notes == ("passed over: 1 other file: 1 without an ending",)
 
 
 @pytest.mark.slow

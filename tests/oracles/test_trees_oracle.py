@@ -71,6 +71,8 @@ def test_forests_of_labels_stand_side_by_side():
         ("trees.bits", lambda one: one[:, :4]),
         ("trees.value", lambda one: one[:-1]),
         ("trees.baseline", lambda one: np.concatenate([one, one])),
+        ("trees.value", lambda one: one * np.nan),
+        ("trees.baseline", lambda one: one + np.inf),
     ],
 )
 def test_trees_that_lead_outside_are_refused(name, spoilt):
@@ -82,6 +84,18 @@ def test_trees_that_lead_outside_are_refused(name, spoilt):
     assert forest_of(arrays, columns=6, outputs=1).columns == 6
     with pytest.raises(ValueError, match="trees"):
         forest_of(arrays | {name: spoilt(arrays[name])}, columns=6, outputs=1)
+
+
+def test_trees_that_ask_a_number_for_its_code_still_answer():
+    rows = table(0)
+    fitted = boosted(
+        rows, targets(rows, Task.BINARY), task=Task.BINARY, recipe=TREE_RECIPES[0], categorical=2, seed=0, rounds=3
+    )
+    arrays = forest_from(fitted, 6).arrays()
+    asked = forest_of(arrays | {"trees.category": arrays["trees.category"] * 0}, columns=6, outputs=1)
+    wild = np.full((4, 6), 1e300)
+    wild[1], wild[2], wild[3] = -1e300, 255.0, 256.0
+    assert np.isfinite(asked.raw(wild)).all()
 
 
 def rows_of(numbers: np.ndarray, words: list[str | None]) -> tuple[Cells, ...]:

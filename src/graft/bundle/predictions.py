@@ -80,7 +80,7 @@ class Problems:
 def identifiers(table: Table, contract: Contract) -> pl.Series:
     """The first column: the id as it was written, or the position of the row."""
     name = contract.roles.id
-    if name is None or name not in table.frame.columns:
+    if name is None or not table.names_rows(name):
         return pl.Series("row", np.arange(len(table)))
     taken = name in _OWN or (contract.task is Task.REGRESSION and name in ("low", "high"))
     return table.as_written(name).alias(f"id: {name}" if taken else name)

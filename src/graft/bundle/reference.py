@@ -75,7 +75,9 @@ def write_reference(
     _write_facts(folder, "rows", threshold, rate)
     _save_arrays(folder / _ARRAYS, kept, usual, units)
     lines = [
-        json.dumps({"id": name, rows.kind.name: rows.kind.written(content), "label": label}, ensure_ascii=False)
+        json.dumps(
+            {"id": name, rows.kind.name: rows.kind.written(rows.kind.kept(content)), "label": label}, ensure_ascii=False
+        )
         for name, content, label in zip(rows.ids, rows.contents, label_words(rows), strict=True)
     ]
     write_text(folder / _ROWS, "\n".join(lines) + "\n")

@@ -157,7 +157,7 @@ def read_keys(table: Table, contract: Contract, *, required: bool) -> Keys:
     roles = contract.roles
     problems: list[RowProblem] = []
     have = set(table.frame.columns)
-    ids = _ids(table, roles.id, problems) if roles.id in have else tuple(map(str, range(len(table))))
+    ids = _ids(table, roles.id, problems) if table.names_rows(roles.id) else tuple(map(str, range(len(table))))
     groups: np.ndarray | None = None
     if roles.group is not None and roles.group in have:
         cells = table.as_names(roles.group).to_list()

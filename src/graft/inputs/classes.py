@@ -22,7 +22,7 @@ def refuse_few_rows(rows: int, folds: int) -> None:
     """Raise ContractError when ``rows`` usable rows are too few for the folds."""
     if rows < _ROWS_PER_FOLD * folds:
         raise ContractError(
-            f"{rows} usable rows (with text, a label, and what the other roles need)",
+            f"{rows} usable rows (with something to read, a label, and what the other roles need)",
             needed=f"at least {_ROWS_PER_FOLD * folds} for {folds} folds",
             fix="add labelled rows, or use fewer folds",
         )

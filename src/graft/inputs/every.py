@@ -4,7 +4,8 @@ Decisions: what has another role is never read, and neither is a column whose na
 are columns that say nothing (one value), that name their row (an id, a running number, free text), that are dates
 (write what of them matters as numbers), that cannot be read, and that say the label in other words: each of their
 values goes with one class and each class with one value. A column that goes with one class a value and is finer than
-the label may be what is asked for, or a leak: it is used, and told.
+the label may be what is asked for, or a leak: it is used, and told; so is a column of numbers whose size alone tells
+the label. Numbers written as people write them (``1,5``, ``12 %``) are names, and told.
 """
 
 import re
@@ -20,9 +21,10 @@ from graft.inputs.contract import stated_labels
 from graft.inputs.roles import EVERY, Roles
 from graft.rows.columns import instant
 from graft.rows.table import Table
-from graft.rows.values import numbers
+from graft.rows.values import how_written, numbers
 
 _BAD_NUMBERS, _ROWS_OF_A_NAME, _DATES_LOOKED_AT = 0.05, 2.0, 200
+_MOST, _ROWS_OF_ORDER = 0.9, 20
 _SAME = 1 - 1e-9
 _NAMES_SHOWN = 12
 _ID = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|idx|row|nr|no|number)$|[a-z]I[dD]$", re.IGNORECASE)
@@ -30,11 +32,13 @@ _ID = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|idx|row|nr|no|number)$|[a-z]
 
 @dataclass(frozen=True)
 class _Column:
-    """One column as it may be used. role: ``numeric``, ``categorical`` or "". why: it is left out."""
+    """One column as it may be used. role: ``numeric``, ``categorical`` or "". why: it is left out. like: why its names
+    look like numbers."""
 
     name: str
     role: str = ""
     why: str = ""
+    like: str = ""
 
 
 def with_every_column(table: Table, roles: Roles, *, task: str = "auto") -> tuple[Roles, tuple[str, ...]]:
@@ -51,12 +55,15 @@ def with_every_column(table: Table, roles: Roles, *, task: str = "auto") -> tupl
     found += [_Column(name, why="it cannot be read") for name in table.unread if name not in named]
     copies = _Copies(table, roles, task)
     found = [_Column(one.name, why=why) if one.role and (why := copies.why(one.name)) else one for one in found]
-    telling = [one.name for one in found if one.role and copies.finer(one.name)]
+    used = [one.name for one in found if one.role]
+    telling = [name for name in used if copies.finer(name) or copies.ordered(name)]
     if telling:
         notes.append(
             f"every value of {_listed(telling)} goes with one label: if that is known only after the label is, it is a "
             "leak; name the columns instead of * to leave it out"
         )
+    for how in dict.fromkeys(one.like for one in found if one.like):
+        notes.append(f"read as names: {_listed([one.name for one in found if one.like == how])}: {how}")
     for why in dict.fromkeys(one.why for one in found if one.why):
         notes.append(f"left out: {_listed([one.name for one in found if one.why == why])}: {why}")
     chosen = {role: tuple(one.name for one in found if one.role == role) for role in asked}
@@ -92,18 +99,37 @@ def _judged(table: Table, name: str, asked: list[str]) -> _Column:
     stated = int(np.isfinite(found).sum())
     is_number = column.dtype.is_numeric() or (stated > 0 and bad.sum() <= _BAD_NUMBERS * (stated + bad.sum()))
     if is_number:
-        return _number(name, found) if "numeric" in asked else _Column(name)
+        return _number(name, found, bad) if "numeric" in asked else _Column(name)
     if "categorical" not in asked:
         return _Column(name)
     names = table.as_names(name)
-    return _Column(name, why=_DATE) if _dates(names) else _named(name, names)
+    return _Column(name, why=_DATE) if _dates(names) else replace(_named(name, names), like=_like_numbers(names))
 
 
 _DATE = "it holds dates; write what of them matters as numbers (weekday, days since), or name it as --time"
 
 
-def _number(name: str, found: np.ndarray) -> _Column:
+def _like_numbers(names: pl.Series) -> str:
+    """Why names look like numbers that were written as people write them; "" where most do not."""
+    some = names.drop_nulls().unique(maintain_order=True).head(_DATES_LOOKED_AT).to_list()
+    ways = [how for cell in some if (how := how_written(cell))]
+    if some and len(ways) >= _MOST * len(some):
+        how = max(set(ways), key=ways.count)
+        return (
+            f"they are numbers {how}, such as {next(cell for cell in some if how_written(cell) == how)!r}; write 1234.5"
+        )
+    plain = numbers(pl.Series(some, dtype=pl.String))[0]
+    words = [cell for cell, number in zip(some, plain, strict=True) if not np.isfinite(number)]
+    if words and len(words) < len(some) / 2:
+        return f"they are numbers and words, such as {words[0]!r}; leave such cells empty to have them read as numbers"
+    return ""
+
+
+def _number(name: str, found: np.ndarray, bad: np.ndarray) -> _Column:
     present = found[np.isfinite(found)]
+    large = int((np.abs(present) > np.finfo(np.float32).max).sum() + bad.sum())
+    if large > _BAD_NUMBERS * (len(present) + bad.sum()):
+        return _Column(name, why="it holds numbers that are infinite, or of more than 38 digits")
     values = np.unique(present)
     if len(values) < 2:
         return _Column(name, why=_constant(len(values)))
@@ -170,9 +196,36 @@ class _Copies:
         often = int(pairs["rows"].sum()) >= 5 * distinct
         return bool(distinct > 1 and pairs.height == distinct and often and pairs["label"].n_unique() > 1)
 
+    def ordered(self, name: str) -> bool:
+        """Whether the size of a number tells the label by itself: no classes overlap, or both rise together."""
+        column = self._table.frame[name]
+        own = numbers(column)[0] if column.dtype.is_numeric() else np.zeros(0)
+        label = self._numbers[0] if self._numbers else self._codes() if self._single else np.zeros(0)
+        if len(own) != len(label):
+            return False
+        both = np.isfinite(own) & np.isfinite(label)
+        own, label = own[both], label[both]
+        if len(own) < _ROWS_OF_ORDER or len(np.unique(own)) <= 2:
+            return False
+        places = np.lexsort((label, own))
+        steps, runs = np.diff(label[places]), np.diff(own[places])
+        if self._numbers:
+            strict = runs > 0
+            return bool(strict.mean() > _MOST and ((steps[strict] > 0).all() or (steps[strict] < 0).all()))
+        # Every class is one run of the sorted numbers, and no number is in two of them.
+        changes = steps != 0
+        return bool(changes.sum() == len(np.unique(label)) - 1 and (runs[changes] > 0).all())
+
+    def _codes(self) -> np.ndarray:
+        """The classes as numbers, NaN where there is none."""
+        codes = self._labels[0].cast(pl.Categorical).to_physical().cast(pl.Float64)
+        return codes.fill_null(np.nan).to_numpy()
+
     def _pairs(self, name: str, label: pl.Series) -> pl.DataFrame:
         """The different pairs of value and label, with how many rows have each."""
-        own = self._table.as_names(name)
+        column = self._table.frame[name]
+        # Numbers need no names to be told apart, which are dear to make.
+        own = pl.Series(numbers(column)[0]).fill_nan(None) if column.dtype.is_float() else self._table.as_names(name)
         frame = pl.DataFrame({"own": own, "label": label}).drop_nulls()
         return frame.group_by("own", "label").agg(pl.len().alias("rows"))
 

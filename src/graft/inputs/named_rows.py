@@ -37,7 +37,8 @@ def roles_of(
     group: str | None = None,
     time: str | None = None,
 ) -> Roles:
-    """The roles of the columns that are named; those of a folder with a folder for each class need no names.
+    """The roles of the columns that are named; those of a folder with a folder for each class need no names, and their
+    rows are called by their files.
 
     Nothing is read but the names of the files in a folder. Raises InputError where nothing is named to be read, or
     columns of two kinds are.
@@ -48,7 +49,7 @@ def roles_of(
     if is_folder_of_classes(data, (*several(text), *several(image), *several(audio), *several(label))):
         found = class_folders(Path(data))
         image, audio = (found if found != "audio" else (), found if found == "audio" else ())
-        label = FOLDER_LABEL
+        label, id = FOLDER_LABEL, id or found  # noqa: A001 - the field's own word
     kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
     roles = Roles(
         kind=kind if content else "row",

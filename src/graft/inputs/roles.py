@@ -66,7 +66,7 @@ class Roles:
                 if name in owner:
                     raise InputError(
                         f"column {name!r} is given as {owner[name]} and as {role}",
-                        needed=f"one role per column among {self.kind}, label, numeric and categorical",
+                        needed="one role per column: what is read, the label, a number or a category",
                         fix=f"take {name!r} out of one of the two",
                     )
                 owner[name] = role

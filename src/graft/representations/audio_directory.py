@@ -17,7 +17,7 @@ from graft.core.digests import key
 from graft.core.errors import InputError, SourceError
 from graft.core.files import read_json
 from graft.representations.pooling import Pooling
-from graft.representations.reading import Prompts, Role
+from graft.representations.reading import PlainReading
 from graft.representations.source import Source, Weights
 from graft.representations.text_directory import architecture_of
 from graft.representations.weights.onnx_file import read_onnx
@@ -39,7 +39,7 @@ _FILES = ("frames", "vectors")
 
 
 @dataclass(frozen=True)
-class AudioReading:
+class AudioReading(PlainReading):
     """How recordings become windows of frames.
 
     rate: samples a second. amplitude: what full scale is. samples: of one frame, and from one frame to the next.
@@ -49,8 +49,6 @@ class AudioReading:
 
     kind: ClassVar[str] = "audio"
     unit: ClassVar[str] = "seconds"
-    prompts: ClassVar[Prompts] = Prompts()
-    prompt: ClassVar[str] = ""
     limit: ClassVar[int] = SECONDS_READ
     rate: int
     amplitude: float
@@ -79,16 +77,6 @@ class AudioReading:
             "samples": f"{self.rate:,} a second, one channel, the first {self.limit} seconds",
             "windows": f"{seconds:.2f} seconds, one every {apart:.2f}; their mean and their maximum",
         }
-
-    def read_as(self, role: Role) -> "AudioReading":
-        """The same: no role reads differently."""
-        return self
-
-    def with_prompts(self, given: Mapping[Role, str | None]) -> "AudioReading":
-        """The same. Raises InputError for a prompt, which is put before texts."""
-        if any(given.values()):
-            raise InputError("a prompt for a source that reads recordings", needed="no prompt", fix="leave it out")
-        return self
 
 
 def is_audio_directory(config: Mapping[str, Any]) -> bool:

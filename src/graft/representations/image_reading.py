@@ -16,7 +16,7 @@ import numpy as np
 from graft.core.digests import key
 from graft.core.errors import InputError
 from graft.core.extras import require
-from graft.representations.reading import Prompts, Role
+from graft.representations.reading import PlainReading
 from graft.rows.content.media import Medium
 from graft.rows.content.pictures import pixels
 
@@ -26,7 +26,7 @@ _DECODERS = 4
 
 
 @dataclass(frozen=True)
-class ImageReading:
+class ImageReading(PlainReading):
     """How pictures become numbers.
 
     side: of the square that is read, in pixels. shorter: what the shorter side is made before the middle is cut out; 0
@@ -36,8 +36,6 @@ class ImageReading:
 
     kind: ClassVar[str] = "image"
     unit: ClassVar[str] = "pixels"
-    prompts: ClassVar[Prompts] = Prompts()
-    prompt: ClassVar[str] = ""
     limit: ClassVar[int] = 0
     side: int
     shorter: int
@@ -56,16 +54,6 @@ class ImageReading:
         part = f"{whole} from the middle, the shorter side made {self.shorter}" if self.shorter else f"all, in {whole}"
         colours = f"mean {_numbers(self.mean)}, deviation {_numbers(self.std)}"
         return {"pixels": f"{part} ({self.interpolation})", "colours": colours}
-
-    def read_as(self, role: Role) -> "ImageReading":
-        """The same: no role reads differently."""
-        return self
-
-    def with_prompts(self, given: Mapping[Role, str | None]) -> "ImageReading":
-        """The same. Raises InputError for a prompt, which is put before texts."""
-        if any(given.values()):
-            raise InputError("a prompt for a source that reads images", needed="no prompt", fix="leave it out")
-        return self
 
     def array(self, one: Medium) -> np.ndarray:
         """The square that is read, uint8, shape (side, side, 3)."""

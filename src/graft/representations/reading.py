@@ -106,6 +106,25 @@ class Reading(Protocol):
         ...
 
 
+class PlainReading:
+    """What readings of contents have in common that are read the same in every role, with nothing before them."""
+
+    kind: ClassVar[str]
+    prompts: ClassVar[Prompts] = Prompts()
+    prompt: ClassVar[str] = ""
+
+    def read_as(self, role: Role) -> Self:
+        """The same: no role reads differently."""
+        return self
+
+    def with_prompts(self, given: Mapping[Role, str | None]) -> Self:
+        """The same. Raises InputError for a prompt, which is put before texts."""
+        if any(given.values()):
+            what = kind_named(self.kind).plural
+            raise InputError(f"a prompt for a source that reads {what}", needed="no prompt", fix="leave it out")
+        return self
+
+
 def cut_in_words(cut: int, rows: int, reading: Reading) -> str:
     """How many contents were cut, and where; empty when none was.
 

@@ -23,7 +23,7 @@ from graft.core.digests import key
 from graft.core.errors import SourceError
 from graft.core.files import read_json, write_json
 from graft.representations.pooling import Pooling
-from graft.representations.reading import Prompts, Role
+from graft.representations.reading import PlainReading
 from graft.representations.row_columns import RowColumns, row_columns_of
 from graft.representations.source import Source, Weights
 from graft.representations.weights.unchanged import weights_digest
@@ -46,13 +46,11 @@ class RowShape:
 
 
 @dataclass(frozen=True)
-class RowReading:
+class RowReading(PlainReading):
     """How rows become numbers: which columns are read, and by which statistics."""
 
     kind: ClassVar[str] = "row"
     unit: ClassVar[str] = "cells"
-    prompts: ClassVar[Prompts] = Prompts()
-    prompt: ClassVar[str] = ""
     limit: ClassVar[int] = 0
     columns: RowColumns
 
@@ -69,16 +67,6 @@ class RowReading:
     def told(self) -> Mapping[str, str]:
         """Its columns."""
         return {"numeric": ", ".join(self.columns.numeric), "categorical": ", ".join(self.columns.categorical)}
-
-    def read_as(self, role: Role) -> "RowReading":
-        """The same: no role reads differently."""
-        return self
-
-    def with_prompts(self, given: Mapping[Role, str | None]) -> "RowReading":
-        """The same. Raises SourceError for a prompt, which is put before texts."""
-        if any(given.values()):
-            raise SourceError("a prompt for a source that reads rows", needed="no prompt", fix="leave it out")
-        return self
 
     def shared(self, numeric: Sequence[str], categorical: Sequence[str]) -> tuple[str, ...]:
         """The columns of a table that are read, by name and type."""

@@ -28,6 +28,8 @@ _NUMBER = (
 _LONG_NUMBER = r"^\s*-?\d{16}"
 _MISSING_NUMBER = r"(?i)^\s*(na|n/a|nan|null|none)?\s*$"
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
+# What most columns hold, and no picture or sound is.
+_NO_MEDIA = (str, int, float, complex, np.generic, decimal.Decimal, datetime.date, datetime.timedelta, type(None))
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _DATETIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
 
@@ -150,6 +152,8 @@ def _media(values: Sequence[Any]) -> list[bytes | str | None] | None:
     """Values that are pictures, sounds or encoded bytes that are no text, as bytes; with names of files among them all
     as strings, bytes as data URIs. None for a column of anything else.
     """
+    if all(issubclass(kind, _NO_MEDIA) for kind in set(map(type, values))):
+        return None
     some = [value for value in values if value is not None]
     held = [value for value in some if is_medium(value)]
     names = [value for value in some if isinstance(value, str | Path)]

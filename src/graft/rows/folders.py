@@ -99,7 +99,7 @@ def class_folders(folder: Path) -> str:
     needed = f"a folder of {plural} for each of two classes or more"
     if not classes:
         raise InputError(
-            f"{folder} holds {len(found.files):,} {plural}, and none in a folder of its own",
+            f"{folder} holds {_many(len(found.files), plural)}, and none in a folder of its own",
             needed=needed,
             fix=f"sort the {plural} into folders named as the classes, or list them in a file with a column of labels",
         )
@@ -141,7 +141,7 @@ def _files(folder: Path) -> _Found:
         raise InputError(f"{folder} is a directory", needed="a file of rows, or a folder of files", fix=step)
     found = _found(folder)
     if step:
-        beside = f", and {len(found.files):,} {found.plural} beside it" if found.kind else ""
+        beside = f", and {_many(len(found.files), found.plural)} beside it" if found.kind else ""
         raise InputError(
             f"{folder} is a directory with a file of rows in it{beside}",
             needed="one file of rows, or a folder of files for each class and nothing else",
@@ -255,28 +255,37 @@ def _notes(found: _Found) -> Iterator[str]:
     plural, classes = found.plural, found.classes
     for kind, files in found.of.items():
         if files and kind != found.kind:
-            yield f"{len(files):,} {_PLURALS[kind]} were passed over, since {plural} are more: {_examples(files)}"
+            yield f"passed over, since {plural} are more: {_many(len(files), _PLURALS[kind])}: {_examples(files)}"
     if classes:
         deeper = [one for one in found.files if len(one.parts) > 2]
         if deeper:
             yield (
-                f"{len(deeper):,} {plural} lie deeper than their class, which is the outermost folder: "
+                f"deeper than their class, which is the outermost folder: {_many(len(deeper), plural)}: "
                 f"{_examples(deeper)}"
             )
         empty = [name for name in found.folders if name not in classes and _is_text(name)]
         if empty:
             yield f"folders without {plural} are no classes: {_listed(empty)}"
     if found.outside:
-        yield f"{len(found.outside):,} {plural} lie elsewhere and are linked from here: {_examples(found.outside)}"
+        yield f"linked from elsewhere: {_many(len(found.outside), plural)}: {_examples(found.outside)}"
     if found.others:
-        yield f"{len(found.others):,} other files were passed over: {_endings(found.others)}"
+        yield f"passed over: {_many(len(found.others), 'other files')}: {_endings(found.others)}"
     if found.hidden:
-        yield f"{len(found.hidden):,} hidden files were passed over: {_examples(found.hidden)}"
+        yield f"passed over: {_many(len(found.hidden), 'hidden files')}: {_examples(found.hidden)}"
     if found.unwritable:
         yield (
-            f"{len(found.unwritable):,} files were left out, since their names are no UTF-8 (rename them): "
+            f"left out, since their names are no UTF-8 (rename them): {_many(len(found.unwritable), 'files')}: "
             f"{_listed(found.unwritable)}"
         )
+
+
+def _many(number: int, plural: str) -> str:
+    """So many of something.
+
+    >>> _many(1, "other files"), _many(2000, "pictures")
+    ('1 other file', '2,000 pictures')
+    """
+    return f"{number:,} {plural.removesuffix('s') if number == 1 else plural}"
 
 
 def _examples(paths: Sequence[Path]) -> str:

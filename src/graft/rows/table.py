@@ -90,6 +90,10 @@ class Table:
         """Whether a column holds numbers of which nobody knows how they were written."""
         return name not in self.written.columns and self.frame[name].dtype.is_float()
 
+    def names_rows(self, name: str | None) -> bool:
+        """Whether a column is there that can name rows: pictures and sounds in memory have no names."""
+        return name is not None and name in self.frame.columns and self.frame[name].dtype != pl.Binary
+
     def as_ids(self, name: str) -> pl.Series:
         """A column of ids, String: as written, except that ``1.0`` and ``1`` name one thing."""
         return ids(self.as_written(name))

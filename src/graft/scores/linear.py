@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from graft.core.blas import one_blas_thread
+from graft.core.blas import one_blas_thread, product
 from graft.core.errors import Diverged, InputError
 from graft.core.seeds import generator
 from graft.core.tasks import Task
@@ -137,7 +137,7 @@ def solve_head(
     weight = np.asarray((solved.weight if span is None else solved.weight @ span) / scale, np.float32)
     if not np.isfinite(weight).all():
         raise Diverged("solving the head gave infinite weights", needed="finite vectors", fix="check the source")
-    return replace(solved, weight=weight, bias=np.asarray(solved.bias - weight @ mean, np.float32))
+    return replace(solved, weight=weight, bias=np.asarray(solved.bias - product(weight, mean), np.float32))
 
 
 def _logistic(

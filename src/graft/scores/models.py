@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
 from graft.core import foreign
+from graft.core.blas import product
 from graft.core.errors import BundleError, GraftError
 from graft.core.files import whole_file, write_json
 from graft.core.progress import SILENT, Progress
@@ -248,14 +249,14 @@ class RowModel:
         """Finished scores; trees read the cells themselves."""
         if seen is None or isinstance(self.scorer, TreesOnRows):
             return self.scores(rows)
-        return self.output.finish(np.asarray(seen @ self.scorer.weight.T + self.scorer.bias))
+        return self.output.finish(product(seen, self.scorer.weight.T) + self.scorer.bias)
 
     def of_parted(self, parted: np.ndarray) -> np.ndarray:
         """Finished scores of rows as ``columns`` reads them."""
         if isinstance(self.scorer, TreesOnRows):
             return self.output.finish(self.scorer.logits(parted, self.output.task))
         matrix = self.columns.matrix(parted)
-        return self.output.finish(np.asarray(matrix @ self.scorer.weight.T + self.scorer.bias))
+        return self.output.finish(product(matrix, self.scorer.weight.T) + self.scorer.bias)
 
     def facts(self) -> dict[str, Any]:
         """What is known of the columns, and what scores them."""

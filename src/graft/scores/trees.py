@@ -106,8 +106,10 @@ class Forest:
         return np.asarray(self.value[nodes].reshape(len(rows), *self.roots.shape))
 
     def _in_bits(self, splits: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        known = np.nan_to_num(codes, nan=0.0).astype(np.int64)
-        return np.asarray((self.bits[splits, known >> 5] >> (known & 31).astype(np.uint32)) & 1, bool)
+        # A split that was tampered with may ask a number for its code.
+        coded = (codes >= 0) & (codes < 32 * _WORDS)
+        known = np.where(coded, codes, 0.0).astype(np.int64)
+        return np.asarray(coded & ((self.bits[splits, known >> 5] >> (known & 31).astype(np.uint32)) & 1 > 0), bool)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What safetensors hold of it."""
@@ -165,6 +167,8 @@ def _require_sound(forest: Forest, outputs: int) -> None:
     rooted = bool(((forest.roots >= 0) & (forest.roots < size)).all())
     if not (ends and inside and splits and rooted):
         raise ValueError("trees that lead outside")
+    if not (np.isfinite(forest.value).all() and np.isfinite(forest.baseline).all()):
+        raise ValueError("trees that say what is no number")
 
 
 def forest_from(fitted: Any, columns: int) -> Forest:

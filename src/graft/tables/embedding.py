@@ -163,7 +163,7 @@ def _sorted_out(
     as_read = [_as_kept(rows, name, kind) for name in names]
     written = rows.frame.with_columns([*frame.get_columns(), *as_read])
     ordered = written.select(name for name in rows.frame.columns if name != id_column)
-    columns = ordered[numbers].to_arrow() if numbers else ordered.clear().to_arrow()
+    columns = ordered[numbers].to_arrow() if numbers and ordered.width else ordered.clear().to_arrow()
     chosen = [contents[row] for row in numbers]
     digests = [kind.digest(one).hex() for one in chosen]
     return _Kept(np.array(numbers, np.int64), [ids[row] for row in numbers], chosen, digests, columns), left_out

@@ -89,6 +89,62 @@ def test_copies_of_the_label_are_left_out_and_leaks_are_told():
         starred(nothing)
 
 
+def test_a_number_whose_size_tells_the_label_is_told():
+    rng = np.random.default_rng(1)
+    label = [("yes", "no")[row % 3 == 0] for row in range(ROWS)]
+    data = {
+        "spread": [(one == "yes") + rng.random() / 2 for one in label],
+        "overlapping": [(one == "yes") + rng.random() * 1.2 for one in label],
+        "mixed": rng.normal(size=ROWS),
+        "y": label,
+    }
+    roles, told = starred(data)
+    assert roles.numeric == ("spread", "overlapping", "mixed")
+    assert "every value of 'spread' goes with one label" in told
+    target = rng.normal(size=ROWS)
+    data = {"exponent": np.exp(target), "noise": target + rng.normal(size=ROWS), "other": rng.normal(size=ROWS)}
+    _, told = starred({**data, "y": target})
+    assert "every value of 'exponent' goes with one label" in told
+    assert "noise" not in told
+
+
+def test_numbers_beyond_all_networks_are_left_out_and_told():
+    rng = np.random.default_rng(2)
+    data = {
+        "huge": rng.normal(size=ROWS) * 1e300,
+        "endless": [(np.inf, -np.inf, 1.5)[row % 3] for row in range(ROWS)],
+        "once": [np.inf if row == 3 else rng.normal() for row in range(ROWS)],
+        "tiny": rng.normal(size=ROWS) * 1e-300,
+        "y": ["a", "b"] * (ROWS // 2),
+    }
+    roles, told = starred(data)
+    assert roles.numeric == ("once", "tiny")
+    assert "left out: 'huge', 'endless': it holds numbers that are infinite, or of more than 38 digits" in told
+    rows, problems = build_dataset(read_frame(data), infer_contract(read_frame(data), roles), labelled=True)
+    assert len(rows) == ROWS - 1
+    assert [(one.row, one.code) for one in problems] == [(3, "bad-number")]
+
+
+def test_numbers_written_as_people_write_them_are_names_and_told():
+    cells = {
+        "price": ["1,5", "2,25", "3,0"],
+        "share": ["15%", "20 %", "3%"],
+        "cost": ["$1.50", "$20.00", "$3"],
+        "many": ["1,500", "2,250", "13,000"],
+        "grade": ["1", "2", "?"],
+        "word": ["red", "green", "2nd"],
+        "y": ["a", "b", "a"],
+    }
+    data = {name: given * (ROWS // 3) for name, given in cells.items() if name != "y"} | {"y": ["a", "b"] * (ROWS // 2)}
+    roles, told = starred(data)
+    assert roles.categorical == ("price", "share", "cost", "many", "grade", "word")
+    assert "read as names: 'price': they are numbers with a decimal comma, such as '1,5'; write 1234.5" in told
+    assert "'share': they are numbers with a percent sign" in told
+    assert "'cost': they are numbers with a currency" in told
+    assert "'grade': they are numbers and words, such as '?'" in told
+    assert "word" not in told.replace("words", "")
+
+
 def test_numbers_that_a_spreadsheet_wrote_as_text_are_numbers(tmp_path):
     lines = ["a;b;c;y"]
     lines += [f"{row * 7 % 11}.5; {row % 4} ;{('x', 'NA', '')[row % 3]};{'ab'[row % 2]}" for row in range(40)]

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from graft.core.errors import InputError
+from graft.inputs.named_rows import roles_of
 from graft.rows import read_frame
 from graft.rows.folders import class_folders
 
@@ -53,6 +54,11 @@ def test_folders_that_are_no_classes_are_refused_with_what_they_are(tmp_path, pl
     assert len(read_frame(tmp_path)) == len(places)  # whoever only predicts needs no classes
 
 
+def test_rows_of_a_folder_are_called_by_their_files(tmp_path):
+    pictures(tmp_path, "cat/0.png", "dog/0.png")
+    assert roles_of(tmp_path).id == "image"
+
+
 def test_classes_may_be_called_like_parts_when_others_are_not(tmp_path):
     pictures(tmp_path, "train/0.png", "bus/0.png", "tram/0.png")
     assert class_folders(tmp_path) == "image"
@@ -65,7 +71,7 @@ def test_what_systems_leave_behind_is_no_class_and_no_picture(tmp_path):
     for name in ("Thumbs.db", ".DS_Store", "desktop.ini"):
         (tmp_path / "cat" / name).write_bytes(b"x")
     assert counts(tmp_path) == {"cat": 1, "dog": 1}
-    assert [note.partition(":")[0] for note in read_frame(tmp_path).notes] == ["5 hidden files were passed over"]
+    assert [note.rpartition(":")[0] for note in read_frame(tmp_path).notes] == ["passed over: 5 hidden files"]
 
 
 def test_every_file_that_looks_like_a_picture_is_a_row_and_the_others_are_counted(tmp_path):
@@ -81,9 +87,9 @@ def test_every_file_that_looks_like_a_picture_is_a_row_and_the_others_are_counte
     assert table.frame.filter(table.frame["label"].is_null())["image"].to_list() == ["0.png"]
     assert counts(tmp_path) == {"cat": 3, "dog": 5, None: 1}
     assert table.notes == (
-        "1 recordings were passed over, since pictures are more: dog/bark.wav",
+        "passed over, since pictures are more: 1 recording: dog/bark.wav",
         "folders without pictures are no classes: horse",
-        "2 other files were passed over: 1 .txt, 1 without an ending",
+        "passed over: 2 other files: 1 .txt, 1 without an ending",
     )
 
 
@@ -102,7 +108,7 @@ def test_links_are_followed_but_never_round_in_a_circle(tmp_path):
     (inside / "cat" / "round").symlink_to(inside)
     (inside / "cat" / "up").symlink_to(inside / "cat")
     assert counts(inside) == {"cat": 1, "dog": 1, "wolf": 2}
-    assert read_frame(inside).notes == ("2 pictures lie elsewhere and are linked from here: wolf/0.png, wolf/1.png",)
+    assert read_frame(inside).notes == ("linked from elsewhere: 2 pictures: wolf/0.png, wolf/1.png",)
 
 
 def test_names_that_are_no_text_are_told_and_left_out(tmp_path):
@@ -113,7 +119,7 @@ def test_names_that_are_no_text_are_told_and_left_out(tmp_path):
         pytest.skip("a disk that takes no such names")
     table = read_frame(tmp_path)
     assert len(table) == 4
-    assert "left out, since their names are no UTF-8 (rename them): cat/caf\\udce9.png" in table.notes[0]
+    assert "left out, since their names are no UTF-8 (rename them): 1 file: cat/caf\\udce9.png" in table.notes[0]
 
 
 def test_a_file_of_rows_among_pictures_is_not_chosen_for_the_user(tmp_path):

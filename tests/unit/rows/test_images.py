@@ -115,6 +115,8 @@ def test_colours_of_every_kind_become_what_a_person_sees():
         (b"%PDF-1.7 not a picture", ("not-an-image", True)),
         (b"\0\0\0\x18ftypheic\0\0\0\0", ("not-an-image", True)),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ("not-an-image", True)),
+        (b"no", ("not-an-image", True)),
+        (b"\0\5\x16\7\0\2\0\0Mac OS X", ("not-an-image", True)),
         (saved(photo())[:30], ("damaged-image", True)),
         (saved(photo(), "TIFF")[:60], ("damaged-image", True)),
         (saved(photo(), "TIFF", tiffinfo={254: 1}), ("not-an-image", True)),
@@ -169,6 +171,20 @@ def test_numbers_of_more_than_eight_bits_mean_the_same_in_every_picture():
     assert hounsfield[:, 0].max() == 0
     broken = np.where(ramp > 100, np.nan, ramp).astype(np.float32)
     assert levels_of(broken)[1] == "odd-numbers"
+
+
+def test_a_saved_model_keeps_the_name_of_a_picture_and_not_where_it_lay(tmp_path):
+    photo().save(tmp_path / "a.png")
+    one = IMAGE.read([pl.Series("p", ["a.png"])], tmp_path)[0]
+    for given in (one, IMAGE.taken(saved(photo()))):
+        written = IMAGE.written(IMAGE.kept(given))
+        assert str(tmp_path) not in written
+        assert len(written) < 2_000
+        back = IMAGE.restored(written)
+        assert IMAGE.shown(back, 80) == IMAGE.shown(given, 80)
+        assert IMAGE.pictured(back) == ""
+    missing = IMAGE.read([pl.Series("p", ["b.png"])], tmp_path)[0]
+    assert missing.problem.message == "b.png: there is no such file"
 
 
 def test_white_on_nothing_is_seen_on_black():

@@ -161,7 +161,9 @@ def test_what_is_wrong_is_said_the_same_each_time():
 def test_whole_numbers_of_every_width_are_shares_of_their_full_scale():
     sound = word() / np.abs(word()).max() * 0.9
     for scale, kind in ((127, np.int8), (32767, np.int16), (32767, np.int64), (2**31 - 1, np.int32)):
-        assert np.abs(samples(AUDIO.taken((16_000, (sound * scale).astype(kind))), 16_000) - sound).max() < max(2 / scale, 1e-6)
+        assert np.abs(samples(AUDIO.taken((16_000, (sound * scale).astype(kind))), 16_000) - sound).max() < max(
+            2 / scale, 1e-6
+        )
     unsigned = ((sound + 1) * 32767).astype(np.uint16)
     assert np.abs(samples(AUDIO.taken((16_000, unsigned)), 16_000) - sound).max() < 1e-4
     tensor = torch.from_numpy(np.stack([sound, sound]).astype(np.float32))
@@ -204,7 +206,7 @@ def test_files_are_found_beside_the_rows_and_refused_one_by_one(tmp_path):
     problems = [problem and problem.code for problem in map(AUDIO.problem, found)]
     assert problems == [None, None, "unreadable-audio", "unreadable-audio", "no-audio-file"]
     assert AUDIO.measure(table.as_written("path"), table.folder).sizes.tolist() == [600, 600]
-    with pytest.raises(ContractError, match="names no audio that can be read, such as 'nothing'"):
+    with pytest.raises(ContractError, match="names no audio that can be read: nothing: there is no such file"):
         AUDIO.measure(pl.Series("p", ["nothing"]), table.folder)
 
 

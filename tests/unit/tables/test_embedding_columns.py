@@ -122,6 +122,15 @@ def test_an_id_column_beside_a_column_id_is_refused(tmp_path):
         table.upsert(rows)
 
 
+def test_rows_may_be_named_by_what_is_embedded_alone(tmp_path):
+    rows = read_frame({"text": ["one", "two", None, "two"]})
+    table, done = load(tmp_path / "t", rows, id_column="text")
+    assert (done.inserted, len(done.left_out)) == (1, 3)
+    assert table.read(["id"])["id"].to_pylist() == ["one"]
+    table, done = load(tmp_path / "t", read_frame({"text": ["three"]}), id_column="text")
+    assert done.inserted == 1
+
+
 def test_one_id_is_one_id(tmp_path):
     table = EmbeddingTable.create(tmp_path / "t", given_space("ours", 2))
     table.upsert(pa.table({"id": ["2", "7", "27"], "vector": vector_column(np.eye(2)[[0, 1, 0]])}))

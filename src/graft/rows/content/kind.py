@@ -30,6 +30,10 @@ def _never(forms: Sequence[Hashable]) -> bool:
     return False
 
 
+def _itself(content: Content) -> Content:
+    return content
+
+
 def never_unclear(given: Any) -> str:
     """One content is never taken for several."""
     return ""
@@ -87,7 +91,8 @@ class ContentKind:
     for a page, as a data URI, "" when that cannot be had; None for a kind whose line says it all.
     pieces: what can be left out of it, at most ``pieces_at_most``, to see what carries a score.
     made_up: contents that come from no data, given words to use.
-    written, restored: a content as a string for files, and back.
+    written, restored: a content as a string for files, and back. kept: what a saved model keeps of a content, to name
+    it as one that it learnt from.
     cells: whether its content is what the numeric and categorical columns hold, so that it has no columns of its own.
     handed: what a caller may hand over, in words, "" where the name of the kind says it.
     unclear: why a value that was handed over may be one content or several, "" where that is plain.
@@ -120,6 +125,7 @@ class ContentKind:
     pictured: Callable[[Content], str] | None = None
     travels: bool = True
     cells: bool = False
+    kept: Callable[[Content], Content] = _itself
     handed: str = ""
     unclear: Callable[[Any], str] = never_unclear
     by_chance: Callable[[Sequence[Hashable]], bool] = _never

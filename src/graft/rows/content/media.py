@@ -51,6 +51,7 @@ OTHER_FILES = (
     (b"<!doc", "it is a web page"),
     (b"<html", "it is a web page"),
     (b"<HTML", "it is a web page"),
+    (b"\0\5\x16\7", "it is what macOS keeps beside a file, and not the file"),
     (b"version https://git-lfs", "it stands for a file that Git LFS keeps elsewhere: run git lfs pull"),
 )
 
@@ -180,14 +181,15 @@ def _of_file(form: MediaForm, name: str, folder: Path | None) -> Medium:
     plain = unquote(_FILE.sub("", name, count=1)) if _FILE.match(name) else name
     path, facts, why = _found_at(plain, folder)
     if facts is None:
-        return _bad(form, name, path, f"no-{form.kind}-file", f"{path[:_SHOWN_NAME]}: {why}")
+        return _bad(form, name, path, f"no-{form.kind}-file", f"{name[-_SHOWN_NAME:]}: {why}")
     key = (form.kind, path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
     found = _MEMORY.find(key)
     if found is None:
         try:
             raw, digest = _bytes(Path(path), form.limit, form.start)
         except InputError as error:
-            return _bad(form, name, path, f"unreadable-{form.kind}", f"{error.given}: {error.fix}")
+            said = error.given.replace(path, name[-_SHOWN_NAME:])
+            return _bad(form, name, path, f"unreadable-{form.kind}", f"{said}: {error.fix}")
         found = (digest, *_looked(form, raw))
         _MEMORY.keep(key, found)
     return Medium(form.kind, name, path, b"", *found)
@@ -287,10 +289,10 @@ def measure_media(form: MediaForm, size: Callable[[Any], int], column: pl.Series
     if given and not sound:
         first = given[0]
         why = first.problem.message if first.problem else ""
+        such = "" if first.name and first.name[-20:] in why else f", such as {(first.name or 'bytes')[:_SHOWN_NAME]!r}"
         raise ContractError(
-            f"{form.kind} column {column.name!r} names no {form.kind} that can be read, such as "
-            f"{(first.name or 'bytes')[:_SHOWN_NAME]!r}: {why}",
-            needed=f"names of {form.kind} files, relative to the folder of the rows, or whole",
+            f"{form.kind} column {column.name!r} names no {form.kind} that can be read{such}: {why}",
+            needed=f"names of {form.kind} files, whole or relative to {folder or Path.cwd()}",
             fix="check the column and the folder",
         )
     sizes = np.array([size(one) for one in sound], np.int64)

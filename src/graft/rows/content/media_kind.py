@@ -5,6 +5,7 @@ looked at, how large one is, and what can be left out of it. Contents with somet
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,8 @@ def media_kind(
         restored=partial(restore_medium, form),
         pictured=pictured,
         travels=False,
+        # The name says which one it was; where it lay is nobody's business, and its bytes are for nothing any more.
+        kept=lambda one: replace(one, path="", encoded=b""),
         handed=form.handed,
         unclear=unclear,
     )

@@ -126,8 +126,11 @@ def _opened(raw: bytes) -> tuple[Any, int, int]:
             image = pillow.open(io.BytesIO(raw), formats=known)
         except pillow.DecompressionBombError as error:
             raise _NotAPicture(f"it has far more pixels than the {PIXELS_AT_MOST:,} that are read") from error
-        except pillow.UnidentifiedImageError as error:
-            begun = next((name for name in known if (accept := pillow.OPEN[name][1]) and accept(raw[:16]) is True), "")
+        except MemoryError:
+            raise
+        except Exception as error:  # every format's reader has errors of its own
+            start = raw[:16].ljust(16, b"\0")
+            begun = next((name for name in known if (accept := pillow.OPEN[name][1]) and accept(start) is True), "")
             if begun:
                 raise ValueError(f"it begins as {begun} and goes on as nothing") from error
             raise _NotAPicture(_instead(raw)) from error
@@ -170,7 +173,7 @@ def _rgb(image: Any) -> tuple[Any, str]:
     if image.mode == "RGB":
         return image, ""
     if image.mode.startswith("I") or image.mode == "F":
-        levels, odd = _levels(np.asarray(image, np.float64), image.mode, image.format)
+        levels, odd = _levels(np.asarray(image), image.mode, image.format)
         return pillow.fromarray(levels).convert("RGB"), odd
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         clear = image.convert("RGBA")
@@ -190,24 +193,27 @@ def _on(level: int, clear: Any) -> Any:
 
 def _levels(values: np.ndarray, mode: str, form: str) -> tuple[np.ndarray, str]:
     """Numbers of more than 8 bits as 8 bits, and what is odd about them."""
-    sound = np.isfinite(values)
-    values = np.where(sound, values, 0.0)
-    low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if mode.startswith("I;16") or (mode == "I" and form == "PPM"):
-        top = 65535.0
-    else:
-        # Whoever stores pictures as wide or broken numbers uses one of these scales; a little may overshoot.
-        top = next((top for top in (1.0, 255.0, 65535.0) if (mode == "F" and high <= 1.5 * top) or high <= top), high)
-        top = 255.0 if mode == "I" and top == 1.0 else top
+        return (values // 257).astype(np.uint8), _dim(float(values.max(initial=0)), 65535.0)
+    sound = np.isfinite(values)
+    values = np.where(sound, values, 0).astype(np.float64)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    # Whoever stores pictures as wide or broken numbers uses one of these scales; broken ones may overshoot a little.
+    scales = (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)
+    top = next((top for top in scales if high <= (top if mode == "I" else 1.5 * top)), high)
     levels = np.clip(values * (255 / top), 0, 255).astype(np.uint8)
-    odd = ""
     if not sound.all():
-        odd = f"{1 - sound.mean():.1%} of its pixels are no numbers: they are read as black"
-    elif low < -0.01 * top:
-        odd = f"its numbers go from {low:g} to {high:g}: what is below 0 is read as black"
-    elif 0 < high <= top / 16:
-        odd = f"its numbers go to {high:g} of {top:g}: it is read as dark as that, so spread them before"
-    return levels, odd
+        return levels, f"{1 - sound.mean():.1%} of its pixels are no numbers: they are read as black"
+    if low < -0.01 * top:
+        return levels, f"its numbers go from {low:g} to {high:g}: what is below 0 is read as black"
+    return levels, _dim(high, top)
+
+
+def _dim(high: float, top: float) -> str:
+    """What is odd about a picture that uses a small part of its numbers."""
+    if not 0 < high <= top / 16:
+        return ""
+    return f"its numbers go to {high:,g} of {top:,g}, so it is read as dark as that: spread them before"
 
 
 def _forms(shown: Any, size: tuple[int, int]) -> tuple[bytes, bytes]:
