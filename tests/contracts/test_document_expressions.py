@@ -6,13 +6,12 @@ from importlib.resources import files
 from itertools import product
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from license_expression import get_spdx_licensing
 
 from graft.governance.emit.licence_words import declared, expression, listed
 from graft.governance.licences.table import table
 from graft.governance.records import LicenceStatement
+from official_schema import fault
 
 LISTED = frozenset(json.loads((files("cyclonedx.schema._res") / "spdx.SNAPSHOT.schema.json").read_text())["enum"])
 EXCEPTIONS = frozenset(name for name, one in get_spdx_licensing().known_symbols.items() if one.is_exception)
@@ -85,7 +84,6 @@ def test_statements_that_agree_or_differ_give_expressions_or_their_own_words() -
 
 
 def test_the_schema_takes_every_licence_of_the_table_as_an_expression() -> None:
-    check = JsonStrictValidator(SchemaVersion.V1_6)
     components = [
         {"type": "library", "name": one.id, "licenses": [{"expression": expression(one.id)}]}
         for one in table().licences
@@ -93,4 +91,4 @@ def test_the_schema_takes_every_licence_of_the_table_as_an_expression() -> None:
     ]
     document = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components}
     assert len(components) > 40
-    assert check.validate_str(json.dumps(document)) is None
+    assert fault(json.dumps(document)) is None

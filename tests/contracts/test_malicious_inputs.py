@@ -78,6 +78,10 @@ def header(content: object, data: bytes = b"", *, length: int | None = None) -> 
     return lambda folder: (folder / "model.safetensors").write_bytes(prefix + text + data)
 
 
+def half_a_million_tensors(folder: Path) -> None:
+    header({f"t{n}": {} for n in range(500_000)})(folder)
+
+
 def tensor(shape: object = (1,), offsets: object = (0, 4), dtype: object = "F32", **more: object) -> dict[str, object]:
     return {"a": {"dtype": dtype, "shape": shape, "data_offsets": offsets}, **more}
 
@@ -261,7 +265,7 @@ DIRECTORIES: dict[str, tuple[Builder, str]] = {
     "a zip by another name": (renamed(b"PK\x03\x04" + bytes(60)), "starts as a zip archive does"),
     "a Git LFS pointer": (renamed(LFS), "is a Git LFS pointer"),
     "a Git LFS pointer for the settings": (write("config.json", LFS), "is a Git LFS pointer"),
-    "half a million tensors": (header({f"t{n}": {} for n in range(500_000)}), "names 500,000 tensors"),
+    "half a million tensors": (half_a_million_tensors, "names 500,000 tensors"),
     "text by another name": (renamed(b"<!DOCTYPE html><html></html>"), "its header claims"),
     "only a pickle": (only("pytorch_model.bin"), "holds no model.safetensors, only pytorch_model.bin"),
     "only a checkpoint with an odd name": (only("\x1b[31m.ckpt"), r"only '\\x1b\[31m.ckpt'"),
