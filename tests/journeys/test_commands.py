@@ -1,4 +1,4 @@
-"""The command line as a stranger meets it: exit codes, messages, interruption, a kill at any moment."""
+"""The command line as a stranger meets it: exit codes, messages, interruption."""
 
 import json
 import os
@@ -6,14 +6,13 @@ import signal
 import subprocess
 import time
 
-import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from graft.cli.app import app
 from graft.core.errors import InputError
-from journeys.small_study import GRAFT, TUNING, arguments, facts, rows, run, source
+from journeys.small_study import GRAFT, arguments, rows, run, source
 
 
 @pytest.fixture(scope="module")
@@ -24,21 +23,12 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place):
-    folder, reference = place
-    cache = {"GRAFT_CACHE": str(folder / "cache-a")}
-    started = time.monotonic()
-    done = run(arguments(folder / "tickets.csv", reference, folder / "whole", *TUNING), **cache)
-    assert done.returncode == 0, done.stderr
-    return folder, reference, time.monotonic() - started, done
-
-
-@pytest.fixture(scope="module")
 def quick(place):
-    """The same where nothing is tuned: what is asked of it needs no more."""
+    """A study where nothing is tuned: what is asked of it needs no more."""
     folder, reference = place
-    done = run(arguments(folder / "tickets.csv", reference, folder / "quick"), GRAFT_CACHE=str(folder / "cache-q"))
-    assert done.returncode == 0, done.stderr
+    command = arguments(folder / "tickets.csv", reference, folder / "quick")[len(GRAFT) :]
+    done = CliRunner().invoke(app, command, env={"GRAFT_CACHE": str(folder / "cache-q")})
+    assert done.exit_code == 0, done.output
     return folder, done
 
 
@@ -48,43 +38,6 @@ def test_study_prints_the_verdict_and_where_the_report_is(quick):
     assert "Plan (effort: quick)" in done.stdout
     assert "\x1b" not in done.stdout, "colour codes in a pipe"
     assert (folder / "quick" / "report.html").is_file()
-
-
-def killed_and_resumed(place, seconds: float, name: str) -> object:
-    folder, reference = place
-    command = arguments(folder / "tickets.csv", reference, folder / name, *TUNING)
-    environment = {**os.environ, "GRAFT_CACHE": str(folder / f"cache-{name}")}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    done = run(command, GRAFT_CACHE=environment["GRAFT_CACHE"])
-    assert done.returncode == 0, done.stderr
-    return facts(folder / name)
-
-
-@pytest.mark.slow
-def test_a_killed_study_continues_to_the_same_document(undisturbed):
-    folder, reference, seconds, _ = undisturbed
-    found = killed_and_resumed((folder, reference), 0.75 * seconds, "killed")
-    assert without_openings(found) == without_openings(facts(folder / "whole"))
-
-
-@pytest.mark.slow
-def test_kills_at_twenty_random_moments_change_nothing(undisturbed):
-    folder, reference, seconds, _ = undisturbed
-    whole = without_openings(facts(folder / "whole"))
-    for number, moment in enumerate(np.random.default_rng(0).uniform(0.1, 1.0, 20) * seconds):
-        found = killed_and_resumed((folder, reference), float(moment), f"killed-{number}")
-        assert without_openings(found) == whole, f"killed after {moment:.1f} s"
-
-
-def without_openings(document):
-    """Each of these runs keeps its own count of openings, beside its own cache."""
-    plan = {**document["plan"], "candidates": None}
-    return {**document, "holdout": {**document["holdout"], "openings": None}, "plan": plan}
 
 
 @pytest.mark.slow
@@ -106,11 +59,11 @@ def test_ctrl_c_ends_with_a_sentence(place):
 
 
 @pytest.mark.slow
-def test_the_gate_exits_with_3(undisturbed):
-    folder, reference, _, _ = undisturbed
+def test_the_gate_exits_with_3(place, quick):
+    folder, reference = place
     done = run(
-        arguments(folder / "tickets.csv", reference, folder / "whole", *TUNING, "--require", "helps"),
-        GRAFT_CACHE=str(folder / "cache-a"),
+        arguments(folder / "tickets.csv", reference, folder / "quick", "--require", "helps"),
+        GRAFT_CACHE=str(folder / "cache-q"),
     )
     assert done.returncode == 3
     assert "needed: 'helps'" in done.stderr
@@ -197,11 +150,10 @@ def test_a_missing_column_is_named_with_the_near_ones(place, tmp_path):
 
 
 @pytest.mark.slow
-def test_json_lines_are_for_machines(undisturbed):
-    folder, reference, _, _ = undisturbed
+def test_json_lines_are_for_machines(place, quick):
+    folder, reference = place
     done = run(
-        arguments(folder / "tickets.csv", reference, folder / "whole", *TUNING, "--json"),
-        GRAFT_CACHE=str(folder / "cache-a"),
+        arguments(folder / "tickets.csv", reference, folder / "quick", "--json"), GRAFT_CACHE=str(folder / "cache-q")
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[-1]["event"] == "result"

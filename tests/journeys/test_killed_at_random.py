@@ -21,13 +21,13 @@ from graft.tables.columns import vector_column
 from graft.tables.indexing import bring_up_to_date, index_of
 from graft.tables.pointer import read_pointer
 from graft.tables.table import EmbeddingTable
-from journeys.small_study import arguments, facts, rows, source
+from journeys.small_study import TUNING, arguments, facts, rows, source
 from preloaded import PIECE, Ended, Preloaded
 from table_rows import DIMENSION, SPACE
 
 pytestmark = pytest.mark.slow
 ROWS = 5 * PIECE
-KILLS = {"embed": 20, "upsert": 30, "compact": 30, "migrate": 16, "study": 4}
+KILLS = {"embed": 20, "upsert": 30, "compact": 30, "migrate": 16, "study": 12}
 QUERIES = np.random.default_rng(3).standard_normal((4, DIMENSION)).astype(np.float32)
 
 
@@ -261,7 +261,7 @@ def test_study(preloaded, place):
     reference = source(place / "studied")
 
     def command(folder: Path) -> tuple[str | Path, ...]:
-        return ("graft", "study", *arguments(data, reference, folder / "out")[4:])
+        return ("graft", "study", *arguments(data, reference, folder / "out", *TUNING)[4:])
 
     def after(folder: Path) -> None:
         # A result is whole or not there.
