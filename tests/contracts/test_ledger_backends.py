@@ -205,7 +205,7 @@ def test_several_processes_write_one_chain(place, number, turns):
         assert said == {subject: list(range(turns)) for subject in said}
 
 
-@pytest.mark.parametrize("turns", [100, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("turns", [40, pytest.param(300, marks=pytest.mark.slow)])
 def test_a_ledger_is_sound_whenever_it_is_looked_at(place, turns):
     with Ledger(place) as ledger:
         ledger.append("noted", "first", {})
