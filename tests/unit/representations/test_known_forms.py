@@ -7,6 +7,7 @@ from graft.representations.encoding.encoder import Encoder
 from graft.representations.sources import resolve_source
 from graft.representations.towers.cifar_resnet import CifarResNet
 from graft.representations.weights.converting import convert_weights
+from graft.representations.weights.known_forms import KNOWN_FORMS
 
 
 def test_a_published_residual_network_becomes_a_source(tmp_path):
@@ -28,7 +29,10 @@ def test_a_published_residual_network_becomes_a_source(tmp_path):
     assert np.allclose(vectors, wanted, atol=1e-5)
 
 
-def test_other_weights_get_no_configuration(tmp_path):
-    torch.save({"conv1.weight": torch.zeros(16, 3, 3, 3), "linear.weight": torch.zeros(10, 64)}, tmp_path / "other.pth")
-    convert_weights(tmp_path / "other.pth", tmp_path / "made")
-    assert not (tmp_path / "made" / "config.json").exists()
+def test_other_weights_get_no_configuration():
+    """Names of the network alone, or its shapes alone, are not enough."""
+    other = {"conv1.weight": (16, 3, 3, 3), "linear.weight": (10, 64)}
+    shapes = {name.removeprefix("module."): tuple(value.shape) for name, value in CifarResNet(2).state_dict().items()}
+    assert [form for form in KNOWN_FORMS if form.files(shapes)] == list(KNOWN_FORMS)
+    for weights in (other, {**shapes, **other, "layer1.0.downsample.0.weight": (16, 16)}, {}):
+        assert [form for form in KNOWN_FORMS if form.files(weights)] == []
