@@ -29,3 +29,8 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """At the end everything is let go of: libraries complain of what is left of theirs."""
+    gc.unfreeze()
