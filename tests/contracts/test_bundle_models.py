@@ -15,7 +15,11 @@ from graft.decisions.conformal import ConformalInterval
 from unit.bundle.building import KINDS, ROWS, TASKS, inputs, parts_for, table
 
 # The full suite tries every pair; the quick one every kind of model and every task at least once.
-RARE = {("majority", "multiclass"), ("majority", "multilabel"), ("classical", "binary"), ("classical", "regression")}
+RARE = {
+    *(("majority", "multiclass"), ("majority", "multilabel")),
+    *(("classical", "binary"), ("classical", "multiclass"), ("classical", "regression")),
+    ("frozen", "multilabel"),
+}
 EVERY = [
     pytest.param((kind, task), id=f"{kind}-{task}", marks=[pytest.mark.slow] if (kind, task) in RARE else [])
     for kind in KINDS

@@ -65,8 +65,19 @@ def source(request, tmp_path_factory):
 ROWS, REST = np.arange(32), np.arange(32, 48)
 
 
+STRATEGIES = ("frozen", "partial:1", "full", "lora", "contrastive", "l2sp", "scratch", "classical")
+# Every run tries each strategy on one body, and those that part a body on the other; all pairs are slow.
+EVERYDAY = {("resnet", strategy) for strategy in STRATEGIES} | {("vit", "partial:1"), ("vit", "lora")}
+
+
 @pytest.mark.parametrize(
-    "strategy", ["frozen", "partial:1", "full", "lora", "contrastive", "l2sp", "scratch", "classical"]
+    ("source", "strategy"),
+    [
+        pytest.param(body, strategy, marks=() if (body, strategy) in EVERYDAY else pytest.mark.slow)
+        for body in ("resnet", "vit")
+        for strategy in STRATEGIES
+    ],
+    indirect=["source"],
 )
 def test_every_strategy_learns_from_pictures_and_what_is_saved_repeats_its_scores(
     bench, source, strategy, tmp_path, monkeypatch
