@@ -24,6 +24,10 @@ from graft.representations.torch_process import torch_stream
 _REFUSALS = (RuntimeError, ValueError, OSError, LookupError, TypeError, AttributeError, ImportError, StopIteration)
 
 
+# What a model can do without: nothing that is read is computed from it.
+_UNUSED = ("pooler", "position_ids", "num_batches_tracked")
+
+
 def native_precision() -> torch.dtype:
     """bfloat16 where the processor multiplies it natively, else float32."""
     if torch.cuda.is_available():
@@ -87,7 +91,7 @@ def _pretrained(source: Source, family: str) -> tuple[Any, list[str]]:
         dtype=torch.float32,
         output_loading_info=True,
     )
-    missing = [name for name in report["missing_keys"] if "pooler" not in name and "position_ids" not in name]
+    missing = [name for name in report["missing_keys"] if not any(one in name for one in _UNUSED)]
     return model, [*missing, *(str(name) for name in report["mismatched_keys"])]
 
 

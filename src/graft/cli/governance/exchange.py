@@ -58,6 +58,8 @@ def convert(
         ("copied apart", made.shared),
         ("left out", made.left_out),
         ("taken along", made.copied),
+        ("network", (made.network,) if made.network else ()),
+        *(("note", (note,)) for note in made.notes),
     ):
         if values:
             typer.echo(f"  {name:14} {', '.join(values)}")

@@ -21,10 +21,11 @@ from graft.core.errors import InputError, SourceError
 from graft.core.files import write_json
 from graft.representations.directories import check_directory
 from graft.representations.new_folder import publish, require_free, workplace
-from graft.representations.weights.known_forms import KNOWN_FORMS
+from graft.representations.weights.known_forms import described
 from graft.representations.weights.pickle_process import WEIGHTS, Report, read_apart
 from graft.representations.weights.pickle_scan import refused, scan_pickle
-from graft.representations.weights.safetensors_file import check_safetensors
+from graft.representations.weights.safetensors_file import check_safetensors, rename_tensors
+from graft.representations.weights.statistics import placeholders
 from graft.representations.weights.weight_files import PICKLES, shown
 
 _SHOWN = 6
@@ -55,7 +56,8 @@ class Conversion:
     source, out: the pickle and the file written, with their SHA-256 and their sizes in bytes. tensors, numbers: how
     many were written. unwrapped: tables around the weights that were opened, outermost first. prefix: what was removed
     from the start of every name. shared: tensors that shared memory and have a copy now, ``second = first``.
-    left_out: entries that are no tensors. copied: files taken along unchanged.
+    left_out: entries that are no tensors. copied: files taken along unchanged. network: which one they are known to be;
+    its configuration was written beside them. notes: what a person should know.
     """
 
     source: Path
@@ -71,6 +73,8 @@ class Conversion:
     shared: tuple[str, ...]
     left_out: tuple[str, ...]
     copied: tuple[str, ...]
+    network: str
+    notes: tuple[str, ...]
 
 
 def convert_weights(
@@ -107,11 +111,8 @@ def convert_weights(
         new.mkdir()
         made.rename(new / WEIGHTS)
         copied = _copy_beside(directory, new) if directory else ()
-        if not (new / "config.json").exists():
-            shapes = {entry.name: entry.shape for entry in check_safetensors(new / WEIGHTS)}
-            known = next(filter(None, (form.files(shapes) for form in KNOWN_FORMS)), {})
-            for name, said in known.items():
-                write_json(new / name, said)
+        network, notes = ("", ()) if (new / "config.json").exists() else _describe(new)
+        notes += placeholders(new / WEIGHTS)
         sha256, size = file_sha256(new / WEIGHTS), (new / WEIGHTS).stat().st_size
         publish(new, target)
     return Conversion(
@@ -128,7 +129,23 @@ def convert_weights(
         shared=tuple(report.shared),
         left_out=tuple(report.left_out),
         copied=copied,
+        network=network,
+        notes=notes,
     )
+
+
+def _describe(new: Path) -> tuple[str, tuple[str, ...]]:
+    """Write beside weights that came alone what they are known to be; the network, and what a person should know."""
+    known = described(check_safetensors(new / WEIGHTS))
+    if known is None:
+        return "", ()
+    if known.unlike:
+        return "", (f"no configuration was written: this looks like {known.network}, but {known.unlike}",)
+    if known.names:
+        rename_tensors(new / WEIGHTS, known.names)
+    for name, said in known.files.items():
+        write_json(new / name, said)
+    return known.network, known.notes
 
 
 def _pickle_in(directory: Path) -> Path:

@@ -4,22 +4,17 @@ Decision: only what says itself beyond doubt which network it is; its configurat
 beside the converted weights, so every command takes the folder.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-Shapes = Mapping[str, tuple[int, ...]]
+from graft.representations.weights.known_form import IMAGENET, Described, KnownForm, Shapes, reads_middle
+from graft.representations.weights.safetensors_file import TensorEntry
+from graft.representations.weights.torchvision_forms import torchvision_mobilenet, torchvision_resnet
 
-
-@dataclass(frozen=True)
-class KnownForm:
-    """One network. name: in words. files: what stands beside its weights, of their shapes; None for other weights."""
-
-    name: str
-    files: Callable[[Shapes], Mapping[str, Any] | None]
+_REALS = ("F64", "F32", "F16", "BF16")
+_COUNTER = "num_batches_tracked"
 
 
-def _cifar_resnet(shapes: Shapes) -> Mapping[str, Any] | None:
+def _cifar_resnet(shapes: Shapes) -> Described | None:
     if shapes.get("conv1.weight") != (16, 3, 3, 3) or shapes.get("linear.weight", (0, 0))[1:] != (64,):
         return None
     blocks = sum(f"layer1.{number}.conv1.weight" in shapes for number in range(64))
@@ -27,21 +22,27 @@ def _cifar_resnet(shapes: Shapes) -> Mapping[str, Any] | None:
     found = {name for name in shapes if name.endswith(".conv2.weight")}
     if not blocks or found != wanted or any(".downsample." in name or ".shortcut." in name for name in shapes):
         return None
-    return {
-        "config.json": {"model_type": "cifar-resnet", "blocks": blocks, "classes": shapes["linear.weight"][0]},
-        "preprocessor_config.json": {
-            "do_resize": True,
-            "size": {"shortest_edge": 32},
-            "resample": 2,
-            "do_center_crop": True,
-            "crop_size": {"height": 32, "width": 32},
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "image_mean": [0.485, 0.456, 0.406],
-            "image_std": [0.229, 0.224, 0.225],
+    return Described(
+        f"a residual network of {6 * blocks + 2} layers for pictures of 32 pixels",
+        files={
+            "config.json": {"model_type": "cifar-resnet", "blocks": blocks, "classes": shapes["linear.weight"][0]},
+            "preprocessor_config.json": reads_middle(32, 32, **IMAGENET),
         },
-    }
+    )
 
 
-KNOWN_FORMS: tuple[KnownForm, ...] = (KnownForm("a residual network for pictures of 32 pixels", _cifar_resnet),)
+KNOWN_FORMS: tuple[KnownForm, ...] = (
+    KnownForm("residual networks for pictures of 32 pixels", _cifar_resnet),
+    KnownForm("torchvision's ResNet", torchvision_resnet),
+    KnownForm("torchvision's MobileNetV2", torchvision_mobilenet),
+)
+
+
+def described(entries: Sequence[TensorEntry]) -> Described | None:
+    """The network that the tensors of a file are, or look like; None when they look like none that is known."""
+    shapes = {entry.name: entry.shape for entry in entries}
+    found = next(filter(None, (form.describe(shapes) for form in KNOWN_FORMS)), None)
+    whole = [entry for entry in entries if entry.dtype not in _REALS and not entry.name.endswith(_COUNTER)]
+    if found is not None and not found.unlike and whole:
+        return Described(found.network, unlike=f"{whole[0].name} holds numbers of the type {whole[0].dtype}, no reals")
+    return found
