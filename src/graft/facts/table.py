@@ -35,10 +35,12 @@ class Trait:
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it is shown. text: its beginning, empty when the table has none."""
+    """A row as it is shown. text: its beginning, or a line to recognise it by; empty when the table has none. picture:
+    how it looks, small, as a data URI; empty for what a line says whole, and on the map."""
 
     id: str
     text: str
+    picture: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ def read_source(reference: str, directory: Path | None = None, *, revision: str 
         if directory is None:
             directory, revision = fetch_snapshot(parsed.location, parsed.revision, cache=None)
         return read_model(directory, reference=f"hf:{parsed.location}@{revision}", revision=revision)
-    return read_model(directory or Path(parsed.location).expanduser(), reference=reference)
+    place = directory or Path(parsed.location).expanduser()
+    return read_model(place.parent if _is_network(place) else place, reference=reference)
 
 
 def read_named(named: str, *, kind: AssetKind | None = None) -> tuple[Asset, ...]:
@@ -52,10 +53,15 @@ def read_named(named: str, *, kind: AssetKind | None = None) -> tuple[Asset, ...
     if kind in (None, AssetKind.BUNDLE) and (path / "manifest.json").is_file():
         bundle, parents = read_bundle(path)
         return (bundle, *parents)
-    model = path.is_dir() and (path / "config.json").is_file()
+    model = _is_network(path) or (path.is_dir() and ((path / "config.json").is_file() or any(path.glob("*.onnx"))))
     if kind is AssetKind.SOURCE or (kind is None and model):
-        return (read_model(path),)
+        return (read_model(path.parent if _is_network(path) else path),)
     return (read_data(path),)
+
+
+def _is_network(path: Path) -> bool:
+    """Whether a path is of one file that is a source by itself, beside whatever says what it is."""
+    return path.suffix == ".onnx" and path.is_file()
 
 
 def with_statements(

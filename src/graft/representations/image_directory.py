@@ -25,6 +25,7 @@ from graft.representations.weights.unchanged import weights_digest
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 
 _LARGEST_SIDE = 1024
+SETTINGS = "preprocessor_config.json"
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -111,9 +112,11 @@ def read_image_directory(directory: Path, reference: str, revision: str) -> Sour
         hidden=width,
         layers=layers,
         parameters=parameters,
-        side_files=("preprocessor_config.json",),
+        side_files=(SETTINGS,),
     )
-    return Source(weights, _reading(directory, form, config, reference), Pooling.MEAN, normalise=True)
+    # Its position embeddings may be for so many patches and no others.
+    fixed = config.get("vision_config", config).get("image_size") if form.fixed else None
+    return Source(weights, image_settings(directory, reference, fixed=fixed), Pooling.MEAN, normalise=True)
 
 
 def state_reading(folder: Path, reading: Reading) -> None:
@@ -133,7 +136,7 @@ def state_reading(folder: Path, reading: Reading) -> None:
             "image_mean": list(reading.mean),
             "image_std": list(reading.std),
         }
-        write_json(folder / "preprocessor_config.json", said)
+        write_json(folder / SETTINGS, said)
 
 
 def _shape(
@@ -152,8 +155,12 @@ def _shape(
     return width, layers
 
 
-def _reading(directory: Path, form: ImageForm, config: Mapping[str, Any], reference: str) -> ImageReading:
-    said = read_json(directory / "preprocessor_config.json")
+def image_settings(directory: Path, reference: str, *, fixed: Any = None, usual: int = 224) -> ImageReading:
+    """How a source reads, by the ``preprocessor_config.json`` beside it. Raises SourceError where it does not say.
+
+    fixed: the one side its network reads, whatever that file says. usual: the side where neither says one.
+    """
+    said = read_json(directory / SETTINGS)
     if not isinstance(said, dict) or not said:
         raise SourceError(
             f"{reference} does not say how pictures become its input: there is no preprocessor_config.json",
@@ -161,11 +168,9 @@ def _reading(directory: Path, form: ImageForm, config: Mapping[str, Any], refere
             fix="save the image processor beside the model: AutoImageProcessor.from_pretrained(…).save_pretrained(DIR)",
         )
     try:
-        side, shorter = _sides(said)
-        if form.fixed:
-            known = config.get("vision_config", config).get("image_size", side)
-            # Its position embeddings are for so many patches and no others.
-            side, shorter = known, round(shorter * known / side)
+        side, shorter = _sides(said, usual)
+        if fixed is not None:
+            side, shorter = fixed, round(shorter * fixed / side)
         normal = said.get("do_normalize", True)
         scale = float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0
         mean, std = (
@@ -185,9 +190,9 @@ def _reading(directory: Path, form: ImageForm, config: Mapping[str, Any], refere
     return ImageReading(side, shorter, mean, std, method)
 
 
-def _sides(said: Mapping[str, Any]) -> tuple[int, int]:
+def _sides(said: Mapping[str, Any], usual: int) -> tuple[int, int]:
     """The side of the square that is read, and what the shorter side of a picture is made before; 0 for all of it."""
-    size = said.get("size", 224)
+    size = said.get("size", usual)
     crop = said.get("crop_size", size) if said.get("do_center_crop") else None
     if not said.get("do_resize", True):
         raise ValueError("pictures are not resized, and vectors are made of one size")

@@ -3,7 +3,8 @@
 minilm                      the embedded default text source
 lite0                       the embedded default image source
 speech                      the embedded default audio source
-path:DIR                    a Hugging Face model directory
+path:DIR                    a Hugging Face model directory, or one with an ONNX network of pictures
+path:FILE.onnx              that file
 hf:org/name@revision        a repository of the Hugging Face Hub, pinned
 random:REFERENCE            the same architecture with random weights, to test whether pretraining matters
 """

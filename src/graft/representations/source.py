@@ -47,6 +47,11 @@ class Weights:
         """Whether the weights were learnt by somebody, rather than drawn."""
         return self.random_seed is None
 
+    @property
+    def learnable(self) -> bool:
+        """Whether weights like these can be tuned, or drawn and trained; an ONNX network is run as it is."""
+        return not any(name.endswith(".onnx") for name in self.files)
+
     def require_unchanged(self) -> None:
         """Raise WeightsMismatch unless the files of the weights still are those that ``digest`` was taken of."""
         if self.pretrained:

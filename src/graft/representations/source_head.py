@@ -60,7 +60,8 @@ def head_of(source: Source) -> SourceHead | None:
     """The head of a source; None when it has none, when its weights are drawn, or when it answers several at once."""
     reader = next((one for one in HEADS if one.kind == source.reading.kind), None)
     config = read_json(source.weights.directory / "config.json")
-    if reader is None or not source.weights.pretrained or not isinstance(config, dict):
+    kept = source.weights.pretrained and source.weights.learnable  # what was exported as ONNX has no layer to ask
+    if reader is None or not kept or not isinstance(config, dict):
         return None
     if config.get("problem_type") in ("multi_label_classification", "regression"):
         return None

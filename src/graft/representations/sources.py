@@ -18,6 +18,7 @@ from graft.representations.directories import check_directory
 from graft.representations.embedded import NAMES, named, usual_source
 from graft.representations.hub import fetch_snapshot
 from graft.representations.image_directory import is_image_directory, read_image_directory
+from graft.representations.image_onnx import is_onnx_image_directory, read_onnx_image, read_onnx_picture_file
 from graft.representations.references import Reference, parse_reference
 from graft.representations.row_source import is_row_directory, read_row_directory
 from graft.representations.source import Source
@@ -29,21 +30,23 @@ from graft.rows.content import ContentKind, kind_named
 class DirectoryReader:
     """Which directories hold sources that read one kind of content, and how these are described.
 
-    kind: its name. recognises: whether a ``config.json`` is of such a source. read: a directory, how it was named and
-    its revision, to a verified source, after what lies in it was checked; raises SourceError with what is wrong.
+    kind: its name. recognises: whether a directory and its ``config.json`` are of such a source. read: a directory, how
+    it was named and its revision, to a verified source, after what lies in it was checked; raises SourceError with what
+    is wrong.
     """
 
     kind: str
-    recognises: Callable[[Mapping[str, Any]], bool]
+    recognises: Callable[[Path, Mapping[str, Any]], bool]
     read: Callable[[Path, str, str], Source]
 
 
 # Text comes last: what no other kind knows is described, or refused in words, as a text encoder.
 READERS: tuple[DirectoryReader, ...] = (
-    DirectoryReader("image", is_image_directory, read_image_directory),
-    DirectoryReader("audio", is_audio_directory, read_audio_directory),
-    DirectoryReader("row", is_row_directory, read_row_directory),
-    DirectoryReader("text", lambda config: True, read_text_encoder),
+    DirectoryReader("image", is_onnx_image_directory, read_onnx_image),
+    DirectoryReader("image", lambda directory, config: is_image_directory(config), read_image_directory),
+    DirectoryReader("audio", lambda directory, config: is_audio_directory(config), read_audio_directory),
+    DirectoryReader("row", lambda directory, config: is_row_directory(config), read_row_directory),
+    DirectoryReader("text", lambda directory, config: True, read_text_encoder),
 )
 
 
@@ -60,11 +63,19 @@ def resolve_source(reference: str | Reference, *, cache: Path | None = None) -> 
         if source.weights.digest != embedded.sha256:
             raise embedded.mismatch(source.weights.digest, embedded.sha256)
     elif parsed.kind == "path":
-        source = read_directory(Path(parsed.location).expanduser(), reference=str(replace(parsed, randomised=False)))
+        source = _at(Path(parsed.location).expanduser(), str(replace(parsed, randomised=False)))
     else:
         directory, commit = fetch_snapshot(parsed.location, parsed.revision, cache=cache)
         source = read_directory(directory, reference=f"hf:{parsed.location}@{commit}", revision=commit)
     return randomised(source, seed=0) if parsed.randomised else source
+
+
+def _at(place: Path, reference: str) -> Source:
+    """The source in a directory, or in one ONNX file of it."""
+    if place.suffix == ".onnx" and place.is_file():
+        check_directory(place.parent, reference)
+        return read_onnx_picture_file(place, reference)
+    return read_directory(place, reference=reference)
 
 
 def require_reads(source: Source, kind: ContentKind) -> None:
@@ -92,7 +103,8 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
         # Before anything in it is opened.
         check_directory(directory, reference)
         config = read_json(directory / "config.json")
-        reader = next(one for one in READERS if one.recognises(config if isinstance(config, dict) else {}))
+        found = config if isinstance(config, dict) else {}
+        reader = next(one for one in READERS if one.recognises(directory, found))
         return reader.read(directory, reference, revision)
     except OSError as error:
         raise SourceError(

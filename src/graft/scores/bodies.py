@@ -77,12 +77,12 @@ class TrainableKind:
 
 def is_trained(source: Source) -> bool:
     """Whether weights of a source like this can be tuned, or drawn and trained."""
-    return any(one.kind == source.reading.kind for one in TRAINABLE)
+    return source.weights.learnable and any(one.kind == source.reading.kind for one in TRAINABLE)
 
 
 def trainable(source: Source) -> TrainableKind:
     """The record of the kind a source reads. Raises SourceError where its sources are only ever read."""
-    for one in TRAINABLE:
+    for one in TRAINABLE if source.weights.learnable else ():
         if one.kind == source.reading.kind:
             return one
     raise SourceError(

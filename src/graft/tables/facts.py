@@ -1,20 +1,25 @@
 """A table as the record that its page shows."""
 
+from pathlib import PurePath
+
 import numpy as np
+import polars as pl
+import pyarrow as pa
 
 from graft.core.errors import SpaceMismatch, TableError
 from graft.core.progress import SILENT, Progress
 from graft.facts.table import IndexFact, TableFacts, TableOverview, VersionFact
 from graft.representations.spaces import content_kind
-from graft.rows.content import TEXT
+from graft.rows.content import TEXT, ContentKind
+from graft.rows.content.kinds import picture_of
 from graft.tables.columns import users
 from graft.tables.delta.commits import Version
 from graft.tables.indexing import index_of
 from graft.tables.migration.contents import row_contents
-from graft.tables.neighbourhood.overview import overview
+from graft.tables.neighbourhood.overview import Pictured, overview
 from graft.tables.table import EmbeddingTable
 
-_VERSIONS = 12
+_VERSIONS, _LINE = 12, 240
 
 
 def table_facts(
@@ -45,11 +50,32 @@ def _overview(table: EmbeddingTable, rng: np.random.Generator, umap: bool | None
     rows = still.read(["id", *names])
     ids, vectors = still.vectors()
     written = [name for name in still.generation.content if name in names]
+    kind = content_kind(still.space)
     # What a group is about is told in its words, and only texts have words.
-    worded = written and content_kind(still.space) is TEXT
-    texts = row_contents(rows, written, TEXT) if worded else None
+    texts = row_contents(rows, written, TEXT) if written and kind is TEXT else None
+    lines, pictured = (None, None) if texts is not None or not written else _looks(rows, written, kind)
     columns = {name: rows[name].to_pylist() for name in names if name not in written}
-    return overview(ids.tolist(), vectors, texts, columns, rng=rng, umap=umap, progress=progress)
+    return overview(
+        ids.tolist(), vectors, texts, columns, rng=rng, lines=lines, pictured=pictured, umap=umap, progress=progress
+    )
+
+
+def _looks(rows: pa.Table, written: list[str], kind: ContentKind) -> tuple[list[str], Pictured | None]:
+    """A line for each row whose content is no text, and how a row looks; files are opened for the second alone."""
+    if kind.travels:
+        return [kind.shown(content, _LINE) for content in row_contents(rows, written, kind)], None
+    cells = [cell or "" for cell in rows[written[0]].to_pylist()]
+
+    def pictured(row: int) -> str:
+        (content,) = kind.read([pl.Series(written[0], [cells[row]], kind.column)], None)
+        return "" if content is None else picture_of(kind, content)
+
+    return [_named(cell) for cell in cells], pictured
+
+
+def _named(cell: str) -> str:
+    """The name of a file, with its folder; nothing for what was in memory."""
+    return "" if cell.startswith("data:") else "/".join(PurePath(cell).parts[-2:])
 
 
 def _version(one: Version) -> VersionFact:

@@ -1,26 +1,23 @@
 """A body of recordings: ONNX networks over windows of frames, many recordings at once.
 
-Decisions: ONNX Runtime runs on the processor, from bytes that were looked at, with as many threads as torch has. Frames
-are made one recording at a time, because the loudest frame of what is run together sets the floor of the others; by a
-Fourier transform where that is seen to give what the network gives, which takes a quarter of the time. The
-network over windows only slides along them, so it is run once over all frames of a recording where that is seen to give
-the same vectors, which takes half the time; otherwise window by window. Recordings of one length are run together, so a
-vector does not depend on what stands beside it.
+Decisions: frames are made one recording at a time, because the loudest frame of what is run together sets the floor of
+the others; by a Fourier transform where that is seen to give what the network gives, which takes a quarter of the time.
+The network over windows only slides along them, so it is run once over all frames of a recording where that is seen to
+give the same vectors, which takes half the time; otherwise window by window. Recordings of one length are run together,
+so a vector does not depend on what stands beside it.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import torch
 
 from graft.core.errors import SourceError
-from graft.core.extras import require
 from graft.representations.audio_directory import AudioReading, audio_reading
 from graft.representations.cache import Ragged
 from graft.representations.encoding.bodies import Precision
+from graft.representations.encoding.onnx_session import OnnxSession, frozen_only, require_runs
 from graft.representations.encoding.streaming import ahead
 from graft.representations.source import Source
 from graft.representations.weights.onnx_file import float_tensors, read_onnx, without_edges
@@ -124,7 +121,7 @@ class AudioBody:
         short = max(0, reading.shortest - len(heard) - 2 * silence)
         sound = np.pad(heard, (silence, silence + short))
         sound = (sound * np.float32(reading.amplitude)).astype(np.float32)
-        made = self._run(self._frames, sound[None]) if self._spectrum is None else self._spectrum(sound)
+        made = self._frames(sound[None]) if self._spectrum is None else self._spectrum(sound)
         try:
             table = made.reshape(-1, reading.width) * np.float32(reading.scale) + np.float32(reading.offset)
         except ValueError as error:
@@ -156,18 +153,18 @@ class AudioBody:
         """Vectors of all windows of recordings of one length, float32 (recordings, windows, numbers)."""
         if self._sliding is None:
             return self._apart(frames)
-        slid = self._run(self._sliding, frames[:, None])
+        slid = self._sliding(frames[:, None])
         return np.ascontiguousarray(slid[..., 0].transpose(0, 2, 1))
 
     def _apart(self, frames: np.ndarray) -> np.ndarray:
         reading = self._reading
         cut = np.lib.stride_tricks.sliding_window_view(frames, reading.window, 1)[:, :: reading.step]
         windows = np.ascontiguousarray(cut.transpose(0, 1, 3, 2)).reshape(-1, reading.window, reading.width, 1)
-        parts = [self._run(self._vectors, windows[at : at + 64]) for at in range(0, len(windows), 64)]
+        parts = [self._vectors(windows[at : at + 64]) for at in range(0, len(windows), 64)]
         return np.concatenate(parts).reshape(*cut.shape[:2], -1)
 
     @cached_property
-    def _sliding(self) -> Any:
+    def _sliding(self) -> OnnxSession | None:
         """A session that slides over any number of frames; None where it does not give what windows give."""
         reading = self._reading
         opened = without_edges(self._looked[1], reading.width)
@@ -178,7 +175,7 @@ class AudioBody:
         expected = self._apart(drawn)
         try:
             session = self._session(opened)
-            slid = self._run(session, drawn[:, None])[..., 0].transpose(0, 2, 1)
+            slid = session(drawn[:, None])[..., 0].transpose(0, 2, 1)
         except SourceError:
             return None
         same = slid.shape == expected.shape and np.abs(slid - expected).max() <= _SAME * np.abs(expected).max()
@@ -195,29 +192,14 @@ class AudioBody:
         for loudness in (0.0, 1e-4, 0.5):
             drawn = loudness * (np.sin(2 * np.pi * 300 * time * (1 + time)) + rng.standard_normal(len(time)) * time)
             sound = (drawn * self._reading.amplitude).astype(np.float32)
-            expected = self._run(self._frames, sound[None]).reshape(-1)
+            expected = self._frames(sound[None]).reshape(-1)
             found = made(sound).reshape(-1)
             if found.shape != expected.shape or np.abs(found - expected).max() > _SAME * np.abs(expected).max():
                 return None
         return made
 
-    def _session(self, raw: bytes) -> Any:
-        runtime = require("onnxruntime", extra="audio", what="running an ONNX source")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        try:
-            return runtime.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime has a dozen of its own
-            raise self._unfit((str(error) or type(error).__name__).splitlines()[0][:200]) from error
-
-    def _run(self, session: Any, given: np.ndarray) -> np.ndarray:
-        try:
-            made = session.run(None, {session.get_inputs()[0].name: given})[0]
-        except Exception as error:  # the runtime has a dozen of its own
-            raise self._unfit((str(error) or type(error).__name__).splitlines()[0][:200]) from error
-        return np.asarray(made, np.float32)
+    def _session(self, raw: bytes) -> OnnxSession:
+        return OnnxSession(raw, self._unfit, extra="audio")
 
     def _unfit(self, why: str) -> SourceError:
         return SourceError(
@@ -229,21 +211,5 @@ class AudioBody:
 
 def load_audio_body(source: Source, layer: int | None, precision: Precision) -> AudioBody:
     """The body of an audio source. Raises SourceError, and for a layer, eight bits or random weights."""
-    if layer is not None or not source.weights.pretrained:
-        raise frozen_only(source)
-    if precision == "int8":
-        raise SourceError(
-            f"{source.weights.reference} in eight bits",
-            needed="native or float32: eight-bit numbers are for sources of texts",
-            fix="leave the precision out",
-        )
+    require_runs(source, layer, eight_bits=precision == "int8")
     return AudioBody(source)
-
-
-def frozen_only(source: Source) -> SourceError:
-    """That a source can be run, and not be taught."""
-    return SourceError(
-        f"{source.weights.reference} is an ONNX source: it can be run as it is, and not be tuned",
-        needed="the strategy frozen",
-        fix="leave --strategy out, or choose a source with weights that can be tuned",
-    )

@@ -7,15 +7,15 @@ or larger than a bound. Sessions are made from the bytes that were looked at, ne
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from graft.core import foreign
 from graft.core.errors import InputError, SourceError
+from graft.representations.weights.onnx_writing import Field, message, port
 
 _LIMIT = 1 << 30
 _DEPTH = 8
@@ -29,7 +29,6 @@ _NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_RAW, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 2, 9, 13, 14
 _FLOAT = 1
-Field = tuple[int, int, Any]
 
 
 @dataclass(frozen=True)
@@ -201,35 +200,7 @@ def without_edges(raw: bytes, width: int) -> bytes | None:
     kept = [
         one for one in graph if one[0] not in (_GRAPH_INPUT, _GRAPH_OUTPUT, 13) and one[2] not in (nodes[0], nodes[-1])
     ]
-    kept.append((_GRAPH_INPUT, 2, _value_info(given, ("rows", 1, "length", width))))
-    kept.append((_GRAPH_OUTPUT, 2, _value_info(made, ("rows", "numbers", "windows", "one"))))
-    inner = _message(kept)
-    return _message([(number, wire, inner if number == _MODEL_GRAPH else value) for number, wire, value in model])
-
-
-def _value_info(name: str, shape: Sequence[int | str]) -> bytes:
-    """A named float32 tensor of a shape, whose unknown sides have names."""
-    sides = [
-        (1, 2, _message([(1, 0, side) if isinstance(side, int) else (2, 2, side.encode())])) for side in shape
-    ]  # fmt: skip
-    tensor = _message([(1, 0, 1), (2, 2, _message(sides))])
-    return _message([(1, 2, name.encode()), (2, 2, _message([(1, 2, tensor)]))])
-
-
-def _message(several: Sequence[Field]) -> bytes:
-    parts = []
-    for number, wire, value in several:
-        parts.append(_written(number << 3 | wire))
-        if wire == 0:
-            parts.append(_written(value))
-        else:
-            parts.append((_written(len(value)) if wire == 2 else b"") + value)
-    return b"".join(parts)
-
-
-def _written(value: int) -> bytes:
-    made = bytearray()
-    while value > 127:
-        made.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*made, value])
+    kept.append((_GRAPH_INPUT, 2, port(given, ("rows", 1, "length", width))))
+    kept.append((_GRAPH_OUTPUT, 2, port(made, ("rows", "numbers", "windows", "one"))))
+    inner = message(kept)
+    return message([(number, wire, inner if number == _MODEL_GRAPH else value) for number, wire, value in model])

@@ -1,13 +1,14 @@
 """A table at a glance: clusters, outliers, near-duplicates and a map, as one record for people and pages.
 
 Decisions: a large table is read through a sample drawn with the caller's generator, and the record says so; what is
-listed is bounded, what is counted is not. Neighbours on the map are the nearest among the rows on the map, found in
-the full space, so that the lines drawn between them show where the flat map misleads. The record holds plain
+listed is bounded, what is counted is not. Only rows that are listed are looked at, one file at a time, so a table of a
+hundred thousand pictures opens some hundred of them. Neighbours on the map are the nearest among the rows on the map,
+found in the full space, so that the lines drawn between them show where the flat map misleads. The record holds plain
 numbers, words and tuples: ``dataclasses.asdict`` makes JSON of it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,6 +45,9 @@ _EXAMPLES = 3
 _NEAR_ON_MAP = 5
 _TEXT = 240
 _COLUMNS = 8
+_PICTURES = 400
+Pictured = Callable[[int], str]
+"""How a row looks, by its number: a small data URI, "" where it cannot be had."""
 
 
 def overview(
@@ -53,6 +57,8 @@ def overview(
     columns: Mapping[str, Sequence[object]] | None = None,
     *,
     rng: np.random.Generator,
+    lines: Sequence[str] | None = None,
+    pictured: Pictured | None = None,
     most_rows: int = MOST_ROWS,
     most_points: int = MOST_POINTS,
     umap: bool | None = None,
@@ -62,14 +68,26 @@ def overview(
 
     ids: one per row. vectors: (rows, dimension), normalised here when they are not. texts: what was embedded, None
     where there is none. columns: the user's own, by name; those of categories colour the map and describe clusters.
+    lines: what a row is recognised by where there are no texts; groups are not named by them. pictured: how a row
+    looks; asked of those that are listed.
     most_rows, most_points: rows analysed and rows on the map, sampled with ``rng`` beyond. umap: whether to add that
     map; when the extra is installed if None. Raises InputError for no rows, for lengths that differ and for vectors
     that are no numbers.
     """
     _require_alike(ids, vectors, texts, columns or {})
+    if lines is not None and len(lines) != len(vectors):
+        raise TableError(
+            f"{len(vectors)} vectors with {len(lines)} lines", needed="one per row", fix="pass the same rows"
+        )
     chosen = np.sort(rng.permutation(len(vectors))[:most_rows])
     kept = unit_rows(vectors[chosen])
-    shown = _Shown([ids[row] for row in chosen], None if texts is None else [texts[row] or "" for row in chosen])
+    said = texts if texts is not None else lines
+    shown = _Shown(
+        [ids[row] for row in chosen],
+        None if said is None else [said[row] or "" for row in chosen],
+        worded=texts is not None,
+        pictured=None if pictured is None else lambda position: pictured(int(chosen[position])),
+    )
     own = {name: [values[row] for row in chosen] for name, values in (columns or {}).items()}
     with progress.stage("look at the table", 4, "steps") as stage:
         clustering = find_clusters(kept, rng=rng)
@@ -97,17 +115,32 @@ def overview(
 
 @dataclass(frozen=True)
 class _Shown:
-    """What is printed of the analysed rows."""
+    """What is printed of the analysed rows. worded: whether texts are texts, and not lines that name something."""
 
     ids: list[str]
     texts: list[str] | None
+    worded: bool
+    pictured: Pictured | None
+    looked: dict[int, str] = field(default_factory=dict)
 
     def row(self, position: int) -> Row:
+        """A row of the map."""
         text = "" if self.texts is None else " ".join(self.texts[position][: 4 * _TEXT].split())
         return Row(str(self.ids[position]), text if len(text) <= _TEXT else text[: _TEXT - 1].rstrip() + "…")
 
+    def listed(self, position: int) -> Row:
+        """A row of a list, with how it looks."""
+        return replace(self.row(position), picture=self._picture(position))
+
     def rows(self, positions: Sequence[int]) -> tuple[Row, ...]:
         return tuple(self.row(position) for position in positions)
+
+    def _picture(self, position: int) -> str:
+        if self.pictured is None:
+            return ""
+        if position not in self.looked and len(self.looked) < _PICTURES:
+            self.looked[position] = self.pictured(position)
+        return self.looked.get(position, "")
 
 
 def _require_alike(
@@ -135,7 +168,11 @@ def _maps(vectors: np.ndarray, points: np.ndarray, umap: bool, rng: np.random.Ge
 
 def _clustering_facts(found: Clustering, shown: _Shown, own: Mapping[str, Sequence[object]]) -> ClusteringFacts:
     count = len(found.centres)
-    words = ((),) * count if shown.texts is None else cluster_words(shown.texts, found.assignment, count)
+    words = (
+        ((),) * count
+        if shown.texts is None or not shown.worded
+        else cluster_words(shown.texts, found.assignment, count)
+    )
     traits = cluster_traits(own, found.assignment, count)
     facts = []
     for number in range(count):
@@ -164,18 +201,18 @@ def _name(number: int, words: Sequence[str], traits: Sequence[Trait], central: R
 
 def _different(shown: _Shown, central: np.ndarray) -> tuple[Row, ...]:
     """The most central rows whose texts differ."""
-    found: dict[str, Row] = {}
+    found: dict[str, int] = {}
     for position in central[:50].tolist():
         row = shown.row(position)
-        found.setdefault(row.text or row.id, row)
+        found.setdefault(row.text or row.id, position)
         if len(found) == _EXAMPLES:
             break
-    return tuple(found.values())
+    return tuple(map(shown.listed, found.values()))
 
 
 def _outlier_facts(found: Outliers, nearest: np.ndarray, assignment: np.ndarray, shown: _Shown) -> OutlierFacts:
     listed = tuple(
-        OutlierRow(shown.row(row), float(found.remoteness[row]), shown.row(int(nearest[row])), int(assignment[row]))
+        OutlierRow(shown.listed(row), float(found.remoteness[row]), shown.row(int(nearest[row])), int(assignment[row]))
         for row in found.flagged[:_LISTED_OUTLIERS].tolist()
     )
     return OutlierFacts(listed, len(found.flagged), found.expected, found.usual, found.line, found.level, found.absent)
@@ -185,7 +222,7 @@ def _duplicate_facts(found: NearDuplicates, shown: _Shown) -> DuplicateFacts:
     listed = tuple(
         GroupFacts(
             len(group.rows),
-            shown.rows(group.rows[:_LISTED_MEMBERS]),
+            tuple(map(shown.listed, group.rows[:_LISTED_MEMBERS])),
             group.similarity[:_LISTED_MEMBERS],
             group.similarity[-1],
         )
