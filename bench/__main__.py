@@ -3,9 +3,9 @@
 Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
 over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio, rankings, adult (real draws, hours
 each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was
-stopped), ledger, assets, register, check, embed, query, tables, search, exact, crossover, updating, million (a table of
-a million rows), million-index. Without a name all run, but for those that take hours. The real rows lie beside the
-project, in ``../shared/data``.
+stopped), ledger, assets, register, check, embed, query, pictures, pictures-study, clips (speed of media), tables,
+search, exact, crossover, updating, million (a table of a million rows), million-index. Without a name all run, but for
+those that take hours. The real rows lie beside the project, in ``../shared/data``.
 """
 
 import json
@@ -20,6 +20,7 @@ from bench import (
     images,
     ledger,
     measure,
+    media,
     out_of_scope,
     prior,
     rankings,
@@ -52,6 +53,9 @@ ALL = {
     "register": governance.register_source,
     "check": governance.check_lineage,
     "embed": embed.encoding,
+    "pictures": media.pictures,
+    "pictures-study": media.pictures_study,
+    "clips": media.clips,
     "query": embed.one_query,
     "tables": tables.upsert_ratio,
     "search": search.graph,

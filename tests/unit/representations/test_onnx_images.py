@@ -12,8 +12,15 @@ import graft
 from graft.core.errors import InputError, SourceError, WeightsMismatch
 from graft.governance.named_assets import read_named
 from graft.representations.encoding.encoder import Encoder
-from graft.representations.encoding.image_bodies import SessionNetwork, TowerNetwork, load_image_body
+from graft.representations.encoding.image_bodies import (
+    SessionNetwork,
+    TowerNetwork,
+    image_rows,
+    load_image_body,
+    of_length_one,
+)
 from graft.representations.image_reading import squares
+from graft.representations.source_head import head_of
 from graft.representations.sources import read_directory, resolve_source
 from graft.representations.towers.tower import fused, load_tower
 from graft.representations.weights.onnx_file import fields
@@ -151,6 +158,7 @@ def test_it_is_run_and_never_taught(tmp_path):
     folder = write_source(tmp_path / "net", picture_onnx())
     source = resolve_source(f"path:{folder}")
     assert not is_trained(source)
+    assert head_of(source) is None
     with pytest.raises(SourceError, match="is run as it is"):
         trainable(source)
     with pytest.raises(SourceError, match="can be run as it is, and not be tuned"):
@@ -189,7 +197,7 @@ def test_the_embedded_source_gives_the_same_in_both_runtimes():
     contents = [IMAGE.taken(str(place / name)) for name in ("flower.jpg", "china.jpg")]
     pixels = source.reading.numbers(squares(contents, source.reading))
     exact = TowerNetwork(fused(load_tower(source)), None).vectors(pixels)
-    assert np.abs(body._network.vectors(pixels) - exact).max() < 1e-5
+    assert np.abs(of_length_one(body._network.vectors(pixels)) - of_length_one(exact)).max() < 1e-5
     assert isinstance(load_image_body(source, 3, "native")._network, TowerNetwork)
 
 
@@ -207,3 +215,27 @@ def test_a_study_of_it_saves_what_predicts_alone(tmp_path):
     assert not any(one.strategy == "scratch" for one in result.record.candidates)
     shutil.rmtree(folder)
     assert graft.load(tmp_path / "study" / "bundle").predict({"picture": pictures[:2]}) is not None
+
+
+def test_a_hundred_thousand_pictures_are_decoded_a_batch_ahead_and_never_all(tmp_path, monkeypatch):
+    source = resolve_source(f"path:{write_source(tmp_path / 'net', picture_onnx())}")
+    body = load_image_body(source, None, "native")
+    network, decoded, most = body._network, [0], [0]
+    real = type(source.reading).array
+
+    def array(reading, one):
+        decoded[0] += 1
+        return real(reading, one)
+
+    def vectors(pixels):
+        most[0] = max(most[0], decoded[0] - run[0])
+        run[0] += len(pixels)
+        return np.ones((len(pixels), WIDTH), np.float32)
+
+    run = [0]
+    monkeypatch.setattr(type(source.reading), "array", array)
+    monkeypatch.setattr(network, "vectors", vectors)
+    rows = image_rows(source, [IMAGE.taken(PICTURES[0])] * 2_000)
+    assert sum(len(places) for places, _ in body.run(rows, pooled=True)) == 2_000
+    # The batch that is run, the one waiting for it, and the one being decoded.
+    assert most[0] <= 3 * network.rows
