@@ -18,7 +18,7 @@ from graft.representations.image_directory import SETTINGS, image_settings, is_i
 from graft.representations.pooling import Pooling
 from graft.representations.source import Source, Weights
 from graft.representations.weights.onnx_file import read_onnx
-from graft.representations.weights.onnx_signature import Port, Signature, signature_of
+from graft.representations.weights.onnx_signature import Port, Ports, signature_of
 from graft.representations.weights.unchanged import weights_digest
 
 MODEL_TYPE = "onnx-image"
@@ -125,7 +125,7 @@ def _networks(directory: Path) -> list[Path]:
     return sorted(path for path in directory.glob(f"*{_SUFFIX}") if path.is_file())
 
 
-def _pictures(signature: Signature, reference: str) -> tuple[Port, bool]:
+def _pictures(signature: Ports, reference: str) -> tuple[Port, bool]:
     """The input, and whether channels come last in it."""
     if len(signature.inputs) != 1:
         several = ", ".join(map(str, signature.inputs[:4])) or "none"
@@ -139,7 +139,7 @@ def _pictures(signature: Signature, reference: str) -> tuple[Port, bool]:
     return given, last
 
 
-def _vectors(signature: Signature, reference: str) -> Port:
+def _vectors(signature: Ports, reference: str) -> Port:
     outputs = signature.outputs
     told = [one for name in _TELLING for one in outputs if one.name == name]
     if len(outputs) != 1 and not told:

@@ -29,14 +29,14 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Signature:
-    """What a network takes beside its own weights, and what it gives."""
+class Ports:
+    """The inputs of a network beside its own weights, and its outputs."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
 
-def signature_of(raw: bytes) -> Signature:
+def signature_of(raw: bytes) -> Ports:
     """The signature of the bytes of a file that was looked at. Raises ValueError for a damaged one."""
     graph = list(fields(_first(fields(raw), _GRAPH)))
     # Files of the first kind list their weights among their inputs.
@@ -45,7 +45,7 @@ def signature_of(raw: bytes) -> Signature:
         tuple(_port(value) for number, wire, value in graph if number == wanted and wire == 2)
         for wanted in (_INPUT, _OUTPUT)
     )
-    return Signature(tuple(one for one in inputs if one.name not in weights), outputs)
+    return Ports(tuple(one for one in inputs if one.name not in weights), outputs)
 
 
 def _port(message: bytes) -> Port:
