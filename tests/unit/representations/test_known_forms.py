@@ -33,6 +33,6 @@ def test_other_weights_get_no_configuration():
     """Names of the network alone, or its shapes alone, are not enough."""
     other = {"conv1.weight": (16, 3, 3, 3), "linear.weight": (10, 64)}
     shapes = {name.removeprefix("module."): tuple(value.shape) for name, value in CifarResNet(2).state_dict().items()}
-    assert [form for form in KNOWN_FORMS if form.files(shapes)] == list(KNOWN_FORMS)
+    assert [form.name for form in KNOWN_FORMS if form.describe(shapes)] == [KNOWN_FORMS[0].name]
     for weights in (other, {**shapes, **other, "layer1.0.downsample.0.weight": (16, 16)}, {}):
-        assert [form for form in KNOWN_FORMS if form.files(weights)] == []
+        assert [form for form in KNOWN_FORMS if form.describe(weights)] == []

@@ -31,7 +31,7 @@ def converted(state, folder):
 @pytest.mark.parametrize(
     ("state", "vectors", "network"),
     [
-        (lambda: resnet_state(18), resnet_vectors, "torchvision's ResNet-18"),
+        pytest.param(lambda: resnet_state(18), resnet_vectors, "torchvision's ResNet-18", marks=pytest.mark.slow),
         pytest.param(
             lambda: resnet_state(34, base=4), resnet_vectors, "torchvision's ResNet-34", marks=pytest.mark.slow
         ),
@@ -85,6 +85,7 @@ def test_other_precisions_are_read_as_they_are(tmp_path, dtype):
         assert torch.allclose(tower(pixels), resnet_vectors(exact, pixels), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_body_without_its_head_and_without_counters_is_whole(tmp_path):
     state = {
         name: value
