@@ -21,7 +21,8 @@ def out_of_scope() -> dict[str, object]:
     from graft.representations.sources import resolve_source
     from graft.scores.classical.ngrams import RECIPES, fit_ngrams
     from graft.scores.columns import ColumnEncoder
-    from graft.scores.models import ClassicalModel, Model, Output, VectorModel
+    from graft.scores.models import ClassicalModel, Model, VectorModel
+    from graft.scores.output import Output
 
     train = pl.read_csv(_CLINC / "train.csv")
     names = sorted(train["label"].unique())

@@ -79,13 +79,15 @@ def study(
     The rows. data: a path (CSV, TSV, JSON lines, Parquet), a pandas or Polars frame, an Arrow table, a mapping of
     columns or a list of mappings; a folder with a folder of pictures or recordings for each class needs no columns
     named. text, image or audio: the columns a model reads (one of images or audio: names of files, relative to the file
-    of the rows, or encoded bytes; in memory also pillow images or arrays, samples with their rate). label, numeric,
+    of the rows, or encoded bytes; in memory also pillow images or arrays, samples with their rate); columns of two or
+    three of these are read side by side, and a row that lacks one is read without it. label, numeric,
     categorical: column names, one or several; numeric and categorical beside a text or an image, or alone; ``*`` for
     every column that fits and has no other role. id: names the rows. group, time: rows of one group stay on one side of
     every split; splits go forward in time. encoding: what text files are written in, where it is not recognised
     (``cp1252``). task: what is predicted.
 
-    What is tried. source: references of pretrained models; when none is named, the one that comes with Graft for this
+    What is tried. source: references of pretrained models; of rows of several kinds each is for the kind it reads, and
+    two of one kind are alternatives. When none is named for a kind, the one that comes with Graft for this
     kind of content (``minilm``, ``lite0``, ``speech``), and none for rows alone: then models that reuse nothing are
     compared, and the best of them is saved. prompt_classification: put before every text, for sources trained with an
     instruction, instead of what the source states; one for all sources, or one for each. strategy: ``auto``, or names
@@ -130,7 +132,7 @@ def study(
     split = "group" if group is not None else "time" if time is not None else "stratified"
     roles = roles_of(
         data, text=text, image=image, audio=audio, numeric=numeric, categorical=categorical, label=label, id=id,
-        group=group, time=time,
+        group=group, time=time, together=True,
     )  # fmt: skip
     settings = make_settings(
         {

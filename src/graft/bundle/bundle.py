@@ -24,7 +24,7 @@ from graft.core.tasks import CLASSES, Task
 from graft.facts.study import StudyRecord
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.schema import Contract
-from graft.representations.encoding.backbones import backbone_of
+from graft.representations.encoding.joined_encoder import cut_parts
 from graft.rows.table import Table, read_frame
 from graft.scores.models import Model
 
@@ -136,10 +136,12 @@ class Bundle:
         if not len(data):
             return
         source = self.model.source
-        if source is not None:
-            limit, unit = source.reading.limit, source.reading.unit
-            for place in np.flatnonzero(backbone_of(source).cut(source, data.contents)).tolist():
-                message = f"the {data.kind.name} is longer than {limit} {unit}: the rest of it was not read"
+        for part, cut in () if source is None else cut_parts(source, data.contents):
+            reading = part.reading
+            for place in np.flatnonzero(cut).tolist():
+                message = (
+                    f"the {reading.kind} is longer than {reading.limit} {reading.unit}: the rest of it was not read"
+                )
                 problems.add(int(data.rows[place]), "truncated", message)
         for row, why in zip(data.rows.tolist(), far, strict=True):
             if why is not None:

@@ -67,7 +67,10 @@ def _told(pieces: list[tuple[Piece, ...]], changes: np.ndarray, digits: str) -> 
     for some in pieces:
         own = changes[start : start + len(some)]
         start += len(some)
-        order = np.argsort(-np.abs(own), kind="stable")[:_TOLD].tolist()
+        largest = np.argsort(-np.abs(own), kind="stable").tolist()
+        # What a whole part carries is told of every part, and then what carries most inside them.
+        whole = [place for place, piece in enumerate(some) if piece.whole]
+        order = whole + [place for place in largest if not some[place].whole][:_TOLD]
         said = [(some[place].name, f"{own[place]:{digits}}") for place in order]
         told.append("; ".join(f"{name} {change}" for name, change in said if float(change) != 0))
     return told

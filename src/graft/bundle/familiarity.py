@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse.linalg  # noqa: F401 - its norm
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
@@ -21,7 +22,7 @@ from graft.bundle.decision import blockwise
 from graft.bundle.nearness import NEAREST, SHARE, UnitColumns, cosines, count, mean_of_largest
 from graft.decisions.far_rows import far_below
 from graft.scores.classical.ngrams import NgramEncoder
-from graft.scores.models import Matrix
+from graft.scores.output import Matrix
 
 _NOTHING = -2.0  # below any similarity less half of another
 
@@ -30,7 +31,7 @@ def of_rows(vectors: Matrix, units: np.ndarray, *, widths: tuple[int, ...] = ())
     """What is usual around each row, and the score it gets when its unit is left out; both (rows,).
 
     vectors: of unit length, (rows, dimension). units: 0.. without gaps, (rows,), at least seven. widths: columns of the
-    blocks of a sparse matrix that were each scaled to one length, () for a dense one.
+    first blocks of a sparse matrix, which hold terms; () for a dense one.
     """
     columns, own = UnitColumns(units), np.asarray(units)
 
@@ -67,7 +68,11 @@ def _without_private_terms(vectors: sparse.csr_matrix, units: np.ndarray, widths
     users = np.asarray((members @ vectors.astype(bool)).astype(bool).sum(axis=0)).ravel()
     shared = sparse.csr_matrix(vectors @ sparse.diags((users > 1).astype(np.float32)))
     ends = np.cumsum(widths).tolist()
-    blocks = [normalize(shared[:, end - width : end]) for end, width in zip(ends, widths, strict=True)]
+    blocks = []
+    for end, width in zip(ends, widths, strict=True):
+        length = sparse.linalg.norm(vectors[:, end - width : end], axis=1).astype(np.float32)
+        blocks.append(sparse.diags(length) @ normalize(shared[:, end - width : end]))
+    blocks.append(vectors[:, sum(widths) :])  # what stands behind the terms is nobody's own
     return sparse.csr_matrix(sparse.hstack(blocks, format="csr", dtype=np.float32))
 
 
@@ -112,22 +117,25 @@ class UnknownTerms:
     encoder: NgramEncoder
     threshold: float | None
 
-    def far(self, texts: Sequence[str]) -> list[str | None]:
-        """For each text why it is far, in words, or None."""
+    def far(self, texts: Sequence[str | None]) -> list[str | None]:
+        """For each text why it is far, in words, or None; None where there is no text."""
         if self.threshold is None:
             return [None] * len(texts)
         analyse, known = _analyser(self.encoder), frozenset(self.encoder.terms)
-        shares = [_share(set(analyse(text)), known) for text in texts]
+        shares = [0.0 if text is None else _share(set(analyse(text)), known) for text in texts]
         return [
             f"far from the training rows: {share:.0%} of its n-grams are unknown" if share > self.threshold else None
             for share in shares
         ]
 
 
-def unknown_terms(encoder: NgramEncoder, texts: Sequence[str], units: np.ndarray, *, rate: float) -> UnknownTerms:
+def unknown_terms(
+    encoder: NgramEncoder, texts: Sequence[str | None], units: np.ndarray, *, rate: float
+) -> UnknownTerms:
     """The check, with its threshold from the training texts. units: which texts belong together, (texts,)."""
     analyse, vocabulary = _analyser(encoder), frozenset(encoder.terms)
-    held = [set(analyse(text)) for text in texts]
+    units = units[[text is not None for text in texts]]
+    held = [set(analyse(text)) for text in texts if text is not None]
     users: defaultdict[str, set[int]] = defaultdict(set)
     for terms, one in zip(held, units.tolist(), strict=True):
         for term in terms & vocabulary:

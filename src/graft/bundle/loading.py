@@ -112,10 +112,14 @@ def _rows(bundle: Bundle) -> dict[str, list[str | float | None]]:
     """Rows that come from no data, in the columns of the contract."""
     roles = bundle.contract.roles
     kind = kind_named(roles.kind)
-    contents = [kind.cell(content) for content in kind.made_up(bundle.contract.labels)[:_ROWS]]
-    rows: dict[str, list[str | float | None]] = {name: list(contents) for name in roles.content}
-    rows |= {name: [float(number) for number in range(len(contents))] for name in roles.numeric}
-    rows |= {name: ["made up"] * len(contents) for name in roles.categorical}
+    rows: dict[str, list[str | float | None]] = {}
+    for part, names in () if kind.cells else roles.parts:
+        own = kind_named(part)
+        contents = [own.cell(content) for content in own.made_up(bundle.contract.labels)[:_ROWS]]
+        rows |= {name: list(contents) for name in names}
+    count = _ROWS
+    rows |= {name: [float(number) for number in range(count)] for name in roles.numeric}
+    rows |= {name: ["made up"] * count for name in roles.categorical}
     return rows
 
 

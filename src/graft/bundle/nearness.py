@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from graft.bundle.decision import blockwise
-from graft.scores.models import Matrix
+from graft.scores.output import Matrix
 
 NEAREST, SHARE = 5, 0.5
 _SHOWN = 3

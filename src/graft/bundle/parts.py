@@ -4,6 +4,7 @@ Decisions: the folder appears whole or not at all, and only after it has been lo
 predictions; without permission to keep rows no training content and no vector of a single row is written to any file.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,8 +31,11 @@ from graft.governance.records import Answer
 from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
 from graft.representations.cache import ActivationCache
+from graft.representations.joined_source import joined_source
+from graft.representations.source import Source
+from graft.rows.content import Content, kind_named
 from graft.scores.bodies import trainable
-from graft.scores.models import Model, VectorModel, save_model, save_tuned_body
+from graft.scores.models import Model, VectorModel, save_model, save_tuned_body, source_places
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +87,9 @@ def write_bundle(
         write_text(place / "lineage.json", parts.origin.model_dump_json(indent=2) + "\n")
         record = parts.record
         if record is not None and not keep_rows:
-            written = map(parts.training.kind.written, (*parts.training.contents, *parts.sample.contents))
-            record = without_contents(record, written)
+            record = without_contents(
+                record, _written((*parts.training.contents, *parts.sample.contents), parts.training)
+            )
         write_evidence(place, record)
         write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
         kept = write_reference(
@@ -105,11 +110,28 @@ def write_bundle(
         load_bundle(place)
 
 
+def _written(contents: Iterable[Content], rows: Dataset) -> Iterator[str]:
+    """Contents as files hold them, and of those of several kinds each part as well."""
+    for content in contents:
+        yield rows.kind.written(content)
+        for part in rows.kind.parts:
+            if (value := content.of(part.name)) is not None:
+                yield part.written(value)
+
+
 def _save_model(model: Model, folder: Path) -> Model:
     """Save a model; random weights are written out, since what is drawn must not be read as what was learnt."""
-    if isinstance(model, VectorModel) and model.source.weights.random_seed is not None:
-        body = trainable(model.source).load(model.source)
-        source = save_tuned_body(body, model.source, folder / "source", reference=model.source.weights.reference)
-        model = replace(model, source=source)
+    if isinstance(model, VectorModel):
+        places = source_places(model.source, folder / "source")
+        saved = tuple(part if part.weights.random_seed is None else _drawn_out(part, place) for part, place in places)
+        if any(one is not part for one, (part, _) in zip(saved, places, strict=True)):
+            parts = model.source.parts
+            source = joined_source(saved, kind_named(model.source.reading.kind)) if parts else saved[0]
+            model = replace(model, source=source)
     save_model(model, folder)
     return model
+
+
+def _drawn_out(source: Source, folder: Path) -> Source:
+    body = trainable(source).load(source)
+    return save_tuned_body(body, source, folder, reference=source.weights.reference)

@@ -12,7 +12,8 @@ from graft.bundle.decision import blockwise
 from graft.core.progress import SILENT, Progress
 from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
-from graft.scores.models import Matrix, Model
+from graft.scores.models import Model
+from graft.scores.output import Matrix
 
 
 @dataclass(frozen=True, eq=False)

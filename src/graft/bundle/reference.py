@@ -32,8 +32,9 @@ from graft.inputs.dataset import Dataset
 from graft.inputs.duplicates import find_duplicates
 from graft.representations.cache import ActivationCache
 from graft.representations.weights.safetensors_file import check_safetensors
-from graft.rows.content import Content, ContentKind
-from graft.scores.models import Matrix, Model
+from graft.rows.content import TEXT, Content, ContentKind, Joined
+from graft.scores.models import Model
+from graft.scores.output import Matrix
 
 Reference: TypeAlias = ReferenceRows | UnknownTerms | None
 
@@ -60,7 +61,7 @@ def write_reference(
     """
     rows = _sampled(training)
     if model.encoders and not keep_rows:
-        terms = unknown_terms(model.encoders[0], rows.contents, independent(rows), rate=rate)
+        terms = unknown_terms(model.encoders[0], texts_of(rows.contents), independent(rows), rate=rate)
         _write_facts(folder, "terms", terms.threshold, rate)
         return 0
     vectors = model.seen(rows, cache=cache, progress=progress)
@@ -171,10 +172,15 @@ def _targets(rows: Dataset) -> np.ndarray:
     return rows.targets
 
 
+def texts_of(contents: Sequence[Content]) -> list[str | None]:
+    """The texts of rows, None where a row of several kinds has none."""
+    return [one.of(TEXT.name) if isinstance(one, Joined) else one for one in contents]
+
+
 def why_far(reference: Reference, contents: Sequence[Content], vectors: Matrix | None) -> list[str | None]:
     """For each row why it is far from the training rows, in words, or None. vectors: of the model, None without any."""
     if isinstance(reference, UnknownTerms):
-        return reference.far(contents)
+        return reference.far(texts_of(contents))
     if reference is not None and vectors is not None:
         return reference.far(vectors)
     return [None] * len(contents)

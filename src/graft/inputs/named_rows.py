@@ -11,7 +11,7 @@ from graft.core.errors import InputError
 from graft.core.several import Names, several
 from graft.inputs.contract import require_columns
 from graft.inputs.every import with_every_column
-from graft.inputs.roles import EVERY, Roles, one_kind
+from graft.inputs.roles import EVERY, Roles, one_kind, several_kinds
 from graft.rows.folders import FOLDER_LABEL, class_folders, is_folder_of_classes
 from graft.rows.table import Table, read_frame
 
@@ -36,12 +36,13 @@ def roles_of(
     id: str | None = None,  # noqa: A002 - the field's own word
     group: str | None = None,
     time: str | None = None,
+    together: bool = False,
 ) -> Roles:
     """The roles of the columns that are named; those of a folder with a folder for each class need no names, and their
     rows are called by their files.
 
-    Nothing is read but the names of the files in a folder. Raises InputError where nothing is named to be read, or
-    columns of two kinds are.
+    together: whether contents of several kinds may stand in one row. Nothing is read but the names of the files in a
+    folder. Raises InputError where nothing is named to be read, or columns of two kinds are that may not be.
 
     >>> roles_of("rows.csv", image="photo", label="kind").kind
     'image'
@@ -50,10 +51,14 @@ def roles_of(
         found = class_folders(Path(data))
         image, audio = (found if found != "audio" else (), found if found == "audio" else ())
         label, id = FOLDER_LABEL, id or found  # noqa: A001 - the field's own word
-    kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
+    named = {"text": several(text), "image": several(image), "audio": several(audio)}
+    content, kinds = several_kinds(**named)
+    if not together:
+        one_kind(**named)
     roles = Roles(
-        kind=kind if content else "row",
+        kind="text" if content else "row",
         content=content,
+        kinds=kinds,
         label=several(label),
         numeric=several(numeric),
         categorical=several(categorical),

@@ -169,8 +169,8 @@ def one_kind(
         told = " and ".join(f"{kind} ({', '.join(columns)})" for kind, columns in named)
         raise InputError(
             f"columns of {told}",
-            needed="columns of one kind of content: the vectors of a table are of one source",
-            fix="name those of one kind, and make a table of each; studies read several side by side",
+            needed="columns of one kind of content: here one source reads the rows",
+            fix="name those of one kind, and go on with each in turn; graft study reads several side by side",
         )
     return named[0] if named else ("text", ())
 

@@ -17,6 +17,7 @@ from graft.core.errors import MissingExtra, WeightsMismatch
 from graft.core.extras import require
 from graft.core.files import write_json
 from graft.core.settings import cache_directory
+from graft.rows.content import kind_named
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _LITE0_PICKLE = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -214,5 +215,10 @@ def usual_source(kind: str) -> str:
 
 
 def usual_sources(kind: str) -> tuple[str, ...]:
-    """The source a kind is studied with when none is named; () where none comes with Graft."""
-    return tuple(filter(None, (usual_source(kind),)))
+    """The sources a kind is studied with when none is named, one for each of several; () where none comes with Graft.
+
+    >>> usual_sources("text+image"), usual_sources("row")
+    (('minilm', 'lite0'), ())
+    """
+    parts = kind_named(kind).parts
+    return tuple(filter(None, map(usual_source, [part.name for part in parts] or [kind])))

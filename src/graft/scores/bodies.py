@@ -28,6 +28,10 @@ from graft.scores.network import Vocabulary, layer_names, restore_vocabulary, sh
 from graft.scores.row_bodies import RowFeed, block_names, pooled_rows, upper_rows
 
 NOT_TRAINED = "no weights of such a source can be tuned or trained"
+NOT_TRAINED_TOGETHER = (
+    "of rows of several kinds only heads are learnt, on the vectors of frozen sources; study one kind alone "
+    "to tune its source"
+)
 _KEPT_BYTES = 1 << 29
 _SCRATCH_SIDE = 96
 _CUT = 0.08
@@ -80,13 +84,18 @@ def is_trained(source: Source) -> bool:
     return source.weights.learnable and any(one.kind == source.reading.kind for one in TRAINABLE)
 
 
+def untrained_words(source: Source) -> str:
+    """Why nothing of a source is tuned, or trained from random weights."""
+    return NOT_TRAINED_TOGETHER if source.parts else NOT_TRAINED
+
+
 def trainable(source: Source) -> TrainableKind:
     """The record of the kind a source reads. Raises SourceError where its sources are only ever read."""
     for one in TRAINABLE if source.weights.learnable else ():
         if one.kind == source.reading.kind:
             return one
     raise SourceError(
-        f"{source.weights.reference} is run as it is: {NOT_TRAINED}",
+        f"{source.weights.reference} is run as it is: {untrained_words(source)}",
         needed="the strategy frozen",
         fix="leave --strategy out, or ask for frozen",
     )

@@ -4,7 +4,9 @@ Decisions: numbers are standardised with the training rows' mean and deviation, 
 says so in a column of its own; a category unseen in training is all zeros, which is the same as "no information".
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,3 +57,14 @@ def fit_columns(rows: Dataset) -> ColumnEncoder:
         tuple(sorted(set(rows.categorical[:, column].astype(str)))) for column in range(rows.categorical.shape[1])
     )
     return ColumnEncoder(tuple(map(float, means)), tuple(map(float, scales)), categories)
+
+
+def columns_of(facts: dict[str, Any]) -> ColumnEncoder:
+    """The statistics of columns from their facts. Raises ValueError for what is none."""
+    means, scales = tuple(facts["means"]), tuple(facts["scales"])
+    categories = tuple(tuple(known) for known in facts["categories"])
+    numbers = all(isinstance(number, int | float) and math.isfinite(number) for number in (*means, *scales))
+    words = all(isinstance(word, str) for known in categories for word in known)
+    if not numbers or not words or len(means) != len(scales) or not all(scales):
+        raise ValueError("statistics of columns that do not fit together")
+    return ColumnEncoder(means, scales, categories)

@@ -27,6 +27,7 @@ from graft.scores.classical.features import features_of
 from graft.scores.classical.ngrams import RECIPES, beside, count_terms, solve_sparse, terms_kept
 from graft.scores.columns import ColumnEncoder, fit_columns
 from graft.scores.freezing import FreezeRecord
+from graft.scores.joined_control import fit_joined
 from graft.scores.linear import LinearHead, class_weights, solve_head
 from graft.scores.losses import Loss
 from graft.scores.models import (
@@ -34,12 +35,11 @@ from graft.scores.models import (
     FeatureModel,
     MajorityModel,
     Model,
-    Output,
     RowModel,
     VectorModel,
-    output_of,
     save_tuned_body,
 )
+from graft.scores.output import Output, output_of
 from graft.scores.row_control import fit_control
 from graft.scores.strategies import FULL, STRATEGIES, Strategy, Trains
 from graft.scores.training import vectors_of
@@ -255,6 +255,8 @@ def _classical(problem: _Problem) -> Fit:
     """What no neural network scores, in the way of the kind of content."""
     if problem.bench.rows.kind.cells:
         return _on_rows(problem)
+    if problem.bench.rows.kind.parts:
+        return _on_parts(problem)
     return (_on_features if features_of(problem.bench.rows.kind.name) else _on_texts)(problem)
 
 
@@ -280,6 +282,28 @@ def _on_rows(problem: _Problem) -> Fit:
     model = RowModel(problem.output, columns, control.scorer)
     scores = model.of_parted(columns.parted(table.take(problem.evaluate)))
     return Fit(scores, control.size, FreezeRecord(0, control.size, ""), control.name, model)
+
+
+def _on_parts(problem: _Problem) -> Fit:
+    """What is computed of each kind of content, side by side."""
+    assert isinstance(problem.columns, ColumnEncoder)
+    control = fit_joined(
+        problem.bench,
+        problem.rows,
+        problem.evaluate,
+        problem.targets,
+        output=problem.output,
+        columns=problem.columns,
+        extra=problem.extra,
+        weights=problem.head_weights,
+        untilt=problem.untilt,
+        configurations=problem.budget.configurations,
+        seed=problem.seed,
+    )
+    if control is None:
+        return _majority(problem)
+    size = control.model.weight.size + control.model.bias.size
+    return Fit(control.scores, size, FreezeRecord(0, size, ""), control.name, control.model)
 
 
 def _on_features(problem: _Problem) -> Fit:

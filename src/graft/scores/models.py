@@ -6,12 +6,11 @@ the same on another processor; arrays go to safetensors and the rest to JSON, so
 model says itself what others must know of it, and stands in one tuple, ``MODELS``.
 """
 
-import math
 import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -39,46 +38,13 @@ from graft.representations.weights.safetensors_file import check_safetensors
 from graft.rows.content import kind_named
 from graft.scores.bodies import trainable
 from graft.scores.classical.features import feature_recipe
-from graft.scores.classical.ngrams import NgramEncoder, encode_ngrams
-from graft.scores.columns import ColumnEncoder
+from graft.scores.classical.ngrams import NgramEncoder, encode_ngrams, ngrams_of
+from graft.scores.columns import ColumnEncoder, columns_of
+from graft.scores.joined_model import JoinedFeatureModel
+from graft.scores.output import Matrix, Output
 from graft.scores.row_control import LinearOnRows, Scorer, TreesOnRows, trees_of
 
-Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
-
-_LONGEST_NGRAM = 16
 _SIDE_FILES = ("*.json", "*.txt", "*.model", "README.md", "LICENSE*")
-
-
-@dataclass(frozen=True)
-class Output:
-    """What raw scores mean: the task, and for regression the target's mean and deviation."""
-
-    task: Task
-    mean: float = 0.0
-    scale: float = 1.0
-
-    def finish(self, logits: np.ndarray) -> np.ndarray:
-        """Probabilities, float64 (rows, outputs); values, float64 (rows,), for regression."""
-        logits = np.asarray(logits, np.float64)
-        if self.task is Task.REGRESSION:
-            return np.asarray(logits[:, 0] * self.scale + self.mean)
-        if self.task is Task.MULTILABEL:
-            return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
-        exponent = np.exp(logits - logits.max(1, keepdims=True))
-        return np.asarray(exponent / exponent.sum(1, keepdims=True))
-
-    def standardise(self, targets: np.ndarray) -> np.ndarray:
-        """Targets as a head sees them: class numbers, a float32 matrix, or standardised values."""
-        if self.task is Task.REGRESSION:
-            return np.asarray((targets - self.mean) / self.scale, np.float32)
-        return np.asarray(targets, np.float32 if self.task is Task.MULTILABEL else np.int64)
-
-
-def output_of(task: Task, targets: np.ndarray) -> Output:
-    """The output for training targets."""
-    if task is not Task.REGRESSION:
-        return Output(task)
-    return Output(task, float(np.mean(targets)), float(np.std(targets)) or 1.0)
 
 
 class Model(Protocol):
@@ -221,8 +187,8 @@ class ClassicalModel:
     @classmethod
     def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """Back from the vocabularies and weights."""
-        encoders = tuple(_encoder(one, arrays[f"idf.{number}"]) for number, one in enumerate(facts["encoders"]))
-        return cls(output, encoders, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
+        encoders = tuple(ngrams_of(one, arrays[f"idf.{number}"]) for number, one in enumerate(facts["encoders"]))
+        return cls(output, encoders, columns_of(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,7 +287,7 @@ class FeatureModel:
     def load(cls, folder: Path, output: Output, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """Back from the name of the recipe and the head."""
         recipe = feature_recipe(facts["recipe"])
-        return cls(output, recipe.name, _columns(facts["columns"]), arrays["weight"], arrays["bias"])
+        return cls(output, recipe.name, columns_of(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
 @dataclass(frozen=True)
@@ -378,7 +344,14 @@ class VectorModel:
         return cls(output, source, _columns_beside(facts["columns"]), arrays["weight"], arrays["bias"])
 
 
-MODELS: tuple[type[Model], ...] = (MajorityModel, ClassicalModel, FeatureModel, RowModel, VectorModel)
+MODELS: tuple[type[Model], ...] = (
+    MajorityModel,
+    ClassicalModel,
+    FeatureModel,
+    JoinedFeatureModel,
+    RowModel,
+    VectorModel,
+)
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -467,27 +440,6 @@ def load_model(folder: Path) -> Model:
         ) from error
 
 
-def _encoder(facts: dict[str, Any], idf: np.ndarray) -> NgramEncoder:
-    """A vocabulary from its facts. Raises ValueError for what is none; long n-grams would take all time."""
-    shortest, longest = facts["ngrams"]
-    terms = tuple(facts["terms"])
-    whole = type(shortest) is int and type(longest) is int and 1 <= shortest <= longest <= _LONGEST_NGRAM
-    if not whole or not all(isinstance(term, str) for term in terms) or idf.shape != (len(terms),):
-        raise ValueError("a vocabulary that does not fit together")
-    return NgramEncoder(facts["analyzer"], (shortest, longest), terms, idf)
-
-
 def _columns_beside(facts: dict[str, Any]) -> ColumnEncoder | RowColumns:
     """What stands beside vectors: of rows whose cells are the content, the columns their source cannot read."""
-    return row_columns_of(facts) if "numeric" in facts else _columns(facts)
-
-
-def _columns(facts: dict[str, Any]) -> ColumnEncoder:
-    """The statistics of columns from their facts. Raises ValueError for what is none."""
-    means, scales = tuple(facts["means"]), tuple(facts["scales"])
-    categories = tuple(tuple(known) for known in facts["categories"])
-    numbers = all(isinstance(number, int | float) and math.isfinite(number) for number in (*means, *scales))
-    words = all(isinstance(word, str) for known in categories for word in known)
-    if not numbers or not words or len(means) != len(scales) or not all(scales):
-        raise ValueError("statistics of columns that do not fit together")
-    return ColumnEncoder(means, scales, categories)
+    return row_columns_of(facts) if "numeric" in facts else columns_of(facts)

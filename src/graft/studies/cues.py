@@ -44,7 +44,14 @@ class KindCues:
 
 
 def cues_of(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0) -> tuple[CueFact, ...]:
-    """The cues of one source on development rows: at most 4,000, drawn by the seed, the same for all sources."""
+    """The cues of one source on development rows: at most 4,000, drawn by the seed, the same for all sources.
+
+    A source of one kind among several is asked about the rows that have it; of sources side by side only the labels
+    are looked at, since what is strange to each is told of it alone.
+    """
+    if len(source.parts) == 1:
+        have, part = bench.part(source.parts[0].reading.kind)
+        return cues_of(part, source.parts[0], np.flatnonzero(np.isin(have, rows)), seed=seed)
     rows = sample_of(rows, seed)
     vectors = bench.vectors(source)[rows]
     targets = bench.targets[rows]

@@ -7,6 +7,7 @@ models that had not.
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from graft.core.version import __version__
 from graft.facts.study import StudyRecord
 from graft.governance.descent_file import Descent
 from graft.governance.records import Answer
+from graft.representations.source import Source
 from graft.scores.models import Model
 from graft.studies.out_of_fold import DecisionParts
 from graft.studies.study_record import StudyParts
@@ -115,16 +117,24 @@ def _named(values: np.ndarray, labels: tuple[str, ...]) -> list[str]:
     return [labels[value] if value >= 0 else "" for value in values]
 
 
+def _of_each(source: Source | None, fact: Callable[[Source], str]) -> str:
+    """A fact of a source; of sources side by side that of each, with its reference."""
+    origins = () if source is None else source.origins
+    if len(origins) < 2:
+        return "".join(map(fact, origins))
+    return "; ".join(f"{one.weights.reference}: {said}" for one in origins if (said := fact(one)))
+
+
 def _origin(study: StudyParts) -> Origin:
     shipped = study.candidate(study.concluded.shipped)
     source = shipped.source
     return Origin(
         study=study.prepared.identity,
         source=source.weights.reference if source is not None else "",
-        source_digest=source.weights.digest if source is not None else "",
+        source_digest=_of_each(source, lambda one: one.weights.digest),
         revision=source.weights.revision if source is not None else "",
         strategy=str(shipped.strategy),
-        licence=study.licences.get(source.weights.reference, "") if source is not None else "",
+        licence=_of_each(source, lambda one: study.licences.get(one.weights.reference, "")),
         done=study.done(),
         data=study.prepared.rows.fingerprint,
         graft=__version__,

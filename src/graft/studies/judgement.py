@@ -237,7 +237,8 @@ def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
     trained = float(np.mean([one.trainable for one in fits]))
     if source is None:
         return trained
-    layers = float(source.weights.parameters - source.weights.vocabulary * source.weights.hidden)
+    weights = [origin.weights for origin in source.origins]
+    layers = float(sum(one.parameters - one.vocabulary * one.hidden for one in weights))
     return layers * _ROWS_ASSUMED + trained + steps * candidate.strategy.passes(layers, trained)
 
 

@@ -15,7 +15,7 @@ from graft.core.tasks import CLASSES, Task
 from graft.facts.study import CueFact
 from graft.representations.source import Source
 from graft.rows.content import kind_named
-from graft.scores.bodies import NOT_TRAINED, is_trained, trainable
+from graft.scores.bodies import is_trained, trainable, untrained_words
 from graft.scores.fitting import Budget, Candidate
 from graft.scores.losses import Loss, loss_named
 from graft.scores.strategies import STRATEGIES, Strategy, parse_strategy
@@ -92,8 +92,9 @@ def plan_candidates(
     was asked for would learn.
     """
     best = _ranked(sources, cues)
+    whole = _whole_first(best)
     controls = [
-        _controlled(Candidate(one, (drawn or best[0]) if one.reads_source else None))
+        _controlled(Candidate(one, (drawn or whole[0]) if one.reads_source else None))
         for one in STRATEGIES
         if one.control and (best or drawn or not one.reads_source)
     ]
@@ -110,7 +111,7 @@ def _controlled(control: Candidate) -> PlanEntry:
     """A control, and whether what it needs can be trained."""
     strategy, source = control.strategy, control.source
     if source is not None and strategy.trains_backbone and not is_trained(source):
-        return PlanEntry(control, False, NOT_TRAINED)
+        return PlanEntry(control, False, untrained_words(source))
     return PlanEntry(control, True, strategy.why)
 
 
@@ -143,18 +144,26 @@ def _chosen(settings: StudySettings, best: tuple[Source, ...], targets: np.ndarr
         return []
     effort, tried = EFFORTS[settings.effort], [one for one in STRATEGIES if one.tried_at(settings.effort)]
     chosen = [PlanEntry(Candidate(one, source), True, one.why) for source in best for one in tried if not one.tunes]
-    for place, source in enumerate(best):
+    for place, source in enumerate(_whole_first(best)):
+        if place and source.parts:
+            continue  # that nothing is tuned here is told once
         for one in (each for family in tried if family.tunes for each in family.tried_at(settings.effort)):
             candidate = Candidate(_fitting(one, source), source)
             chosen.append(_judged(candidate, place < effort.tuned_sources, targets, task))
     if (more := _NEXT.get(settings.effort)) is not None:
         left = (one for family in STRATEGIES if family not in tried for one in family.tried_at(more))
         why = f"left out at {settings.effort} effort; use --effort {more}"
-        chosen += [PlanEntry(Candidate(one, best[0]), False, why) for one in left]
+        trained = [source for source in best[:1] if not source.parts]
+        chosen += [PlanEntry(Candidate(one, source), False, why) for one in left for source in trained]
     unique: dict[str, PlanEntry] = {}
     for plan in chosen:
         unique.setdefault(plan.candidate.name, plan)
     return list(unique.values())
+
+
+def _whole_first(best: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Sources of all kinds side by side before those of fewer; the same order where each is one."""
+    return tuple(sorted(best, key=lambda source: -len(source.parts)))
 
 
 def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: Task) -> PlanEntry:
@@ -162,7 +171,7 @@ def _judged(candidate: Candidate, shortlisted: bool, targets: np.ndarray, task: 
     strategy = candidate.strategy
     few = _few_labels(targets, task) if strategy.cautious else ""
     if candidate.source is not None and not is_trained(candidate.source):
-        return PlanEntry(candidate, False, NOT_TRAINED)
+        return PlanEntry(candidate, False, untrained_words(candidate.source))
     if task not in strategy.tasks:
         return PlanEntry(candidate, False, strategy.untaught)
     if not shortlisted:

@@ -25,13 +25,13 @@ from graft.inputs.duplicates import Duplicates, find_duplicates
 from graft.inputs.remarks import remarks
 from graft.inputs.schema import Contract
 from graft.inputs.splits import Splits, make_splits
-from graft.representations.reading import Role
 from graft.representations.row_columns import MOST_CATEGORIES, RowColumns
 from graft.representations.row_source import drawn_row_source, require_shared, row_reading
 from graft.representations.source import Source
-from graft.representations.sources import require_reads, resolve_source
+from graft.representations.sources import require_reads
 from graft.rows.table import Table
 from graft.scores.losses import loss_named
+from graft.studies.named_sources import named_sources
 from graft.studies.settings import StudySettings, require_margin
 
 MARGIN = 0.01
@@ -64,6 +64,12 @@ class Prepared:
     margin: float = 0.01
     costs: CostTable | None = None
     architecture: Source | None = None
+
+    @property
+    def origins(self) -> tuple[Source, ...]:
+        """The sources somebody published, each once: those that stand side by side apart."""
+        every = (origin for source in self.sources for origin in source.origins)
+        return tuple({origin.weights.reference: origin for origin in every}.values())
 
     @property
     def clusters(self) -> np.ndarray:
@@ -113,10 +119,7 @@ def prepare(
             needed="what each kind of error costs",
             fix="add --costs costs.csv, or use another loss",
         )
-    sources = tuple(
-        resolve_source(reference).with_prompts({Role.CLASSIFICATION: settings.prompt_of(number)})
-        for number, reference in enumerate(settings.sources)
-    )
+    sources = named_sources(settings, rows.kind)
     for source in sources:
         require_reads(source, rows.kind)
     if rows.kind.cells:

@@ -36,7 +36,7 @@ from graft.representations.row_source import DRAWN, RowShape, write_row_config
 from graft.representations.sources import read_directory
 from graft.rows.table import Table
 from graft.scores.fitting import Budget, Candidate, fit
-from graft.scores.models import output_of
+from graft.scores.output import output_of
 from graft.scores.row_pretraining import RATE, TaughtRows, teach_rows
 from graft.scores.strategies import CLASSICAL, MAJORITY
 from graft.scores.workbench import Workbench

@@ -16,7 +16,7 @@ from graft.evidence.predictions import Scored
 from graft.evidence.slices import SliceScore, slice_differences
 from graft.facts.study import SuspectFact
 from graft.inputs.splits import make_splits
-from graft.rows.content import picture_of
+from graft.rows.content import Content, ContentKind, picture_of
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import Trains
 from graft.scores.workbench import Workbench
@@ -109,14 +109,27 @@ def _columns(prepared: Prepared, rows: np.ndarray) -> dict[str, np.ndarray]:
         values = series.cast(pl.String).fill_null("(missing)").to_numpy()[positions]
         if 2 <= len(set(values)) <= _MOST_VALUES:
             found[name] = values.astype(str)
-    kind = prepared.rows.kind
-    lengths = np.array([kind.size(prepared.rows.contents[row]) for row in rows])
-    short, long = np.quantile(lengths, [1 / 3, 2 / 3])
-    if short < long:
-        found[f"length of {kind.name}"] = np.where(
-            lengths <= short, "short", np.where(lengths <= long, "middling", "long")
-        )
+    kind, contents = prepared.rows.kind, [prepared.rows.contents[row] for row in rows]
+    if not kind.parts:
+        return found | _by_length(kind, contents)
+    for part in kind.parts:
+        there = [one.of(part.name) is not None for one in contents]
+        if 0 < sum(there) < len(there):
+            found[part.name] = np.where(there, "there", "missing")
+        elif all(there):
+            found |= _by_length(part, [one.of(part.name) for one in contents])
     return found
+
+
+def _by_length(kind: ContentKind, contents: Sequence[Content]) -> dict[str, np.ndarray]:
+    """The rows in three parts by how long their contents are."""
+    lengths = np.array([kind.size(one) for one in contents])
+    short, long = np.quantile(lengths, [1 / 3, 2 / 3])
+    if short >= long:
+        return {}
+    return {
+        f"length of {kind.name}": np.where(lengths <= short, "short", np.where(lengths <= long, "middling", "long"))
+    }
 
 
 @dataclass(frozen=True)

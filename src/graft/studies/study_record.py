@@ -36,6 +36,7 @@ from graft.facts.study import (
 from graft.governance.registry import HoldoutOpenings
 from graft.representations.backbone import native_precision
 from graft.representations.encoding.encoder import Encoder
+from graft.representations.source import Source
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.tuning import KEPT_SOLVED
 from graft.scores.workbench import Workbench
@@ -110,7 +111,7 @@ def compose(found: StudyParts) -> StudyRecord:
         found.prepared, judged[choice.chosen], judged[choice.control], found.prepared.metric, found.settings
     )
     candidates = tuple(_candidate(found, one) for one in found.candidates)
-    objectives = {one.weights.reference: objective_of(one) for one in found.prepared.sources}
+    objectives = {one.weights.reference: objective_of(one) for one in found.prepared.origins}
     harm = harm_reasons(verdict, candidates, found.plan.cues, objectives)
     return StudyRecord(
         key=found.prepared.identity,
@@ -130,7 +131,7 @@ def compose(found: StudyParts) -> StudyRecord:
         splits=_splits(found),
         plan=found.plan,
         data=_data(found.prepared, suspects),
-        sources=tuple(_source(found, number) for number in range(len(found.prepared.sources))),
+        sources=tuple(_source(found, source) for source in found.prepared.origins),
         freeze=_freeze(found),
         next_steps=advice(
             found.settings, verdict, candidates, found.concluded.curves, suspects, slices, found.plan, harm
@@ -226,7 +227,8 @@ def _megabytes(final: Fit) -> float:
     assert model is not None
     size = sum(array.nbytes for array in model.arrays().values())
     if model.source is not None:
-        size += sum(path.stat().st_size for path in model.source.weights.directory.glob("*.safetensors"))
+        folders = [origin.weights.directory for origin in model.source.origins]
+        size += sum(path.stat().st_size for folder in folders for path in folder.glob("*.safetensors"))
     return size / 1e6
 
 
@@ -297,8 +299,7 @@ def _data(prepared: Prepared, suspects: Suspects) -> DataFacts:
     )
 
 
-def _source(found: StudyParts, number: int) -> SourceFacts:
-    source = found.prepared.sources[number]
+def _source(found: StudyParts, source: Source) -> SourceFacts:
     return SourceFacts(
         reference=source.weights.reference,
         digest=source.weights.digest,

@@ -62,9 +62,11 @@ class Governed:
     def descent(self, name: str, source: Source | None, strategy: Strategy, *, keeps_rows: bool) -> Descent:
         """What the shipped model was made from. keeps_rows: whether it stores vectors of training rows."""
         edges = [Edge(relation=Relation.TRAINED_ON_DATA, parent=self.data.identity, study=self._study)]
-        used = self.sources.get(source.weights.reference) if source is not None else None
-        if used is not None and strategy.lineage:
-            edges.append(Edge(relation=Relation(strategy.lineage), parent=used.identity, study=self._study))
+        origins = () if source is None else source.origins
+        used = [self.sources[one.weights.reference] for one in origins if one.weights.reference in self.sources]
+        if used and strategy.lineage:
+            relation = Relation(strategy.lineage)
+            edges += [Edge(relation=relation, parent=one.identity, study=self._study) for one in used]
             if keeps_rows:
                 edges.append(Edge(relation=Relation.STORED_VECTORS, parent=self.data.identity, study=self._study))
         assets = _ancestors(self._lineage(), (edge.parent for edge in edges))
@@ -94,7 +96,8 @@ class Governed:
         digests = {one.reference: one.digest for one in record.sources}
         scores: dict[str, float] = {}
         for one in record.candidates:
-            if one.kind == "transfer":
+            # What stands side by side says nothing of one of its sources, and neither does one kind of several.
+            if one.kind == "transfer" and one.source in digests and not record.data.contract.roles.kinds:
                 digest = digests[one.source]
                 scores[digest] = max(one.score.mean, scores.get(digest, one.score.mean))
         if len(scores) > 1:
@@ -209,7 +212,7 @@ def _read_sources(prepared: Prepared) -> dict[str, Asset]:
         source.weights.reference: read_source(
             source.weights.reference, source.weights.directory, revision=source.weights.revision
         )
-        for source in prepared.sources
+        for source in prepared.origins
         if source.weights.pretrained
     }
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from graft.scores.columns import ColumnEncoder, fit_columns
-from graft.scores.models import ClassicalModel, Output, load_model, save_model
+from graft.scores.models import ClassicalModel, load_model, save_model
+from graft.scores.output import Output
 from unit.bundle.building import fitted, rows_for
 
 

@@ -28,7 +28,7 @@ def sizes(record: StudyRecord, column: ColumnFacts) -> str:
     """
     if column.length is None:
         return ""
-    kind, length = content_kind(record), column.length
+    kind, length = kind_named(column.kind), column.length
     least, most, middle = (count(round(number)) for number in (length.min, length.max, length.median))
     return f"{kind.plural} of {least} to {most} {kind.unit}, {middle} in the middle"
 

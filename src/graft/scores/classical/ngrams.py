@@ -21,6 +21,7 @@ from graft.scores.linear import plain_loss, solve_head
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _TERMS, _WEIGHTS = 50_000, 2_000_000
 _ROWS_FOR_SPAN = 2500
+_LONGEST_NGRAM = 16
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,16 @@ class NgramEncoder:
         vectorizer = TfidfVectorizer(vocabulary=vocabulary, sublinear_tf=True, **_options(self.analyzer, self.ngrams))
         vectorizer.idf_ = self.idf.astype(np.float64)
         return sparse.csr_matrix(vectorizer.transform(texts))
+
+
+def ngrams_of(facts: dict[str, Any], idf: np.ndarray) -> NgramEncoder:
+    """A vocabulary from its facts. Raises ValueError for what is none; long n-grams would take all time."""
+    shortest, longest = facts["ngrams"]
+    terms = tuple(facts["terms"])
+    whole = type(shortest) is int and type(longest) is int and 1 <= shortest <= longest <= _LONGEST_NGRAM
+    if not whole or not all(isinstance(term, str) for term in terms) or idf.shape != (len(terms),):
+        raise ValueError("a vocabulary that does not fit together")
+    return NgramEncoder(facts["analyzer"], (shortest, longest), terms, idf)
 
 
 def _options(analyzer: str, ngrams: tuple[int, int]) -> dict[str, Any]:
