@@ -24,8 +24,9 @@ class RowProblem:
     """Something wrong with one row.
 
     row: position in the given table, from 0. code: what the kind of content calls it (missing-text, empty-text,
-    too-long), or bad-number, unknown-category, missing-label, unknown-label, missing-group, missing-time, bad-time,
-    missing-id or repeated-id. fatal: the row is left out.
+    too-long), read-without-text where the other contents of the row go on, or bad-number, unknown-category,
+    missing-label, unknown-label, missing-group, missing-time, bad-time, missing-id or repeated-id. fatal: the row is
+    left out.
     """
 
     row: int
@@ -107,9 +108,10 @@ def _joined(kind: ContentKind, table: Table, contract: Contract, problems: list[
     for part, (_, names) in zip(kind.parts, contract.roles.parts, strict=True):
         own: list[RowProblem] = []
         found = _contents(part, [table.as_written(name) for name in names], table, names, own)
-        for one in own:
+        for place, one in enumerate(own):
             if one.fatal:
                 found[one.row] = None
+                own[place] = replace(one, code=f"read-without-{part.name}", fatal=False)
         parts.append(found)
         told += own
     written = joined_contents(kind, parts)
@@ -118,8 +120,7 @@ def _joined(kind: ContentKind, table: Table, contract: Contract, problems: list[
         if one.row in why:
             why[one.row].append(one.message)
         else:
-            message = f"{one.message}: the row is read without it" if one.fatal else one.message
-            problems.append(replace(one, message=message, fatal=False))
+            problems.append(one)
     where = ", ".join(contract.roles.content[:_NAMED])
     problems += [RowProblem(row, where, "missing-content", "; ".join(said), fatal=True) for row, said in why.items()]
     return written

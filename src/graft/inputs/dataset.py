@@ -21,6 +21,8 @@ from graft.inputs.schema import Contract
 from graft.inputs.targets import read_labels
 from graft.rows.content import Content, ContentKind, kind_named
 from graft.rows.content.joined import having
+from graft.rows.content.row import cell_name
+from graft.rows.content.text import excerpt
 from graft.rows.table import Table
 
 __all__ = ["Dataset", "RowProblem", "build_dataset"]
@@ -71,6 +73,19 @@ class Dataset:
     def kind(self) -> ContentKind:
         """What kind of content the rows hold."""
         return kind_named(self.contract.roles.kind)
+
+    def shown(self, place: int, limit: int) -> str:
+        """A row on a line of at most so many characters: what it says, and the cells of the columns beside it."""
+        roles = self.contract.roles
+        numbers = (None if np.isnan(number) else float(number) for number in self.numeric[place])
+        cells = (
+            *zip(roles.numeric, numbers, strict=False),
+            *zip(roles.categorical, self.categorical[place], strict=False),
+        )
+        beside = ", ".join(f"{name}={cell_name(cell)}" for name, cell in cells if cell not in (None, ""))
+        told = excerpt(beside, limit // 3) if beside else ""
+        line = self.kind.shown(self.contents[place], limit - (len(told) + 3 if told else 0))
+        return f"{line} \u00b7 {told}" if told else line
 
     def alone(self, kind: str) -> "tuple[np.ndarray, Dataset]":
         """The rows that have something of a kind among several, with nothing but that beside the columns.

@@ -137,7 +137,7 @@ def _error(held: Dataset, row: int, given: str, decided: str, probability: float
     return ErrorFact(
         row=int(held.rows[row]),
         id=held.ids[row],
-        text=held.kind.shown(held.contents[row], _EXCERPT),
+        text=held.shown(row, _EXCERPT),
         given=given,
         decided=decided,
         probability=probability,

@@ -160,7 +160,7 @@ def suspects_of(bench: Workbench, judged: Judged) -> Suspects:
         SuspectFact(
             row=int(rows.rows[seen.rows[first[one.row]]]),
             id=rows.ids[seen.rows[first[one.row]]],
-            text=rows.kind.shown(rows.contents[seen.rows[first[one.row]]], _EXCERPT),
+            text=rows.shown(int(seen.rows[first[one.row]]), _EXCERPT),
             given=labels[one.given],
             suggested=labels[one.suggested],
             margin=one.margin,

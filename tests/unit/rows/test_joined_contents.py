@@ -69,9 +69,9 @@ def test_a_part_that_is_missing_or_damaged_is_told_and_the_row_read_without_it()
     data, problems = build_dataset(table, infer_contract(table, ROLES), labelled=True)
     told = {one.row: (one.code, one.fatal) for one in problems}
     assert told == {
-        3: ("empty-text", False),
-        4: ("missing-image", False),
-        5: ("not-an-image", False),
+        3: ("read-without-text", False),
+        4: ("read-without-image", False),
+        5: ("read-without-image", False),
         6: ("missing-content", True),
     }
     assert len(data) == 15
