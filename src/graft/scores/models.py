@@ -385,13 +385,9 @@ def _stated_source(folder: Path, facts: dict[str, Any]) -> Source:
     if "parts" not in facts:
         return read_directory(folder, reference=facts["reference"], revision=facts["revision"])
     kind = kind_named(facts["kind"])
-    names = [part.name for part in kind.parts]
-    parts = [_stated_source(folder / name, facts["parts"][name]) for name in names if name in facts["parts"]]
-    if (
-        not parts
-        or len(parts) != len(facts["parts"])
-        or any(part.reading.kind not in names or part.parts for part in parts)
-    ):
+    names = [part.name for part in kind.parts if part.name in facts["parts"]]
+    parts = [_stated_source(folder / name, facts["parts"][name]) for name in names]
+    if not names or len(names) != len(facts["parts"]) or [part.reading.kind for part in parts] != names:
         raise ValueError(f"sources side by side that are not those of {kind.name}")
     return joined_source(parts, kind)
 
