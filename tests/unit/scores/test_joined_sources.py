@@ -226,7 +226,7 @@ def test_sources_are_matched_to_kinds_and_alternatives_stand_side_by_side_in_tur
     text, image = references
     found = named_sources(StudySettings(roles=ROLES, sources=(image, text)), BOTH)
     assert [one.weights.reference for one in found] == [f"{text}+{image}", text, image]
-    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - as workers are handed it
+    assert pickle.loads(pickle.dumps(found)) == found
     other = f"random:{text}"
     found = named_sources(StudySettings(roles=ROLES, sources=(other, image, text)), BOTH)
     names = [one.weights.reference for one in found]

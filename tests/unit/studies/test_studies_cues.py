@@ -13,6 +13,7 @@ from graft.studies.cues import cues_of
 SOURCE = SimpleNamespace(
     weights=SimpleNamespace(reference="a source", pretrained=False, directory=Path("nowhere")),
     reading=SimpleNamespace(kind="text"),
+    parts=(),
 )
 
 
