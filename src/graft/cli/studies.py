@@ -180,6 +180,8 @@ def study(
 ) -> None:
     """Find out whether reusing pretrained models helps on your rows, and save the best honest model.
 
+    Text, image and audio columns may be named together: a row that holds several is read by a source for each.
+
     Example: graft study tickets.csv --text message --label category --out study/
     """
     options = {
