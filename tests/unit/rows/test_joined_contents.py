@@ -184,3 +184,11 @@ def test_three_kinds_stand_together_too():
     assert three.problem(Joined(made[0].kinds, (None, None, None))).fatal
     assert three.parts[2] is AUDIO
     assert not three.travels
+
+
+def test_a_saved_model_keeps_of_each_part_what_it_keeps_of_it_alone():
+    kept = BOTH.kept(of("red shoes", 1))
+    assert kept.of("text") == "red shoes"
+    assert kept.of("image") == IMAGE.kept(of(None, 1).of("image"))
+    assert BOTH.restored(BOTH.written(kept)) == kept
+    assert BOTH.kept(of("x", None)) == of("x", None)

@@ -91,6 +91,7 @@ def joined_kind(parts: tuple[ContentKind, ...]) -> ContentKind:
         restored=of.restored,
         pictured=of.pictured if any(part.pictured is not None for part in parts) else None,
         travels=all(part.travels for part in parts),
+        kept=of.kept,
         parts=parts,
     )
 
@@ -275,6 +276,13 @@ class _Parts:
             for part, value in zip(self.parts, one.values, strict=True)
         }
         return json.dumps(said, ensure_ascii=False)
+
+    def kept(self, one: Joined) -> Joined:
+        """What is kept of each part."""
+        values = (
+            None if value is None else part.kept(value) for part, value in zip(self.parts, one.values, strict=True)
+        )
+        return Joined(one.kinds, tuple(values))
 
     def restored(self, written: str) -> Joined:
         """Raises ValueError for what is none: it may come from anywhere."""
