@@ -14,6 +14,7 @@ from graft.inputs.dataset import Dataset
 from graft.rows.content import Piece
 
 _TOLD = 5
+_BESIDE = "the columns"
 _CONTENTS_AT_ONCE, _SIZE_AT_ONCE = 4096, 20_000_000
 
 
@@ -34,15 +35,28 @@ def explain_pieces(
     told: list[str] = []
     with progress.stage("explain", len(rows), "rows") as stage:
         for chunk in _chunks(rows):
-            pieces = [rows.kind.pieces(rows.contents[row]) for row in chunk]
+            pieces = [_pieces(rows, row) for row in chunk]
             owners = np.repeat(chunk, [len(some) for some in pieces])
             rest = tuple(piece.rest for some in pieces for piece in some)
             columns = outputs[owners]
-            after = probabilities(replace(rows.take(owners), contents=rest)) if rest else np.zeros((0, 1))
+            varied = replace(rows.take(owners), contents=rest)
+            bare = [
+                place for place, piece in enumerate(piece for some in pieces for piece in some) if piece.name == _BESIDE
+            ]
+            varied.numeric[bare], varied.categorical[bare] = np.nan, ""
+            after = probabilities(varied) if rest else np.zeros((0, 1))
             changes = base[owners, columns] - after[np.arange(len(owners)), columns]
             told += _told(pieces, changes, digits)
             stage.advance(len(chunk))
     return told
+
+
+def _pieces(rows: Dataset, row: int) -> tuple[Piece, ...]:
+    """What can be left out of a row; of one of several kinds the columns beside them are a part as well."""
+    found = rows.kind.pieces(rows.contents[row])
+    if not rows.kind.parts or not rows.numeric.shape[1] + rows.categorical.shape[1]:
+        return found
+    return (*found, Piece(_BESIDE, rows.contents[row], whole=True))
 
 
 def _chunks(rows: Dataset) -> Iterator[list[int]]:

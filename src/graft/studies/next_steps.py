@@ -1,6 +1,6 @@
 """What to do next, and what changed since the last study: words from facts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graft.evidence.slices import SliceScore
 from graft.facts.study import (
@@ -31,8 +31,11 @@ def advice(
     slices: Sequence[SliceScore],
     plan: PlanFacts,
     harm: Sequence[HarmReason] = (),
+    joined: Mapping[str, tuple[str, ...]] = {},
+    margin: float = 0.0,
 ) -> tuple[str, ...]:
-    """What to do next, the most useful first. harm: why the source did not help, if it did not."""
+    """What to do next, the most useful first. harm: why the source did not help, if it did not. joined: of sources side
+    by side, which they are; margin: the smallest difference that matters."""
     steps: list[str] = []
     if verdict.outcome == "helps":
         steps.append(
@@ -57,6 +60,7 @@ def advice(
         if settings.repeats == 1:
             steps.append("Or repeat the folds (--repeats 3): it narrows the interval without new labels.")
     steps += [f"Why it did not help: {one.text}. What to do: {one.step}." for one in harm]
+    steps += _brought(candidates, joined, margin)
     under = [named(CandidateName(source=one.source, strategy=one.strategy)) for one in candidates if one.under_trained]
     if under:
         steps.append(
@@ -79,6 +83,23 @@ def advice(
     if curves is not None and curves.crossing is not None and curves.crossing.labels:
         steps.append(f"Fine-tuning: {curves.crossing.statement}.")
     return tuple(steps)
+
+
+def _brought(candidates: Sequence[CandidateFacts], joined: Mapping[str, tuple[str, ...]], margin: float) -> list[str]:
+    """What sources side by side score beside each of them alone."""
+    frozen = {one.source: one.score.mean for one in candidates if one.kind == "transfer" and not one.steps}
+    whole = max(
+        (name for name in joined if name in frozen), key=lambda name: (len(joined[name]), frozen[name]), default=""
+    )
+    alone = [name for name in joined.get(whole, ()) if name in frozen]
+    if not alone:
+        return []
+    best = max(alone, key=lambda name: frozen[name])
+    said = ", ".join(f"{name} alone {frozen[name]:.3f}" for name in alone)
+    told = f"What the kinds bring: {whole} scores {frozen[whole]:.3f}, {said}"
+    if frozen[best] >= frozen[whole] - margin:
+        return [f"{told}. {best} alone does as well here: the other kinds may be left out."]
+    return [f"{told}."]
 
 
 def changed(

@@ -112,6 +112,11 @@ def compose(found: StudyParts) -> StudyRecord:
     )
     candidates = tuple(_candidate(found, one) for one in found.candidates)
     objectives = {one.weights.reference: objective_of(one) for one in found.prepared.origins}
+    joined = {
+        one.weights.reference: tuple(origin.weights.reference for origin in one.origins)
+        for one in found.prepared.sources
+        if len(one.origins) > 1
+    }
     harm = harm_reasons(verdict, candidates, found.plan.cues, objectives)
     return StudyRecord(
         key=found.prepared.identity,
@@ -134,7 +139,16 @@ def compose(found: StudyParts) -> StudyRecord:
         sources=tuple(_source(found, source) for source in found.prepared.origins),
         freeze=_freeze(found),
         next_steps=advice(
-            found.settings, verdict, candidates, found.concluded.curves, suspects, slices, found.plan, harm
+            found.settings,
+            verdict,
+            candidates,
+            found.concluded.curves,
+            suspects,
+            slices,
+            found.plan,
+            harm,
+            joined,
+            found.prepared.margin,
         ),
         after=None
         if found.earlier is None
