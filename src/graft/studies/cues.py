@@ -14,7 +14,9 @@ import numpy as np
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.transferability import chance_agreement, logme, mean_likeness, neighbour_agreement
 from graft.facts.study import CueFact
+from graft.representations.audio_directory import audio_reading
 from graft.representations.encoding.encoder import Encoder
+from graft.representations.encoding.general_sounds import general_sounds
 from graft.representations.encoding.sentences import CALIBRATING, CHECKING
 from graft.representations.image_reading import image_reading
 from graft.representations.row_columns import cell_table
@@ -22,25 +24,33 @@ from graft.representations.row_source import row_reading
 from graft.representations.source import Source
 from graft.representations.source_head import SourceHead, answers_of, head_of
 from graft.rows.content import Content
+from graft.rows.content.sounds import samples
 from graft.scores.workbench import Workbench
 from graft.studies.ranked_rows import sample_of
 
 PIECES, UNKNOWN, TRUNCATED, SMALL = "pieces per word", "unknown tokens", "truncated rows", "small pictures"
-SPREAD, OWN_LABELS, AGREEMENT = "spread of rows", "own labels", "neighbour agreement"
+NARROW, SHORT, LONG, SILENT = "narrow recordings", "short recordings", "long recordings", "silent recordings"
+SPREAD, SOUNDS_SPREAD = "spread of rows", "spread of recordings"
+OWN_LABELS, AGREEMENT = "own labels", "neighbour agreement"
 KNOWN_COLUMNS, UNKNOWN_NAMES, MOVED = "columns known", "unknown categories", "numbers moved"
 _FERTILITY, _UNKNOWN, _TRUNCATED, _SMALL = 2.2, 0.02, 0.05, 0.5
 _COLUMNS, _STRANGE = 0.5, 0.1
-_ALIKE, _TELLS, _ASKED = 0.4, 0.1, 1000
+_NARROW, _SHORT, _LONG, _QUIET = 0.5, 0.5, 0.05, 0.1
+_ALIKE, _TELLS, _ASKED, _HEARD = 0.4, 0.1, 1000, 200
+# Of the power of a recording that is heard above half of the highest pitch a source reads: what a filter leaks.
+_NOTHING = 2e-4
 
 
 @dataclass(frozen=True)
 class KindCues:
     """What is looked at in contents of one kind. kind: its name. cues: of a source on some rows of a workbench.
-    general: contents of our own, of many subjects; none where there are none of this kind."""
+    general: contents of our own, of many subjects; None where there are none of this kind. spread: what the cue is
+    called that holds the rows against these, and what they are."""
 
     kind: str
     cues: Callable[[Workbench, Source, np.ndarray], tuple[CueFact, ...]]
-    general: tuple[Content, ...] = ()
+    general: Callable[[], tuple[Content, ...]] | None = None
+    spread: tuple[str, str] = ("", "")
 
 
 def cues_of(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0) -> tuple[CueFact, ...]:
@@ -93,20 +103,22 @@ def mismatch_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[C
     looked = next((one for one in KIND_CUES if one.kind == source.reading.kind), None)
     if looked is None:
         return ()
-    general = (_spread(bench, source, rows, looked.general),) if looked.general and source.weights.pretrained else ()
+    general = (_spread(bench, source, rows, looked),) if looked.general and source.weights.pretrained else ()
     return (*looked.cues(bench, source, rows), *general)
 
 
-def _spread(bench: Workbench, source: Source, rows: np.ndarray, general: tuple[Content, ...]) -> CueFact:
+def _spread(bench: Workbench, source: Source, rows: np.ndarray, looked: KindCues) -> CueFact:
     """How far apart the rows lie, of how far apart contents of many subjects do."""
-    usual, _ = Encoder(source, cache=bench.cache).vectors(general)
+    assert looked.general is not None
+    usual, _ = Encoder(source, cache=bench.cache).vectors(looked.general())
     apart = 1 - mean_likeness(bench.vectors(source)[rows])
     spread = apart / max(1e-9, 1 - mean_likeness(usual))
+    name, what = looked.spread
     return _cue(
         source,
-        SPREAD,
+        name,
         spread,
-        "how far apart the rows lie, against sentences of many subjects (1); near 0 they all look alike to the source",
+        f"how far apart the rows lie, against {what} (1); near 0 they all look alike to the source",
         spread < _ALIKE,
     )
 
@@ -128,6 +140,52 @@ def _image_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[Cue
     small = float(np.mean(np.array(sides) < side / 2))
     meaning = f"share of pictures less than half as large as the {side} pixels the source reads"
     return (_cue(source, SMALL, small, meaning, small > _SMALL),)
+
+
+def _audio_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
+    reading = audio_reading(source)
+    found = [bench.contents[row].found for row in rows.tolist()]
+    some = rows[:: -(-len(rows) // _HEARD)]
+    narrow = float(np.mean([_is_narrow(bench.contents[row], reading.rate) for row in some.tolist()]))
+    short = float(np.mean([one.seconds * reading.rate < reading.shortest for one in found]))
+    long = float(np.mean([one.seconds > reading.limit for one in found]))
+    silent = float(np.mean([not one.alike for one in found]))
+    highest, window = reading.rate // 2, reading.shortest / reading.rate
+    return (
+        _cue(
+            source,
+            NARROW,
+            narrow,
+            f"share of recordings with nothing above {highest // 2:,} Hz, of the {highest:,} the source reads",
+            narrow > _NARROW,
+        ),
+        _cue(
+            source,
+            SHORT,
+            short,
+            f"share of recordings shorter than the {window:.2f} seconds the source reads at once",
+            short > _SHORT,
+        ),
+        _cue(
+            source,
+            LONG,
+            long,
+            f"share of recordings longer than the first {reading.limit} seconds that are read",
+            long > _LONG,
+        ),
+        _cue(source, SILENT, silent, "share of recordings with nothing to be heard", silent > _QUIET),
+    )
+
+
+def _is_narrow(recording: Content, rate: int) -> bool:
+    """Whether nothing is heard in the upper half of the pitches that fit in ``rate`` samples a second."""
+    if recording.found.rate <= rate // 2:
+        return True
+    heard = samples(recording, rate)
+    power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2
+    pitches = np.fft.rfftfreq(len(heard), 1 / rate)
+    whole = float(power.sum())
+    return whole > 0 and float(power[pitches > 1.05 * rate / 4].sum()) < _NOTHING * whole
 
 
 def _row_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
@@ -157,8 +215,13 @@ def _cue(source: Source, name: str, value: float, meaning: str, warning: bool) -
     return CueFact(source=source.weights.reference, name=name, value=value, meaning=meaning, warning=bool(warning))
 
 
+def _general_sentences() -> tuple[Content, ...]:
+    return (*CALIBRATING, *CHECKING)
+
+
 KIND_CUES: tuple[KindCues, ...] = (
-    KindCues("text", _text_cues, (*CALIBRATING, *CHECKING)),
+    KindCues("text", _text_cues, _general_sentences, (SPREAD, "sentences of many subjects")),
     KindCues("image", _image_cues),
+    KindCues("audio", _audio_cues, general_sounds, (SOUNDS_SPREAD, "noises, voices, tones and strokes")),
     KindCues("row", _row_cues),
 )

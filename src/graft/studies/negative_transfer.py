@@ -19,10 +19,15 @@ from graft.representations.source import Source
 from graft.studies.cues import (
     AGREEMENT,
     KNOWN_COLUMNS,
+    LONG,
     MOVED,
+    NARROW,
     OWN_LABELS,
     PIECES,
+    SHORT,
+    SILENT,
     SMALL,
+    SOUNDS_SPREAD,
     SPREAD,
     TRUNCATED,
     UNKNOWN,
@@ -86,6 +91,44 @@ _SIGNS = (
         "other-distribution",
         lambda cue: f"{cue.value:.0%} of the pictures are less than half as large as {cue.source} reads: it sees blur",
         lambda cue: "try a source that was trained on smaller pictures, or give it the original ones",
+    ),
+    _Sign(
+        SILENT,
+        "other-distribution",
+        lambda cue: f"in {cue.value:.0%} of the recordings nothing is to be heard",
+        lambda cue: "take these recordings out, or find out why they are silent",
+    ),
+    _Sign(
+        LONG,
+        "cut-off",
+        lambda cue: f"{cue.value:.0%} of the recordings go on after what {cue.source} reads of each",
+        lambda cue: "cut them into pieces of a label each, and name the recording they are of as --group",
+    ),
+    _Sign(
+        NARROW,
+        "other-distribution",
+        lambda cue: (
+            f"{cue.value:.0%} of the recordings hold nothing in the upper half of the pitches {cue.source} reads: they "
+            "were made or kept at a lower rate than what it learnt from"
+        ),
+        lambda cue: "use the recordings at their full rate if there are any, or try a source of such recordings",
+    ),
+    _Sign(
+        SHORT,
+        "other-distribution",
+        lambda cue: (
+            f"{cue.value:.0%} of the recordings are shorter than {cue.source} reads at once: the rest is silence"
+        ),
+        lambda cue: "give it longer stretches, or try a source that was trained on short sounds",
+    ),
+    _Sign(
+        SOUNDS_SPREAD,
+        "other-distribution",
+        lambda cue: (
+            f"to {cue.source} these recordings sound alike: they lie {cue.value:.2f} times as far apart as sounds of "
+            "many kinds"
+        ),
+        lambda cue: "try a source that was trained on such sounds; there may be none better than the control",
     ),
     _Sign(
         KNOWN_COLUMNS,

@@ -12,7 +12,19 @@ from graft.core.intervals import Interval
 from graft.evidence.verdict import Outcome
 from graft.facts.study import CandidateName, CueFact
 from graft.representations.sources import resolve_source
-from graft.studies.cues import AGREEMENT, OWN_LABELS, PIECES, SPREAD, TRUNCATED, UNKNOWN
+from graft.studies.cues import (
+    AGREEMENT,
+    LONG,
+    NARROW,
+    OWN_LABELS,
+    PIECES,
+    SHORT,
+    SILENT,
+    SOUNDS_SPREAD,
+    SPREAD,
+    TRUNCATED,
+    UNKNOWN,
+)
 from graft.studies.negative_transfer import harm_reasons, objective_of
 from unit.report.records import candidates, verdict
 
@@ -54,6 +66,11 @@ def cue(name, value=0.5, *, source="minilm", warning=True):
         (SPREAD, "other-distribution", "look alike"),
         (OWN_LABELS, "other-concept", "its own labels tell 50% of these"),
         (AGREEMENT, "other-concept", "hardly more often than chance"),
+        (NARROW, "other-distribution", "nothing in the upper half of the pitches minilm reads"),
+        (SHORT, "other-distribution", "shorter than minilm reads at once"),
+        (LONG, "cut-off", "go on after what minilm reads"),
+        (SILENT, "other-distribution", "in 50% of the recordings nothing is to be heard"),
+        (SOUNDS_SPREAD, "other-distribution", "sound alike"),
     ],
 )
 def test_every_cue_has_words_and_a_step(name, code, says):

@@ -1,0 +1,63 @@
+"""Signs that recordings are none such as a source learnt from: rate, length, silence, all alike."""
+
+import numpy as np
+import pytest
+
+from graft.inputs.contract import infer_contract
+from graft.inputs.dataset import build_dataset
+from graft.inputs.named_rows import named_rows, roles_of
+from graft.representations.encoding.general_sounds import general_sounds
+from graft.representations.sources import resolve_source
+from graft.scores.workbench import Workbench
+from graft.studies.cues import mismatch_cues
+
+RNG = np.random.default_rng(0)
+
+
+def noise(rate: int, seconds: float, highest: float = np.inf) -> tuple[int, np.ndarray]:
+    """Another noise each time, with nothing above ``highest`` Hz."""
+    spectrum = np.fft.rfft(RNG.standard_normal(int(rate * seconds)))
+    spectrum[np.fft.rfftfreq(int(rate * seconds), 1 / rate) > highest] = 0
+    sound = np.fft.irfft(spectrum, int(rate * seconds))
+    return rate, (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+def cues(recordings: list[object]) -> dict[str, object]:
+    rows = {"sound": recordings, "kind": [("one", "other")[place % 2] for place in range(len(recordings))]}
+    named = named_rows(rows, roles_of(rows, audio="sound", label="kind"))
+    data, _ = build_dataset(named.table, infer_contract(named.table, named.roles, folds=2), labelled=True)
+    found = mismatch_cues(Workbench(data), resolve_source("speech"), np.arange(len(data)))
+    return {one.name: one for one in found}
+
+
+def test_recordings_of_many_kinds_are_not_strange():
+    found = cues([one.encoded for one in general_sounds()])
+    assert [name for name, one in found.items() if one.warning] == []
+    assert found["spread of recordings"].value == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: noise(8_000, 1.5), "narrow recordings"),
+        (lambda: noise(16_000, 1.5, highest=3_500), "narrow recordings"),  # kept at 16,000 and made at 8,000
+        (lambda: noise(44_100, 1.5, highest=3_500), "narrow recordings"),
+        (lambda: noise(16_000, 0.4), "short recordings"),
+        (lambda: noise(16_000, 61.0), "long recordings"),
+    ],
+)
+def test_each_strangeness_has_its_cue(make, name):
+    found = cues([make() for _ in range(4)])
+    assert found[name].value == 1.0
+    assert found[name].warning
+    others = {"narrow recordings", "short recordings", "long recordings"} - {name}
+    assert not any(found[one].warning for one in others)
+
+
+def test_noises_alike_are_told_and_silence_is_counted():
+    found = cues([noise(16_000, 1.0) for _ in range(6)] + [(16_000, np.zeros(16_000, np.float32))] * 2)
+    assert found["silent recordings"].value == 0.25
+    assert found["silent recordings"].warning
+    alike = cues([noise(16_000, 1.0) for _ in range(8)])["spread of recordings"]
+    assert alike.warning
+    assert alike.value < 0.2
