@@ -117,8 +117,10 @@ def rankings(
 @sources.command("adapt")
 def adapt(
     data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet; no labels are needed.")],
-    text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")],
     out: Annotated[Path, typer.Option(help="Folder of the new source: new or empty.")],
+    text: Text = [],  # noqa: B006
+    image: Annotated[list[str], typer.Option(hidden=True)] = [],  # noqa: B006
+    audio: Annotated[list[str], typer.Option(hidden=True)] = [],  # noqa: B006
     source: Annotated[str, typer.Option(help="minilm, path:DIR or hf:org/name@revision.")] = "minilm",
     method: Annotated[
         str, typer.Option(help="; ".join(f"{one.name}: {one.meaning}" for one in METHODS) + ".")
@@ -137,7 +139,7 @@ def adapt(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What it learnt and forgot as JSON.")] = False,
 ) -> None:
-    """Adapt a source to rows without labels, before any study: a source of its own, which every command takes.
+    """Adapt a source of texts to rows without labels, before any study: a source of its own, for every command.
 
     Example: graft sources adapt messages.csv --text message --source minilm --out my-minilm/
     """
@@ -146,8 +148,8 @@ def adapt(
     from graft.report.adaptation import print_adaptation
 
     made = api.adapt_source(
-        data, text=text, out=out, source=source, method=method, pairs=pairs, steps=steps, minutes=minutes, seed=seed,
-        encoding=encoding, progress=Bars(Terminal(stderr=True)),
+        data, text=text, image=image, audio=audio, out=out, source=source, method=method, pairs=pairs, steps=steps,
+        minutes=minutes, seed=seed, encoding=encoding, progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
     if as_json:
         sys.stdout.write(made.record.to_json())

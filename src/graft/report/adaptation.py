@@ -22,10 +22,20 @@ def print_adaptation(record: AdaptationRecord, reference: str, seconds: float, c
         before = "1" if one.before is None else f"{one.before:.3f}"
         table.add_row(*map(Text, (one.name, f"{clean(one.where)} ({one.contents:,})", before, f"{one.after:.3f}")))
     console.print(table)
-    for name, meaning in {one.name: one.meaning for one in record.forgetting}.items():
-        console.print(Text(f"{name}: {meaning}."))
+    for line in _meanings(record):
+        console.print(Text(line))
     console.print(Text(clean(f"\nWhether it helps is what a study says, on labelled rows, with both: graft study FILE "
     f"--source {record.source} --source {reference}")))  # fmt: skip
+
+
+def _meanings(record: AdaptationRecord) -> Iterator[str]:
+    """What each number says; of one name that says two things, where it says which."""
+    for name in dict.fromkeys(one.name for one in record.forgetting):
+        own = [one for one in record.forgetting if one.name == name]
+        if len({one.meaning for one in own}) == 1:
+            yield f"{name}: {own[0].meaning}."
+        else:
+            yield f"{name}: " + "; ".join(f"on {clean(one.where)}, {one.meaning}" for one in own) + "."
 
 
 def _learnt(record: AdaptationRecord, seconds: float) -> Iterator[str]:

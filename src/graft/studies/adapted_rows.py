@@ -32,12 +32,14 @@ class AdaptedRows:
 
 @dataclass(frozen=True, eq=False)
 class JudgedPairs:
-    """Pairs of contents and how near a person says they are: ``scores``, higher is nearer, (pairs,)."""
+    """Pairs of contents and how near a person says they are: ``scores``, higher is nearer, (pairs,). set_aside: how
+    many pairs of the file could not be used."""
 
     name: str
     one: tuple[Content, ...]
     other: tuple[Content, ...]
     scores: np.ndarray
+    set_aside: int = 0
 
 
 def adapted_rows(table: Table, roles: Roles, reference: str) -> AdaptedRows:
@@ -93,11 +95,17 @@ def read_pairs(file: Path, kind: ContentKind, *, encoding: str | None = None) ->
     if good.sum() < 10:
         raise InputError(
             f"{int(good.sum())} usable pairs in {file}",
-            needed="ten at least, each with two texts and a number",
-            fix="check the columns: one text, the other, and the number",
+            needed=f"ten at least, each with two {kind.plural} and a number",
+            fix=f"check the columns: {names[0]!r} and {names[1]!r} are compared, {names[2]!r} says how near they are",
+        )
+    if np.ptp(scores[good]) == 0:
+        raise InputError(
+            f"every pair in {file} has the score {scores[good][0]:g}",
+            needed="pairs of which some are nearer than others",
+            fix="add pairs that are nothing like one another, with a lower number",
         )
     one, other = (tuple(side[place] for place in np.flatnonzero(good)) for side in sides)
-    return JudgedPairs(file.name, one, other, scores[good])
+    return JudgedPairs(file.name, one, other, scores[good], int((~good).sum()))
 
 
 def _usable(kind: ContentKind, pair: Sequence[Content]) -> bool:

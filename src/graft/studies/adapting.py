@@ -87,6 +87,10 @@ def adapt_source(
             f"{cut:,} of {len(tokens):,} {asked.kind.plural} are longer than the {read} {weights.reference} reads: "
             "nothing is learnt from the rest of each"
         )
+    if pairs is not None and pairs.set_aside:
+        progress.say(
+            f"{pairs.set_aside:,} pairs of {pairs.name} have no number or no {asked.kind.name}, and are left out"
+        )
     found = adapt_body(
         asked.source, tokens, method, learnt=learnt, held=held, course=course, seed=seed, progress=progress
     )

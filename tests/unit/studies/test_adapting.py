@@ -10,6 +10,7 @@ import time
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 import graft
 import tiny
@@ -20,6 +21,8 @@ from graft.governance.registry import Registry
 from graft.report.adaptation import print_adaptation
 from graft.representations.backbone import load_encoder
 from graft.representations.sources import resolve_source
+from graft.rows.content import TEXT
+from graft.studies.adapted_rows import read_pairs
 
 TEMPLATES = ("ba {} fa", "{} ga {} la", "ka {} ma na", "pa ra {} sa ta")
 
@@ -135,6 +138,41 @@ def test_what_cannot_work_is_refused_and_leaves_nothing(folder, tmp_path, change
     with pytest.raises(error, match=says):
         graft.adapt_source(folder / "rows.csv", **options | change)
     assert sorted(one.name for one in tmp_path.iterdir()) in ([], ["ledger.sqlite"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["ba fa,zo,3"] * 5, "5 usable pairs"),
+        ([f"{place},ba fa,zo" for place in range(20)], "0 usable pairs"),  # the number stands first
+        (["ba fa,zo,3"] * 20, "every pair in .* has the score 3"),
+        (["ba fa,zo,nan"] * 20, "0 usable pairs"),
+    ],
+)
+def test_pairs_that_say_nothing_are_refused(folder, tmp_path, lines, says):
+    (tmp_path / "pairs.csv").write_text("\n".join(["one,other,near", *lines]) + "\n")
+    with pytest.raises(InputError, match=says):
+        adapt(folder, tmp_path / "new", pairs=tmp_path / "pairs.csv")
+    assert not (tmp_path / "new").exists()
+
+
+def test_pairs_that_cannot_be_used_are_counted(tmp_path):
+    lines = [f"ba fa,zo,{place}" for place in range(12)] + ["ba fa,zo,", ",zo,3", "ba,zo,much"]
+    (tmp_path / "pairs.csv").write_text("\n".join(["one,other,near", *lines]) + "\n")
+    pairs = read_pairs(tmp_path / "pairs.csv", TEXT)
+    assert (len(pairs.scores), pairs.set_aside) == (12, 3)
+
+
+def test_sources_of_other_kinds_are_refused_with_what_helps(tmp_path):
+    (tmp_path / "rows" / "cats").mkdir(parents=True)
+    (tmp_path / "rows" / "dogs").mkdir()
+    for name in ("cats/one.png", "dogs/two.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / "rows" / name)
+    given = [{"data": tmp_path / "rows"}, {"data": "rows.csv", "image": "file"}, {"data": "rows.csv", "audio": "file"}]
+    for one in given:
+        with pytest.raises(InputError, match="are not adapted without labels") as raised:
+            graft.adapt_source(**one, out=tmp_path / "new", progress=False)
+        assert "graft sources pretrain" in raised.value.fix
 
 
 def test_few_rows_and_no_mask_are_refused(folder, tmp_path):
