@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks as checks
 
 import graft
-from graft.core.errors import InputError
+from graft.core.errors import InputError, SourceError
 from graft.representations.embedder import Embedder
 from graft.scores.estimators import TransferClassifier, TransferRegressor
 from unit.bundle.building import rows_for
@@ -334,7 +334,7 @@ def test_columns_that_cannot_be_read_are_named():
     frame = rows_with_columns()
     with pytest.raises(InputError, match=r"no column 'amout'[\s\S]*'amount'"):
         classifier(text="label", numeric="amout").fit(frame, NAMES)
-    with pytest.raises(InputError, match="no text"):
+    with pytest.raises(SourceError, match="reads texts, and the rows are rows"):
         classifier(numeric="amount").fit(frame, NAMES)
     with pytest.raises(InputError, match="have no names"):
         classifier(text="label").fit(frame.to_numpy(), NAMES)

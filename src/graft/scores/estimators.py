@@ -11,29 +11,33 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from graft.core.errors import InputError
+from graft.core.several import Names, several
 from graft.core.tasks import Task
 from graft.inputs.assembly import read_inputs
 from graft.inputs.contract import require_columns
 from graft.inputs.dataset import Dataset
+from graft.inputs.every import with_every_column
 from graft.inputs.facts import category_facts, number_facts
-from graft.inputs.roles import Roles
-from graft.inputs.schema import Contract
+from graft.inputs.roles import EVERY, Roles, one_kind
+from graft.inputs.schema import ColumnFacts, Contract
 from graft.representations.cache import ActivationCache
 from graft.representations.embedder import as_contents
 from graft.representations.reading import Role
+from graft.representations.row_source import require_shared
 from graft.representations.source import Source
-from graft.representations.sources import resolve_source
-from graft.rows.content import TEXT
+from graft.representations.sources import require_reads, resolve_source
+from graft.rows.content import ROW, TEXT, Content, ContentKind, kind_named, kind_of
 from graft.rows.table import Table, read_frame
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.losses import Loss, loss_named
@@ -42,8 +46,6 @@ from graft.scores.strategies import parse_strategy
 from graft.scores.strategy import Strategy
 from graft.scores.workbench import Workbench
 
-Names = str | Sequence[str]
-
 
 class _Transfer(BaseEstimator):  # type: ignore[misc]
     """What classifier and regressor share.
@@ -51,9 +53,11 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
     source: a reference. strategy: ``frozen``, ``partial:k``, ``lora``, ``full``, ``contrastive``, or a control. steps:
     optimiser steps (None: five passes). configurations: learning rates tried. weights: how class imbalance is handled.
     seed: of everything random. cache: keep activations on disk. loss: what networks are trained by, ``auto`` or a name
-    such as ``focal``; not for strategies whose head is solved. text, numeric, categorical: names of columns, one or
-    several; with them X is a table (a pandas or Polars frame, a mapping of columns), without them it is texts alone.
-    prompt_classification: put before each text, instead of what the source states.
+    such as ``focal``; not for strategies whose head is solved. text, image or audio, and numeric, categorical: names of
+    columns, one or several; with them X is a table (a pandas or Polars frame, a mapping of columns), without them it is
+    contents alone, of the kind the source reads. ``*`` as numeric or categorical is every column that fits; without a
+    text, image or audio these columns are all there is, and the source must be one of rows. prompt_classification: put
+    before each text, instead of what the source states.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         numeric: Names = (),
         categorical: Names = (),
         prompt_classification: str | None = None,
+        image: Names = (),
+        audio: Names = (),
     ) -> None:
         self.source = source
         self.strategy = strategy
@@ -83,32 +89,63 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         self.numeric = numeric
         self.categorical = categorical
         self.prompt_classification = prompt_classification
+        self.image = image
+        self.audio = audio
 
-    def _read(self, X: Any) -> "Table | list[str]":
-        """The rows: a table where columns are named, else texts."""
-        named = [*_names(self.text), *_names(self.numeric), *_names(self.categorical)]
-        if not named:
-            return as_contents(X, TEXT)
-        if not _names(self.text):
+    def _asked(self) -> Roles | None:
+        """The columns as they are named; None where X is contents alone."""
+        numeric, categorical = several(self.numeric), several(self.categorical)
+        kind, content = one_kind(text=several(self.text), image=several(self.image), audio=several(self.audio))
+        taken = {*content, *numeric, *categorical}
+        if not taken:
+            return None
+        label = next(name for name in ("label", "label_", "label__", "_label") if name not in taken)
+        return Roles(
+            content=content,
+            label=(label,),
+            numeric=numeric,
+            categorical=categorical,
+            kind=kind if content else ROW.name,
+        )
+
+    def _given(self, X: Any, y: Sequence[Any]) -> "_Given":
+        """The rows to learn from, and what their columns are for. y: numbers, or labels as words, which ``*`` must not
+        hold in other words."""
+        roles = self._asked()
+        if roles is None:
+            kind = self._kind(X)
+            return _Given(_contents(X, kind), Roles(content=(kind.name,), label=("label",), kind=kind.name))
+        table = _table(X, roles)
+        if EVERY in roles.inputs:
+            _check_length(table, np.asarray(y))
+            labelled = replace(table, frame=table.frame.with_columns(pl.Series(roles.label[0], y)))
+            roles, _ = with_every_column(labelled, roles)
+        return _Given(table, roles)
+
+    def _again(self, X: Any) -> "Table | list[Content]":
+        """Rows to answer for, read as those that were learnt from."""
+        roles = self.contract_.roles
+        return _contents(X, kind_named(roles.kind)) if self._asked() is None else _table(X, roles)
+
+    def _kind(self, X: Any) -> ContentKind:
+        """What contents alone are: what the source reads, or what a strategy without one is given."""
+        if parse_strategy(self.strategy).reads_source:
+            kind = kind_named(resolve_source(self.source).reading.kind)
+        else:
+            first = next(iter(X), None) if isinstance(X, Sequence | np.ndarray) and len(X) else None
+            kind = TEXT if isinstance(first, str) else kind_of([first]) or TEXT
+        if kind.cells:
             raise InputError(
-                f"the columns {', '.join(named)} and no text",
-                needed="the name of the text column",
-                fix="text='message'",
+                "rows without names of their columns",
+                needed="which columns hold numbers, and which names",
+                fix="numeric='*', categorical='*' for every column that fits",
             )
-        if isinstance(X, np.ndarray):
-            raise InputError(
-                f"an array of shape {X.shape}, whose columns have no names",
-                needed=f"a table with the columns {', '.join(named)}",
-                fix="give a pandas or Polars frame, or a mapping of columns",
-            )
-        table = read_frame(X, empty=True)
-        require_columns(table, named)
-        return table
+        return kind
 
     def _source(self) -> Source:
         return resolve_source(self.source).with_prompts({Role.CLASSIFICATION: self.prompt_classification})
 
-    def _fit(self, rows: "Table | list[str]", targets: np.ndarray, task: Task, labels: tuple[str, ...]) -> Self:
+    def _fit(self, given: "_Given", targets: np.ndarray, task: Task, labels: tuple[str, ...]) -> Self:
         if self.configurations < 1 or (self.steps is not None and self.steps < 1):
             raise InputError(
                 f"steps={self.steps} and configurations={self.configurations}",
@@ -118,9 +155,14 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         strategy = parse_strategy(self.strategy)
         strategy.require_task(task)
         loss = _loss(self.loss, strategy, task)
-        contract = self._contract(rows, task, labels)
-        dataset = _dataset(rows, contract, targets)
-        candidate = Candidate(strategy, self._source() if strategy.reads_source else None)
+        contract = _contract(given, task, labels)
+        dataset = _dataset(given.rows, contract, targets)
+        source = self._source() if strategy.reads_source else None
+        if source is not None:
+            require_reads(source, dataset.kind)
+            if dataset.kind.cells:
+                require_shared(source, contract.roles.numeric, contract.roles.categorical)
+        candidate = Candidate(strategy, source)
         everything = np.arange(len(dataset))
         steps = self.steps or max(30, 5 * -(-len(dataset) // 16))
         folder = Path(tempfile.mkdtemp(prefix="graft-")) if strategy.trains_backbone else None
@@ -147,27 +189,9 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
         self.remarks_ = fitted.remarks
         return self
 
-    def _contract(self, rows: "Table | list[str]", task: Task, labels: tuple[str, ...]) -> Contract:
-        if isinstance(rows, list):
-            roles = Roles(content=("text",), label=("label",))
-            return Contract(task=task, roles=roles, columns=(), labels=labels, rows=len(rows))
-        numeric, categorical = _names(self.numeric), _names(self.categorical)
-        taken = {*_names(self.text), *numeric, *categorical}
-        label = next(name for name in ("label", "label_", "label__", "_label") if name not in taken)
-        return Contract(
-            task=task,
-            roles=Roles(content=_names(self.text), label=(label,), numeric=numeric, categorical=categorical),
-            columns=(
-                *(number_facts(rows, name) for name in numeric),
-                *(category_facts(rows, name) for name in categorical),
-            ),
-            labels=labels,
-            rows=len(rows),
-        )
-
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "model_")
-        return self.model_.scores(_dataset(self._read(X), self.contract_, None))
+        return self.model_.scores(_dataset(self._again(X), self.contract_, None))
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -187,10 +211,10 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
 
 
 class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
-    """A classifier of texts, for classes and for several labels a text.
+    """A classifier of texts, pictures, recordings or rows of a table, for classes and for several labels a row.
 
     Parameters are those of every transfer estimator: source, strategy, steps, configurations, weights, seed, cache,
-    loss, text, numeric, categorical.
+    loss, text, image, audio, numeric, categorical, prompt_classification.
 
     >>> texts = ["win a prize now", "lunch at noon?", "a free prize, win", "see you at lunch"] * 5
     >>> model = TransferClassifier(strategy="classical").fit(texts, ["spam", "ham"] * 10)
@@ -199,17 +223,17 @@ class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from texts, or a table where columns are named, and their labels.
+        """Learn from contents, or a table where columns are named, and their labels.
 
         y: a class for each row, shape (rows,); or several labels: 0 and 1, shape (rows, labels), as an array or a
         frame, or a list of names for each row. Raises InputError for what cannot be learnt from.
         """
-        rows = self._read(X)
-        several = _several(y)
-        self.lists_ = several is not None and several.named
-        if several is None:
+        given = self._given(X, [str(one) for one in _rows_of(y)])
+        flagged = _several(y)
+        self.lists_ = flagged is not None and flagged.named
+        if flagged is None:
             labels = np.asarray(y)
-            _check_length(rows, labels)
+            _check_length(given.rows, labels)
             if any(label is None or label != label for label in labels.tolist()):
                 raise InputError("labels that are missing", needed="a class in every row", fix="drop those rows")
             self.classes_, targets = np.unique(labels, return_inverse=True)
@@ -220,10 +244,10 @@ class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
                     fix="add rows of another class",
                 )
             task = Task.BINARY if len(self.classes_) == 2 else Task.MULTICLASS
-            return self._fit(rows, targets.astype(np.int64), task, tuple(str(name) for name in self.classes_))
-        _check_length(rows, several.flags[:, 0])
-        self.classes_ = several.classes
-        return self._fit(rows, several.flags, Task.MULTILABEL, tuple(str(name) for name in self.classes_))
+            return self._fit(given, targets.astype(np.int64), task, tuple(str(name) for name in self.classes_))
+        _check_length(given.rows, flagged.flags[:, 0])
+        self.classes_ = flagged.classes
+        return self._fit(given, flagged.flags, Task.MULTILABEL, tuple(str(name) for name in self.classes_))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities, shape (rows, classes), in the order of ``classes_``; of several labels, each by itself."""
@@ -260,15 +284,16 @@ class TransferClassifier(ClassifierMixin, _Transfer):  # type: ignore[misc]
 
 
 class TransferRegressor(RegressorMixin, _Transfer):  # type: ignore[misc]
-    """A regressor of texts; parameters as in TransferClassifier."""
+    """A regressor of the same; parameters as in TransferClassifier."""
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from texts, or a table where columns are named, and numbers, shape (rows,)."""
-        rows, targets = self._read(X), np.asarray(y, np.float64)
-        _check_length(rows, targets)
+        """Learn from contents, or a table where columns are named, and numbers, shape (rows,)."""
+        targets = np.asarray(y, np.float64)
+        given = self._given(X, targets.tolist())
+        _check_length(given.rows, targets)
         if not np.isfinite(targets).all():
             raise InputError("targets that are not finite", needed="numbers", fix="drop those rows")
-        return self._fit(rows, targets, Task.REGRESSION, ())
+        return self._fit(given, targets, Task.REGRESSION, ())
 
     def predict(self, X: Any) -> np.ndarray:
         """Values, float64, shape (rows,)."""
@@ -282,6 +307,13 @@ class _SeveralLabels:
     flags: np.ndarray
     classes: np.ndarray
     named: bool
+
+
+def _rows_of(y: Any) -> Any:
+    """Labels row by row, however they are given: a frame counts its columns, and a sparse matrix is not counted."""
+    if hasattr(y, "toarray"):
+        return y.toarray()
+    return y.to_numpy() if hasattr(y, "to_numpy") else y
 
 
 def _several(y: Any) -> _SeveralLabels | None:
@@ -384,11 +416,40 @@ def _unpacked(files: Mapping[str, bytes]) -> Model:
         raise
 
 
-def _names(given: Names) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What was given to learn from. rows: a table, or contents alone. roles: of its columns."""
+
+    rows: "Table | list[Content]"
+    roles: Roles
 
 
-def _check_length(rows: "Table | list[str]", labels: np.ndarray) -> None:
+def _table(X: Any, roles: Roles) -> Table:
+    named = [name for name in roles.inputs if name != EVERY]
+    if isinstance(X, np.ndarray):
+        raise InputError(
+            f"an array of shape {X.shape}, whose columns have no names",
+            needed=f"a table with the columns {', '.join(named)}" if named else "a table whose columns have names",
+            fix="give a pandas or Polars frame, or a mapping of columns",
+        )
+    table = read_frame(X, empty=True)
+    require_columns(table, named)
+    return table
+
+
+def _contents(X: Any, kind: ContentKind) -> list[Content]:
+    return [kind.taken(one) for one in as_contents(X, kind)]
+
+
+def _contract(given: _Given, task: Task, labels: tuple[str, ...]) -> Contract:
+    columns: list[ColumnFacts] = []
+    if isinstance(given.rows, Table):
+        columns = [number_facts(given.rows, name) for name in given.roles.numeric]
+        columns += [category_facts(given.rows, name) for name in given.roles.categorical]
+    return Contract(task=task, roles=given.roles, columns=tuple(columns), labels=labels, rows=len(given.rows))
+
+
+def _check_length(rows: "Table | list[Content]", labels: np.ndarray) -> None:
     if not len(rows):
         raise InputError("no texts", needed="at least one row", fix="check what was selected")
     if labels.ndim != 1 or len(labels) != len(rows):
@@ -399,10 +460,17 @@ def _check_length(rows: "Table | list[str]", labels: np.ndarray) -> None:
         )
 
 
-def _dataset(rows: "Table | list[str]", contract: Contract, targets: np.ndarray | None) -> Dataset:
+def _dataset(rows: "Table | list[Content]", contract: Contract, targets: np.ndarray | None) -> Dataset:
     count = len(rows)
     if isinstance(rows, list):
-        contents: tuple[Any, ...] = tuple(rows)
+        contents: tuple[Content, ...] = tuple(rows)
+        kind = kind_named(contract.roles.kind)
+        for place, one in enumerate(contents if kind is not TEXT else ()):
+            wrong = kind.problem(one)
+            if wrong is not None and wrong.fatal:
+                raise InputError(
+                    f"row {place}: {wrong.message}", needed=f"{kind.plural} that can be read", fix="drop that row"
+                )
         numeric, categorical = np.zeros((count, 0), np.float32), np.zeros((count, 0), object)
     else:
         read = read_inputs(rows, contract)

@@ -11,7 +11,7 @@ import pytest
 import graft
 from graft import api
 from graft.bundle.loading import load_bundle
-from graft.core.errors import InputError, OutputError, SourceError
+from graft.core.errors import ContractError, InputError, OutputError, SourceError
 from graft.facts.pretraining import FILE, PretrainingRecord
 from graft.governance.named_assets import read_source
 from graft.representations.encoding.encoder import Encoder
@@ -153,6 +153,14 @@ def test_every_strategy_moves_it_to_a_table_with_columns_in_common(made, tmp_pat
     reused = next(one for one in found.record.candidates if one.source == made.reference)
     assert reused.score.mean > 0.7
     bundle = load_bundle(tmp_path / "study" / "bundle")
+    said = bundle.predict(new).frame["probability"]
+    turned = new.select(reversed(new.columns)).with_columns(more=pl.lit("x"))
+    assert (bundle.predict(turned).frame["probability"] == said).all()
+    strange = bundle.predict(new.with_columns(colour=pl.lit("violet"), shop=pl.lit("east"))).frame
+    assert strange["prediction"].null_count() == 0
+    assert "did not occur" in strange["problem"][0]
+    with pytest.raises(ContractError, match="has no column 'shop'"):
+        bundle.predict(new.drop("shop"))
     told = bundle.predict(new[:3], explain=True).frame
     assert told["prediction"].null_count() == 0
     if isinstance(bundle.model, VectorModel):
