@@ -242,8 +242,10 @@ def rank_sources(
 def adapt_source(
     data: Any,
     *,
-    text: Names,
     out: str | Path,
+    text: Names = (),
+    image: Names = (),
+    audio: Names = (),
     source: str = "minilm",
     method: str = "tsdae",
     pairs: str | Path | None = None,
@@ -255,24 +257,25 @@ def adapt_source(
 ) -> "AdaptedSource":
     """Adapt a pretrained source to contents without labels: a source of its own, which every command takes.
 
-    data, text, encoding, progress: as for ``study``; rows need no labels. out: the folder of the new source, new or
-    empty. method: ``tsdae`` (a text is told again from its vector after 60 % of its tokens were deleted) or ``mlm``
-    (15 % of the tokens are masked and told from the others). pairs: a file of three columns, one text, another, and how
-    near they are as a number, on which the original and the new source are compared. steps, minutes: how long at most;
-    it stops earlier when the loss of rows kept apart no longer falls. seed: of everything random; the same one gives
-    the same weights on the same machine.
+    data, text, encoding, progress: as for ``study``; rows need no labels. image, audio: as for ``study``, and refused:
+    no way to adapt sources of these was found that pays. out: the folder of the new source, new or empty. method:
+    ``tsdae`` (a text is told again from its vector after 60 % of its tokens were deleted) or ``mlm`` (15 % of the
+    tokens are masked and told from the others). pairs: a file of three columns, one text, another, and how near they
+    are as a number, on which the original and the new source are compared. steps, minutes: how long at most; it stops
+    earlier when the loss of rows kept apart no longer falls. seed: of everything random; the same one gives the same
+    weights on the same machine.
 
     Returns where it is (``.reference``) and what it learnt and forgot (``.record``). Whether it helps is what ``study``
     says, given both sources. Raises InputError for what cannot work; nothing is written then, nor when it is killed.
     """
-    from graft.inputs.roles import Roles
+    from graft.inputs.named_rows import roles_of
     from graft.representations.new_folder import require_free
     from graft.rows.table import read_frame
     from graft.scores.adaptation import method_named
     from graft.studies.adapted_rows import adapted_rows, read_pairs, require_course
 
     require_course(steps=steps, minutes=minutes)
-    roles = Roles(content=several(text), label=())
+    roles = roles_of(data, text=text, image=image, audio=audio)
     chosen = method_named(method, roles.kind)
     folder = Path(out)
     require_free(folder)
@@ -361,7 +364,8 @@ def embed(
     """Vectors of contents, float32, shape (rows, dimension), pooled and normalised as the source states.
 
     contents: texts; for a source of images, such as ``lite0``, names of files, encoded bytes, pillow images or arrays;
-    for one of recordings, such as ``speech``, the same, or samples with their rate: ``(16000, samples)``.
+    for one of recordings, such as ``speech``, the same, or samples with their rate: ``(16000, samples)``; for one of
+    rows, a frame or a list of mappings, of which the columns it knows are read.
     source: a reference (``minilm``, ``path:DIR``, ``hf:org/name@revision``). role: what the texts are read as:
     ``document`` (what is searched), ``query`` (what is asked), ``classification`` or ``clustering``; many sources were
     trained with another prompt for each. prompt: put before each text, instead of what the source states for the role.
@@ -381,6 +385,8 @@ def embed_table(
     text: Names = (),
     image: Names = (),
     audio: Names = (),
+    numeric: Names = (),
+    categorical: Names = (),
     source: str = "",
     precision: str = "native",
     prompt_query: str | None = None,
@@ -394,7 +400,9 @@ def embed_table(
     """Embed rows into a table, which is made when it is not there; only rows whose content changed are encoded.
 
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
-    text, image or audio: columns. source: a reference; the usual one of the kind when left out. precision: ``native``,
+    text, image or audio: columns; numeric, categorical: columns of rows alone, ``*`` for those the source reads; what
+    was read of each row is kept in the column ``cells``. source: a reference; the usual one of the kind when left out,
+    and to be named for rows alone. precision: ``native``,
     ``float32`` or ``int8``. prompt_query, prompt_document: put before queries and before the texts of rows, instead of
     what the source states; a table keeps those it was made with. force: int8 even for a source it does not suit.
     encoder: one at hand, instead of ``source`` and ``precision``. strict: raise TableError for the first row that
@@ -406,12 +414,16 @@ def embed_table(
     from graft.core.seeds import generator
     from graft.inputs.contract import require_columns
     from graft.inputs.roles import one_kind
+    from graft.rows.content import ROW
     from graft.rows.table import read_frame, read_rows
+    from graft.tables.cell_rows import CELLS, cell_rows, embedded_kind
     from graft.tables.table import require_place
 
     file = Path(data) if isinstance(data, str | Path) else None
     lenient = file is not None and not strict
     kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
+    numbers, names = several(numeric), several(categorical)
+    kind = embedded_kind(kind, content, numbers, names, source=bool(source) or encoder is not None)
     rows = read_rows(Path(data), encoding=encoding) if lenient else read_frame(data, encoding=encoding)
     require_columns(rows, [id, *content])
     require_place(table)
@@ -436,12 +448,17 @@ def embed_table(
             force=force,
         )
         require_reads(encoder.source, kind_named(kind))
+    unread: dict[int, str] = {}
+    if kind == ROW.name:
+        found = cell_rows(rows, encoder.source, numeric=numbers, categorical=names)
+        rows, content, unread = found.table, (CELLS,), found.unread
     opened, done = embed_into(
         Path(table),
         rows,
         encoder,
         id_column=id,
         content=content,
+        unread=unread,
         precision="int8" if encoder.precision == "int8" else "native",
         strict=strict,
         progress=progress,

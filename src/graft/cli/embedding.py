@@ -1,13 +1,16 @@
 """``graft embed`` and ``graft search``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graft.cli.words import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from graft.rows.content import ContentKind
     from graft.tables.embedding import EmbeddingReport
 
 _LISTED = 20
@@ -24,6 +27,12 @@ def embed(
     text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")] = [],  # noqa: B006
     image: Annotated[list[str], typer.Option(help="Column that names files of pictures.")] = [],  # noqa: B006
     audio: Annotated[list[str], typer.Option(help="Column that names recordings.")] = [],  # noqa: B006
+    numeric: Annotated[
+        list[str], typer.Option(help="Numeric column of rows alone; repeat, or '*' for those the source reads.")
+    ] = [],  # noqa: B006
+    categorical: Annotated[
+        list[str], typer.Option(help="Categorical column of rows alone; repeat, or '*' for those the source reads.")
+    ] = [],  # noqa: B006
     table: Annotated[Path | None, typer.Option(help="Folder of the table to insert into; made when it is new.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write bare vectors here instead (.npy, float32).")] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column that names each row; needed for a table.")] = "",
@@ -63,6 +72,7 @@ def embed(
         _bare(
             data,
             one_kind(text=tuple(text), image=tuple(image), audio=tuple(audio)),
+            (tuple(numeric), tuple(categorical)),
             out,
             source,
             role,
@@ -85,9 +95,9 @@ def embed(
     from graft.api import embed_table
 
     opened, done = embed_table(
-        data, table=table, id=id_column, text=text, image=image, audio=audio, source=source, precision=precision,
-        prompt_query=prompt_query, prompt_document=prompt_document, force=force, strict=strict, encoding=encoding,
-        progress=bars,
+        data, table=table, id=id_column, text=text, image=image, audio=audio, numeric=numeric,
+        categorical=categorical, source=source, precision=precision, prompt_query=prompt_query,
+        prompt_document=prompt_document, force=force, strict=strict, encoding=encoding, progress=bars,
     )  # fmt: skip
     typer.echo(
         f"{table}: {opened.count():,} rows, version {done.version} "
@@ -108,34 +118,26 @@ def _left_out(done: "EmbeddingReport") -> None:
 
 
 def _bare(  # type: ignore[no-untyped-def]
-    data: Path, content: tuple[str, tuple[str, ...]], out: Path, source: str, role: str,
-    prompts: tuple[str | None, str | None],
-    precision: str, force: bool, encoding: str | None, bars,
+    data: Path, content: tuple[str, tuple[str, ...]], beside: tuple[tuple[str, ...], tuple[str, ...]], out: Path,
+    source: str, role: str, prompts: tuple[str | None, str | None], precision: str, force: bool, encoding: str | None,
+    bars,
 ) -> None:  # fmt: skip
     import numpy as np
 
-    from graft.core.errors import InputError
     from graft.core.files import whole_file
     from graft.core.places import require_output
     from graft.inputs.contract import require_columns
-    from graft.rows.content import kind_named
+    from graft.rows.content import ROW, kind_named
     from graft.rows.table import read_frame
+    from graft.tables.cell_rows import cell_rows, embedded_kind
 
     require_output(out, read=(data,), ends=(".npy",))
-    rows = read_frame(data, encoding=encoding)
     named, columns = content
-    kind = kind_named(named)
+    kind = kind_named(embedded_kind(named, columns, *beside, source=bool(source)))
+    rows = read_frame(data, encoding=encoding)
     require_columns(rows, list(columns))
-    found = kind.read([rows.as_written(name) for name in columns], rows.folder)
-    contents = [kind.blank if one is None else one for one in found]
-    for row, one in enumerate(contents):
-        problem = kind.problem(one)
-        if problem is not None and problem.fatal and one != kind.blank:
-            raise InputError(
-                f"row {row}: {problem.message}",
-                needed=f"{kind.plural} that can be read",
-                fix="drop or repair that row",
-            )
+    found = [] if kind is ROW else kind.read([rows.as_written(name) for name in columns], rows.folder)
+    _require_readable(found, kind, {})
     # Not before the rows were looked at: it imports a model library, which takes seconds.
     from graft.representations.embedded import usual_sources
     from graft.representations.reading import as_role
@@ -147,6 +149,11 @@ def _bare(  # type: ignore[no-untyped-def]
         source or usual_sources(named)[0], precision, prompt_query=prompts[0], prompt_document=prompts[1], force=force
     ).reading_as(read_as)
     require_reads(encoder.source, kind)
+    if kind is ROW:
+        cells = cell_rows(rows, encoder.source, numeric=beside[0], categorical=beside[1])
+        found = list(cells.rows)
+        _require_readable(found, kind, cells.unread)
+    contents = [kind.blank if one is None else one for one in found]
     vectors, report = encoder.vectors(contents, progress=bars)
     with whole_file(out) as temporary, temporary.open("wb") as stream:
         np.save(stream, vectors)
@@ -155,9 +162,29 @@ def _bare(  # type: ignore[no-untyped-def]
         typer.echo(f"warning: {report.words()}", err=True)
 
 
+def _require_readable(found: "Sequence[Any]", kind: "ContentKind", unread: "Mapping[int, str]") -> None:
+    """Raise InputError for the first row that cannot be embedded; one that says nothing can, where its kind allows."""
+    from graft.core.errors import InputError
+
+    for row, one in enumerate(found):
+        problem = kind.problem(kind.blank if one is None else one)
+        silent = kind.blank is not None and one in (None, kind.blank)
+        if problem is not None and problem.fatal and not silent:
+            raise InputError(
+                f"row {row}: {unread.get(row, problem.message)}",
+                needed=f"{kind.plural} that can be read",
+                fix="drop or repair that row",
+            )
+
+
 def search(
     table: Annotated[Path, typer.Argument(help="Folder of a table.")],
-    query: Annotated[str, typer.Argument(help="What is looked for: words, or the file of a picture or recording.")],
+    query: Annotated[
+        str,
+        typer.Argument(
+            help="What is looked for: words, the file of a picture or recording, or cells: 'size=7, colour=red'."
+        ),
+    ],
     k: Annotated[int, typer.Option("-k", help="How many rows.")] = 10,
     where: Annotated[str | None, typer.Option(help="SQL condition, for example \"region = 'EU'\".")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line, every column.")] = False,
@@ -165,6 +192,7 @@ def search(
     """Find the rows of a table that are nearest to a text."""
     import json
 
+    from graft.representations.spaces import content_kind
     from graft.tables.table import EmbeddingTable
 
     opened = EmbeddingTable.open(table)
@@ -176,8 +204,11 @@ def search(
     if not found.height:
         typer.echo("no row meets the condition" if where else "the table has no rows", err=True)
     width = max((len(name) for name in found["id"].to_list()), default=0)
-    texts = [name for name in opened.generation.content if name in found.columns]
+    texts, kind = [name for name in opened.generation.content if name in found.columns], content_kind(opened.space)
     for row in found.to_dicts():
-        words = " ".join(" ".join(str(row[name] or "") for name in texts).split())
-        shown = words if len(words) <= 100 else words[:99] + "…"
+        if kind.cells:
+            shown = kind.shown(kind.restored(row[texts[0]]), 100) if texts else ""
+        else:
+            words = " ".join(" ".join(str(row[name] or "") for name in texts).split())
+            shown = words if len(words) <= 100 else words[:99] + "…"
         typer.echo(f"{row['rank']:>3}  {row['distance']:.3f}  {row['id']:<{width}}  {shown}".rstrip())

@@ -12,8 +12,11 @@ from graft.core.progress import SILENT, Progress
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.reading import as_role
+from graft.representations.row_source import RowReading
+from graft.representations.source import Source
 from graft.representations.sources import resolve_source
-from graft.rows.content import Content, ContentKind, kind_named
+from graft.rows.content import ROW, Content, ContentKind, kind_named
+from graft.rows.table import read_frame
 
 
 def as_contents(given: Any, kind: ContentKind) -> list[Content]:
@@ -52,6 +55,20 @@ def as_contents(given: Any, kind: ContentKind) -> list[Content]:
     return contents
 
 
+def contents_for(given: Any, source: Source) -> list[Content]:
+    """Contents of the kind a source reads; rows alone from a frame, or a list of mappings of columns to cells.
+
+    Raises InputError for anything else.
+    """
+    reading = source.reading
+    if not isinstance(reading, RowReading):
+        return as_contents(given, kind_named(reading.kind))
+    if hasattr(given, "columns"):
+        frame = read_frame(given, empty=True).frame
+        given = frame.select(name for name in frame.columns if name in reading.names).to_dicts()
+    return [reading.understood(ROW.taken(one)) for one in as_contents(given, ROW)]
+
+
 def embed_texts(
     texts: Sequence[str],
     source: str,
@@ -72,13 +89,15 @@ def embed_texts(
     read_as = as_role(role)
     found = resolve_source(source).with_prompts({read_as: prompt}).read_as(read_as)
     encoder = Encoder(found, cache=ActivationCache(), precision=precision, force=force)
-    vectors, report = encoder.vectors(as_contents(texts, kind_named(found.reading.kind)), progress=progress)
+    vectors, report = encoder.vectors(contents_for(texts, found), progress=progress)
     report.warn()
     return vectors
 
 
 class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """A scikit-learn transformer: texts, shape (rows,), to vectors of a pretrained source, shape (rows, dimension).
+    """A scikit-learn transformer: contents, shape (rows,), to vectors of a pretrained source, shape (rows, dimension).
+
+    Contents are texts, or whatever else the source reads; for one of rows, a frame with the columns it knows.
 
     source: a reference. cache: keep vectors on disk, so that folds and repeats do not compute them again. precision:
     ``native``, ``float32`` or ``int8``. role: what the texts are read as (``query``, ``document``, ``classification``
@@ -103,7 +122,7 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Find and verify the source; nothing is learnt."""
         role = as_role(self.role)
         self.source_ = resolve_source(self.source).with_prompts({role: self.prompt}).read_as(role)
-        as_contents(X, kind_named(self.source_.reading.kind))
+        contents_for(X, self.source_)
         self.n_features_out_ = self.source_.dimension
         return self
 
@@ -111,7 +130,7 @@ class Embedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Vectors of the texts."""
         check_is_fitted(self)
         encoder = Encoder(self.source_, cache=ActivationCache() if self.cache else None, precision=self.precision)
-        vectors, report = encoder.vectors(as_contents(X, kind_named(self.source_.reading.kind)))
+        vectors, report = encoder.vectors(contents_for(X, self.source_))
         report.warn()
         return vectors
 

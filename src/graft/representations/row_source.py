@@ -14,13 +14,14 @@ with layer normalisation, which has no state that drifts while a part is frozen.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graft.core.digests import key
-from graft.core.errors import SourceError
+from graft.core.errors import InputError, SourceError
 from graft.core.files import read_json, write_json
 from graft.representations.pooling import Pooling
 from graft.representations.reading import PlainReading
@@ -29,6 +30,7 @@ from graft.representations.source import Source, Weights
 from graft.representations.weights.unchanged import weights_digest
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 from graft.rows.content import Cells
+from graft.rows.content.row import Cell, cell_name
 
 MODEL_TYPE = "graft-row-resnet"
 WIDTH, INNER, BLOCKS = 128, 256, 3
@@ -72,6 +74,34 @@ class RowReading(PlainReading):
         """The columns of a table that are read, by name and type."""
         own = {*self.columns.numeric} & {*numeric} | {*self.columns.categorical} & {*categorical}
         return tuple(name for name in (*numeric, *categorical) if name in own)
+
+    def understood(self, row: Cells, *, strict: bool = False) -> Cells:
+        """A row that a person wrote, its cells of the types the columns have here: ``7`` is a number where numbers
+        are read, and a name where names are. strict: every column must be known.
+
+        Raises InputError for a cell that is no number where one is read, and for columns that are not known.
+        """
+        unknown = [name for name in row.names if name not in self.names]
+        if len(unknown) == len(row.names) or (strict and unknown):
+            close = get_close_matches(unknown[0], self.names, n=1) if unknown else []
+            raise InputError(
+                f"the source reads no column {unknown[0]!r}" if unknown else "a row without cells",
+                needed=f"columns among {_listed(self.names)}",
+                fix=f"did you mean {close[0]!r}?" if close else "name the columns as the source does",
+            )
+        cells = (self._typed(name, cell) for name, cell in zip(row.names, row.values, strict=True))
+        return Cells(row.names, tuple(cells))
+
+    def _typed(self, name: str, cell: Cell) -> Cell:
+        if name in self.columns.numeric and isinstance(cell, str):
+            try:
+                number = float(cell)
+            except ValueError:
+                number = math.nan
+            if not math.isfinite(number):
+                raise InputError(f"{cell[:60]!r} in the column {name!r}", needed="a number", fix="write it as 7 or 0.5")
+            return number
+        return cell_name(cell) if name in self.columns.categorical and isinstance(cell, float) else cell
 
 
 @dataclass(frozen=True, eq=False)

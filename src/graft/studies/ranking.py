@@ -224,6 +224,9 @@ def _notes(asked: RankedRows, looked: Iterable[_Looked], draws: int) -> Iterable
     every, rows, groups = asked.every, asked.rows, asked.groups
     if len(rows) < len(every):
         yield f"{len(rows):,} of the {len(every):,} rows were looked at, drawn at random."
+    roles = rows.contract.roles
+    if not rows.kind.cells and (roles.numeric or roles.categorical):
+        yield "The columns beside the content are not looked at: they are the same for every source."
     if len(groups) - len(np.unique(groups)):
         yield (
             f"{len(groups) - len(np.unique(groups)):,} rows repeat another or nearly so: they stay together in a "

@@ -8,9 +8,10 @@ less (blank, ``NA``, whole numbers only) changes none.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,13 +85,15 @@ def embed_into(
     *,
     id_column: str,
     content: str | Sequence[str],
+    unread: Mapping[int, str] = MappingProxyType({}),
     precision: Precision = "native",
     strict: bool = False,
     progress: Progress = SILENT,
 ) -> tuple[EmbeddingTable, EmbeddingReport]:
     """Insert and update rows in the table at ``path``, which is made when it is not there.
 
-    id_column, content: columns of ``rows``; the source's kind of content says what several are together. strict: raise
+    id_column, content: columns of ``rows``; the source's kind of content says what several are together. unread: why
+    some rows have no content, by their positions, where that is known. strict: raise
     TableError for the first row that cannot be kept, before anything is encoded. Raises SpaceMismatch when the table is
     of another space.
     """
@@ -100,7 +103,7 @@ def embed_into(
     _require_names(rows, id_column)
     known = EmbeddingTable.open(path).schema if (path / POINTER).is_file() else OURS
     kind = kind_named(encoder.source.reading.kind)
-    kept, left_out = _sorted_out(rows, id_column, names, kind, known)
+    kept, left_out = _sorted_out(rows, id_column, names, kind, known, unread)
     if strict and left_out:
         raise _refused(left_out)
     table = _table(path, encoder, id_column, names, precision)
@@ -137,7 +140,12 @@ def _require_names(rows: Table, id_column: str) -> None:
 
 
 def _sorted_out(
-    rows: Table, id_column: str, names: tuple[str, ...], kind: ContentKind, known: pa.Schema = OURS
+    rows: Table,
+    id_column: str,
+    names: tuple[str, ...],
+    kind: ContentKind,
+    known: pa.Schema = OURS,
+    unread: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[_Kept, list[LeftOut]]:
     ids = rows.as_ids(id_column).to_list()
     contents = kind.read([rows.as_written(name) for name in names], rows.folder)
@@ -153,6 +161,8 @@ def _sorted_out(
             left_out.append(LeftOut(place, f"it has no {id_column!r}"))
         elif counts[name] > 1:
             left_out.append(LeftOut(place, f"{counts[name]} rows have this id, and nobody knows which one is meant"))
+        elif row in unread:
+            left_out.append(LeftOut(place, unread[row]))
         elif problem is not None and problem.fatal:
             why = "" if content is None else f": {problem.message}"
             left_out.append(LeftOut(place, f"it has no {kind.name}{why}"))

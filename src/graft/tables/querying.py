@@ -9,7 +9,7 @@ the activation cache: they are other people's words, and a file for each would s
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ import polars as pl
 
 from graft.core.errors import InputError, SpaceMismatch
 from graft.representations.reading import Role
+from graft.representations.row_source import RowReading
 from graft.representations.spaces import Space, content_kind
-from graft.rows.content import Content, ContentKind, contents_of, kind_of
+from graft.rows.content import ROW, Cells, Content, ContentKind, contents_of, kind_of
+from graft.rows.content.row import row_in_words
 from graft.tables.adapters import adapter_between
 from graft.tables.conditions import read_condition
 from graft.tables.encoders import encoder_of
@@ -94,14 +96,17 @@ class Asking:
                     held = self.held = _read(table, held)
         return held
 
-    def vectors_of(self, table: OpenTable, contents: Sequence[Content]) -> np.ndarray:
-        """Contents as vectors of the table's space."""
+    def vectors_of(self, table: OpenTable, contents: Sequence[Content], *, typed: bool = False) -> np.ndarray:
+        """Contents as vectors of the table's space. typed: rows were written as words, so each column must be known."""
         name = table.generation.name
         if name not in self.encoders:
             with self._one:
                 if name not in self.encoders:
                     self.encoders[name] = encoder_of(table.generation, cached=False).reading_as(Role.QUERY)
-        vectors, report = self.encoders[name].vectors(contents)
+        encoder = self.encoders[name]
+        if isinstance(encoder.source.reading, RowReading):
+            contents = [encoder.source.reading.understood(ROW.taken(one), strict=typed) for one in contents]
+        vectors, report = encoder.vectors(contents)
         report.warn()
         return vectors
 
@@ -166,9 +171,16 @@ def ask(
 def _vectors(
     asking: Asking, table: OpenTable, queries: Queries, space: Space | str | None
 ) -> tuple[np.ndarray, Space | str]:
-    contents = None if isinstance(queries, np.ndarray) else _contents(queries, content_kind(table.space))
+    kind = content_kind(table.space)
+    contents, typed = None, False
+    if kind.cells and not isinstance(queries, np.ndarray):
+        asked = [queries] if isinstance(queries, str | Mapping | Cells) else list(queries)
+        typed = any(isinstance(one, str) and not one.lstrip().startswith("{") for one in asked)
+        contents = _contents([row_in_words(one) if isinstance(one, str) else one for one in asked], kind)
+    elif not isinstance(queries, np.ndarray):
+        contents = _contents(queries, kind)
     if contents is not None:
-        return asking.vectors_of(table, contents), table.space
+        return asking.vectors_of(table, contents, typed=typed), table.space
     if space is None:
         raise SpaceMismatch(
             "query vectors without their space",

@@ -227,6 +227,32 @@ def _restored(written: str) -> Cells:
     return Cells(tuple(given), tuple(values))
 
 
+def row_in_words(words: str) -> Cells:
+    """A row as a person types it, ``size=7, colour=red``, or as JSON: every cell is as written.
+
+    >>> row_in_words("size=7, colour=dark red").values
+    ('7', 'dark red')
+
+    Raises InputError for words that name no column.
+    """
+    if words.strip().startswith("{"):
+        try:
+            return _restored(words)
+        except ValueError as error:
+            raise InputError(f"{words[:60]!r} is no row ({error})", needed='{"size": 7, "colour": "red"}') from error
+    pairs = [part.partition("=") for part in words.split(",") if part.strip()]
+    names, cells = [name.strip() for name, _, _ in pairs], [cell.strip() or None for _, _, cell in pairs]
+    if not pairs or not all(between and name for name, (_, between, _) in zip(names, pairs, strict=True)):
+        raise InputError(
+            f"{words[:60]!r} names no columns",
+            needed="columns and what they hold: size=7, colour=red",
+            fix='write name=value, or JSON where a value has a comma: {"size": 7, "colour": "red, dark"}',
+        )
+    if len(set(names)) < len(names):
+        raise InputError(f"{words[:60]!r} names a column twice", needed="each once", fix="drop one")
+    return Cells(tuple(names), tuple(cells))
+
+
 def _fits(given: Any) -> bool:
     return isinstance(given, Cells | Mapping)
 
