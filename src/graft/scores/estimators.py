@@ -108,19 +108,19 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
             kind=kind if content else ROW.name,
         )
 
-    def _given(self, X: Any, y: Sequence[Any]) -> "_Given":
+    def _given(self, X: Any, y: Sequence[Any]) -> "_ToLearn":
         """The rows to learn from, and what their columns are for. y: numbers, or labels as words, which ``*`` must not
         hold in other words."""
         roles = self._asked()
         if roles is None:
             kind = self._kind(X)
-            return _Given(_contents(X, kind), Roles(content=(kind.name,), label=("label",), kind=kind.name))
+            return _ToLearn(_contents(X, kind), Roles(content=(kind.name,), label=("label",), kind=kind.name))
         table = _table(X, roles)
         if EVERY in roles.inputs:
             _check_length(table, np.asarray(y))
             labelled = replace(table, frame=table.frame.with_columns(pl.Series(roles.label[0], y)))
             roles, _ = with_every_column(labelled, roles)
-        return _Given(table, roles)
+        return _ToLearn(table, roles)
 
     def _again(self, X: Any) -> "Table | list[Content]":
         """Rows to answer for, read as those that were learnt from."""
@@ -145,7 +145,7 @@ class _Transfer(BaseEstimator):  # type: ignore[misc]
     def _source(self) -> Source:
         return resolve_source(self.source).with_prompts({Role.CLASSIFICATION: self.prompt_classification})
 
-    def _fit(self, given: "_Given", targets: np.ndarray, task: Task, labels: tuple[str, ...]) -> Self:
+    def _fit(self, given: "_ToLearn", targets: np.ndarray, task: Task, labels: tuple[str, ...]) -> Self:
         if self.configurations < 1 or (self.steps is not None and self.steps < 1):
             raise InputError(
                 f"steps={self.steps} and configurations={self.configurations}",
@@ -417,7 +417,7 @@ def _unpacked(files: Mapping[str, bytes]) -> Model:
 
 
 @dataclass(frozen=True, eq=False)
-class _Given:
+class _ToLearn:
     """What was given to learn from. rows: a table, or contents alone. roles: of its columns."""
 
     rows: "Table | list[Content]"
@@ -441,7 +441,7 @@ def _contents(X: Any, kind: ContentKind) -> list[Content]:
     return [kind.taken(one) for one in as_contents(X, kind)]
 
 
-def _contract(given: _Given, task: Task, labels: tuple[str, ...]) -> Contract:
+def _contract(given: _ToLearn, task: Task, labels: tuple[str, ...]) -> Contract:
     columns: list[ColumnFacts] = []
     if isinstance(given.rows, Table):
         columns = [number_facts(given.rows, name) for name in given.roles.numeric]
