@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.signal import resample_poly
 
 from graft.core.errors import ContractError, InputError
 from graft.inputs.duplicates import find_duplicates
@@ -17,7 +18,7 @@ from graft.rows import read_frame
 from graft.rows.content import AUDIO
 from graft.rows.content import media as medium
 from graft.rows.content.audio import made_up_sounds
-from graft.rows.content.sounds import samples
+from graft.rows.content.sounds import _at, samples
 
 sf = pytest.importorskip("soundfile")
 
@@ -309,3 +310,13 @@ def test_recordings_of_our_own_travel():
     for one in made_up_sounds(()):
         assert pickle.loads(pickle.dumps(one)) == one
         assert AUDIO.problem(one) is None
+
+
+@pytest.mark.parametrize(("rate", "wanted"), [(16_000, 4_000), (48_000, 16_000), (44_100, 4_410), (192_000, 4_000)])
+@pytest.mark.parametrize("length", [1, 7, 160, 16_001])
+def test_a_rate_that_divides_gives_what_scipy_gives(rate, wanted, length):
+    sound = np.random.default_rng(length).standard_normal(length).astype(np.float32)
+    expected = resample_poly(sound, wanted, rate)
+    found = _at(sound, rate, wanted)
+    assert (found.shape, found.dtype) == (expected.shape, np.float32)
+    assert np.abs(found - expected).max() < 1e-5

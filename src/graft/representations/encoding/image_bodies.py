@@ -31,6 +31,8 @@ from graft.representations.weights.onnx_file import read_onnx
 from graft.rows.content.media import Medium
 
 IMAGES_PER_BATCH = 16
+# What torch makes of few pictures stays near the processor: MobileNetV2 is half as fast again as with sixteen.
+_ON_A_PROCESSOR = 4
 _TRIED_SIDE, _SAME = 96, 1e-4
 
 
@@ -73,10 +75,11 @@ class ImageNetwork(Protocol):
 class TowerNetwork:
     """A tower, whole or up to a layer."""
 
-    rows, always = IMAGES_PER_BATCH, False
+    always = False
 
     def __init__(self, tower: Tower, layer: int | None) -> None:
         self._tower, self._layer = tower, layer
+        self.rows = _ON_A_PROCESSOR if device().type == "cpu" else IMAGES_PER_BATCH
 
     def vectors(self, pixels: np.ndarray) -> np.ndarray:
         """As the protocol says."""
