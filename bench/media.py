@@ -208,7 +208,8 @@ def pictures_study(each: int = 10, epochs: int = 10) -> dict[str, object]:
 def clips(rows: int = 512) -> dict[str, object]:
     """Recordings of a second that ``speech`` turns into vectors, by the seconds all threads together were on a core.
 
-    From files that were read before, as in a study; read for the first time, in memory and from files. So the figure is a core's, however many of them others use at the time.
+    From files that were read before, as in a study; read for the first time, in memory and from files. So the
+    figure is a core's, however many of them others use at the time.
     """
     import soundfile
 
