@@ -8,7 +8,7 @@ lists.
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 
 import numpy as np
 import polars as pl
@@ -16,8 +16,10 @@ import polars as pl
 from graft.core.tasks import CLASSES, Task
 from graft.inputs.classes import numbers_in_words
 from graft.inputs.contract import numbered_classes
+from graft.inputs.dataset import Dataset
 from graft.inputs.schema import Contract
 from graft.inputs.targets import SEPARATORS, label_lists, separator_of
+from graft.rows.content.joined import having
 from graft.rows.table import Table
 from graft.rows.values import numbers, written_names
 
@@ -62,6 +64,27 @@ def remarks(table: Table, contract: Contract) -> tuple[str, ...]:
             "task multiclass"
         )
     return tuple(found)
+
+
+def shared_parts(rows: Dataset) -> tuple[str, ...]:
+    """Of rows of several kinds, how many have one part in common with a row that differs in the others.
+
+    They are no copies, and yet a split may lay the same picture on both sides.
+    """
+    told = []
+    for part in rows.kind.parts if rows.groups is None else ():
+        places, contents = having(rows.contents, part.name)
+        whole: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
+        forms = [part.loose(one) for one in contents]
+        for place, form in zip(places.tolist(), forms, strict=True):
+            whole[form].add(rows.kind.loose(rows.contents[place]))
+        if count := sum(len(whole[form]) > 1 for form in forms):
+            told.append(
+                f"{count:,} rows have the same {part.name} as another row and differ in the rest: they are no copies, "
+                f"and may lie on both sides of a split; if the {part.name} goes with the label, name what they share "
+                "as --group"
+            )
+    return tuple(told)
 
 
 def _listed(names: pl.Series) -> list[str]:

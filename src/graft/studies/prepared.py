@@ -22,7 +22,7 @@ from graft.inputs.blocks import group_blocks, unit_blocks
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import Dataset, build_dataset
 from graft.inputs.duplicates import Duplicates, find_duplicates
-from graft.inputs.remarks import remarks
+from graft.inputs.remarks import remarks, shared_parts
 from graft.inputs.schema import Contract
 from graft.inputs.splits import Splits, make_splits
 from graft.representations.row_columns import MOST_CATEGORIES, RowColumns
@@ -109,6 +109,7 @@ def prepare(
     contract = infer_contract(table, settings.roles, task=settings.task, folds=settings.folds)
     table = replace(table, notes=(*table.notes, *remarks(table, contract)))
     rows, problems = build_dataset(table, contract, labelled=True)
+    table = replace(table, notes=(*table.notes, *shared_parts(rows)))
     assert rows.targets is not None
     name = default_metric(str(contract.task)) if settings.metric == "auto" else settings.metric
     require_margin(settings, metric(name, str(contract.task)))

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from graft.core.errors import ContractError, InputError
 from graft.inputs import Roles, build_dataset, find_duplicates, infer_contract
+from graft.inputs.remarks import shared_parts
 from graft.inputs.rows_file import read_rows, write_rows
 from graft.inputs.schema import Contract
 from graft.rows import read_frame
@@ -192,3 +194,16 @@ def test_a_saved_model_keeps_of_each_part_what_it_keeps_of_it_alone():
     assert kept.of("image") == IMAGE.kept(of(None, 1).of("image"))
     assert BOTH.restored(BOTH.written(kept)) == kept
     assert BOTH.kept(of("x", None)) == of("x", None)
+
+
+def test_rows_that_share_a_picture_and_differ_in_the_rest_are_told_unless_they_are_grouped():
+    rows = goods()
+    rows["photo"][2] = rows["photo"][5] = rows["photo"][9] = rows["photo"][0]
+    rows["title"][5] = rows["title"][0]
+    table = read_frame(rows)
+    told = shared_parts(build_dataset(table, infer_contract(table, ROLES), labelled=True)[0])
+    assert len(told) == 1
+    assert told[0].startswith("4 rows have the same image as another row")
+    grouped = replace(ROLES, group="lot")
+    table = read_frame({**rows, "lot": [row // 4 for row in range(16)]})
+    assert shared_parts(build_dataset(table, infer_contract(table, grouped), labelled=True)[0]) == ()
