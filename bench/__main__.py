@@ -1,11 +1,11 @@
 """``python -m bench [name [option=value ...] ...]``: run measurements and print one JSON line each.
 
 Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
-over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio, rankings, adult (real draws, hours
-each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was
-stopped), ledger, assets, register, check, embed, query, pictures, pictures-study, clips (speed of media), tables,
-search, exact, crossover, updating, million (a table of a million rows), million-index. Without a name all run, but for
-those that take hours. The real rows lie beside the project, in ``../shared/data``.
+over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio, digits, speakers, rankings, adult
+(real draws, hours each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a
+run go on that was stopped), ledger, assets, register, check, embed, query, pictures, pictures-study, clips (speed of
+media), tables, search, exact, crossover, updating, million (a table of a million rows), million-index. Without a name
+all run, but for those that take hours. The real rows lie beside the project, in ``../shared/data``.
 """
 
 import json
@@ -22,6 +22,7 @@ from bench import (
     measure,
     media,
     out_of_scope,
+    pretrained,
     prior,
     rankings,
     regret,
@@ -44,6 +45,8 @@ ALL = {
     "images": images.images,
     "rankings": rankings.rankings,
     "audio": audio.audio,
+    "digits": pretrained.digits,
+    "speakers": pretrained.speakers,
     "adult": adult.adult,
     "prior": prior.prior,
     "contrasts": contrasts.contrasts,
@@ -76,6 +79,8 @@ HOURS = (
     "prospective",
     "images",
     "audio",
+    "digits",
+    "speakers",
     "rankings",
     "adult",
 )

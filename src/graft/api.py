@@ -6,7 +6,6 @@ was given: a misspelt path or column is told at once.
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -301,55 +300,69 @@ def adapt_source(
 def pretrain_source(
     data: Any,
     *,
-    label: Names,
     out: str | Path,
+    label: Names = (),
+    image: Names = (),
+    audio: Names = (),
     numeric: Names = (),
     categorical: Names = (),
     group: str | None = None,
     task: str = "auto",
+    arch: str = "",
+    side: int = 32,
     passes: int = 60,
+    steps: int = 0,
     seed: int = 0,
     encoding: str | None = None,
     progress: Progress | bool = True,
 ) -> "PretrainedSource":
-    """Pretrain a source of rows on a labelled table, to be moved to another table with columns in common.
+    """Pretrain a small source on labelled pictures, recordings or rows of a table, to be moved to other ones.
 
-    data, label, numeric, categorical, group, task, encoding, progress: as for ``study``. out: the folder of the new
-    source, new or empty. passes: over the rows, at most; it stops when rows kept apart get no better. seed: of
-    everything random; the same one gives the same weights on the same machine.
+    data, label, image, audio, numeric, categorical, group, task, encoding, progress: as for ``study``. out: the folder
+    of the new source, new or empty. arch: ``resnet-small`` for pictures, ``spectrogram-small`` for recordings,
+    ``row-resnet`` for columns, which another table may share; the one that fits when left out. side: pixels of the
+    square that pictures are made. passes: over the rows, at most; steps: at most so many; it stops when rows kept apart
+    get no better. seed: of everything random; the same one gives the same weights on the same machine.
 
     Returns where it is (``.reference``) and what it learnt, beside controls (``.record``). Raises InputError for what
     cannot work; nothing is written then, nor when it is killed.
     """
-    from graft.inputs.contract import infer_contract, require_columns
+    from graft.inputs.contract import infer_contract
     from graft.inputs.dataset import build_dataset
-    from graft.inputs.every import with_every_column
-    from graft.inputs.roles import EVERY, Roles
+    from graft.inputs.named_rows import named_rows, roles_of
     from graft.representations.new_folder import require_free
-    from graft.rows.table import read_frame
 
-    roles = Roles(
-        content=(),
-        label=several(label),
-        numeric=several(numeric),
-        categorical=several(categorical),
-        group=group,
-        kind="row",
-    )
-    if passes < 1:
-        raise InputError(f"passes={passes}", needed="1 or more", fix="60 is usual")
+    roles = roles_of(data, image=image, audio=audio, label=label, numeric=numeric, categorical=categorical, group=group)
+    if roles.content and (roles.numeric or roles.categorical):
+        raise InputError(
+            f"columns of numbers and categories beside {roles.kind}",
+            needed="one or the other: a source reads one kind of content",
+            fix="leave them out; a study takes them beside the source",
+        )
+    for name, given, least, most in (
+        ("passes", passes, 1, 1 << 20),
+        ("steps", steps, 0, 1 << 30),
+        ("side", side, 16, 128),
+    ):
+        if not least <= given <= most:
+            raise InputError(f"{name}={given}", needed=f"{least} to {most:,}", fix="leave it out for the usual one")
     folder = Path(out)
     require_free(folder)
-    table = read_frame(data, encoding=encoding)
-    require_columns(table, [name for name, _ in roles.columns if name != EVERY])
-    roles, told = with_every_column(table, roles, task=task)
-    table = replace(table, notes=(*table.notes, *told))
-    rows, _ = build_dataset(table, infer_contract(table, roles, task=task), labelled=True)
+    named = named_rows(data, roles, task=task, encoding=encoding)
+    contract = infer_contract(named.table, named.roles, task=task)
+    rows, problems = build_dataset(named.table, contract, labelled=True)
 
     # Not before all was checked that can be: these import model libraries, which takes seconds.
-    from graft.studies.pretraining import pretrain_rows
+    from graft.scores.pretraining import Course, form_named
+    from graft.studies.pretraining import LabelledRows, pretrain
 
-    return pretrain_rows(rows, table, given=data, out=folder, passes=passes, seed=seed, progress=_shown(progress))
+    return pretrain(
+        LabelledRows(rows, named.table, data, problems),
+        form_named(arch, roles.kind),
+        out=folder,
+        course=Course(passes=passes, steps=steps, side=side, seed=seed),
+        progress=_shown(progress),
+    )
 
 
 def embed(

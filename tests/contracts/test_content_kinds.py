@@ -258,7 +258,9 @@ def point_source(point, tmp_path, monkeypatch):
     def cut(source, contents):
         return np.zeros(len(contents), bool)
 
-    reader = sources.DirectoryReader("point", lambda said: said.get("model_type") == "points", read_point_directory)
+    reader = sources.DirectoryReader(
+        "point", lambda folder, said: said.get("model_type") == "points", read_point_directory
+    )
     backbone = backbones.Backbone(point, prepare, PointBody, cut, ((0.0, 1.0),))
     monkeypatch.setattr(sources, "READERS", (reader, *sources.READERS))
     monkeypatch.setattr(backbones, "BACKBONES", (*backbones.BACKBONES, backbone))

@@ -11,9 +11,10 @@ import graft
 from graft.cli.app import app
 from graft.core.errors import InputError, SourceError
 from graft.demo.tones import write_tones
+from graft.representations.log_mel import log_mel
 from graft.representations.sources import resolve_source
 from graft.rows.content import AUDIO
-from graft.scores.classical.sounds import course, log_mel, of_sounds, statistics
+from graft.scores.classical.sounds import course, of_sounds, statistics
 
 pytest.importorskip("soundfile")
 pytest.importorskip("onnxruntime")

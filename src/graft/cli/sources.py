@@ -159,9 +159,14 @@ def adapt(
 
 @sources.command("pretrain")
 def pretrain(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
-    label: Annotated[list[str], typer.Option(help="Column to learn; several 0/1 columns make it multi-label.")],
+    data: Annotated[
+        Path,
+        typer.Argument(help="CSV, TSV, JSON lines, Parquet, or a folder of pictures or recordings for each class."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the new source: new or empty.")],
+    label: Annotated[list[str], typer.Option(help="Column to learn; several 0/1 columns make it multi-label.")] = [],  # noqa: B006
+    image: Annotated[list[str], typer.Option(help="Column that names files of pictures.")] = [],  # noqa: B006
+    audio: Annotated[list[str], typer.Option(help="Column that names recordings.")] = [],  # noqa: B006
     numeric: Annotated[
         list[str], typer.Option(help="Numeric column; repeat for several, '*' for every column that fits.")
     ] = [],  # noqa: B006
@@ -170,24 +175,36 @@ def pretrain(
     ] = [],  # noqa: B006
     group: Annotated[str | None, typer.Option(help="Rows of one group stay on one side.")] = None,
     task: Annotated[str, typer.Option(help=f"What is learnt: auto, or {', '.join(Task)}.")] = "auto",
-    passes: Annotated[int, typer.Option(help="Over the rows, at most.")] = 60,
+    arch: Annotated[
+        str,
+        typer.Option(
+            help="resnet-small (pictures), spectrogram-small (recordings) or row-resnet (columns); the one that fits "
+            "when left out."
+        ),
+    ] = "",
+    side: Annotated[int, typer.Option(help="Pixels of the square that pictures are made, 16 to 128.")] = 32,
+    passes: Annotated[int, typer.Option("--passes", "--epochs", help="Over the rows, at most.")] = 60,
+    steps: Annotated[int, typer.Option(help="At most so many steps; 0 for as many as the passes take.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     encoding: Annotated[
         str | None, typer.Option(help="What the file is written in, when it is not recognised: cp1252.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What it learnt as JSON.")] = False,
 ) -> None:
-    """Pretrain a source of rows on a labelled table, to be moved to another one with columns in common.
+    """Pretrain a small source on labelled pictures, recordings or columns, to be moved to other ones.
 
-    Example: graft sources pretrain old.csv --numeric '*' --categorical '*' --label churned --out my-source/
+    Examples: graft sources pretrain photos/ --out my-source/ (a folder for each class), graft sources pretrain
+    clips.csv --audio path --label word --group speaker --out my-speech/, or graft sources pretrain old.csv
+    --numeric '*' --categorical '*' --label churned --out my-rows/
     """
     from graft import api
     from graft.core.display import Bars, Terminal
     from graft.report.pretraining import print_pretraining
 
     made = api.pretrain_source(
-        data, label=label, out=out, numeric=numeric, categorical=categorical, group=group,
-        task=task, passes=passes, seed=seed, encoding=encoding, progress=Bars(Terminal(stderr=True)),
+        data, label=label, out=out, image=image, audio=audio, numeric=numeric, categorical=categorical, group=group,
+        task=task, arch=arch, side=side, passes=passes, steps=steps, seed=seed, encoding=encoding,
+        progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
     if as_json:
         sys.stdout.write(made.record.to_json())

@@ -21,14 +21,31 @@ class LearntScore(Fact):
     score: Interval
 
 
+class LearntClass(Fact):
+    """How many of the rows kept apart are of a class, and how many of these the source told right."""
+
+    label: str
+    rows: int
+    right: int
+
+
+class Confusion(Fact):
+    """How many rows of a class the source took for another one."""
+
+    label: str
+    taken_for: str
+    rows: int
+
+
 class PretrainingRecord(Document):
     """What a source was pretrained on, and what it learnt.
 
-    name: of the new source. arch: its architecture. task, label, labels: what it was taught. columns: that it reads.
-    left_out: what a person was told about the columns and rows. rows: usable ones; learnt, held: of these, those learnt
-    from and those kept apart. data, data_digest, data_licences: the rows as an asset. metric: of ``scores``: the source
-    itself first, then the controls. ahead: the source less the best control. curve: losses on rows kept apart from
-    learning to say when to stop. steps, best_step, batch, rate: of learning.
+    name: of the new source. arch: its architecture. task, label, labels: what it was taught. columns: that it reads;
+    reads: how, in words. group: the column whose rows stayed on one side. left_out: what a person was told about the
+    columns and rows. rows: usable ones; learnt, held: of these, those learnt from and those kept apart. data,
+    data_digest, data_licences: the rows as an asset. metric: of ``scores``: the source itself first, then the controls.
+    ahead: the source less the best control. classes, confused: of the rows kept apart, where the label is a class.
+    curve: losses on rows kept apart from learning to say when to stop. steps, best_step, batch, rate: of learning.
     """
 
     schema_: Literal["graft/pretraining/1"] = Field(default="graft/pretraining/1", alias="schema")
@@ -41,6 +58,8 @@ class PretrainingRecord(Document):
     label: tuple[str, ...]
     labels: tuple[str, ...]
     columns: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    group: str = ""
     left_out: tuple[str, ...]
     rows: int
     learnt: int
@@ -51,6 +70,8 @@ class PretrainingRecord(Document):
     metric: str
     scores: tuple[LearntScore, ...]
     ahead: Interval
+    classes: tuple[LearntClass, ...] = ()
+    confused: tuple[Confusion, ...] = ()
     curve: tuple[LossPoint, ...]
     steps: int
     best_step: int

@@ -119,6 +119,28 @@ def read_image_directory(directory: Path, reference: str, revision: str) -> Sour
     return Source(weights, image_settings(directory, reference, fixed=fixed), Pooling.MEAN, normalise=True)
 
 
+def drawn_image_source(directory: Path, reference: str, *, shapes: Shapes, seed: int) -> Source:
+    """A network of our own whose weights are drawn, from its configuration. shapes: of the tensors it is told by."""
+    config: dict[str, Any] = read_json(directory / "config.json")
+    form = next(one for one in FORMS if one.own and one.name == config["model_type"])
+    width, layers = form.shape(config, shapes)
+    weights = Weights(
+        reference=reference,
+        directory=directory,
+        revision="",
+        digest=f"random-{key([architecture_of(directory), seed])}",
+        files=(),
+        architecture=key(architecture_of(directory)),
+        model_type=form.name,
+        hidden=width,
+        layers=layers,
+        parameters=0,
+        side_files=(SETTINGS,),
+        random_seed=seed,
+    )
+    return Source(weights, image_settings(directory, reference), Pooling.MEAN, normalise=True)
+
+
 def state_reading(folder: Path, reading: Reading) -> None:
     """Say beside a copy of an image source how it reads, where that is not what its directory says."""
     if isinstance(reading, ImageReading):

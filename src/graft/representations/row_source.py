@@ -13,7 +13,7 @@ with layer normalisation, which has no state that drifts while a part is frozen.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,11 +40,13 @@ _LARGEST = 4096
 
 @dataclass(frozen=True)
 class RowShape:
-    """How large a network is: numbers of a vector, of a block's inside, and blocks."""
+    """How large a network is: numbers of a vector, of a block's inside, and blocks; classes of the head in its
+    weights, 0 without one."""
 
     width: int = WIDTH
     inner: int = INNER
     blocks: int = BLOCKS
+    outputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,9 @@ def read_row_config(directory: Path, reference: str) -> tuple[RowColumns, RowSha
     config = read_json(directory / "config.json")
     try:
         columns = row_columns_of(config["columns"])
-        shape = RowShape(config["width"], config["inner"], config["blocks"])
-        if not all(type(one) is int and 0 < one <= _LARGEST for one in asdict(shape).values()) or not columns.width:
+        shape = RowShape(config["width"], config["inner"], config["blocks"], config.get("outputs", 0))
+        sizes = (shape.width, shape.inner, shape.blocks, shape.outputs + 1)
+        if not all(type(one) is int and 0 < one <= _LARGEST for one in sizes) or not columns.width:
             raise ValueError(f"a network of {shape}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(
@@ -209,27 +212,46 @@ def read_row_directory(directory: Path, reference: str, revision: str) -> Source
     return Source(weights, RowReading(columns), Pooling.MEAN, normalise=False)
 
 
-def drawn_row_source(columns: RowColumns, folder: Path, *, seed: int = 0) -> Source:
-    """A network for these columns whose weights are drawn: it transfers nothing. folder: for its configuration."""
-    shape = RowShape()
-    place = folder / f"row-resnet-{key(asdict(columns))}"
+def drawn_row_source(columns: RowColumns, place: Path, shape: RowShape | None = None, *, seed: int = 0) -> Source:
+    """A network for these columns whose weights are drawn: it transfers nothing. place: for its configuration."""
+    shape = shape or RowShape()
     place.mkdir(parents=True, exist_ok=True)
     write_row_config(place, columns, shape)
-    recipe = key({**asdict(shape), "columns": asdict(columns), "seed": seed})
     weights = Weights(
         reference=DRAWN,
         directory=place,
         revision="",
-        digest=f"random-{recipe}",
+        digest="",
         files=(),
-        architecture=key({**asdict(shape), "columns": asdict(columns)}),
+        architecture="",
         model_type=MODEL_TYPE,
         hidden=shape.width,
         layers=shape.blocks,
-        parameters=sum(math.prod(one) for one in shapes_of(columns, shape).values()),
+        parameters=0,
         random_seed=seed,
     )
-    return Source(weights, RowReading(columns), Pooling.MEAN, normalise=False)
+    return with_columns(Source(weights, RowReading(columns), Pooling.MEAN, normalise=False), columns)
+
+
+def with_columns(source: Source, columns: RowColumns) -> Source:
+    """A source of drawn weights for other columns, which are no longer those its directory states."""
+    weights = source.weights
+    _, shape = read_row_config(weights.directory, weights.reference)
+    form = {**asdict(shape), "columns": asdict(columns)}
+    drawn = replace(
+        weights,
+        digest=f"random-{key({**form, 'seed': weights.random_seed})}",
+        architecture=key(form),
+        parameters=sum(math.prod(one) for one in shapes_of(columns, shape).values()),
+    )
+    return replace(source, weights=drawn, reading=RowReading(columns))
+
+
+def state_columns(folder: Path, source: Source) -> None:
+    """Say beside a copy of a source of rows which columns it reads, where that is not what its directory says."""
+    if isinstance(source.reading, RowReading):
+        config = read_json(folder / "config.json")
+        write_json(folder / "config.json", {**config, "columns": asdict(source.reading.columns)})
 
 
 def shapes_of(columns: RowColumns, shape: RowShape) -> dict[str, tuple[int, ...]]:
@@ -245,6 +267,8 @@ def shapes_of(columns: RowColumns, shape: RowShape) -> dict[str, tuple[int, ...]
         found |= {f"{name}norm.weight": (width,), f"{name}norm.bias": (width,)}
         found |= {f"{name}first.weight": (inner, width), f"{name}first.bias": (inner,)}
         found |= {f"{name}second.weight": (width, inner), f"{name}second.bias": (width,)}
+    if shape.outputs:
+        found |= {"head.weight": (shape.outputs, width), "head.bias": (shape.outputs,)}
     return found | {"norm.weight": (width,), "norm.bias": (width,)}
 
 

@@ -2,11 +2,13 @@
 
 Decision: a source's body is what is reused, and its head is asked only before anything is trained: whether the labels
 it knows tell the labels of the rows apart. A source that was saved without one has none, and nothing is made up for it.
-One record for each kind of content whose sources keep heads.
+One record for each kind of content whose sources keep heads. A body that was tuned since has lost its head: what it
+says no longer goes with those labels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,21 +16,23 @@ import torch
 from scipy.special import softmax
 
 from graft.core.errors import SourceError
-from graft.core.files import read_json
+from graft.core.files import read_json, write_json
 from graft.core.progress import SILENT, Progress
 from graft.representations.backbone import device, quiet_transformers
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.batching import batches
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.image_directory import FORMS
+from graft.representations.row_source import MODEL_TYPE as ROWS
 from graft.representations.source import Source
+from graft.representations.spectrogram_source import MODEL_TYPE
 from graft.representations.tokens import special_tokens, tokenise
 from graft.representations.torch_process import torch_stream
 from graft.representations.weights.weight_files import read_tensors, weight_files_of
 from graft.rows.content import Content
 
 _NAMED, _CLASSES_AT_MOST = 200, 1 << 20
-_TEXT_HEAD = "ForSequenceClassification"
+_TEXT_HEAD, _LOST = "ForSequenceClassification", "head_lost"
 
 
 @dataclass(frozen=True)
@@ -92,26 +96,44 @@ def _text_classes(source: Source, config: Mapping[str, Any]) -> int:
     return count if type(count) is int and 1 < count < _CLASSES_AT_MOST else 2
 
 
-def _image_classes(source: Source, config: Mapping[str, Any]) -> int:
+def state_head(folder: Path, labels: Sequence[str]) -> None:
+    """Say in the configuration of a network what the head in its weights tells apart; nothing where that is nothing."""
+    config = read_json(folder / "config.json")
+    named = {str(place): label for place, label in enumerate(labels)}
+    write_json(folder / "config.json", {**config, **({"id2label": named} if named else {_LOST: True})})
+
+
+def forget_head(folder: Path) -> None:
+    """Say that the weights were tuned since their head was learnt, where the head is a layer over the vectors."""
+    config = read_json(folder / "config.json")
+    if isinstance(config, dict) and _head_name(config):
+        kept = {name: value for name, value in config.items() if name != "id2label"}
+        write_json(folder / "config.json", {**kept, _LOST: True, **({"outputs": 0} if "outputs" in kept else {})})
+
+
+def _linear_classes(source: Source, config: Mapping[str, Any]) -> int:
     """As many as the linear layer over its vectors has outputs."""
-    weight = _image_head_name(config) + ".weight"
+    if not _head_name(config) or config.get(_LOST):
+        return 0
+    weight = _head_name(config) + ".weight"
     found = read_tensors(weight_files_of(source.weights.directory, source.weights.reference), source.weights.reference)
     shape = next((entry.shape for entry in found if entry.name == weight), ())
     return shape[0] if len(shape) == 2 and shape[1] == source.weights.hidden and shape[0] < _CLASSES_AT_MOST else 0
 
 
-def _image_head_name(config: Mapping[str, Any]) -> str:
-    return next((form.head for form in FORMS if form.name == config.get("model_type")), "")
+def _head_name(config: Mapping[str, Any]) -> str:
+    own = {MODEL_TYPE: "head", ROWS: "head"}
+    return {**own, **{form.name: form.head for form in FORMS}}.get(str(config.get("model_type")), "")
 
 
-def _image_answers(head: SourceHead, pictures: Sequence[Content], progress: Progress) -> np.ndarray:
+def _linear_answers(head: SourceHead, contents: Sequence[Content], progress: Progress) -> np.ndarray:
     """The vectors as they leave the body, through the layer that told its labels."""
     source = head.source
     source.weights.require_unchanged()
-    name = _image_head_name(read_json(source.weights.directory / "config.json"))
+    name = _head_name(read_json(source.weights.directory / "config.json"))
     weight, bias = (_tensor(source, f"{name}.{part}") for part in ("weight", "bias"))
     plain = Encoder(replace(source, normalise=False), cache=ActivationCache())
-    vectors, _ = plain.vectors(pictures, progress=progress)
+    vectors, _ = plain.vectors(contents, progress=progress)
     logits = vectors.astype(np.float64) @ weight.T + bias
     return np.asarray(softmax(logits, axis=1))
 
@@ -175,5 +197,5 @@ def _with_head(head: SourceHead) -> Any:
 
 HEADS: tuple[HeadReader, ...] = (
     HeadReader("text", _text_classes, _text_answers),
-    HeadReader("image", _image_classes, _image_answers),
+    *(HeadReader(kind, _linear_classes, _linear_answers) for kind in ("image", "audio", "row")),
 )

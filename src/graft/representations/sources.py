@@ -2,7 +2,7 @@
 
 Decisions: a source is pinned by the SHA-256 of its weights, whatever its name; only safetensors and plain ONNX files
 are read; a directory that asks for remote code, or that nothing here reads, is refused before anything is loaded. Each
-kind of content has one record that knows its directories.
+form of directory that a kind of content is read by has one record.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ from graft.representations.image_onnx import is_onnx_image_directory, read_onnx_
 from graft.representations.references import Reference, parse_reference
 from graft.representations.row_source import is_row_directory, read_row_directory
 from graft.representations.source import Source
+from graft.representations.spectrogram_source import is_spectrogram_directory, read_spectrogram_directory
 from graft.representations.text_directory import architecture_of, read_text_encoder
 from graft.rows.content import ContentKind, kind_named
 
@@ -45,6 +46,7 @@ READERS: tuple[DirectoryReader, ...] = (
     DirectoryReader("image", is_onnx_image_directory, read_onnx_image),
     DirectoryReader("image", lambda directory, config: is_image_directory(config), read_image_directory),
     DirectoryReader("audio", lambda directory, config: is_audio_directory(config), read_audio_directory),
+    DirectoryReader("audio", lambda directory, config: is_spectrogram_directory(config), read_spectrogram_directory),
     DirectoryReader("row", lambda directory, config: is_row_directory(config), read_row_directory),
     DirectoryReader("text", lambda directory, config: True, read_text_encoder),
 )
@@ -85,7 +87,9 @@ def require_reads(source: Source, kind: ContentKind) -> None:
         raise SourceError(
             f"{source.weights.reference} reads {read}, and the rows are {kind.plural}",
             needed=f"a source that reads {kind.plural}",
-            fix=f"choose {usual}, or a folder with such a model: path:DIR" if usual else "name a folder: path:DIR",
+            fix=f"choose {usual}, or a folder with such a model: path:DIR"
+            if usual
+            else "name a folder: path:DIR; graft sources pretrain makes one",
         )
 
 

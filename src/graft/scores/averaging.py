@@ -36,6 +36,7 @@ def learn_averaged(lesson: Lesson) -> TrainingLog:
 
     if not len(lesson.held_rows):
         go(lesson.schedule.mixed)
+        lesson.settle()
         return replace(log, mixed=lesson.schedule.mixed)
     losses = []
     for share in SHARES:
@@ -43,6 +44,7 @@ def learn_averaged(lesson: Lesson) -> TrainingLog:
         losses.append(lesson.held_loss())
     best = min(range(len(SHARES)), key=lambda place: (not math.isfinite(losses[place]), losses[place]))
     go(SHARES[best])
+    lesson.settle()
     trained = log.curve[-1].train
     curve = (CurvePoint(0, math.nan, began), CurvePoint(log.steps, trained, losses[best]))
     return replace(log, curve=curve, mixed=SHARES[best], best_step=log.steps if SHARES[best] else 0)

@@ -146,6 +146,7 @@ def learn_pairs(lesson: Lesson) -> TrainingLog:
     assert solve is not None, "pairs train no head, so there is one to solve"
 
     def solve_again() -> None:
+        lesson.settle()
         vectors = vectors_of(network, lesson.examples.feed, rows)
         network.set_head(solve(np.concatenate([vectors, lesson.examples.extra[rows]], 1), rows))
 

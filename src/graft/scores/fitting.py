@@ -464,7 +464,8 @@ def _tuned(problem: _Problem) -> Fit:
     source = problem.candidate.source
     assert source is not None
     if not problem.candidate.strategy.pretrained and (source.weights.pretrained or source.weights.reference == DRAWN):
-        source = trainable(source).drawn(randomised(source, seed=problem.seed % (1 << 31)))
+        drawn = randomised(source, seed=problem.seed % (1 << 31))
+        source = trainable(source).drawn(problem.bench, drawn, problem.rows)
     job = _job(problem, source)
     source = job.source
     tuned = tune(job, configurations=problem.budget.configurations)

@@ -30,8 +30,10 @@ from graft.representations.encoding.joined_encoder import JoinedEncoder, encoder
 from graft.representations.image_directory import state_reading
 from graft.representations.joined_source import joined_source
 from graft.representations.row_columns import RowColumns, row_columns_of
+from graft.representations.row_source import state_columns
 from graft.representations.sentence_settings import state_prompts
 from graft.representations.source import Source
+from graft.representations.source_head import forget_head
 from graft.representations.sources import read_directory
 from graft.representations.text_directory import write_beside
 from graft.representations.weights.safetensors_file import check_safetensors
@@ -402,11 +404,13 @@ def copy_source(source: Source, folder: Path) -> None:
     write_beside(source, folder)
     state_prompts(folder, source.reading.prompts)
     state_reading(folder, source.reading)
+    state_columns(folder, source)
 
 
 def save_tuned_body(body: Any, source: Source, folder: Path, *, reference: str) -> Source:
     """Write a tuned backbone as a source directory of its own, and describe it."""
     copy_source(replace(source, weights=replace(source.weights, files=())), folder)
+    forget_head(folder)
     (folder / "model.safetensors.index.json").unlink(missing_ok=True)
     state = {name: value.detach().cpu().contiguous().numpy() for name, value in trainable(source).state(body).items()}
     with whole_file(folder / "model.safetensors") as temporary:

@@ -17,7 +17,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from graft.representations.source import Source
-from graft.scores.bodies import drawn_share, is_trained
+from graft.scores.bodies import is_trained, trainable
 from graft.scores.fitting import Budget, Candidate, fit, training_job
 from graft.scores.strategies import CLASSICAL, FROZEN, FULL, Strategy, Trains
 from graft.scores.tuning import HELD_SHARE, REFIT_BELOW, one_step, reader
@@ -159,7 +159,7 @@ def estimate(candidate: Candidate, budget: Budget, *, rows: int, outputs: int, s
     head = step.head * share
     if strategy.trains is Trains.HEAD or source is None:
         return head
-    one = step.step(strategy, source.weights.layers) * (1.0 if strategy.pretrained else drawn_share(source))
+    one = step.step(strategy, source.weights.layers) * (1.0 if strategy.pretrained else trainable(source).share(source))
     part = one / step.whole  # of the layers that run
     tried, again = strategy.used
     refit = budget.refit and rows < REFIT_BELOW

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from graft.representations.row_source import row_input, row_reading
+from graft.representations.row_columns import cell_table, fit_row_columns
+from graft.representations.row_source import row_input, row_reading, with_columns
 from graft.representations.source import Source
 from graft.representations.towers.row_resnet import RowResnet
-from graft.rows.content import Content
+from graft.rows.content import Cells, Content
 
 
 class RowFeed:
@@ -33,6 +34,13 @@ class RowFeed:
     def lesson(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
         """The same: a row with another cell says something else."""
         return self.batch(rows)
+
+
+def read_from(source: Source, rows: Sequence[Cells]) -> Source:
+    """A source of drawn weights whose numbers and names are those of rows that are learnt from, and of no others."""
+    columns = row_reading(source).columns
+    names = columns.numeric, columns.categorical
+    return with_columns(source, fit_row_columns(cell_table(rows, *names), *names))
 
 
 def pooled_rows(body: Any, source: Source, inputs: dict[str, torch.Tensor]) -> torch.Tensor:

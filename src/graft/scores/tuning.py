@@ -163,10 +163,11 @@ def gain_over_solved(job: Job, judged: np.ndarray) -> Gain:
 
 
 def _schedule(job: Job, steps: int, rates: Rates) -> Schedule:
+    faster = trainable(job.source).steps(job.source).rate if job.strategy.pretrained else 1.0
     return Schedule(
         steps=max(1, steps),
         batch=job.batch,
-        rate=rates.rate,
+        rate=rates.rate * faster,
         head_rate=rates.head_rate,
         strength=rates.strength,
         decay=Schedule.decay if job.strategy.decays else 1.0,
@@ -198,7 +199,7 @@ def reader(job: Job, rows: np.ndarray) -> Callable[[], None]:
 
 
 def _network(job: Job, seed: int) -> tuple[Network, Examples]:
-    body, _, feed = _body(job, seed)
+    body, _, feed = _body(job, job.rows, seed)
     network = _headed(job, body)
     use_byte_dropout(network, seed)
     return network, Examples(feed, job.extra, job.targets)
@@ -252,7 +253,7 @@ def _run(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tu
 
 def _trained(job: Job, rows: np.ndarray, held: np.ndarray, schedule: Schedule) -> Tuned:
     seed = derive(job.seed, str(job.strategy), len(rows))
-    body, vocabulary, feed = _body(job, seed)
+    body, vocabulary, feed = _body(job, rows, seed)
     network = _headed(job, body)
     use_byte_dropout(network, seed)
     head = None
@@ -311,7 +312,7 @@ def _lesson(
     )
 
 
-def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
+def _body(job: Job, rows: np.ndarray, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
     body, kind = job.bench.body(job.source), trainable(job.source)
     if job.strategy.layers:
         boundary = job.boundary
@@ -321,9 +322,11 @@ def _body(job: Job, seed: int) -> tuple[Any, Vocabulary | None, Feed]:
             # What lies beside the layers (a last norm, a bias all layers share) is not theirs to change.
             parameter.requires_grad_(name.startswith(layers))
         return upper, None, ActivationFeed(job.bench.boundary(job.source, boundary))
-    feed, vocabulary = kind.fed(job.bench, job.source, body, seed)
+    feed, vocabulary = kind.fed(job.bench, job.source, body, rows, seed)
     if job.strategy.adapt is not None:
         body = job.strategy.adapt(body, seed)
+    else:
+        kind.freed(body)
     return body, vocabulary, feed
 
 

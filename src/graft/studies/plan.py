@@ -5,6 +5,7 @@ can be repeated; times are estimated beside it. The fewer the labels, the fewer 
 sources, the ones that suit the labels less (LogME) are only tried frozen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,14 +15,14 @@ from graft.core.errors import InputError
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import CueFact
 from graft.representations.source import Source
-from graft.rows.content import kind_named
-from graft.scores.bodies import is_trained, trainable, untrained_words
+from graft.scores.bodies import is_trained, steps_of, trainable, untrained_words
 from graft.scores.fitting import Budget, Candidate
 from graft.scores.losses import Loss, loss_named
 from graft.scores.strategies import STRATEGIES, Strategy, parse_strategy
 from graft.studies.settings import StudySettings
 
 FEW_PER_CLASS, FEW_ROWS = 4, 60
+_MOST_STEPS = 4000
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,14 @@ class PlanEntry:
     reason: str
 
 
-def budget_of(settings: StudySettings, training_rows: int) -> Budget:
-    """The budget every candidate gets, from the rows of one training fold."""
-    effort = EFFORTS[settings.effort]
-    if kind_named(settings.roles.kind).cells:
-        # A row costs a thousandth of a text: more passes, in larger steps.
-        batch = int(np.clip(training_rows // 40, 16, 256))
-        steps = int(np.clip(4 * effort.epochs * -(-training_rows // batch), 5 * effort.least, 10 * effort.most))
-        return Budget(effort.configurations, min(steps, 4000), batch, refit=effort.refit)
-    steps = effort.epochs * -(-training_rows // 16)
-    return Budget(effort.configurations, int(np.clip(steps, effort.least, effort.most)), refit=effort.refit)
+def budget_of(settings: StudySettings, training_rows: int, sources: Sequence[Source]) -> Budget:
+    """The budget every candidate gets, from the rows of one training fold. sources: all whose weights may be trained,
+    the architecture that starts from random ones too."""
+    effort, worth = EFFORTS[settings.effort], steps_of(sources)
+    batch = int(np.clip(training_rows // 40, 16, worth.batch))
+    passes = worth.passes * effort.epochs * -(-training_rows // batch)
+    steps = int(np.clip(passes, worth.least * effort.least, worth.most * effort.most))
+    return Budget(effort.configurations, min(steps, _MOST_STEPS), batch, refit=effort.refit)
 
 
 def plan_candidates(
@@ -87,16 +86,18 @@ def plan_candidates(
 ) -> tuple[PlanEntry, ...]:
     """Candidates and controls, in the order they run, each with the reason why, or why not.
 
-    drawn: the architecture that starts from random weights; that of the best source when None.
+    drawn: the architecture that starts from random weights; that of the best source that can be trained when None.
     Raises InputError for a strategy that was asked for and cannot learn the task, and for a loss by which nothing that
     was asked for would learn.
     """
     best = _ranked(sources, cues)
     whole = _whole_first(best)
+    # Where rows are of several kinds, one source alone does not read them.
+    begun = drawn or next((one for one in whole if is_trained(one) or one.parts), next(iter(whole), None))
     controls = [
-        _controlled(Candidate(one, (drawn or whole[0]) if one.reads_source else None))
+        _controlled(Candidate(one, begun if one.reads_source else None))
         for one in STRATEGIES
-        if one.control and (best or drawn or not one.reads_source)
+        if one.control and (begun is not None or not one.reads_source)
     ]
     asked = settings.strategies != ("auto",)
     planned = (
@@ -144,12 +145,14 @@ def _chosen(settings: StudySettings, best: tuple[Source, ...], targets: np.ndarr
         return []
     effort, tried = EFFORTS[settings.effort], [one for one in STRATEGIES if one.tried_at(settings.effort)]
     chosen = [PlanEntry(Candidate(one, source), True, one.why) for source in best for one in tried if not one.tunes]
-    for place, source in enumerate(_whole_first(best)):
+    whole = _whole_first(best)
+    shortlist = [one for one in whole if is_trained(one)][: effort.tuned_sources]
+    for place, source in enumerate(whole):
         if place and source.parts:
             continue  # that nothing is tuned here is told once
         for one in (each for family in tried if family.tunes for each in family.tried_at(settings.effort)):
             candidate = Candidate(_fitting(one, source), source)
-            chosen.append(_judged(candidate, place < effort.tuned_sources, targets, task))
+            chosen.append(_judged(candidate, source in shortlist, targets, task))
     if (more := _NEXT.get(settings.effort)) is not None:
         left = (one for family in STRATEGIES if family not in tried for one in family.tried_at(more))
         why = f"left out at {settings.effort} effort; use --effort {more}"

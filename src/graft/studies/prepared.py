@@ -1,6 +1,6 @@
 """From a file to rows that are ready: the contract, duplicates, splits, sources. Nothing is trained here."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +182,7 @@ def prepare(
         test is not None,
         _margin(settings, name, rows.targets),
         table_of_costs,
-        drawn_row_source(_columns_of(contract), cache_directory() / "drawn") if rows.kind.cells else None,
+        _drawn(contract) if rows.kind.cells else None,
     )
 
 
@@ -206,8 +206,14 @@ def _few(names: list[str]) -> str:
     return ", ".join(map(repr, names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
+def _drawn(contract: Contract) -> Source:
+    """A network of random weights for the columns of a contract; each trial reads them by the rows it learns from."""
+    columns = _columns_of(contract)
+    return drawn_row_source(columns, cache_directory() / "drawn" / f"row-resnet-{key(asdict(columns))}")
+
+
 def _columns_of(contract: Contract) -> RowColumns:
-    """The columns of a contract, which says nothing of labels here: how a network of random weights reads them."""
+    """The columns of a contract, which says nothing of labels here."""
     roles = contract.roles
     numeric = [contract.column(name, "numeric") for name in roles.numeric]
     named = [contract.column(name, "categorical") for name in roles.categorical]

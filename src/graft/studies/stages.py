@@ -35,6 +35,7 @@ from graft.facts.study import (
 from graft.inputs.dataset import Dataset
 from graft.inputs.splits import Fold
 from graft.representations.cache import ActivationCache
+from graft.scores.bodies import is_trained
 from graft.scores.fitting import Candidate, Fit, Weighing
 from graft.scores.losses import loss_named
 from graft.scores.models import Model
@@ -148,7 +149,7 @@ class Stages:
             place=Workplace(rows_file(out), settings.cache_limit, self.bench),
             store=ResultStore(out / "trials", owner=seal or prepared.identity, tell=progress.say),
             identity=prepared.identity,
-            budget=budget_of(settings, training),
+            budget=budget_of(settings, training, [*prepared.sources, *filter(None, [prepared.architecture])]),
             weights=self.weights,
             loss=self.loss,
             seed=settings.seed,
@@ -169,7 +170,8 @@ class Stages:
         if EFFORTS[settings.effort].tried_first and settings.strategies == ("auto",):
             planned = self._that_pays(planned)
         workers = settings.workers
-        timed = next(iter(prepared.sources), prepared.architecture)
+        # Where some sources are only ever run, one that is trained has the pace that counts.
+        timed = next(filter(is_trained, prepared.sources), next(iter(prepared.sources), prepared.architecture))
         batch = self.runner.budget.batch
         running = [one.candidate for one in planned if one.run]
         step = seconds_per_step(

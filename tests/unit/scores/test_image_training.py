@@ -10,6 +10,7 @@ import transformers
 from PIL import Image
 
 from graft.inputs import Roles, build_dataset, infer_contract
+from graft.representations.backbone import native_precision
 from graft.representations.sources import resolve_source
 from graft.rows import read_frame
 from graft.scores.fitting import Budget, Candidate, fit
@@ -89,7 +90,8 @@ def test_every_strategy_learns_from_pictures_and_what_is_saved_repeats_its_score
     assert np.allclose(made.scores.sum(1), 1)
     save_model(made.model, tmp_path / "model")
     again = load_model(tmp_path / "model").scores(bench.rows.take(REST))
-    assert np.allclose(again, made.scores, atol=2e-3)
+    # Where the processor has bfloat16 a network trains and is scored in it, and what is saved predicts in float32.
+    assert np.allclose(again, made.scores, atol=2e-3 if native_precision() is torch.float32 else 2e-2)
     if strategy == "classical":
         assert made.configuration.startswith("edges, colours and textures")
         assert (made.scores.argmax(1) == bench.targets[REST]).all()
@@ -98,7 +100,7 @@ def test_every_strategy_learns_from_pictures_and_what_is_saved_repeats_its_score
 def test_pictures_are_changed_only_when_something_learns_from_them(bench, source):
     from graft.scores.bodies import trainable
 
-    feed, _ = trainable(source).fed(bench, source, None, 3)
+    feed, _ = trainable(source).fed(bench, source, None, ROWS, 3)
     rows = np.arange(6)
     read, again, taught = feed.batch(rows)["pixels"], feed.batch(rows)["pixels"], feed.lesson(rows)["pixels"]
     assert torch.equal(read, again)

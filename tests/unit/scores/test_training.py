@@ -98,7 +98,7 @@ def test_training_stops_early_and_patience_starts_afresh_every_time():
     opposite[LEARN] = (opposite[LEARN] + 1) % 3
     for _ in range(2):
         log = run(job, targets=opposite, steps=200, patience=2)[2]
-        assert log.steps == 14
+        assert log.steps == 20  # two measurements, each a twentieth of the budget after the last
         assert not log.under_trained
     assert run(job, steps=21, patience=2)[2].steps == 21
 

@@ -11,7 +11,7 @@ import yaml
 from graft.facts.pretraining import LearntScore, PretrainingRecord
 from graft.governance.emit.model_card import line, table
 
-_POINTS = 8
+_POINTS, _CLASSES = 8, 20
 
 
 def pretrained_card(record: PretrainingRecord) -> str:
@@ -20,15 +20,20 @@ def pretrained_card(record: PretrainingRecord) -> str:
     taught = f"{', '.join(map(line, record.label))} ({record.task}"
     taught += f", {len(record.labels)} classes)" if record.labels else ")"
     columns = ", ".join(map(line, record.columns))
+    reads = f"It reads the columns {columns}, by name and type; another table may have some of them."
+    if record.kind != "row":
+        reads = f"It reads {record.kind}: " + "; ".join(map(line, record.reads)) + "."
+    apart = f" Rows of one {line(record.group)} stayed on one side." if record.group else ""
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=4096)}---",
         f"# {line(record.name)}",
         f"A {record.arch} of {record.parameters:,} parameters, pretrained on {record.learnt:,} rows of "
         f"{line(record.data)} to tell {taught}. Whether that helps elsewhere is what `graft study` says.",
-        f"It reads the columns {columns}, by name and type; another table may have some of them.",
+        reads,
         "## What it learnt",
-        f"On {record.held:,} rows it never saw, {record.metric} (higher is better; for errors their negative):",
+        f"On {record.held:,} rows it never saw, {record.metric} (higher is better; for errors their negative).{apart}",
         table(("model", "score", "interval"), [_scored(one) for one in record.scores]),
+        _classes(record),
         _curve(record),
         "\n".join(f"- {line(one)}" for one in record.left_out),
         "## What it is made from",
@@ -45,6 +50,20 @@ def pretrained_card(record: PretrainingRecord) -> str:
 def _scored(one: LearntScore) -> tuple[str, ...]:
     ends = "" if one.score.ends is None else f"{one.score.ends[0]:.3f} to {one.score.ends[1]:.3f}"
     return line(one.name), f"{one.score.mean:.3f}", ends
+
+
+def _classes(record: PretrainingRecord) -> str:
+    """Its head stays in the weights, so what it tells apart is said class by class."""
+    if not record.classes:
+        return ""
+    worst = sorted(record.classes, key=lambda one: (one.right / max(1, one.rows), one.label))[:_CLASSES]
+    told = table(
+        ("class", "rows", "told right"), [(line(one.label), f"{one.rows:,}", f"{one.right:,}") for one in worst]
+    )
+    mixed = [f"{line(one.label)} for {line(one.taken_for)} ({one.rows:,})" for one in record.confused]
+    head = "Its head stays in its weights, with these labels."
+    more = f" The {_CLASSES} it tells worst are shown." if len(record.classes) > _CLASSES else ""
+    return f"{head}{more}\n\n{told}" + (f"\n\nIt took most often: {', '.join(mixed)}." if mixed else "")
 
 
 def _curve(record: PretrainingRecord) -> str:

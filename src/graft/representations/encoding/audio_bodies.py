@@ -19,6 +19,7 @@ from graft.representations.cache import Ragged
 from graft.representations.encoding.bodies import Precision
 from graft.representations.encoding.onnx_session import OnnxSession, frozen_only, require_runs
 from graft.representations.encoding.streaming import ahead
+from graft.representations.reading import Reading
 from graft.representations.source import Source
 from graft.representations.weights.onnx_file import float_tensors, read_onnx, without_edges
 from graft.rows.content.media import Medium
@@ -44,14 +45,14 @@ class AudioRows:
         return longer_than_read(self.reading, self.contents)
 
 
-def longer_than_read(reading: AudioReading, contents: Sequence[Medium]) -> np.ndarray:
+def longer_than_read(reading: Reading, contents: Sequence[Medium]) -> np.ndarray:
     """Which recordings are longer than what is read of each, bool, shape (contents,)."""
     return np.array([one.found is not None and one.found.seconds > reading.limit for one in contents], bool)
 
 
 def cut_recordings(source: Source, contents: Sequence[Medium]) -> np.ndarray:
     """Which recordings are longer than what the source reads of each, bool, shape (contents,)."""
-    return longer_than_read(audio_reading(source), contents)
+    return longer_than_read(source.reading, contents)
 
 
 def audio_rows(source: Source, contents: Sequence[Medium]) -> AudioRows:

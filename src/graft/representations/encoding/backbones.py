@@ -1,4 +1,4 @@
-"""What each kind of content needs between a row and its vectors: one record a kind, found in one tuple.
+"""What each kind of content needs between a row and its vectors: one record for each way to read it, in one tuple.
 
 Decision: the encoder moves contents, digests, chunks and shards, and knows no kind; whatever it must know of one is a
 field here, as whatever a table or a study must know of one is a field of its ``ContentKind``.
@@ -11,25 +11,28 @@ import numpy as np
 import torch
 
 from graft.core.errors import SourceError
+from graft.representations.audio_directory import AudioReading
 from graft.representations.encoding.audio_bodies import audio_rows, cut_recordings, load_audio_body
 from graft.representations.encoding.bodies import Body, ModelInput, Precision, load_body
 from graft.representations.encoding.image_bodies import image_rows, load_image_body, nothing_cut
 from graft.representations.encoding.row_bodies import load_row_body, no_row_cut, prepared_rows
 from graft.representations.encoding.sentences import CHECKING, longer
+from graft.representations.encoding.spectrogram_bodies import load_spectrogram_body, spectrogram_rows
 from graft.representations.source import Source
+from graft.representations.spectrogram_source import SpectrogramReading
 from graft.representations.tokens import text_reading, tokenise
 from graft.rows.content import AUDIO, IMAGE, ROW, TEXT, Content, ContentKind
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """How the sources that read one kind of content are run.
+    """How the sources that read one kind of content in one way are run.
 
     prepare: contents as what the body takes, in their order; done in a thread beside the body. body: of a source, cut
     after so many layers unless that is None, in a precision. cut: which of some contents are larger than the source
     reads, bool, shape (contents,); asked of those a cache knew. checking: contents of our own that eight-bit vectors
     are compared on, the same for everybody. native: the number type it is run in, None for what the processor is
-    fastest in.
+    fastest in. reading: the type of the readings it serves, where a kind is read in several ways.
     """
 
     kind: ContentKind
@@ -38,6 +41,12 @@ class Backbone:
     cut: Callable[[Source, Sequence[Content]], np.ndarray]
     checking: tuple[Content, ...]
     native: torch.dtype | None = None
+    reading: type | None = None
+
+    def serves(self, source: Source) -> bool:
+        """Whether it runs a source."""
+        alike = self.reading is None or isinstance(source.reading, self.reading)
+        return alike and self.kind.name == source.reading.kind
 
 
 def _cut_texts(source: Source, texts: Sequence[str]) -> np.ndarray:
@@ -68,6 +77,16 @@ BACKBONES: tuple[Backbone, ...] = (
         cut=cut_recordings,
         checking=(),
         native=torch.float32,
+        reading=AudioReading,
+    ),
+    Backbone(
+        kind=AUDIO,
+        prepare=spectrogram_rows,
+        body=load_spectrogram_body,
+        cut=cut_recordings,
+        checking=(),
+        native=torch.float32,
+        reading=SpectrogramReading,
     ),
     Backbone(
         kind=ROW,
@@ -83,10 +102,10 @@ BACKBONES: tuple[Backbone, ...] = (
 def backbone_of(source: Source) -> Backbone:
     """The record of the kind of content a source reads. Raises SourceError where none runs it."""
     for backbone in BACKBONES:
-        if backbone.kind.name == source.reading.kind:
+        if backbone.serves(source):
             return backbone
     raise SourceError(
         f"{source.weights.reference} reads content of the kind {source.reading.kind!r}",
-        needed=f"a source that reads one of {', '.join(one.kind.name for one in BACKBONES)}",
+        needed=f"a source that reads one of {', '.join(dict.fromkeys(one.kind.name for one in BACKBONES))}",
         fix="choose another source, for example minilm",
     )

@@ -9,7 +9,7 @@ from torch import nn
 
 from graft.core.errors import SourceError
 from graft.representations.row_columns import RowColumns
-from graft.representations.row_source import RowShape, read_row_config
+from graft.representations.row_source import RowShape, read_row_config, row_reading
 from graft.representations.source import Source
 from graft.representations.torch_process import torch_stream
 
@@ -90,11 +90,15 @@ class RowResnet(nn.Module):
 
 
 def load_row_resnet(source: Source) -> RowResnet:
-    """The network of a source, its weights read or drawn, in eval mode. Raises SourceError."""
+    """The network of a source, its weights read or drawn, in eval mode; its head stays where it lies.
+
+    Raises SourceError.
+    """
     source.weights.require_unchanged()
     columns, shape = read_row_config(source.weights.directory, source.weights.reference)
     if source.weights.random_seed is not None:
-        return drawn_row_resnet(columns, shape, source.weights.random_seed)
+        # Columns of drawn weights are those of the rows they learn from, whatever the directory began with.
+        return drawn_row_resnet(row_reading(source).columns, shape, source.weights.random_seed)
     network = RowResnet(columns, shape)
     network.load_state_dict(_state(source.weights.directory, source.weights.files, source.weights.reference))
     return network.eval()
@@ -115,4 +119,4 @@ def _state(directory: Path, files: tuple[str, ...], reference: str) -> dict[str,
         raise SourceError(
             f"{reference} holds weights that are no numbers", needed="finite weights", fix="copy it again"
         )
-    return found
+    return {name: value for name, value in found.items() if not name.startswith("head.")}

@@ -5,7 +5,8 @@ Activations between layers are maps (rows, channels, height, width) or tokens (r
 rows of vectors, and maps are square because what is read is. Batch normalisation of pretrained weights always uses the
 statistics it came with: in training mode the features of MobileNetV2 have a cosine of .58 with those in eval mode, and
 weights whose normalisation was folded away have none to use. Weights that were drawn have learnt no statistics yet, so
-they take those of their batches.
+they take those of their batches; and so do those that were pretrained here, which says that theirs are real, where
+every weight may change: a network that is told other things apart soon gives its layers other numbers.
 """
 
 import itertools
@@ -20,11 +21,15 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from graft.core.errors import SourceError
+from graft.core.files import read_json
 from graft.representations.backbone import load_encoder
 from graft.representations.source import Source
 from graft.representations.torch_process import torch_stream
 from graft.representations.towers.cifar_resnet import CifarResNet
 from graft.representations.towers.efficientnet_lite import EfficientNetLite0
+
+LEARNT = "learnt"
+"""What a configuration says of ``statistics`` that were not folded away or made up."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Tower(nn.Module):
     model: as its library wrote it. start, stop: the layers that are run.
     """
 
-    def __init__(self, model: Any, parts: Architecture, *, pretrained: bool) -> None:
+    def __init__(self, model: Any, parts: Architecture, *, pretrained: bool, learnt: bool = False) -> None:
         super().__init__()
         self.model = model
         self.parts = parts
@@ -59,12 +64,22 @@ class Tower(nn.Module):
         self.layers = [layer for _, layer in parts.layers(model)]
         self.names = tuple(f"model.{name}." for name, _ in parts.layers(model))
         self.start, self.stop = 0, len(self.layers)
+        self.moving: frozenset[str] = frozenset()
+        self._learnt = learnt
+        if not pretrained:
+            self._move()
+
+    def free(self) -> None:
+        """Let the statistics of normalisation move, where those it came with are real: every weight may change."""
+        if self._learnt:
+            self._move()
+
+    def _move(self) -> None:
         norms = [(name, one) for name, one in self.named_modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
-        for _, norm in norms if not pretrained else ():
+        for _, norm in norms:
             # Of a few hundred steps a hundredth each would leave the statistics where they were drawn.
             norm.momentum = 0.1
-        moved = {f"{name}.{buffer}" for name, norm in norms for buffer, _ in norm.named_buffers()}
-        self.moving = frozenset() if pretrained else frozenset(moved)
+        self.moving = frozenset(f"{name}.{buffer}" for name, norm in norms for buffer, _ in norm.named_buffers())
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """Vectors (rows, width) of pixels (rows, 3, side, side), or of activations (rows, places, channels)."""
@@ -94,9 +109,9 @@ class Tower(nn.Module):
         return [name for name, one in self.named_modules() if isinstance(one, nn.Linear) or _is_dense(one)]
 
     def train(self, mode: bool = True) -> "Tower":
-        """In training mode, except for the normalisation of weights that were pretrained."""
+        """In training mode, except for normalisation whose statistics stay."""
         super().train(mode)
-        for module in self.modules() if self.pretrained else ():
+        for module in self.modules() if not self.moving else ():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
         return self
@@ -145,8 +160,6 @@ def _own(make: Callable[[Mapping[str, Any]], nn.Module]) -> Callable[[Source], n
     """Loads a network of our own form: strictly, from one safetensors file."""
 
     def load(source: Source) -> nn.Module:
-        from graft.core.files import read_json
-
         source.weights.require_unchanged()
         with torch_stream():
             if source.weights.random_seed is not None:
@@ -241,7 +254,9 @@ def load_tower(source: Source) -> Tower:
     """The body of an image source in float32, in eval mode. Raises SourceError."""
     for parts in ARCHITECTURES:
         if parts.name == source.weights.model_type:
-            return Tower(parts.load(source), parts, pretrained=source.weights.pretrained).eval()
+            config = read_json(source.weights.directory / "config.json")
+            learnt = isinstance(config, dict) and config.get("statistics") == LEARNT
+            return Tower(parts.load(source), parts, pretrained=source.weights.pretrained, learnt=learnt).eval()
     raise SourceError(
         f"{source.weights.reference} is a {source.weights.model_type} model",
         needed=f"one of {', '.join(parts.name for parts in ARCHITECTURES)}",
