@@ -60,7 +60,8 @@ def test_pictures_are_studied_predicted_and_explained(photos, source, tmp_path, 
     out = tmp_path / "study"
     result = graft.study(photos, source=source, strategy="frozen", effort="quick", folds=2, out=out, progress=False)
     assert result.record.rows == 60
-    assert result.record.data.set_aside[0].code == "not-an-image"
+    aside = result.record.data.set_aside[0]
+    assert (aside.code, aside.id) == ("not-an-image", "down/98.jpg")
     page = (out / "report.html").read_text()
     assert "images of 1,600 to 1,600 pixels" in page
     if result.record.errors:
@@ -73,6 +74,18 @@ def test_pictures_are_studied_predicted_and_explained(photos, source, tmp_path, 
     words, nearest = (said[name][0] for name in EXPLANATIONS)
     assert words is not None
     assert ".png (40 x 40)" in nearest
+
+
+@pytest.mark.slow
+def test_a_model_that_keeps_no_rows_names_no_picture(photos, source, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GRAFT_HOME", str(tmp_path / "home"))
+    how = {"source": source, "strategy": "frozen", "effort": "quick", "folds": 2, "progress": False}
+    graft.study(photos, keep_rows=False, out=tmp_path / "study", **how)
+    files = [path for path in (tmp_path / "study" / "bundle").rglob("*") if path.is_file()]
+    named = {path.name for path in files if b".png" in path.read_bytes() or b"98.jpg" in path.read_bytes()}
+    assert not named
+    assert graft.load(tmp_path / "study" / "bundle").predict(photos).frame["prediction"].null_count() == 1
 
 
 def test_a_table_of_pictures_is_searched_with_a_file(photos, source, tmp_path, monkeypatch):

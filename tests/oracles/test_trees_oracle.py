@@ -158,3 +158,12 @@ def test_columns_that_are_empty_in_the_training_rows_change_nothing():
     assert found.scorer.logits(columns.read(asked), Task.BINARY).argmax(1).tolist() == [0, 1]
     reordered = [Cells(("w", "n"), (None, 2.0))]
     assert np.array_equal(columns.read(reordered), [[np.nan, 2.0, np.nan]], equal_nan=True)
+
+
+def test_the_spread_of_numbers_of_every_size_is_found():
+    drawn = np.random.default_rng(3).normal(size=50)
+    sizes = np.array([1.0, 1e-300, 1e-200, 1e30])
+    numbers = [[float(one) for one in row] for row in drawn[:, None] * sizes]
+    names = ("a", "b", "c", "d")
+    found = fit_row_columns(cell_table([Cells(names, tuple(row)) for row in numbers], names, ()), names, ())
+    np.testing.assert_allclose(np.array(found.scales) / sizes, np.full(4, drawn.std()), rtol=1e-9)

@@ -87,9 +87,7 @@ def write_bundle(
         write_text(place / "lineage.json", parts.origin.model_dump_json(indent=2) + "\n")
         record = parts.record
         if record is not None and not keep_rows:
-            record = without_contents(
-                record, _written((*parts.training.contents, *parts.sample.contents), parts.training)
-            )
+            record = without_contents(record, _told(parts, record))
         write_evidence(place, record)
         write_text(place / DESCENT, parts.descent.model_dump_json(indent=2) + "\n")
         kept = write_reference(
@@ -135,3 +133,10 @@ def _save_model(model: Model, folder: Path) -> Model:
 def _drawn_out(source: Source, folder: Path) -> Source:
     body = trainable(source).load(source)
     return save_tuned_body(body, source, folder, reference=source.weights.reference)
+
+
+def _told(parts: BundleParts, record: StudyRecord) -> Iterator[str]:
+    """Every string that is the content of a row, or names it where rows are called by what they say."""
+    yield from _written((*parts.training.contents, *parts.sample.contents), parts.training)
+    if parts.contract.roles.id in parts.contract.roles.content:
+        yield from (*parts.training.ids, *parts.sample.ids, *(note.id for note in record.data.set_aside))

@@ -13,7 +13,7 @@ from graft.inputs.contract import require_columns
 from graft.inputs.every import with_every_column
 from graft.inputs.roles import EVERY, Roles, one_kind, several_kinds
 from graft.rows.folders import FOLDER_LABEL, class_folders, is_folder_of_classes
-from graft.rows.table import Table, read_frame
+from graft.rows.table import Table, read_frame, require_rows_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,8 @@ def roles_of(
         group=group,
         time=time,
     )
+    if not roles.inputs and isinstance(data, str | Path) and Path(data).is_file():
+        require_rows_file(Path(data))
     if not roles.inputs:
         raise InputError(
             "no column is named to learn from",

@@ -32,6 +32,8 @@ def as_contents(given: Any, kind: ContentKind) -> list[Content]:
                 fix=f"select the {kind.name} column",
             )
         given = given[given.columns[0]]
+    if why := kind.unclear(given):
+        raise InputError(why, needed=f"a sequence of {kind.plural}", fix="write a list: [one, other]")
     if kind.fits(given) or not isinstance(given, Iterable):
         raise InputError(
             f"{type(given).__name__}",
@@ -43,13 +45,13 @@ def as_contents(given: Any, kind: ContentKind) -> list[Content]:
         array = np.asarray(given, dtype=object)
         if array.ndim == 2 and array.shape[1] == 1:
             contents = list(array[:, 0])
-        elif array.ndim != 1:
+        elif array.ndim != 1 and not kind.handed:
             raise InputError(f"{kind.plural} of shape {array.shape}", needed="shape (rows,)", fix="select one column")
     for position, value in enumerate(contents):
         if not kind.fits(value):
             raise InputError(
                 f"row {position} is {type(value).__name__}, not {kind.name}",
-                needed=f"{kind.plural} only",
+                needed=kind.handed or f"{kind.plural} only",
                 fix="fill or drop that row",
             )
     return contents

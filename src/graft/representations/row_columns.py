@@ -171,7 +171,10 @@ def fit_row_columns(table: CellTable, numeric: Sequence[str], categorical: Seque
     missing = np.isnan(table.numbers)
     count = np.maximum((~missing).sum(0), 1)
     means = np.where(missing, 0, table.numbers).sum(0) / count
-    deviations = np.sqrt((np.where(missing, 0, table.numbers - means) ** 2).sum(0) / count)
+    apart = np.where(missing, 0, table.numbers - means)
+    # By a power of two that makes the largest about 1: squares of very small numbers would be nothing.
+    _, sizes = np.frexp(np.abs(apart).max(0, initial=0.0))
+    deviations = np.ldexp(np.sqrt((np.ldexp(apart, -sizes) ** 2).sum(0) / count), sizes)
     scales = np.where(deviations > np.abs(means) * 1e-12, deviations, 1.0)
     categories = []
     for column, words in enumerate(table.words):

@@ -89,6 +89,11 @@ def is_folder_of_classes(data: Any, named: tuple[str, ...]) -> bool:
     return isinstance(data, str | Path) and not named and Path(data).is_dir()
 
 
+def is_named_as_medium(path: Path) -> bool:
+    """Whether a file is called as a picture or a recording is."""
+    return path.suffix.lower() in _KIND_OF
+
+
 def class_folders(folder: Path) -> str:
     """The kind of the files in the folders of a folder, which is also the column of their names.
 

@@ -19,7 +19,7 @@ from graft.core.places import ROWS, next_step
 from graft.rows.columns import from_values, typed
 from graft.rows.delimited import parse_delimited, too_long
 from graft.rows.encoding import decode
-from graft.rows.folders import read_folder
+from graft.rows.folders import is_named_as_medium, read_folder
 from graft.rows.records import (
     Columns,
     from_arrow,
@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 MAX_CELL_CHARS = 1_000_000
 MAX_FILE_BYTES = 4 << 30
 MAX_CELLS = 1 << 28
+# What stands for the bytes of a file, as base64 and as a data URI.
+_ENCODED = r"^(data:[^,]{0,100};base64,|[A-Za-z0-9+/_-]{1000})"
 _TEXT_FILES = (".csv", ".tsv", ".jsonl", ".ndjson")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 _EXTENSIONS = ".csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet"
 
 
@@ -92,7 +95,10 @@ class Table:
 
     def names_rows(self, name: str | None) -> bool:
         """Whether a column is there that can name rows: pictures and sounds in memory have no names."""
-        return name is not None and name in self.frame.columns and self.frame[name].dtype != pl.Binary
+        if name is None or name not in self.frame.columns or self.frame[name].dtype == pl.Binary:
+            return False
+        column = self.frame[name]
+        return column.dtype != pl.String or not column.str.contains(_ENCODED).any()
 
     def as_ids(self, name: str) -> pl.Series:
         """A column of ids, String: as written, except that ``1.0`` and ``1`` name one thing."""
@@ -167,15 +173,9 @@ def _read_path(
     if not path.exists():
         fix = next_step(path, ROWS) or "check the path and the working directory"
         raise InputError(f"{path} does not exist", needed="a file to read", fix=fix)
-    packed = path.suffix.lower() == ".gz"
-    kind = Path(path.stem if packed else path.name).suffix.lower()
-    if kind == ".parquet" and not packed:
+    kind, packed = require_rows_file(path)
+    if kind == ".parquet":
         return _read_parquet(path)
-    if kind not in _TEXT_FILES:
-        found = "".join(path.suffixes[-2:]) if packed else path.suffix
-        raise InputError(
-            f"{path.name} has the extension {found or '(none)'}", needed=_EXTENSIONS, fix="export it as one of these"
-        )
     text, notes = _text(_bytes(path, packed=packed), path.name, lenient=lenient, encoding=encoding)
     if kind in (".jsonl", ".ndjson"):
         return _json_table(text, notes, path.name, lenient=lenient)
@@ -192,6 +192,29 @@ def _read_path(
         parsed.skipped,
         doubt=parsed.doubt,
     )
+
+
+def require_rows_file(path: Path) -> tuple[str, bool]:
+    """How a file of rows ends, and whether it is packed. Raises InputError for a file that is called like none."""
+    packed = path.suffix.lower() == ".gz"
+    kind = Path(path.stem if packed else path.name).suffix.lower()
+    if kind in _TEXT_FILES or (kind == ".parquet" and not packed):
+        return kind, packed
+    found = "".join(path.suffixes[-2:]) if packed else path.suffix
+    raise InputError(
+        f"{path.name} has the extension {found or '(none)'}",
+        needed=f"{_EXTENSIONS}, or a folder of pictures or recordings",
+        fix=_instead_of(path),
+    )
+
+
+def _instead_of(path: Path) -> str:
+    """What to do with a file that holds no rows."""
+    if is_named_as_medium(path):
+        return f"name the folder it lies in ({path.absolute().parent}), or a table with a column of such files"
+    if any(ending.lower() in _ARCHIVES for ending in path.suffixes[-2:]):
+        return "unpack it, and name the file or the folder inside it"
+    return "export it as one of these"
 
 
 def _text(raw: bytes, name: str, *, lenient: bool, encoding: str | None) -> tuple[str, tuple[str, ...]]:

@@ -91,7 +91,9 @@ class Strategy:
     layers: int = 0
     numbered: Literal["never", "may", "must"] = "never"
     control: bool = False
-    explained: str = "what is left out (words, patches of a picture), and the nearest training rows"
+    explained: str = (
+        "what is left out (words, patches of a picture, stretches of a recording), and the nearest training rows"
+    )
     efforts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     cautious: bool = False
     tasks: tuple[Task, ...] = tuple(Task)

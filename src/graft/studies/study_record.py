@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
+import polars as pl
 import torch
 
 from graft.core.intervals import Interval
@@ -289,9 +290,11 @@ def _splits(found: StudyParts) -> SplitFacts:
 
 def _data(prepared: Prepared, suspects: Suspects) -> DataFacts:
     rows, duplicates = prepared.rows, prepared.duplicates
-    names = {int(position): name for position, name in zip(rows.rows, rows.ids, strict=True)}
+    table, named = prepared.table, rows.contract.roles.id
+    # Of rows that could not be used, too: those are the ones a person has to find.
+    names = table.as_ids(named) if named is not None and table.names_rows(named) else pl.Series([None] * len(table))
     notes = [
-        RowNote(row=one.row, id=names.get(one.row, str(one.row)), column=one.column, code=one.code, message=one.message)
+        RowNote(row=one.row, id=names[one.row] or str(one.row), column=one.column, code=one.code, message=one.message)
         for one in prepared.problems[:_NOTES]
     ]
     return DataFacts(

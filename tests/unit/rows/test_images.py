@@ -15,6 +15,7 @@ from PIL import Image
 
 from graft.core.errors import ContractError, InputError
 from graft.inputs.duplicates import find_duplicates
+from graft.representations.embedder import as_contents
 from graft.rows import read_frame
 from graft.rows.content import IMAGE, contents_of
 from graft.rows.content.image import made_up_images
@@ -291,6 +292,36 @@ def test_a_column_may_mix_pictures_and_names_of_files(tmp_path):
         for one in (first, second):
             assert np.array_equal(np.asarray(pixels(one, 64)), np.asarray(photo())), name
         assert none is None
+
+
+def test_pictures_that_a_frame_keeps_as_lists_of_numbers_are_read(tmp_path):
+    array = np.asarray(photo(9, 8))
+    nested = pl.DataFrame({"picture": [array.tolist(), None, [[[1], [2]], [[3]]]]})
+    fixed = pl.DataFrame({"picture": pl.Series([array, array], dtype=pl.Array(pl.UInt8, (8, 9, 3)))})
+    nested.write_parquet(tmp_path / "rows.parquet")
+    for given in (nested, fixed, tmp_path / "rows.parquet"):
+        table = read_frame(given)
+        first, second, *ragged = IMAGE.read([table.as_written("picture")], None)
+        assert np.array_equal(np.asarray(pixels(first, 9)), array)
+        assert second is None or second.problem is None
+        assert all("is no image and names no file" in one.problem.message for one in ragged)
+
+
+def test_bytes_name_no_rows():
+    table = read_frame({"bytes": [photo(), None], "mixed": [photo(), "a.png"], "names": ["a.png", "b.png"]})
+    assert [table.names_rows(name) for name in (*table.frame.columns, "nowhere", None)] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    with pytest.raises(InputError, match="row 0 is ndarray, not image") as raised:
+        as_contents([np.zeros(7)], IMAGE)
+    assert "an array of numbers from 0 to 255" in raised.value.needed
+    with pytest.raises(InputError, match="may be one picture, its channels first, or 3 grey ones"):
+        as_contents(np.zeros((3, 9, 9), np.uint8), IMAGE)
+    assert len(as_contents(np.zeros((7, 9, 9), np.uint8), IMAGE)) == 7
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,10 @@ BAD_FILES = [
     ("a.xlsx", b"PK", "has the extension .xlsx", "export it"),
     ("a", b"text", "has the extension (none)", "export it"),
     ("a.parquet.gz", b"text", "has the extension .parquet.gz", "export it"),
+    ("a.JPG", b"text", "has the extension .JPG", "name the folder it lies in"),
+    ("a.wav", b"text", "has the extension .wav", "name the folder it lies in"),
+    ("a.zip", b"text", "has the extension .zip", "unpack it"),
+    ("a.tar.gz", b"text", "has the extension .tar.gz", "unpack it"),
 ]
 
 

@@ -44,12 +44,14 @@ def read_onnx(path: Path, reference: str) -> tuple[bytes, OnnxFacts]:
     try:
         raw = foreign.read_bytes(path, limit=_LIMIT)
         model = list(fields(raw))
-        graph = next(value for number, wire, value in model if number == _MODEL_GRAPH and wire == 2)
+        graph, *more = [value for number, wire, value in model if number == _MODEL_GRAPH and wire == 2]
+        if more:
+            raise _Refused("it holds more than one graph, which a runtime would run as one")
         for number, _, value in model:
             if number == _MODEL_FUNCTIONS:
                 raise _Refused("it brings functions of its own")
             if number == _MODEL_OPSETS:
-                _domain(_text(value, 1))
+                _domain(_last_text(value, 1))
         operators: set[str] = set()
         parameters = _graph(graph, operators, 0)
     except _Refused as error:
@@ -83,12 +85,14 @@ def fields(raw: bytes) -> Iterator[Field]:
             raise ValueError("fields without end")
         tag, place = _varint(raw, place)
         number, wire = tag >> 3, tag & 7
+        if not 0 < number < 1 << 29:
+            raise ValueError("a field that no reader knows alike")
         if wire == 0:
             value, place = _varint(raw, place)
             yield number, wire, value
             continue
         size, place = (8, place) if wire == 1 else (4, place) if wire == 5 else _varint(raw, place)
-        if wire not in (1, 2, 5) or not number or place + size > end:
+        if wire not in (1, 2, 5) or place + size > end:
             raise ValueError("no message")
         yield number, wire, raw[place : place + size]
         place += size
@@ -108,6 +112,12 @@ def _varint(raw: bytes, place: int) -> tuple[int, int]:
 
 def _text(message: bytes, wanted: int) -> str:
     return next((value.decode() for number, wire, value in fields(message) if number == wanted and wire == 2), "")
+
+
+def _last_text(message: bytes, wanted: int) -> str:
+    """Of a field that is there once: said twice, the last counts, as it does for every reader of such files."""
+    said = [value for number, wire, value in fields(message) if number == wanted and wire == 2]
+    return str(said[-1].decode()) if said else ""
 
 
 def _domain(name: str) -> None:
@@ -132,8 +142,8 @@ def _graph(message: bytes, operators: set[str], depth: int) -> int:
 
 
 def _node(message: bytes, operators: set[str], depth: int) -> int:
-    _domain(_text(message, _NODE_DOMAIN))
-    name = _text(message, _NODE_TYPE)
+    _domain(_last_text(message, _NODE_DOMAIN))
+    name = _last_text(message, _NODE_TYPE)
     operators.add(name)
     if name in _ENDLESS:
         raise _Refused(f"it holds a loop ({name}), which may never end")

@@ -269,6 +269,8 @@ def read_media(form: MediaForm, columns: Sequence[pl.Series], folder: Path | Non
 
 
 def _cells(form: MediaForm, column: pl.Series) -> list[Any]:
+    if isinstance(column.dtype, pl.List | pl.Array) and isinstance(column.dtype.inner, pl.List | pl.Array):
+        return [None if cell is None else _array(cell) for cell in column.to_list()]
     if column.dtype not in (pl.String, pl.Binary) and not isinstance(column.dtype, pl.Struct) and len(column):
         if column.null_count() == len(column):
             return [None] * len(column)
@@ -278,6 +280,14 @@ def _cells(form: MediaForm, column: pl.Series) -> list[Any]:
             fix=f"name the column that says where each {form.kind} is",
         )
     return column.to_list()
+
+
+def _array(cell: list[Any]) -> Any:
+    """Numbers in rows and columns as a frame keeps them, as an array; as they are where rows differ in length."""
+    try:
+        return np.array(cell)
+    except ValueError:
+        return cell
 
 
 def measure_media(form: MediaForm, size: Callable[[Any], int], column: pl.Series, folder: Path | None) -> ColumnMeasure:

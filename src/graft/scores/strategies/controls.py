@@ -18,9 +18,9 @@ CLASSICAL = Strategy(
     trains=Trains.TERMS,
     control=True,
     meaning="control: no neural network (for text: word counts and a linear model; for images: edges, colours "
-    "and textures; for rows: boosted trees or a linear model)",
+    "and textures; for recordings: how strong which pitches are; for rows: boosted trees or a linear model)",
     done="no source was used",
-    explained="what is left out: words of a text, patches of a picture, columns of a row",
+    explained="what is left out: words of a text, patches of a picture, stretches of a recording, columns of a row",
     why="control: what no neural network at all scores",
 )
 

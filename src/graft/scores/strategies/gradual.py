@@ -5,7 +5,8 @@ Howard & Ruder (2018), Universal language model fine-tuning for text classificat
 
 from typing import TYPE_CHECKING
 
-from graft.scores.strategy import Rates, Strategy, Trains
+from graft.scores.strategies.full import FULL
+from graft.scores.strategy import Strategy, Trains
 
 if TYPE_CHECKING:
     from graft.evidence.training_curve import TrainingLog
@@ -26,7 +27,7 @@ GRADUAL = Strategy(
     done="{part} and a head were tuned, thawed layer by layer from the top",
     why="adapts everything, the layers nearest to the labels first",
     cautious=True,
-    rates=(Rates(1e-4, 1e-3), Rates(5e-5, 1e-3), Rates(2e-4, 1e-3), Rates(2e-5, 1e-3)),
+    rates=FULL.rates,
     lesson=from_the_top,
     lineage="fine-tuned",
 )

@@ -5,7 +5,8 @@ Wortsman et al. (2022), Robust fine-tuning of zero-shot models, arXiv 2109.01903
 
 from typing import TYPE_CHECKING
 
-from graft.scores.strategy import Rates, Strategy, Trains
+from graft.scores.strategies.full import FULL
+from graft.scores.strategy import Strategy, Trains
 
 if TYPE_CHECKING:
     from graft.evidence.training_curve import TrainingLog
@@ -26,7 +27,7 @@ WISEFT = Strategy(
     done="{part} and a head were tuned and averaged with where they began (WiSE-FT)",
     why="adapts everything, and goes back as far as held-in rows ask for",
     cautious=True,
-    rates=(Rates(1e-4, 1e-3), Rates(5e-5, 1e-3), Rates(2e-4, 1e-3), Rates(2e-5, 1e-3)),
+    rates=FULL.rates,
     lesson=averaged_with_the_start,
     used=(1.0, 1.0),
     lineage="fine-tuned",
