@@ -1,11 +1,12 @@
 """``python -m bench [name [option=value ...] ...]``: run measurements and print one JSON line each.
 
 Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
-over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio, digits, speakers, rankings, adult
-(real draws, hours each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a
-run go on that was stopped), ledger, assets, register, check, embed, query, pictures, pictures-study, clips (speed of
-media), tables, search, exact, crossover, updating, million (a table of a million rows), million-index. Without a name
-all run, but for those that take hours. The real rows lie beside the project, in ``../shared/data``.
+over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio, digits, speakers, words, few-labels
+(against SetFit, in an environment of its own), rankings, adult (real draws, hours each: ``regret draws=3
+names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was stopped), ledger, assets,
+register, check, embed, query, pictures, pictures-study, clips (speed of media), tables, search, exact, crossover,
+updating, million (a table of a million rows), million-index. Without a name all run, but for those that take hours. The
+real rows lie beside the project, in ``../shared/data``.
 """
 
 import json
@@ -16,6 +17,7 @@ from bench import (
     audio,
     contrasts,
     embed,
+    few_labels,
     governance,
     images,
     ledger,
@@ -29,6 +31,7 @@ from bench import (
     search,
     tables,
     verdicts,
+    words,
 )
 
 ALL = {
@@ -47,6 +50,8 @@ ALL = {
     "audio": audio.audio,
     "digits": pretrained.digits,
     "speakers": pretrained.speakers,
+    "words": words.words,
+    "few-labels": few_labels.few_labels,
     "adult": adult.adult,
     "prior": prior.prior,
     "contrasts": contrasts.contrasts,
@@ -81,6 +86,8 @@ HOURS = (
     "audio",
     "digits",
     "speakers",
+    "words",
+    "few-labels",
     "rankings",
     "adult",
 )

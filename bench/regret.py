@@ -22,7 +22,7 @@ from bench.draws import Draws, kept
 ROOT = Path(__file__).resolve().parents[2] / "shared" / "data"
 TICKETS = Path(__file__).resolve().parents[1] / "src" / "graft" / "demo" / "tickets.csv"
 PER_CLASS = (8, 32, 128)
-SPAM = {8: 40, 32: 100, 128: 400}
+SPAM = {8: 40, 32: 100, 64: 200, 128: 400}
 SETS = ("banking77", "clinc150", "hwu64", "sms_spam", "tram", "cisa_kev", "tickets")
 MOST_CLASSES, MOST_TEST = 20, 3000
 

@@ -39,8 +39,8 @@ def embed(
     source: Annotated[
         str,
         typer.Option(
-            help="minilm, lite0, speech, path:DIR or hf:org/name@revision. Left out: minilm for texts, lite0 for "
-            "images, speech for audio."
+            help="minilm, lite0, speech, glove, path:DIR or hf:org/name@revision. Left out: minilm for texts, lite0 "
+            "for images, speech for audio."
         ),
     ] = "",
     prompt_query: QueryPrompt = None,

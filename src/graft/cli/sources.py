@@ -65,7 +65,8 @@ def show(reference: Annotated[str, typer.Argument(help="minilm, path:DIR or hf:o
 def rank(
     data: Rows,
     source: Annotated[
-        list[str], typer.Option(help="minilm, lite0, speech, path:DIR or hf:org/name@revision; repeat for several.")
+        list[str],
+        typer.Option(help="minilm, lite0, speech, glove, path:DIR or hf:org/name@revision; repeat for several."),
     ],
     label: Label = [],  # noqa: B006
     text: Text = [],  # noqa: B006

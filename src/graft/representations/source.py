@@ -49,8 +49,11 @@ class Weights:
 
     @property
     def learnable(self) -> bool:
-        """Whether weights like these can be tuned, or drawn and trained; an ONNX network is run as it is."""
-        return not any(name.endswith(".onnx") for name in self.files)
+        """Whether weights like these can be tuned, or drawn and trained; an ONNX network is run as it is.
+
+        What has no layers is looked up.
+        """
+        return self.layers > 0 and not any(name.endswith(".onnx") for name in self.files)
 
     def require_unchanged(self) -> None:
         """Raise WeightsMismatch unless the files of the weights still are those that ``digest`` was taken of."""

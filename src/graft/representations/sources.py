@@ -23,7 +23,14 @@ from graft.representations.references import Reference, parse_reference
 from graft.representations.row_source import is_row_directory, read_row_directory
 from graft.representations.source import Source
 from graft.representations.spectrogram_source import is_spectrogram_directory, read_spectrogram_directory
+from graft.representations.static_directory import (
+    is_static_directory,
+    is_static_module,
+    read_static_directory,
+    read_static_module,
+)
 from graft.representations.text_directory import architecture_of, read_text_encoder
+from graft.representations.word_tables import is_word_table
 from graft.rows.content import ContentKind, kind_named
 
 
@@ -48,6 +55,8 @@ READERS: tuple[DirectoryReader, ...] = (
     DirectoryReader("audio", lambda directory, config: is_audio_directory(config), read_audio_directory),
     DirectoryReader("audio", lambda directory, config: is_spectrogram_directory(config), read_spectrogram_directory),
     DirectoryReader("row", lambda directory, config: is_row_directory(config), read_row_directory),
+    DirectoryReader("text", lambda directory, config: is_static_directory(config), read_static_directory),
+    DirectoryReader("text", is_static_module, read_static_module),
     DirectoryReader("text", lambda directory, config: True, read_text_encoder),
 )
 
@@ -104,6 +113,12 @@ def randomised(source: Source, *, seed: int) -> Source:
 def read_directory(directory: Path, *, reference: str, revision: str = "") -> Source:
     """Verify and describe a Hugging Face model directory. Raises SourceError with what is wrong."""
     try:
+        if not (directory / "config.json").is_file() and is_word_table(directory):
+            raise SourceError(
+                f"{reference} is a table of word vectors as it was published",
+                needed="one that was converted",
+                fix=f"graft convert {directory} OUT makes the source path:OUT of it, once",
+            )
         # Before anything in it is opened.
         check_directory(directory, reference)
         config = read_json(directory / "config.json")

@@ -19,6 +19,7 @@ from graft.representations.source import Source
 from graft.representations.tokenizer_trial import require_tried, unreadable
 
 _CHUNK = 4096
+_UNCUT = 1 << 20  # tokens that a tokenizer which cuts nowhere may make of a text it is tried on
 
 
 def padded_width(length: int) -> int:
@@ -87,6 +88,12 @@ class SpecialTokens:
 
 def text_reading(source: Source) -> TextReading:
     """How a source reads texts. Raises SourceError for one that reads another kind of content."""
+    if source.reading.kind == TextReading.kind and not isinstance(source.reading, TextReading):
+        raise SourceError(
+            f"{source.weights.reference} has a vector for each token, and no layers to run or to tune",
+            needed="a text encoder",
+            fix="choose one, for example minilm",
+        )
     if not isinstance(source.reading, TextReading):
         raise SourceError(
             f"{source.weights.reference} reads content of the kind {source.reading.kind!r}, and the rows are text",
@@ -106,14 +113,14 @@ def tokenise(source: Source, texts: Sequence[str]) -> TokenRows:
     truncated, words = np.zeros(len(texts), bool), np.zeros(len(texts), np.int32)
     for start in range(0, len(texts), _CHUNK):
         batch = [_prepared(text, source) for text in texts[start : start + _CHUNK]]
-        for position, encoding in enumerate(_cut(tokenizer, batch, source), start):
+        for position, encoding in enumerate(encoded(tokenizer, batch, source.weights.directory), start):
             ids.append(np.asarray(encoding.ids, np.uint32))
             truncated[position] = bool(encoding.overflowing)
             words[position] = len(set(encoding.word_ids) - {None})
     lengths = np.fromiter((len(row) for row in ids), np.int64, len(ids))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     numbers = np.concatenate(ids) if ids else np.zeros(0, np.uint32)
-    _require_known(numbers, source)
+    require_known(numbers, source)
     flat = numbers.astype(np.int32)
     before = np.concatenate([[0], np.cumsum(flat == special.unknown)])
     missing = before[offsets[1:]] - before[offsets[:-1]]
@@ -136,7 +143,7 @@ def unpooled_tokens(source: Source) -> int:
 def special_tokens(source: Source) -> SpecialTokens:
     """The padding and unknown tokens of a source."""
     special: SpecialTokens = _tokenizer_of(source)[1]
-    _require_known(np.array([special.pad]), source)
+    require_known(np.array([special.pad]), source)
     return special
 
 
@@ -160,17 +167,20 @@ def mask_token(source: Source) -> int | None:
     return None
 
 
-def _cut(tokenizer, texts: list[str], source: Source):  # type: ignore[no-untyped-def]
-    """The encodings of texts. Raises SourceError when the tokenizer gives up on one of them."""
+def encoded(tokenizer, texts: Sequence[str], directory: Path, *, special: bool = True):  # type: ignore[no-untyped-def]
+    """The encodings of texts. special: with the tokens that stand around every text.
+
+    Raises SourceError when the tokenizer gives up on one of them.
+    """
     try:
-        return tokenizer.encode_batch(texts)
+        return tokenizer.encode_batch(list(texts), add_special_tokens=special)
     except BaseException as error:  # a panic of the Rust library is no Exception
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise unreadable(source.weights.directory, (str(error) or type(error).__name__).splitlines()[0]) from error
+            raise unreadable(directory, (str(error) or type(error).__name__).splitlines()[0]) from error
         raise
 
 
-def _require_known(numbers: np.ndarray, source: Source) -> None:
+def require_known(numbers: np.ndarray, source: Source) -> None:
     """Raise SourceError for a token number that the model has no vector for."""
     largest = int(numbers.max(initial=0))
     if largest >= source.weights.vocabulary:
@@ -189,16 +199,19 @@ def _prepared(text: str, source: Source) -> str:
 
 def _tokenizer_of(source: Source):  # type: ignore[no-untyped-def]
     reading = text_reading(source)
-    return _tokenizer(source.weights.directory, reading.max_tokens, reading.tokenizer)
+    return tokenizer_in(source.weights.directory, reading.max_tokens, reading.tokenizer)
 
 
 @lru_cache(maxsize=8)
-def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: ignore[no-untyped-def]
-    # ``preprocessing`` is the digest of the files: with another one the files are read again.
+def tokenizer_in(directory: Path, max_tokens: int, preprocessing: str):  # type: ignore[no-untyped-def]
+    """The tokenizer of a directory, and its tokens with a meaning of their own.
+
+    max_tokens: where it cuts, 0 nowhere. preprocessing: the digest of its files; with another one they are read again.
+    """
     from tokenizers import Tokenizer
 
     file = directory / "tokenizer.json"
-    require_tried(directory, max_tokens=max_tokens, preprocessing=preprocessing)
+    require_tried(directory, max_tokens=max_tokens or _UNCUT, preprocessing=preprocessing)
     try:
         if file.is_file():
             tokenizer = Tokenizer.from_file(str(file))
@@ -212,7 +225,10 @@ def _tokenizer(directory: Path, max_tokens: int, preprocessing: str):  # type: i
         raise unreadable(directory, (str(error) or type(error).__name__).splitlines()[0]) from error
     tokenizer.no_padding()
     side = read_json(directory / "tokenizer_config.json").get("truncation_side")
-    tokenizer.enable_truncation(max_tokens, direction="left" if side == "left" else "right")
+    if max_tokens:
+        tokenizer.enable_truncation(max_tokens, direction="left" if side == "left" else "right")
+    else:
+        tokenizer.no_truncation()
     return tokenizer, _special(tokenizer, directory)
 
 

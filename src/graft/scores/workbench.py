@@ -14,11 +14,12 @@ from graft.core.progress import SILENT, Progress
 from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset
 from graft.representations.cache import ActivationCache, Ragged
+from graft.representations.encoding.backbones import token_rows
 from graft.representations.encoding.encoder import Encoder, EncodeReport
 from graft.representations.joined_source import side_by_side, with_parts
 from graft.representations.reading import Reading
 from graft.representations.source import Source
-from graft.representations.tokens import TokenRows, tokenise
+from graft.representations.tokens import TokenRows
 from graft.rows.content import Content
 from graft.scores.bodies import is_trained, trainable
 
@@ -139,7 +140,7 @@ class Workbench:
     def tokens(self, source: Source) -> TokenRows:
         """Token numbers of all rows."""
         if source.reading not in self._tokens:
-            self._tokens[source.reading] = tokenise(source, self.rows.contents)
+            self._tokens[source.reading] = token_rows(source, self.rows.contents)
         return self._tokens[source.reading]
 
     def body(self, source: Source) -> Any:

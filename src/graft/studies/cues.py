@@ -29,6 +29,7 @@ from graft.scores.workbench import Workbench
 from graft.studies.ranked_rows import sample_of
 
 PIECES, UNKNOWN, TRUNCATED, SMALL = "pieces per word", "unknown tokens", "truncated rows", "small pictures"
+UNREAD = "rows unread"
 NARROW, SHORT, LONG, SILENT = "narrow recordings", "short recordings", "long recordings", "silent recordings"
 SPREAD, SOUNDS_SPREAD = "spread of rows", "spread of recordings"
 OWN_LABELS, AGREEMENT = "own labels", "neighbour agreement"
@@ -125,12 +126,14 @@ def _spread(bench: Workbench, source: Source, rows: np.ndarray, looked: KindCues
 
 def _text_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
     tokens = bench.tokens(source).take(rows)
+    unread = float((tokens.lengths == 0).mean())
     fertility = float(tokens.lengths.sum() / max(1, tokens.words.sum()))
     unknown, truncated = float(tokens.unknown.mean()), float(tokens.truncated.mean())
     return (
         _cue(source, PIECES, fertility, "how finely the tokenizer cuts the words", fertility > _FERTILITY),
         _cue(source, UNKNOWN, unknown, "share of tokens the source has never seen", unknown > _UNKNOWN),
         _cue(source, TRUNCATED, truncated, "share of rows longer than the source reads", truncated > _TRUNCATED),
+        *([_cue(source, UNREAD, unread, "share of rows without a word the source knows", True)] if unread else []),
     )
 
 

@@ -238,7 +238,8 @@ def arithmetic(candidate: Candidate, fits: Sequence[Fit]) -> float:
     if source is None:
         return trained
     weights = [origin.weights for origin in source.origins]
-    layers = float(sum(one.parameters - one.vocabulary * one.hidden for one in weights))
+    # What shares vectors among its tokens has fewer numbers than tokens times their width.
+    layers = float(sum(max(0, one.parameters - one.vocabulary * one.hidden) for one in weights))
     return layers * _ROWS_ASSUMED + trained + steps * candidate.strategy.passes(layers, trained)
 
 

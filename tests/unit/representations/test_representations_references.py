@@ -52,4 +52,4 @@ def test_anything_else_is_refused_with_what_to_write(text):
     with pytest.raises(SourceError, match="does not name a source") as raised:
         parse_reference(text)
     assert "path:" in raised.value.fix
-    assert "minilm, lite0, speech, path:DIR or hf:org/name@revision" in raised.value.needed
+    assert "minilm, lite0, speech, glove, path:DIR or hf:org/name@revision" in raised.value.needed

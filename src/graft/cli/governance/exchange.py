@@ -42,10 +42,35 @@ def export(
 
 
 def convert(
-    weights: Annotated[Path, typer.Argument(help="A .bin, .pt, .pth, .th or .ckpt file, or the folder of a model.")],
+    weights: Annotated[
+        Path,
+        typer.Argument(
+            help="A .bin, .pt, .pth, .th or .ckpt file, or the folder of a model; or word vectors: .vec, .txt, "
+            "word2vec's .bin, or a folder with a .npy and its words."
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="Folder for the safetensors file.")],
 ) -> None:
-    """Turn a pickle of weights into safetensors, in a process of its own that may run no code from it."""
+    """Turn a pickle of weights, or a table of word vectors, into safetensors: path:OUT is then a source.
+
+    A pickle is read in a process of its own that may run no code from it.
+    """
+    from graft.representations.word_tables import is_word_table
+
+    (_convert_words if is_word_table(weights) else _convert_pickle)(weights, out)
+
+
+def _convert_words(table: Path, out: Path) -> None:
+    from graft.representations.word_tables import convert_words
+
+    made = convert_words(table, out)
+    typer.echo(f"{made.out}: {made.words:,} words of {made.width:,} numbers, {made.size / 1e6:,.1f} MB")
+    typer.echo(f"  from         {made.source}")
+    typer.echo(f"  SHA-256      {made.sha256}")
+    typer.echo(f"  texts are    {'put in lower case' if made.lowercase else 'read as they are written'}")
+
+
+def _convert_pickle(weights: Path, out: Path) -> None:
     from graft.representations.weights.converting import convert_weights
 
     made = convert_weights(weights, out)

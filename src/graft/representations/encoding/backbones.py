@@ -18,9 +18,13 @@ from graft.representations.encoding.image_bodies import image_rows, load_image_b
 from graft.representations.encoding.row_bodies import load_row_body, no_row_cut, prepared_rows
 from graft.representations.encoding.sentences import CHECKING, longer
 from graft.representations.encoding.spectrogram_bodies import load_spectrogram_body, spectrogram_rows
+from graft.representations.encoding.static_bodies import load_static_body
+from graft.representations.reading import TextReading
 from graft.representations.source import Source
 from graft.representations.spectrogram_source import SpectrogramReading
-from graft.representations.tokens import text_reading, tokenise
+from graft.representations.static_directory import StaticReading
+from graft.representations.static_tokens import cut_static, static_tokens
+from graft.representations.tokens import TokenRows, text_reading, tokenise
 from graft.rows.content import AUDIO, IMAGE, ROW, TEXT, Content, ContentKind
 
 
@@ -61,7 +65,23 @@ def _cut_texts(source: Source, texts: Sequence[str]) -> np.ndarray:
 
 
 BACKBONES: tuple[Backbone, ...] = (
-    Backbone(kind=TEXT, prepare=tokenise, body=load_body, cut=_cut_texts, checking=tuple(longer(CHECKING))),
+    Backbone(
+        kind=TEXT,
+        prepare=tokenise,
+        body=load_body,
+        cut=_cut_texts,
+        checking=tuple(longer(CHECKING)),
+        reading=TextReading,
+    ),
+    Backbone(
+        kind=TEXT,
+        prepare=static_tokens,
+        body=load_static_body,
+        cut=cut_static,
+        checking=(),
+        native=torch.float32,
+        reading=StaticReading,
+    ),
     Backbone(
         kind=IMAGE,
         prepare=image_rows,
@@ -109,3 +129,12 @@ def backbone_of(source: Source) -> Backbone:
         needed=f"a source that reads one of {', '.join(dict.fromkeys(one.kind.name for one in BACKBONES))}",
         fix="choose another source, for example minilm",
     )
+
+
+def token_rows(source: Source, texts: Sequence[str]) -> TokenRows:
+    """The tokens of texts, as a source takes them apart. Raises SourceError for one that reads no tokens."""
+    prepared = backbone_of(source).prepare(source, texts)
+    if not isinstance(prepared, TokenRows):
+        text_reading(source)  # says which source reads texts
+    assert isinstance(prepared, TokenRows)
+    return prepared

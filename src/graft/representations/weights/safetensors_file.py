@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from graft.core import foreign
 from graft.core.errors import SourceError
 
@@ -28,6 +30,11 @@ _BITS = {
     **dict.fromkeys(("F32", "I32", "U32"), 32),
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
     **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2"), 8),
+}
+
+_MAPPED = {
+    **{f"F{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
+    **{f"{sign}{bits}": f"<{sign.lower()}{bits // 8}" for sign in "IU" for bits in (8, 16, 32, 64)},
 }
 
 
@@ -100,6 +107,15 @@ def rename_tensors(path: Path, names: Mapping[str, str]) -> None:
         made.write(len(text).to_bytes(8, "little") + text)
         shutil.copyfileobj(stream, made)
     beside.replace(path)
+
+
+def mapped(path: Path, entry: TensorEntry) -> np.ndarray:
+    """A tensor of a file that was checked, on the disk. Raises SourceError for a number type NumPy has not."""
+    if entry.dtype not in _MAPPED:
+        raise _damaged(path, f"tensor {entry.name!r} is of type {entry.dtype}, which is not read here")
+    with path.open("rb") as stream:
+        start = 8 + int.from_bytes(stream.read(8), "little") + entry.start
+    return np.memmap(path, _MAPPED[entry.dtype], "r", start, entry.shape)
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
