@@ -70,8 +70,8 @@ def study(
     source: Annotated[
         list[str],
         typer.Option(
-            help="minilm, lite0, speech, glove, path:DIR or hf:org/name@revision; may repeat, and each is for the kind it "
-            "reads. Left out: minilm for texts, lite0 for images, speech for audio, none for rows alone.",
+            help="minilm, lite0, speech, glove, path:DIR or hf:org/name@revision; may repeat, and each is for the kind "
+            "it reads. Left out: minilm for texts, lite0 for images, speech for audio, none for rows alone.",
             rich_help_panel=_WHAT,
         ),
     ] = [],  # noqa: B006
