@@ -353,14 +353,14 @@ def pretrain_source(
     rows, problems = build_dataset(named.table, contract, labelled=True)
 
     # Not before all was checked that can be: these import model libraries, which takes seconds.
-    from graft.scores.pretraining import Course, form_named
+    from graft.scores.pretraining import Teaching, form_named
     from graft.studies.pretraining import LabelledRows, pretrain
 
     return pretrain(
         LabelledRows(rows, named.table, data, problems),
         form_named(arch, roles.kind),
         out=folder,
-        course=Course(passes=passes, steps=steps, side=side, seed=seed),
+        teaching=Teaching(passes=passes, steps=steps, side=side, seed=seed),
         progress=_shown(progress),
     )
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import graft
 from graft.cli.app import app
-from graft.core.errors import InputError, SourceError
+from graft.core.errors import SourceError
 from graft.demo.tones import write_tones
 from graft.representations.log_mel import log_mel
 from graft.representations.sources import resolve_source
@@ -61,8 +61,6 @@ def test_tuning_a_source_that_is_run_as_it_is_is_refused(tones, tmp_path):
     with pytest.raises(SourceError, match="lite0 reads images, and the rows are recordings") as raised:
         graft.study(tones, audio="path", label="sound", source="lite0", out=tmp_path / "b", progress=False)
     assert "speech" in raised.value.fix
-    with pytest.raises(InputError, match=r"columns of text \(sound\) and audio \(path\)"):
-        graft.study(tones, audio="path", text="sound", label="player", out=tmp_path / "c", progress=False)
 
 
 def test_recordings_are_kept_in_a_table_and_found_by_one_of_them(tones, tmp_path):

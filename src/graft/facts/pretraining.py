@@ -29,7 +29,7 @@ class LearntClass(Fact):
     right: int
 
 
-class Confusion(Fact):
+class TakenFor(Fact):
     """How many rows of a class the source took for another one."""
 
     label: str
@@ -71,7 +71,7 @@ class PretrainingRecord(Document):
     scores: tuple[LearntScore, ...]
     ahead: Interval
     classes: tuple[LearntClass, ...] = ()
-    confused: tuple[Confusion, ...] = ()
+    confused: tuple[TakenFor, ...] = ()
     curve: tuple[LossPoint, ...]
     steps: int
     best_step: int

@@ -44,7 +44,7 @@ _BLOCKS, _LOOKED = 2, 2_000
 
 
 @dataclass(frozen=True)
-class Course:
+class Teaching:
     """How a network is taught. passes: over the rows, at most; steps: at most, 0 for as many as the passes take. side:
     of the pictures it reads, in pixels. seed: of everything random."""
 
@@ -68,7 +68,7 @@ class Form:
     meaning: str
     rate: float
     batch: int
-    drawn: Callable[[Workbench, np.ndarray, int, Course, Path], Source]
+    drawn: Callable[[Workbench, np.ndarray, int, Teaching, Path], Source]
     head: str = "head"
 
 
@@ -116,7 +116,7 @@ def teach(
     learnt: np.ndarray,
     stopping: np.ndarray,
     *,
-    course: Course,
+    teaching: Teaching,
     place: Path,
     progress: Progress = SILENT,
 ) -> Taught:
@@ -125,17 +125,17 @@ def teach(
     learnt, stopping: positions to learn from, and those that say when to stop. place: where its configuration is
     written. Raises InputError when the loss of the latter never fell.
     """
-    source = form.drawn(bench, learnt, bench.outputs, course, place)
+    source = form.drawn(bench, learnt, bench.outputs, teaching, place)
     batch = int(np.clip(len(learnt) // 8, 8, form.batch))
     a_pass = max(1, len(learnt) // batch)
-    steps = course.steps or max(LEAST_STEPS, course.passes * a_pass)
+    steps = teaching.steps or max(LEAST_STEPS, teaching.passes * a_pass)
     schedule = Schedule(
         steps=steps, batch=batch, rate=form.rate, head_rate=2 * form.rate, decay=1.0, weight_decay=0.02, warmup=0.05,
         patience=PATIENCE,
     )  # fmt: skip
     with progress.stage("pretraining", steps, "steps") as stage, torch_stream():
-        network, examples = _network(bench, replace(source, normalise=False), learnt, course.seed)
-        log = train(_lesson(bench, network, examples, (learnt, stopping), schedule, course.seed, stage.advance))
+        network, examples = _network(bench, replace(source, normalise=False), learnt, teaching.seed)
+        log = train(_lesson(bench, network, examples, (learnt, stopping), schedule, teaching.seed, stage.advance))
     if not log.best_step:
         raise InputError(
             f"nothing was learnt: the loss of the {len(stopping):,} rows that say when to stop never fell below "
@@ -202,30 +202,30 @@ def _lesson(
     )
 
 
-def _drawn_pictures(bench: Workbench, learnt: np.ndarray, outputs: int, course: Course, place: Path) -> Source:
+def _drawn_pictures(bench: Workbench, learnt: np.ndarray, outputs: int, teaching: Teaching, place: Path) -> Source:
     write_json(
         place / "config.json",
         {"model_type": "cifar-resnet", "blocks": _BLOCKS, "classes": outputs, "statistics": LEARNT},
     )
-    plain = ImageReading(course.side, 0, (0.0,) * 3, (1.0,) * 3)
+    plain = ImageReading(teaching.side, 0, (0.0,) * 3, (1.0,) * 3)
     some = learnt[:: -(-len(learnt) // _LOOKED)]
     seen = squares([bench.contents[row] for row in some.tolist()], plain).reshape(-1, 3) / 255
     mean, spread = (tuple(round(float(one), 4) for one in part) for part in (seen.mean(0), seen.std(0)))
     state_reading(place, replace(plain, mean=mean, std=tuple(max(one, 0.01) for one in spread)))
-    shapes, seed = {"linear.weight": (outputs, WIDTH)}, derive(course.seed, "body") % (1 << 31)
+    shapes, seed = {"linear.weight": (outputs, WIDTH)}, derive(teaching.seed, "body") % (1 << 31)
     return drawn_image_source(place, "resnet-small", shapes=shapes, seed=seed)
 
 
-def _drawn_sounds(bench: Workbench, learnt: np.ndarray, outputs: int, course: Course, place: Path) -> Source:
+def _drawn_sounds(bench: Workbench, learnt: np.ndarray, outputs: int, teaching: Teaching, place: Path) -> Source:
     shape = SpectrogramShape(outputs=outputs)
-    return drawn_spectrogram_source(shape, place, seed=derive(course.seed, "body") % (1 << 31))
+    return drawn_spectrogram_source(shape, place, seed=derive(teaching.seed, "body") % (1 << 31))
 
 
-def _drawn_rows(bench: Workbench, learnt: np.ndarray, outputs: int, course: Course, place: Path) -> Source:
+def _drawn_rows(bench: Workbench, learnt: np.ndarray, outputs: int, teaching: Teaching, place: Path) -> Source:
     roles = bench.rows.contract.roles
     cells = cell_table([bench.contents[row] for row in learnt.tolist()], roles.numeric, roles.categorical)
     columns = fit_row_columns(cells, roles.numeric, roles.categorical)
-    return drawn_row_source(columns, place, RowShape(outputs=outputs), seed=derive(course.seed, "body") % (1 << 31))
+    return drawn_row_source(columns, place, RowShape(outputs=outputs), seed=derive(teaching.seed, "body") % (1 << 31))
 
 
 FORMS: tuple[Form, ...] = (

@@ -21,7 +21,7 @@ from graft.evidence.comparison import compare, score_interval
 from graft.evidence.metrics import default_metric
 from graft.evidence.pooled import Pooled, jackknife
 from graft.evidence.predictions import Scored
-from graft.facts.pretraining import FILE, Confusion, LearntClass, LearntScore, PretrainingRecord
+from graft.facts.pretraining import FILE, LearntClass, LearntScore, PretrainingRecord, TakenFor
 from graft.governance.emit.pretrained_card import pretrained_card
 from graft.governance.licences.statements import stated_licences
 from graft.governance.named_assets import read_source
@@ -37,7 +37,7 @@ from graft.representations.new_folder import publish, workplace
 from graft.rows.table import Table
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.output import output_of
-from graft.scores.pretraining import Course, Form, Taught, teach, write_taught
+from graft.scores.pretraining import Form, Taught, Teaching, teach, write_taught
 from graft.scores.strategies import CLASSICAL, MAJORITY
 from graft.scores.workbench import Workbench
 from graft.studies.terms import rows_asset
@@ -83,7 +83,7 @@ class _Sides:
 
 
 def pretrain(
-    labelled: LabelledRows, form: Form, *, out: Path, course: Course, progress: Progress = SILENT
+    labelled: LabelledRows, form: Form, *, out: Path, teaching: Teaching, progress: Progress = SILENT
 ) -> PretrainedSource:
     """Teach a network its label from rows and write it as a source.
 
@@ -91,18 +91,18 @@ def pretrain(
     is written then.
     """
     rows = labelled.rows
-    sides = _sides(rows, course.seed)
+    sides = _sides(rows, teaching.seed)
     with Registry() as registry:
         asset = registry.add_asset(rows_asset(labelled.given, labelled.table.name, rows))
     bench = Workbench(rows, progress=progress)
     labels = rows.contract.labels if rows.contract.task in CLASSES else ()
     with workplace(out) as place:
-        taught = teach(bench, form, sides.learnt, sides.stopping, course=course, place=place, progress=progress)
+        taught = teach(bench, form, sides.learnt, sides.stopping, teaching=teaching, place=place, progress=progress)
         made = write_taught(taught, place, labels, f"path:{out}")
-        record = _record(labelled, asset, taught, sides, _said(bench, taught, sides, course.seed))
+        record = _record(labelled, asset, taught, sides, _said(bench, taught, sides, teaching.seed))
         reads = tuple(f"{name}: {told}" for name, told in made.reading.told().items())
         record = record.model_copy(
-            update={"name": out.name, "digest": made.weights.digest, "reads": reads, "seed": course.seed}
+            update={"name": out.name, "digest": made.weights.digest, "reads": reads, "seed": teaching.seed}
         )
         edge = Edge(relation=Relation.TRAINED_ON_DATA, parent=asset.identity, where=f"{LINEAGE}: pretrained by Graft")
         write_text(place / FILE, record.to_json())
@@ -212,7 +212,7 @@ def _record(
 
 def _told_apart(
     scores: np.ndarray, targets: np.ndarray, labels: Sequence[str]
-) -> tuple[tuple[LearntClass, ...], tuple[Confusion, ...]]:
+) -> tuple[tuple[LearntClass, ...], tuple[TakenFor, ...]]:
     """How many rows of each class were told right, and which classes were taken for which, the most often first."""
     decided = scores.argmax(1)
     rows = np.bincount(targets, minlength=len(labels))
@@ -223,7 +223,7 @@ def _told_apart(
     )
     wrong = Counter(zip(targets[decided != targets].tolist(), decided[decided != targets].tolist(), strict=True))
     most = sorted(wrong.items(), key=lambda one: (-one[1], one[0]))[:_CONFUSED]
-    return each, tuple(Confusion(label=labels[truth], taken_for=labels[one], rows=n) for (truth, one), n in most)
+    return each, tuple(TakenFor(label=labels[truth], taken_for=labels[one], rows=n) for (truth, one), n in most)
 
 
 def _set_aside(problems: Sequence[RowProblem]) -> list[str]:

@@ -44,7 +44,7 @@ class GroupNorm(nn.Module):
         return (made * self.weight[:, None, None] + self.bias[:, None, None]) * there
 
 
-class Stage(nn.Module):
+class SpectrogramBlock(nn.Module):
     """Two convolutions and a way past them. halved: whether time and pitch are halved first."""
 
     def __init__(self, inside: int, outside: int, *, halved: bool) -> None:
@@ -88,7 +88,7 @@ class SpectrogramCnn(nn.Module):
         self.embed_norm = GroupNorm(shape.channels[0])
         inside: list[int] = [shape.channels[0], *shape.channels[:-1]]
         stages = [
-            Stage(before, after, halved=place > 0)
+            SpectrogramBlock(before, after, halved=place > 0)
             for place, (before, after) in enumerate(zip(inside, shape.channels, strict=True))
         ]
         self.layers = nn.ModuleList([*stages, Gather(shape.channels[-1], shape.gathered, shape.bands[-1])])
