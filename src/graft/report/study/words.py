@@ -211,12 +211,14 @@ def is_third(record: StudyRecord) -> bool:
 
 
 def cue_words(cue: CueFact) -> str:
-    """The value of a cue; shares in per cent.
+    """The value of a cue; shares in per cent, and less than by chance is none.
 
     >>> cue_words(CueFact(source="a", name="truncated rows", value=0.074, meaning="share of rows", warning=True))
     '7.4%'
+    >>> cue_words(CueFact(source="a", name="own labels", value=-0.011, meaning="share of labels", warning=True))
+    '0%'
     """
-    return percent(cue.value) if cue.meaning.startswith("share ") else number(cue.value)
+    return percent(max(0.0, cue.value)) if cue.meaning.startswith("share ") else number(cue.value)
 
 
 def best_control(record: StudyRecord) -> CandidateFacts | None:
