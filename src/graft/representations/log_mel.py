@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 RATE, BANDS, STEP = 16_000, 40, 160
-_FRAME, _TRANSFORM = 400, 512
+FRAME, _TRANSFORM = 400, 512
 _LOWEST, _HIGHEST = 60.0, 7_600.0
 _FLOOR = 1e-8
 _AUDIBLE = 3.0  # tens of decibels below the loudest moment
@@ -25,10 +25,10 @@ def log_mel(heard: np.ndarray) -> np.ndarray:
     >>> log_mel(np.zeros(16_000, np.float32)).shape
     (98, 40)
     """
-    short = _FRAME - len(heard)
+    short = FRAME - len(heard)
     sound = np.pad(heard, (0, short)) if short > 0 else heard
-    frames = np.lib.stride_tricks.sliding_window_view(sound, _FRAME)[::STEP]
-    power = np.abs(np.fft.rfft(frames * np.hanning(_FRAME).astype(np.float32), _TRANSFORM)) ** 2
+    frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::STEP]
+    power = np.abs(np.fft.rfft(frames * np.hanning(FRAME).astype(np.float32), _TRANSFORM)) ** 2
     made: np.ndarray = np.log10(power @ _filters() / _TRANSFORM + _FLOOR).astype(np.float32)
     return made
 

@@ -15,9 +15,9 @@ import numpy as np
 from graft.core.digests import key
 from graft.core.errors import InputError, SourceError
 from graft.core.files import read_json, write_json
-from graft.representations.log_mel import BANDS, RATE, STEP, audible, log_mel
+from graft.representations.log_mel import BANDS, FRAME, RATE, STEP, audible, log_mel
 from graft.representations.pooling import Pooling
-from graft.representations.reading import Prompts, Role
+from graft.representations.reading import PlainReading
 from graft.representations.source import Source, Weights
 from graft.representations.text_directory import architecture_of
 from graft.representations.weights.unchanged import weights_digest
@@ -51,14 +51,17 @@ class SpectrogramShape:
 
 
 @dataclass(frozen=True)
-class SpectrogramReading:
-    """How recordings become frames: 40 bands of the mel scale, a hundred times a second."""
+class SpectrogramReading(PlainReading):
+    """How recordings become frames: 40 bands of the mel scale, a hundred times a second.
+
+    rate: samples a second. shortest: samples of one frame.
+    """
 
     kind: ClassVar[str] = "audio"
     unit: ClassVar[str] = "seconds"
-    prompts: ClassVar[Prompts] = Prompts()
-    prompt: ClassVar[str] = ""
     limit: ClassVar[int] = SECONDS_READ
+    rate: ClassVar[int] = RATE
+    shortest: ClassVar[int] = FRAME
 
     @property
     def digest(self) -> str:
@@ -71,16 +74,6 @@ class SpectrogramReading:
             "samples": f"{RATE:,} a second, one channel, the first {self.limit} seconds",
             "frames": f"{BANDS} bands of the mel scale every {1000 * STEP // RATE} ms, silence around them cut off",
         }
-
-    def read_as(self, role: Role) -> "SpectrogramReading":
-        """The same: no role reads differently."""
-        return self
-
-    def with_prompts(self, given: Mapping[Role, str | None]) -> "SpectrogramReading":
-        """The same. Raises InputError for a prompt, which is put before texts."""
-        if any(given.values()):
-            raise InputError("a prompt for a source that reads recordings", needed="no prompt", fix="leave it out")
-        return self
 
     def frames(self, one: Medium) -> np.ndarray:
         """What is read of a recording, float32 (frames, 40)."""

@@ -14,7 +14,7 @@ import numpy as np
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.transferability import chance_agreement, logme, mean_likeness, neighbour_agreement
 from graft.facts.study import CueFact
-from graft.representations.audio_directory import audio_reading
+from graft.representations.audio_directory import AudioReading
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.encoding.general_sounds import general_sounds
 from graft.representations.encoding.sentences import CALIBRATING, CHECKING
@@ -23,6 +23,7 @@ from graft.representations.row_columns import cell_table
 from graft.representations.row_source import row_reading
 from graft.representations.source import Source
 from graft.representations.source_head import SourceHead, answers_of, head_of
+from graft.representations.spectrogram_source import SpectrogramReading
 from graft.rows.content import Content
 from graft.rows.content.sounds import samples
 from graft.scores.workbench import Workbench
@@ -146,7 +147,8 @@ def _image_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[Cue
 
 
 def _audio_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[CueFact, ...]:
-    reading = audio_reading(source)
+    reading = source.reading
+    assert isinstance(reading, AudioReading | SpectrogramReading)
     found = [bench.contents[row].found for row in rows.tolist()]
     some = rows[:: -(-len(rows) // _HEARD)]
     narrow = float(np.mean([_is_narrow(bench.contents[row], reading.rate) for row in some.tolist()]))
