@@ -341,10 +341,10 @@ while True:
 
 
 @pytest.mark.slow
-def test_forty_kills_leave_a_sound_ledger_that_holds_all_it_confirmed(path):
+def test_a_hundred_kills_leave_a_sound_ledger_that_holds_all_it_confirmed(path):
     """Killed at any moment, the first opening and its migrations too."""
     confirmed = []
-    for turn in range(40):
+    for turn in range(100):
         with subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, text=True) as writer:
             lines = [writer.stdout.readline() for _ in range(turn % 7)]
             writer.kill()

@@ -47,7 +47,7 @@ def answers(path: Path) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("pattern", ["g1/*.parquet", "g1/_delta_log/*", "table.json"])
 def test_no_flipped_bit_changes_an_answer(table, pattern, count):
     expected = answers(table.path)
