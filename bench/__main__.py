@@ -1,12 +1,17 @@
 """``python -m bench [name [option=value ...] ...]``: run measurements and print one JSON line each.
 
-Names: import, frozen, full, quick, study, out-of-scope, out-of-scope-study (4,500 rows), verdicts (simulated studies,
-over an hour), verdicts-quick, regret, prior, contrasts, prospective, images, audio, digits, speakers, words, few-labels
-(against SetFit, in an environment of its own), rankings, adult (real draws, hours each: ``regret draws=3
-names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets a run go on that was stopped), ledger, assets,
-register, check, embed, query, pictures, pictures-study, clips (speed of media), tables, search, exact, crossover,
-updating, million (a table of a million rows), million-index. Without a name all run, but for those that take hours. The
-real rows lie beside the project, in ``../shared/data``.
+Names: import, factors (``peer=PYTHON``, an interpreter that has irspack), company (``peer=PYTHON``, one that has
+implicit), events (``rows=10000000 form=csv.gz fit=1``), frozen, full, quick, study, out-of-scope, out-of-scope-study
+(4,500 rows), verdicts (simulated studies, over an hour), verdicts-quick, regret, prior, contrasts, prospective, images,
+audio, digits, speakers, words, words-watched, few-labels (against SetFit, in an environment of its own), rankings,
+movielens, adult, detectors, detectors-power, detectors-groups, detectors-evidently (``peer=PYTHON``, one that has
+Evidently; draws, hours each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets
+a run go on that was stopped), unlabelled, labels, labels-real, windows (quality without labels and with few; ``windows
+peer=PYTHON``, one that has NannyML), detectors-speed, watch-check (what a whole check costs), watch-million (batches of
+any size in bounded memory), watch-history (ten thousand checks), ledger, assets, register, check, embed, query,
+pictures, pictures-study, clips (speed of media), tables, search, exact, crossover, updating, million (a table of a
+million rows), million-index. Without a name all run, but for those that take hours. The real rows lie beside the
+project, in ``../shared/data``.
 """
 
 import json
@@ -15,23 +20,34 @@ import sys
 from bench import (
     adult,
     audio,
+    company,
     contrasts,
     embed,
+    events,
+    factors,
     few_labels,
     governance,
     images,
     ledger,
     measure,
     media,
+    movielens,
     out_of_scope,
+    poison,
     pretrained,
     prior,
     rankings,
     regret,
     search,
     tables,
+    unlabelled,
     verdicts,
+    watch_check,
+    watch_detectors,
+    watch_history,
+    watch_million,
     words,
+    words_watched,
 )
 
 ALL = {
@@ -46,11 +62,16 @@ ALL = {
     "verdicts-quick": verdicts.quick_verdicts,
     "regret": regret.regret,
     "images": images.images,
+    "factors": factors.factors,
+    "events": events.events,
+    "company": company.company,
+    "movielens": movielens.movielens,
     "rankings": rankings.rankings,
     "audio": audio.audio,
     "digits": pretrained.digits,
     "speakers": pretrained.speakers,
     "words": words.words,
+    "words-watched": words_watched.words_watched,
     "few-labels": few_labels.few_labels,
     "adult": adult.adult,
     "prior": prior.prior,
@@ -64,6 +85,10 @@ ALL = {
     "pictures": media.pictures,
     "pictures-study": media.pictures_study,
     "clips": media.clips,
+    "unlabelled": unlabelled.unlabelled,
+    "labels": unlabelled.labels,
+    "labels-real": unlabelled.labels_real,
+    "windows": unlabelled.windows,
     "query": embed.one_query,
     "tables": tables.upsert_ratio,
     "search": search.graph,
@@ -72,6 +97,15 @@ ALL = {
     "updating": search.updating,
     "million": tables.million_rows,
     "million-index": search.million,
+    "poison": poison.poison,
+    "detectors": watch_detectors.detectors,
+    "detectors-power": watch_detectors.power,
+    "detectors-groups": watch_detectors.groups,
+    "detectors-evidently": watch_detectors.evidently,
+    "detectors-speed": watch_detectors.speed,
+    "watch-check": watch_check.watch_check,
+    "watch-million": watch_million.watch_million,
+    "watch-history": watch_history.watch_history,
 }
 
 
@@ -87,9 +121,18 @@ HOURS = (
     "digits",
     "speakers",
     "words",
+    "words-watched",
     "few-labels",
     "rankings",
+    "events",
+    "company",
+    "movielens",
     "adult",
+    "detectors",
+    "detectors-power",
+    "detectors-groups",
+    "detectors-evidently",
+    "watch-history",
 )
 
 

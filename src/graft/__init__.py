@@ -20,23 +20,29 @@ if TYPE_CHECKING:
     from graft.api import pretrain_source as pretrain_source
     from graft.api import rank_sources as rank_sources
     from graft.api import study as study
+    from graft.api import watch_report as watch_report
+    from graft.api import watch_table as watch_table
     from graft.bundle.bundle import Bundle as Bundle
     from graft.core.errors import GraftError as GraftError
     from graft.demo import tickets as tickets
+    from graft.recommend.recommender import Recommender as Recommender
     from graft.representations.embedder import Embedder as Embedder
     from graft.scores.estimators import TransferClassifier as TransferClassifier
     from graft.scores.estimators import TransferRegressor as TransferRegressor
     from graft.studies.result import StudyResult as StudyResult
     from graft.tables.table import EmbeddingTable as EmbeddingTable
+    from graft.watch.watch import Watch as Watch
 
 _WHERE = {
     "Bundle": "graft.bundle.bundle",
     "EmbeddingTable": "graft.tables.table",
     "Embedder": "graft.representations.embedder",
     "GraftError": "graft.core.errors",
+    "Recommender": "graft.recommend.recommender",
     "StudyResult": "graft.studies.result",
     "TransferClassifier": "graft.scores.estimators",
     "TransferRegressor": "graft.scores.estimators",
+    "Watch": "graft.watch.watch",
     "adapt_source": "graft.api",
     "embed": "graft.api",
     "embed_table": "graft.api",
@@ -45,6 +51,8 @@ _WHERE = {
     "rank_sources": "graft.api",
     "study": "graft.api",
     "tickets": "graft.demo",
+    "watch_report": "graft.api",
+    "watch_table": "graft.api",
 }
 
 __all__ = ["__version__", *sorted(_WHERE)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graft.core.tasks import TaskName
     from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
+    from graft.facts.watch import TableCheck
     from graft.representations.encoding.encoder import Encoder
     from graft.studies.adapting import AdaptedSource
     from graft.studies.pretraining import PretrainedSource
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from graft.studies.settings import Effort, Weights
     from graft.tables.embedding import EmbeddingReport
     from graft.tables.table import EmbeddingTable
+    from graft.watch.watch import Watch
 
 
 def study(
@@ -394,7 +396,7 @@ def embed_table(
     data: Any,
     *,
     table: str | Path,
-    id: str,  # noqa: A002 - the field's own word, and the command line's
+    id: str = "",  # noqa: A002 - the field's own word, and the command line's
     text: Names = (),
     image: Names = (),
     audio: Names = (),
@@ -413,7 +415,8 @@ def embed_table(
     """Embed rows into a table, which is made when it is not there; only rows whose content changed are encoded.
 
     data: as for ``study``; of a file, rows that cannot be read are listed and the others kept. table: its folder. id,
-    text, image or audio: columns; numeric, categorical: columns of rows alone, ``*`` for those the source reads; what
+    text, image or audio: columns, which a folder of pictures or recordings need not name: its rows are called by their
+    files; numeric, categorical: columns of rows alone, ``*`` for those the source reads; what
     was read of each row is kept in the column ``cells``. source: a reference; the usual one of the kind when left out,
     and to be named for rows alone. precision: ``native``,
     ``float32`` or ``int8``. prompt_query, prompt_document: put before queries and before the texts of rows, instead of
@@ -426,7 +429,7 @@ def embed_table(
     """
     from graft.core.seeds import generator
     from graft.inputs.contract import require_columns
-    from graft.inputs.roles import one_kind
+    from graft.inputs.named_rows import content_of
     from graft.rows.content import ROW
     from graft.rows.table import read_frame, read_rows
     from graft.tables.cell_rows import CELLS, cell_rows, embedded_kind
@@ -434,8 +437,12 @@ def embed_table(
 
     file = Path(data) if isinstance(data, str | Path) else None
     lenient = file is not None and not strict
-    kind, content = one_kind(text=several(text), image=several(image), audio=several(audio))
     numbers, names = several(numeric), several(categorical)
+    kind, content = content_of(data, text=text, image=image, audio=audio, beside=(*numbers, *names))
+    if not id and file is not None and file.is_dir() and content:
+        id = content[0]  # noqa: A001 - the field's own word
+    if not id:
+        raise InputError("no --id", needed="the column that names each row of the table", fix="--id COLUMN")
     kind = embedded_kind(kind, content, numbers, names, source=bool(source) or encoder is not None)
     rows = read_rows(Path(data), encoding=encoding) if lenient else read_frame(data, encoding=encoding)
     require_columns(rows, [id, *content])
@@ -450,11 +457,13 @@ def embed_table(
     if encoder is None:
         kept = prompts_of(Path(table))
         from graft.representations.embedded import usual_sources
-        from graft.representations.sources import require_reads
+        from graft.representations.sources import require_may_read, require_reads
         from graft.rows.content import kind_named
 
+        reference = source or usual_sources(kind)[0]
+        require_may_read(reference, kind_named(kind))
         encoder = encoder_for(
-            source or usual_sources(kind)[0],
+            reference,
             precision,
             prompt_query=kept[0] if prompt_query is None else prompt_query,
             prompt_document=kept[1] if prompt_document is None else prompt_document,
@@ -480,6 +489,50 @@ def embed_table(
         record_table(registry, opened, file)
     keep_up(opened, rng=generator(0, "index"), progress=progress)
     return opened, done
+
+
+def watch_table(
+    table: "EmbeddingTable | str | Path",
+    against: "EmbeddingTable | str | Path | int",
+    *,
+    entities: Names | None = None,
+    replicates: "Sequence[EmbeddingTable | str | Path]" = (),
+    k: int = 10,
+    seed: int = 0,
+) -> "TableCheck":
+    """Whether key entities of an embedding table still have the neighbours they had.
+
+    table: opened, or its folder. against: the number of an earlier version, or another table of the same ids. entities:
+    ids; all of both when left out. replicates: tables that were learnt again, two or more, to measure chance by. k:
+    neighbours. seed: of draws. Raises InputError where nothing is in both, TableError for what is no table.
+    """
+    from graft.tables.table import EmbeddingTable
+    from graft.watch.neighbours import check_table
+
+    def opened(one: "EmbeddingTable | str | Path") -> EmbeddingTable:
+        return one if isinstance(one, EmbeddingTable) else EmbeddingTable.open(one)
+
+    return check_table(
+        opened(table), against if isinstance(against, int) else opened(against),
+        entities=None if entities is None else several(entities), replicates=[opened(one) for one in replicates],
+        k=k, seed=seed,
+    )  # fmt: skip
+
+
+def watch_report(model: "Watch | str | Path", out: str | Path = "watch.html") -> Path:
+    """Write one self-contained page of what a watch found; where it is.
+
+    model: a watch, or the folder of the bundle or shop that is watched, which need not be there any more. out: a file
+    that ends in .html. Raises InputError without a baseline.
+    """
+    from graft.core.places import require_output
+    from graft.report.watch import write_watch_page
+    from graft.watch.story import watch_story
+
+    page = Path(out)
+    require_output(page, ends=(".html",))
+    write_watch_page(watch_story(Path(model) if isinstance(model, str | Path) else model.model), page)
+    return page
 
 
 def load(folder: str | Path) -> "Bundle":

@@ -339,5 +339,5 @@ def test_a_table_of_another_kind_is_built_asked_changed_and_migrated(point_sourc
     assert moved.space.fingerprint == target.space.fingerprint
     assert moved.search((50.5, 0.5), k=1)["id"].to_list() == ["r1"]
     text = Encoder(tiny.encoder("bert"))
-    with pytest.raises(TableError, match="the rows are points, and the new source reads texts"):
+    with pytest.raises(TableError, match="the table is of points, and the new source reads texts"):
         build(place, text.space, Telling(text))

@@ -63,7 +63,7 @@ def test_pictures_are_studied_predicted_and_explained(photos, source, tmp_path, 
     aside = result.record.data.set_aside[0]
     assert (aside.code, aside.id) == ("not-an-image", "down/98.jpg")
     page = (out / "report.html").read_text()
-    assert "images of 1,600 to 1,600 pixels" in page
+    assert "images of 1,600 pixels each" in page
     if result.record.errors:
         assert "data:image/jpeg;base64," in page
     bundle = graft.load(out / "bundle")

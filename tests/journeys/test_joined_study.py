@@ -43,8 +43,9 @@ def test_pictures_and_titles_are_studied_together_predicted_and_explained(refere
     names = {(one.source, one.strategy): one for one in record.candidates}
     assert {name for name, _ in names} == {"", text, image, f"{text}+{image}"}
     together = names[f"{text}+{image}", "frozen"].score.mean
-    assert together > 0.8
-    assert all(names[one, "frozen"].score.mean < 0.7 for one in references), "each alone tells half of it"
+    alone = [names[one, "frozen"].score.mean for one in references]
+    assert max(alone) < 0.7, "each alone tells half of it"
+    assert together > max(alone) + 0.1
     assert names["", "classical"].score.mean > 0.8
     assert [one.reference for one in record.sources] == [text, image]
     assert record.rows == 95

@@ -49,6 +49,8 @@ def test_a_study_of_rows_compares_what_reuses_nothing(studied):
     assert "Nothing was reused" in page
     assert "Best of the others" in page
     assert "Reused against control" not in page
+    assert "labels at hand settle it" not in page  # nothing was asked, so nothing is settled
+    assert "patches of a picture" not in page
     write_page(record, studied.folder / "again.html")
     card = (studied.folder / "bundle" / "README.md").read_text()
     assert "colour" in card

@@ -209,6 +209,23 @@ def test_intervals_of_values_cover(rng: np.random.Generator, metric: str, truth:
     assert np.mean(covered) >= 0.93 - 3 * np.sqrt(0.05 * 0.95 / 600)
 
 
+def test_the_interval_of_many_rows_is_that_of_all_of_them(rng: np.random.Generator) -> None:
+    """ROC AUC of 6,000 rows, in 500 blocks, against the variance of DeLong, DeLong & Clarke-Pearson (1988)."""
+    rows = 6_000
+    targets = (rng.random(rows) < 0.3).astype(np.int64)
+    score = stats.norm.cdf(rng.normal(size=rows) + 1.8 * targets)
+    scored = Scored("binary", targets, np.stack([1 - score, score], axis=1))
+    found = score_interval(jackknife({"a": [(1.0, Pooled(scored, np.arange(rows)))]}, "roc_auc"), "a")
+    high, low = score[targets == 1], score[targets == 0]
+    of_high = np.searchsorted(np.sort(low), high) / len(low)
+    of_low = 1 - np.searchsorted(np.sort(high), low) / len(high)
+    error = np.sqrt(of_high.var(ddof=1) / len(high) + of_low.var(ddof=1) / len(low))
+    assert found.mean == pytest.approx(of_high.mean())
+    # 500 blocks know the variance to about 6 %, the width to 3 %.
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.12)
+    assert stats.norm.cdf(1.8 / np.sqrt(2)) == pytest.approx((found.low + found.high) / 2, abs=3 * error)
+
+
 def leads(columns: np.ndarray) -> Jackknife:
     """A jackknife whose moves are these (blocks, candidates); no steps, so nothing is added."""
     blocks = len(columns)

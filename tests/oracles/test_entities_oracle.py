@@ -14,6 +14,7 @@ from graft.entities.cooccurrence import ItemsFromCooccurrence
 from graft.entities.embedded import Embedded
 from graft.entities.factors import shifted_ppmi, truncated_svd
 from graft.entities.users import UsersFromHistories
+from graft.evidence.ranked_lists import judge_lists
 from graft.representations.spaces import given_space
 
 FILMS = Path(__file__).resolve().parents[3] / "shared" / "data" / "movielens_small"
@@ -132,7 +133,7 @@ class TestFilms:
 
     @pytest.mark.slow
     def test_neighbours_share_franchise_and_genre(self, films):
-        """Measured: a film of a franchise among the ten nearest for 0.52 of films, chance 0.01; genres 0.30 to 0.17."""
+        """Measured: a film of a franchise among the ten nearest for 0.50 of films, chance 0.01; genres 0.30 to 0.17."""
         placed = ItemsFromCooccurrence(dimension=64, basket="userId", item="movieId").fit(likes()).everything()
         count = len(placed)
         assert count > 3500
@@ -186,3 +187,28 @@ class TestFilms:
         assert len(ours) > 400
         assert np.mean(ours) < 0.2 < np.mean(theirs)
         assert np.mean(first) > 0.2 > 5 * 50 / len(items)
+
+    @pytest.mark.slow
+    def test_with_popularity_as_a_term_of_its_own_32_dimensions_are_ahead_of_popularity(self):
+        """Measured: NDCG@20 of hidden likes .22 to .15; taste alone .07."""
+        rows = likes().select("userId", "movieId")
+        held = np.random.default_rng(0).random(rows.height) < 0.2
+        past, later = rows.filter(~held), rows.filter(held)
+        items = ItemsFromCooccurrence(dimension=32, basket="userId", item="movieId", updates=False).fit(past)
+        users = UsersFromHistories(half_life=None, user="userId", item="movieId").fit(past, items=items.everything())
+        found = users.next_items(users.transform(past))
+        person = {name: row for row, name in enumerate(found.users)}
+        film = {name: row for row, name in enumerate(found.items)}
+
+        def matrix(table):
+            pairs = [(person.get(str(u), -1), film.get(str(f), -1)) for u, f in table.iter_rows()]
+            row, column = np.array([pair for pair in pairs if min(pair) >= 0]).T
+            return sparse.csr_array((np.ones(len(row)), (row, column)), shape=found.taste.shape)
+
+        seen, wanted = matrix(past).toarray() > 0, matrix(later)
+        judged = [
+            judge_lists(np.argsort(-np.where(seen, -np.inf, scores), axis=1, kind="stable")[:, :20], wanted)
+            for scores in (found.scores, np.broadcast_to(found.popularity, seen.shape), found.taste)
+        ]
+        assert judged[0].less(judged[1], "ndcg").low > 0.04
+        assert judged[0].less(judged[2], "ndcg").low > 0.04

@@ -53,7 +53,7 @@ class TestSlices:
             targets = rng.integers(2, size=1000)
             first, second = (two_class(np.clip(0.7 * targets + rng.random(1000) * 0.6 - 0.15, 0, 1)) for _ in range(2))
             one, other = Scored("binary", targets, first), Scored("binary", targets, second)
-            found = slice_differences(one, other, {"k": column}, "accuracy", rng=rng, draws=400)
+            found = slice_differences(one, other, {"k": column}, "accuracy")
             flagged.append(any(slice_.hidden_harm for slice_ in found))
         assert np.mean(flagged) <= 0.12
 
@@ -64,7 +64,7 @@ class TestSlices:
         better = np.where(column == "d", coin < 0.6, coin < 0.95)
         say = [two_class(np.where(hit == (targets == 1), 0.9, 0.1)) for hit in (better, right)]
         candidate, control = (Scored("binary", targets, one) for one in say)
-        found = slice_differences(candidate, control, {"k": column}, "accuracy", rng=rng)
+        found = slice_differences(candidate, control, {"k": column}, "accuracy")
         assert [(one.value, one.hidden_harm) for one in found if one.hidden_harm] == [("d", True)]
 
 

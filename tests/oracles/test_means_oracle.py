@@ -59,7 +59,9 @@ def test_costs_are_covered(rows: int, rate: float, dear: float) -> None:
         assert np.mean([one.high - one.low for one in found]) <= 1.3 * ideal
 
 
-@pytest.mark.parametrize(("groups", "size"), [(5, 40), (20, 20), (100, 5)])
+@pytest.mark.parametrize(
+    ("groups", "size"), [(5, 40), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((20, 20), (100, 5)))]
+)
 @pytest.mark.parametrize("alike", [0.05, 0.2])
 @pytest.mark.parametrize("dear", [1.0, 50.0])
 def test_costs_of_customers_are_covered(groups: int, size: int, alike: float, dear: float) -> None:
@@ -81,7 +83,7 @@ def test_costs_of_customers_are_covered(groups: int, size: int, alike: float, de
         assert np.mean(naive) < 0.6  # what forgetting the customers would do
 
 
-@pytest.mark.parametrize("rows", [20, 100, 400])
+@pytest.mark.parametrize("rows", [20, *(pytest.param(one, marks=pytest.mark.slow) for one in (100, 400))])
 def test_savings_are_covered(rows: int) -> None:
     """Calibrated probabilities, a miss 50 times as dear as an alarm: what the tuned policy saves, and what it costs."""
     rng = np.random.default_rng(5)

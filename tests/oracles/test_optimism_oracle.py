@@ -23,7 +23,10 @@ def test_repeats_do_not_make_surer_than_one_pass_over_the_rows() -> None:
     assert 0.85 < (again.high - again.low) / (once.high - once.low) < 1.01
 
 
-@pytest.mark.parametrize(("groups", "rows"), [(20, 10), (40, 5), (12, 20)])
+@pytest.mark.parametrize(
+    ("groups", "rows"),
+    [(20, 10), pytest.param(40, 5, marks=pytest.mark.slow), pytest.param(12, 20, marks=pytest.mark.slow)],
+)
 def test_covers(groups: int, rows: int) -> None:
     """Five nearest neighbours on rows whose features and labels go by group; the truth is the mean of all data sets."""
     rng, found = np.random.default_rng(0), []

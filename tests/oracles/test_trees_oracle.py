@@ -125,6 +125,7 @@ def control(rows, y, *, task=Task.MULTICLASS, outputs=2, configurations=1):
     return found, columns, parted
 
 
+@pytest.mark.slow
 def test_the_better_of_trees_and_a_linear_model_is_kept():
     rng = np.random.default_rng(0)
     numbers = rng.standard_normal((400, 2))

@@ -16,7 +16,7 @@ from graft.bundle.explanations import explain_pieces
 from graft.bundle.manifest import Manifest
 from graft.bundle.nearness import ReferenceRows
 from graft.bundle.origin import Origin
-from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers
+from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers, in_words_of
 from graft.bundle.raw_scores import RawScores, score
 from graft.bundle.reference import Reference, why_far
 from graft.core.progress import SILENT, Progress
@@ -87,6 +87,7 @@ class Bundle:
         where it is not recognised. Raises ContractError when a column of the contract is missing.
         """
         table = rows if isinstance(rows, Table) else read_frame(rows, empty=True, encoding=encoding)
+        table = in_words_of(table, self.contract)
         data, found = build_dataset(table, self.contract, labelled=False)
         problems = Problems(len(table))
         for problem in found:

@@ -6,29 +6,23 @@ own files, those of all files stand in the manifest. A document of a bundle that
 the same facts and today's decisions; what was sealed stays as it is.
 """
 
-import json
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
+from graft.bundle.document_files import document, every_obligation, packages, require_format, write_all
 from graft.bundle.evidence import read_evidence
 from graft.bundle.loading import load_bundle
 from graft.bundle.origin import Origin
-from graft.core.errors import InputError
-from graft.core.files import write_json, write_text
 from graft.facts.study import StudyRecord
 from graft.governance.answers import answer
 from graft.governance.descent_file import Descent, read_bundle, read_descent
-from graft.governance.emit import ModelFacts, Package, considerations_of, cyclonedx, measures_of, model_card, spdx
+from graft.governance.emit import ModelFacts, considerations_of, measures_of
 from graft.governance.lineage import lineage_of
 from graft.governance.reading import digest_files
-from graft.governance.records import Answer, Obligation, Use
+from graft.governance.records import Answer, Use
 from graft.governance.registry import Registry
 from graft.inputs.schema import Contract
 
-CARD, CYCLONEDX, SPDX, OBLIGATIONS = "README.md", "bom.cdx.json", "bom.spdx.json", "obligations.json"
-FORMATS = ("card", "cyclonedx", "spdx")
 _PACKAGES = (
     "torch",
     "transformers",
@@ -61,24 +55,7 @@ def write_documents(folder: Path, origin: Origin, told: Told, *, descent: Descen
 
     answers: whether the model may be put to each use; none when nobody asked.
     """
-    facts = model_facts(folder, origin, told, descent=descent, answers=answers)
-    write_text(folder / CARD, model_card(facts))
-    write_json(folder / CYCLONEDX, cyclonedx(facts))
-    write_json(folder / SPDX, spdx(facts))
-    write_json(folder / OBLIGATIONS, obligations(answers))
-
-
-def obligations(answers: tuple[Answer, ...]) -> dict[str, Any]:
-    """The answers as a document, use by use."""
-    statement = "Not legal advice. What was read, and what follows from it, when the bundle was written."
-    asked = {
-        use.value: said.model_dump(mode="json", exclude={"asset", "uses"}) for said in answers for use in said.uses
-    }
-    return {
-        "schema": "graft/obligations/1",
-        "statement": statement if answers else f"{statement} Nobody asked about this bundle.",
-        "uses": asked,
-    }
+    write_all(folder, model_facts(folder, origin, told, descent=descent, answers=answers), answers)
 
 
 def model_facts(
@@ -90,6 +67,7 @@ def model_facts(
     return ModelFacts(
         name=f"{', '.join(contract.roles.label)} from {', '.join(contract.roles.inputs)}",
         task=str(contract.task),
+        kinds=tuple(kind for kind, _ in contract.roles.parts),
         labels=contract.labels,
         verdict="" if told.record is None else told.record.verdict.sentence,
         strategy=f"{origin.source} {origin.strategy}".strip(),
@@ -98,31 +76,16 @@ def model_facts(
         metrics=() if told.record is None else measures_of(told.record),
         edges=descent.edges,
         lineage=descent.assets,
-        obligations=_every(answers),
+        obligations=every_obligation(answers),
         considerations=considerations_of(told.record, contract),
         training_rows=told.rows,
         fingerprint=origin.data,
         kept_rows=told.kept_rows,
         vocabulary=told.vocabulary,
-        packages=tuple(_packages()),
+        packages=tuple(packages(_PACKAGES)),
         study=origin.study,
         graft=origin.graft,
     )
-
-
-def _every(answers: tuple[Answer, ...]) -> tuple[Obligation, ...]:
-    """Each obligation once, whichever use causes it."""
-    return tuple(dict.fromkeys(one for said in answers for one in said.obligations))
-
-
-def _packages() -> list[Package]:
-    found = []
-    for name in _PACKAGES:
-        try:
-            found.append(Package(name=name, version=version(name).partition("+")[0]))
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def export_document(folder: Path, name: str, registry: Registry) -> str:
@@ -130,12 +93,8 @@ def export_document(folder: Path, name: str, registry: Registry) -> str:
 
     Raises BundleError when the bundle does not verify, InputError for another name.
     """
-    if name not in FORMATS:
-        raise InputError(f"the document {name!r}", needed=f"one of {', '.join(FORMATS)}")
-    facts = _facts(folder, registry)
-    if name == "card":
-        return model_card(facts)
-    return json.dumps((cyclonedx if name == "cyclonedx" else spdx)(facts), indent=2, ensure_ascii=False) + "\n"
+    require_format(name)
+    return document(name, _facts(folder, registry))
 
 
 def _facts(folder: Path, registry: Registry) -> ModelFacts:

@@ -9,13 +9,12 @@ threshold that flags a stated share of familiar rows; an n-gram that only one un
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse.linalg  # noqa: F401 - its norm
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
 from graft.bundle.decision import blockwise
@@ -121,7 +120,7 @@ class UnknownTerms:
         """For each text why it is far, in words, or None; None where there is no text."""
         if self.threshold is None:
             return [None] * len(texts)
-        analyse, known = _analyser(self.encoder), frozenset(self.encoder.terms)
+        analyse, known = self.encoder.analyser(), frozenset(self.encoder.terms)
         shares = [0.0 if text is None else _share(set(analyse(text)), known) for text in texts]
         return [
             f"far from the training rows: {share:.0%} of its n-grams are unknown" if share > self.threshold else None
@@ -133,7 +132,7 @@ def unknown_terms(
     encoder: NgramEncoder, texts: Sequence[str | None], units: np.ndarray, *, rate: float
 ) -> UnknownTerms:
     """The check, with its threshold from the training texts. units: which texts belong together, (texts,)."""
-    analyse, vocabulary = _analyser(encoder), frozenset(encoder.terms)
+    analyse, vocabulary = encoder.analyser(), frozenset(encoder.terms)
     units = units[[text is not None for text in texts]]
     held = [set(analyse(text)) for text in texts if text is not None]
     users: defaultdict[str, set[int]] = defaultdict(set)
@@ -147,15 +146,3 @@ def unknown_terms(
 
 def _share(terms: set[str], known: frozenset[str]) -> float:
     return len(terms - known) / len(terms) if terms else 1.0
-
-
-def _analyser(encoder: NgramEncoder) -> Callable[[str], list[str]]:
-    # The same settings as the vocabulary was made with: scores/classical.py.
-    counter = CountVectorizer(
-        analyzer=encoder.analyzer,
-        ngram_range=encoder.ngrams,
-        strip_accents="unicode",
-        token_pattern=r"(?u)\b\w+\b" if encoder.analyzer == "word" else None,
-    )
-    analyser: Callable[[str], list[str]] = counter.build_analyzer()
-    return analyser

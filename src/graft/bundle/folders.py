@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from graft.bundle.manifest import MANIFEST, read_manifest
+from graft.bundle.predictions import in_words_of
 from graft.core import foreign
 from graft.core.errors import OutputError
 from graft.inputs.contract import require_columns
@@ -46,6 +47,7 @@ def require_bundle(folder: Path, table: Table | None = None) -> None:
         contract = Contract.model_validate_json(foreign.read_text(place / "contract.json"))
     except (OSError, ValueError, RecursionError, ValidationError):
         return
+    table = in_words_of(table, contract)
     require_columns(table, [*contract.roles.content, *contract.roles.numeric, *contract.roles.categorical])
 
 
@@ -91,10 +93,15 @@ def _swap(temporary: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _tidy(folder: Path) -> None:
-    """Undo and remove what killed writers left behind."""
+def put_back(folder: Path) -> None:
+    """Undo what a writer did that was killed between its two renames: the old folder gets its place again."""
     if settled(folder) != folder:
         _aside(folder).rename(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Undo and remove what killed writers left behind."""
+    put_back(folder)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.partial"):
         if time.time() - left.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)

@@ -7,6 +7,7 @@ too, keep its SHA-256 elsewhere. Links and names that leave the folder are refus
 
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -17,7 +18,7 @@ from graft.core import foreign
 from graft.core.digests import FileFact, file_sha256, key
 from graft.core.errors import BundleError, InputError
 from graft.core.files import write_text
-from graft.core.places import BUNDLE, next_step
+from graft.core.places import BUNDLE, SHOP, next_step
 from graft.core.version import __version__
 
 MANIFEST = "manifest.json"
@@ -47,27 +48,49 @@ class Manifest(BaseModel):
         return self.model_copy(update={"seal": key(self.model_dump(exclude={"seal"}))})
 
 
-def write_manifest(folder: Path) -> None:
-    """List the files of a folder in its manifest. The time is $SOURCE_DATE_EPOCH, where it is set."""
+def write_manifest(folder: Path, *, beside: str = "") -> None:
+    """List the files of a folder in its manifest. The time is $SOURCE_DATE_EPOCH, where it is set.
+
+    beside: a folder in it whose files come and go, and are not listed.
+    """
     stated = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.fromtimestamp(int(stated), UTC) if stated else datetime.now(UTC)
     files = {
         name: FileFact(sha256=file_sha256(folder / name), size=(folder / name).stat().st_size)
-        for name in files_of(folder)
+        for name in files_of(folder, beside=beside)
     }
     manifest = Manifest(created_by=f"graft {__version__}", created=moment.isoformat(timespec="seconds"), files=files)
     write_text(folder / MANIFEST, manifest.sealed().text())
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a bundle. Raises BundleError when there is none, or it is damaged or of another version."""
+@dataclass(frozen=True)
+class WantedFolder:
+    """What a folder with a manifest was to be, in words. made_by, used_by: commands."""
+
+    named: str
+    made_by: str
+    used_by: str
+
+
+_WANTED = {
+    BUNDLE: WantedFolder("bundle", "graft study", "graft predict study/bundle FILE"),
+    SHOP: WantedFolder("shop", "graft recommend fit", "graft recommend for SHOP --user USER"),
+}
+
+
+def read_manifest(folder: Path, wanted: str = BUNDLE) -> Manifest:
+    """Read the manifest of a bundle. Raises BundleError when there is none, or it is damaged or of another version.
+
+    wanted: BUNDLE or SHOP, for what is said where there is none.
+    """
     path = folder / MANIFEST
     if not folder.is_dir() or not path.is_file() or path.is_symlink():
         given = f"{folder} is a file" if folder.is_file() else f"there is no folder {folder}"
+        words = _WANTED[wanted]
         raise BundleError(
-            f"{folder} is no bundle: it has no {MANIFEST}" if folder.is_dir() else given,
-            needed="the folder of a bundle, as graft study wrote it",
-            fix=next_step(folder, BUNDLE) or "check the path: graft predict study/bundle FILE",
+            f"{folder} is no {words.named}: it has no {MANIFEST}" if folder.is_dir() else given,
+            needed=f"the folder of a {words.named}, as {words.made_by} wrote it",
+            fix=next_step(folder, wanted) or f"check the path: {words.used_by}",
         )
     try:
         raw = foreign.read_bytes(path, limit=foreign.SETTINGS_LIMIT)
@@ -106,21 +129,24 @@ def _damaged(path: Path) -> BundleError:
     return BundleError(f"{path} ({MANIFEST}) has changed since it was written", needed="the file as written", fix=_FIX)
 
 
-def files_of(folder: Path) -> list[str]:
-    """Names of all files in a folder but the manifest, sorted. Raises BundleError for links and special files."""
+def files_of(folder: Path, *, beside: str = "") -> list[str]:
+    """Names of all files in a folder but the manifest and those ``beside``, sorted.
+
+    Raises BundleError for links and special files.
+    """
     found = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise BundleError(f"{name} in {folder} is a link or no plain file", needed="plain files", fix=_FIX)
-        if path.is_file() and name != MANIFEST:
+        if path.is_file() and name != MANIFEST and not (beside and name.startswith(f"{beside}/")):
             found.append(name)
     return found
 
 
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Raise BundleError that names every file that is missing, extra or changed."""
-    have = files_of(folder)
+def check_files(folder: Path, manifest: Manifest, *, beside: str = "") -> None:
+    """Raise BundleError that names every file that is missing, extra or changed; see ``write_manifest``."""
+    have = files_of(folder, beside=beside)
     problems = [f"{name} is missing" for name in sorted(set(manifest.files) - set(have))]
     problems += [f"{name} is extra" for name in have if name not in manifest.files]
     for name in have:

@@ -6,7 +6,7 @@ has the name of another column gets the prefix ``class: `` rather than an error 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +77,22 @@ class Problems:
         return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
+def in_words_of(table: Table, contract: Contract) -> Table:
+    """A folder of files, its column called as the one that the model read its files from; any other table as it is."""
+    roles = contract.roles
+    known = roles.kind != table.files or len(roles.content) != 1 or roles.content[0] in table.frame.columns
+    if not table.files or known:
+        return table
+    name = roles.content[0]
+    return replace(table, frame=table.frame.rename({table.files: name}), files=name)
+
+
 def identifiers(table: Table, contract: Contract) -> pl.Series:
-    """The first column: the id as it was written, or the position of the row."""
+    """The first column: the id as it was written, the file of a folder, or the position of the row."""
     name = contract.roles.id
     if name is None or not table.names_rows(name):
+        name = table.files
+    if not name or not table.names_rows(name):
         return pl.Series("row", np.arange(len(table)))
     taken = name in _OWN or (contract.task is Task.REGRESSION and name in ("low", "high"))
     return table.as_written(name).alias(f"id: {name}" if taken else name)

@@ -5,7 +5,9 @@ import typer
 from graft.cli import embedding, governance, models, sources, studies
 from graft.cli.costs import costs
 from graft.cli.entities import entities
+from graft.cli.recommend import recommend
 from graft.cli.tables import tables
+from graft.cli.watch import watch
 
 app = typer.Typer(
     name="graft",
@@ -28,6 +30,8 @@ app.add_typer(tables, name="tables")
 app.command("source")(sources.source)
 app.add_typer(sources.sources, name="sources")
 app.add_typer(entities, name="entities")
+app.add_typer(recommend, name="recommend")
+app.add_typer(watch, name="watch")
 app.add_typer(costs, name="costs")
 app.command("cache")(sources.cache)
 app.command("convert")(governance.convert)

@@ -23,7 +23,7 @@ DocumentPrompt = Annotated[
 
 
 def embed(
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines, Parquet, or a folder of pictures or recordings.")],
     text: Annotated[list[str], typer.Option(help="Column of text; repeat for several, which are joined.")] = [],  # noqa: B006
     image: Annotated[list[str], typer.Option(help="Column that names files of pictures.")] = [],  # noqa: B006
     audio: Annotated[list[str], typer.Option(help="Column that names recordings.")] = [],  # noqa: B006
@@ -35,7 +35,9 @@ def embed(
     ] = [],  # noqa: B006
     table: Annotated[Path | None, typer.Option(help="Folder of the table to insert into; made when it is new.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write bare vectors here instead (.npy, float32).")] = None,
-    id_column: Annotated[str, typer.Option("--id", help="Column that names each row; needed for a table.")] = "",
+    id_column: Annotated[
+        str, typer.Option("--id", help="Column that names each row; needed for a table, except of a folder.")
+    ] = "",
     source: Annotated[
         str,
         typer.Option(
@@ -58,7 +60,7 @@ def embed(
     """Embed the rows of a file: into a table that keeps them, or as bare vectors in the order of the file."""
     from graft.core.display import Bars, Terminal
     from graft.core.errors import InputError
-    from graft.inputs.roles import one_kind
+    from graft.inputs.named_rows import content_of
 
     if (table is None) == (out is None):
         raise InputError(
@@ -71,7 +73,7 @@ def embed(
     if out is not None:
         _bare(
             data,
-            one_kind(text=tuple(text), image=tuple(image), audio=tuple(audio)),
+            content_of(data, text=text, image=image, audio=audio, beside=(*numeric, *categorical)),
             (tuple(numeric), tuple(categorical)),
             out,
             source,
@@ -90,8 +92,6 @@ def embed(
             needed="documents: what a table holds is searched",
             fix="leave --role out; graft search reads what is asked as a query",
         )
-    if not id_column:
-        raise InputError("no --id", needed="the column that names each row of the table", fix="--id COLUMN")
     from graft.api import embed_table
 
     opened, done = embed_table(
@@ -141,12 +141,13 @@ def _bare(  # type: ignore[no-untyped-def]
     # Not before the rows were looked at: it imports a model library, which takes seconds.
     from graft.representations.embedded import usual_sources
     from graft.representations.reading import as_role
-    from graft.representations.sources import require_reads
+    from graft.representations.sources import require_may_read, require_reads
     from graft.tables.encoders import encoder_for
 
-    read_as = as_role(role)
+    read_as, reference = as_role(role), source or usual_sources(named)[0]
+    require_may_read(reference, kind)
     encoder = encoder_for(
-        source or usual_sources(named)[0], precision, prompt_query=prompts[0], prompt_document=prompts[1], force=force
+        reference, precision, prompt_query=prompts[0], prompt_document=prompts[1], force=force
     ).reading_as(read_as)
     require_reads(encoder.source, kind)
     if kind is ROW:

@@ -8,10 +8,14 @@ import typer
 
 def predict(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, for example study/bundle.")],
-    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines or Parquet.")],
+    data: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines, Parquet, or a folder of pictures or recordings.")],
     out: Annotated[Path, typer.Option(help="Where to write the predictions (CSV).")] = Path("predictions.csv"),
     explain: Annotated[
-        bool, typer.Option("--explain", help="Add the words that carry each score and the nearest labelled rows.")
+        bool,
+        typer.Option(
+            "--explain",
+            help="Add what carries each score (words, patches, stretches or columns) and the nearest labelled rows.",
+        ),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 when any row has no prediction.")] = False,
     exact: Annotated[
@@ -58,12 +62,17 @@ def predict(
         )
 
 
-def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) -> None:
-    """Check every file of a bundle against its digest, and that it repeats its stored predictions."""
+def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or of a shop.")]) -> None:
+    """Check every file of a bundle or shop against its digest, and that it repeats its stored predictions or lists."""
     from dataclasses import asdict
 
     from graft.bundle.folders import require_bundle
+    from graft.core.places import SHOP, place_of
 
+    found = place_of(bundle)
+    if found is not None and found.kind == SHOP:
+        _verify_shop(bundle)
+        return
     require_bundle(bundle)
     from graft.bundle.loading import load_bundle
 
@@ -73,3 +82,15 @@ def verify(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")]) 
         if value not in ("", None, ()):
             shown = ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else value
             typer.echo(f"  {name.replace('_', ' '):12} {shown}")
+
+
+def _verify_shop(folder: Path) -> None:
+    from graft.bundle.shop import load_shop
+    from graft.bundle.shop_lineage import read_lineage
+
+    shop, lineage = load_shop(folder), read_lineage(folder)
+    typer.echo(f"{folder}: sound; every file and the stored lists are as they were written")
+    users, items, pairs = len(shop.people.names), len(shop.items.names), len(shop.events)
+    typer.echo(f"  {users:,} users, {items:,} items, {pairs:,} pairs of them")
+    for line in lineage.origin.lines() if lineage else ["it does not say what it was made from: fit it again"]:
+        typer.echo(f"  {line}")

@@ -227,6 +227,9 @@ def study(
         result.require(require.value)
 
 
+_STUDIED, _CHECKED = 300, 60
+
+
 class Demo(StrEnum):
     """What a demo is about."""
 
@@ -234,20 +237,25 @@ class Demo(StrEnum):
     IMAGES = "images"
     AUDIO = "audio"
     ROWS = "rows"
+    WATCH = "watch"
 
 
 def demo(
-    about: Annotated[Demo, typer.Argument(help="Texts, images, recordings, or rows of a table.")] = Demo.TEXT,
+    about: Annotated[Demo, typer.Argument(help="Texts, images, recordings, rows of a table, or a watch.")] = Demo.TEXT,
     out: Annotated[Path, typer.Option(help="Folder for report, bundle and study.json.")] = Path("demo-study"),
     effort: Annotated[Effort, typer.Option(help="How much is tried.")] = Effort.QUICK,
 ) -> None:
-    """Run a study on data that ships: synthetic security tickets, scanned digits, sounds, or measurements of cells."""
+    """Run a study on data that ships: synthetic security tickets, scanned digits, sounds, or measurements of cells; or
+    watch what a study of older tickets made of newer ones, month by month."""
     from graft.core.settings import cache_directory
     from graft.demo import digits, measurements, tickets
     from graft.demo.tones import write_tones
 
     if about is Demo.TEXT:
         _run(tickets(), {"text": ("message",), "label": ("category",), "id": "id"}, {"effort": effort.value}, out=out)
+        return
+    if about is Demo.WATCH:
+        _watched(tickets(), effort, out)
         return
     if about is Demo.ROWS:
         _run(measurements(), {"numeric": ("*",), "label": ("diagnosis",)}, {"effort": effort.value}, out=out)
@@ -261,13 +269,40 @@ def demo(
     _run(digits(), {"image": ("picture",), "label": ("digit",)}, options, out=out)
 
 
+def _watched(file: Path, effort: Effort, out: Path) -> None:
+    """A study of the first tickets, and a watch over those of each later month, without and then with their labels."""
+    from graft.bundle.loading import load_bundle
+    from graft.core.display import Bars, Terminal
+    from graft.rows.named import read_whole
+    from graft.watch.baseline import make_baseline, watch_folder, write_baseline
+    from graft.watch.check import check_batch
+
+    whole = read_whole(file, what="tickets").sort("opened_at")
+    first = whole.head(_STUDIED)
+    columns = {"text": ("message",), "label": ("category",), "id": "id", "time": "opened_at"}
+    _run(first, columns, {"effort": effort.value, "strategy": ("frozen",)}, out=out)
+    bundle = load_bundle(out / "bundle")
+    progress = Bars(Terminal(stderr=True))
+    made = make_baseline(bundle, first, runs=50, batch=_CHECKED, progress=progress)
+    write_baseline(watch_folder(out / "bundle") / "baseline", made)
+    typer.echo("")
+    for line in made.facts.lines():
+        typer.echo(line)
+    for start in range(_STUDIED, whole.height - _CHECKED // 2, _CHECKED):
+        batch = whole.slice(start, _CHECKED)
+        typer.echo(f"\n{str(batch['opened_at'][0])[:10]} to {str(batch['opened_at'][-1])[:10]}")
+        check_batch(bundle, batch.drop("category"))
+        for line in check_batch(bundle, batch.drop("category"), labels=batch.select("id", "category")).lines():
+            typer.echo(line)
+
+
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a finished study.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished study, or of an evaluated recommender.")],
     out: Annotated[
         Path | None, typer.Option(help="Where to write the page (default: report.html in the folder).")
     ] = None,
 ) -> None:
-    """Write the report of a finished study again, and print its summary."""
+    """Write the report of a finished study, or of an evaluated recommender, again, and print its summary."""
     from graft.core.display import Terminal
     from graft.core.places import require_output
     from graft.facts.study import read_study
@@ -275,10 +310,28 @@ def report(
 
     place = folder if folder.is_dir() else folder.parent
     page = out or place / "report.html"
+    evaluation = place / "evaluation.json"
+    if evaluation.is_file() and not (place / "study.json").exists():
+        _report_evaluation(evaluation, page)
+        return
     require_output(page, read=(place / "study.json", place / "predictions.parquet"), ends=(".html",))
     record = read_study(folder)
     write_page(record, page)
     print_summary(record, Terminal(), page)
+
+
+def _report_evaluation(file: Path, page: Path) -> None:
+    from graft.core import foreign
+    from graft.core.places import require_output
+    from graft.facts.recommend import RecommendEvaluation
+    from graft.report.recommend import write_recommend_page
+
+    require_output(page, read=(file,), ends=(".html",))
+    record = RecommendEvaluation.from_json(foreign.read_text(file), str(file))
+    write_recommend_page(record, page)
+    for line in record.lines():
+        typer.echo(line)
+    typer.echo(f"page: {page}")
 
 
 def _run(

@@ -112,21 +112,43 @@ def read_gzip(path: Path, *, limit: int) -> bytes:
 
     Raises InputError as ``opened``, for what is no whole gzip file, and for one that unpacks to far more than it packs.
     """
+    with opened_gzip(path, limit=limit) as stream:
+        pieces = list(iter(lambda: stream.read(_PIECE), b""))
+    return b"".join(pieces)
+
+
+@contextmanager
+def opened_gzip(path: Path, *, limit: int) -> Iterator["Unpacked"]:
+    """What a gzip file holds, for reading a piece at a time. Raises InputError as ``read_gzip``, also while reading."""
     with opened(path, limit=limit) as stream, gzip.GzipFile(fileobj=stream) as packed:
-        most = min(limit, max(_FREE, _RATIO * os.fstat(stream.fileno()).st_size))
-        pieces: list[bytes] = []
-        size = 0
+        yield Unpacked(packed, path, min(limit, max(_FREE, _RATIO * os.fstat(stream.fileno()).st_size)))
+
+
+class Unpacked(io.RawIOBase):
+    """The bytes inside a gzip file, refused when they are more than ``most``."""
+
+    def __init__(self, packed: gzip.GzipFile, path: Path, most: int) -> None:
+        super().__init__()
+        self._packed, self._path, self._most, self._size = packed, path, most, 0
+
+    def readable(self) -> bool:
+        """They can be read, once."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, none at the end."""
         try:
-            while piece := packed.read(_PIECE):
-                pieces.append(piece)
-                size += len(piece)
-                if size > most:
-                    raise _too_large(path, f"unpacks to more than {most:,} bytes", most)
+            piece = self._packed.read(size if size >= 0 else self._most + 1)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise InputError(
-                f"{path.name} is not a whole gzip file ({error})", needed="a complete .gz file", fix="download it again"
+                f"{self._path.name} is not a whole gzip file ({error})",
+                needed="a complete .gz file",
+                fix="download it again",
             ) from error
-    return b"".join(pieces)
+        self._size += len(piece)
+        if self._size > self._most:
+            raise _too_large(self._path, f"unpacks to more than {self._most:,} bytes", self._most)
+        return piece
 
 
 def is_pointer(start: bytes) -> bool:

@@ -5,13 +5,15 @@ what each is known by, and the command for it, is one record here, and whoever w
 """
 
 import difflib
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from graft.core.errors import OutputError
 
-STUDY, BUNDLE, TABLE, SOURCE, ROWS = "study", "bundle", "table", "source", "rows"
+STUDY, BUNDLE, TABLE, SOURCE, SHOP, ROWS, WATCH = "study", "bundle", "table", "source", "shop", "rows", "watch"
 _MOST = 500  # of the names in a folder
 
 
@@ -30,8 +32,10 @@ class KnownPlace:
 
 PLACES = (
     KnownPlace(BUNDLE, "a bundle", (("manifest.json", "contract.json"),), "graft predict {} FILE, or graft verify {}"),
+    KnownPlace(SHOP, "a shop", (("manifest.json", "shop.json"),), "graft recommend for {} --user USER"),
     KnownPlace(STUDY, "the folder of a study", (("study.json",), ("study.key",)), "graft report {}"),
     KnownPlace(TABLE, "an embedding table", (("table.json",),), 'graft tables show {}, or graft search {} "WORDS"'),
+    KnownPlace(WATCH, "the watch of a model", (("baseline/baseline.json",),), "name the model beside it, not {}"),
     KnownPlace(SOURCE, "a pretrained model", (("config.json", "tokenizer.json"),), "graft study FILE --source path:{}"),
 )
 _ROWS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz")
@@ -71,12 +75,19 @@ def require_output(out: Path, *, read: Sequence[Path] = (), ends: Sequence[str] 
             needed=f"a new file, or one that ends in {ends[0]}: what is in this one would be lost",
             fix=f"choose another name, such as {out.with_suffix(ends[0])}",
         )
+    # A file is written beside its place and moved there. What is not there yet may still be made.
+    if out.parent.is_dir() and not os.access(out.parent, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"cannot write {out}: {os.strerror(errno.EACCES)}",
+            needed="a folder this user may write",
+            fix="choose another --out",
+        )
 
 
 def next_step(path: Path, wanted: str) -> str:
     """What to do when ``path`` is not the kind of place that was ``wanted``; empty when nothing is known about it.
 
-    wanted: STUDY, BUNDLE, TABLE, SOURCE, or ROWS, a file of rows.
+    wanted: STUDY, BUNDLE, TABLE, SOURCE, SHOP, or ROWS, a file of rows.
 
     >>> next_step(Path("nowhere"), BUNDLE)
     ''
@@ -134,4 +145,4 @@ def _is(path: Path, wanted: str) -> bool:
 
 
 def _called(wanted: str) -> str:
-    return {BUNDLE: "the bundle", STUDY: "the study", TABLE: "the table", SOURCE: "the model"}[wanted]
+    return {BUNDLE: "the bundle", STUDY: "the study", TABLE: "the table", SOURCE: "the model", SHOP: "the shop"}[wanted]

@@ -6,7 +6,7 @@ its baskets say, by the formula users and categories are shrunk with. How well c
 each item out, and kept, because where it does not, a cold item's place means little.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Self
 
@@ -113,14 +113,20 @@ class FittedBoth(FittedEmbedder):
 
     @cached_property
     def space(self) -> Space:
-        """The space of the vectors: that of co-occurrence, shrunk, which makes it another one."""
+        """The space of the vectors: that of co-occurrence, shrunk, which makes it another one; baskets that are added
+        do not change it."""
         shaping = {
             "together": self.together.space.fingerprint,
             "content": self.content.space.fingerprint,
             "strength": self.settings.strength,
         }
         chosen = self.settings.cooccurrence
-        return learnt_space(self.kind, self.state(), chosen.dimension, shaping=shaping, normalise=chosen.normalise)
+        learnt = LearntState({}, {"weight": self.bridge.weight, "bias": self.bridge.bias}, {})
+        return learnt_space(self.kind, learnt, chosen.dimension, shaping=shaping, normalise=chosen.normalise)
+
+    def add_baskets(self, baskets: object) -> Self:
+        """With further baskets, as co-occurrence takes them; what content predicts stays until the next fit."""
+        return replace(self, together=self.together.add_baskets(baskets))
 
     def transform(self, entities: object) -> Embedded:
         """Vectors of a table of items as ``ItemsFromContent`` takes it. With n baskets, x̄ and the prediction m,

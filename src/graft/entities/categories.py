@@ -66,6 +66,7 @@ class Categories:
             least=1,
             largest=self.largest,
             seed=self.seed,
+            updates=False,
         )
 
     def fit(self, baskets: object, *, tree: object | None = None) -> "FittedCategories":

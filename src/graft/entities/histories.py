@@ -1,19 +1,19 @@
 """Histories of interactions as weighted sums over items.
 
 Decisions: an old interaction is a less precise observation of today's taste, not a smaller one, so decay and rarity are
-weights of a mean and their sum is how much is known. Rows are sorted first and summed user by user, so neither the
-order of rows nor who else is in the batch changes a bit.
+weights of a mean and their sum is how much is known; a dislike is an observation of the opposite. Rows are sorted first
+and summed user by user, so neither the order of rows nor who else is in the batch changes a bit.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
 from graft.core.several import several
+from graft.entities.liked import signs_of
 from graft.rows.named import days_of, ids_of, read_columns, require_once, weights_of, words_of
 
 
@@ -22,7 +22,8 @@ class Histories:
     """Interactions, sorted by user, item and time.
 
     users: sorted, each once. user: int64, the place of each row's user; item: int64, of its item, or -1 when unknown;
-    day: float64, days since 1970 (0 without times); weight: float64 as given; all of shape (rows,).
+    day: float64, days since 1970 (0 without times); weight: float64 as given; sign: float64, 1, or -1 for a
+    dislike; all of shape (rows,).
     """
 
     users: tuple[str, ...]
@@ -30,10 +31,13 @@ class Histories:
     item: np.ndarray
     day: np.ndarray
     weight: np.ndarray
+    sign: np.ndarray
 
     def keep(self, rows: np.ndarray) -> "Histories":
         """The interactions where ``rows`` is true; every user stays."""
-        return Histories(self.users, self.user[rows], self.item[rows], self.day[rows], self.weight[rows])
+        return Histories(
+            self.users, self.user[rows], self.item[rows], self.day[rows], self.weight[rows], self.sign[rows]
+        )
 
     def of(self, wanted: str | Sequence[str]) -> "Histories":
         """The interactions of these users, numbered in this order; some may have none."""
@@ -41,7 +45,7 @@ class Histories:
         places = {name: place for place, name in enumerate(wanted)}
         moved = np.array([places.get(name, -1) for name in self.users], np.int64)[self.user]
         rows = np.flatnonzero(moved >= 0)
-        return Histories(wanted, moved[rows], self.item[rows], self.day[rows], self.weight[rows])
+        return Histories(wanted, moved[rows], self.item[rows], self.day[rows], self.weight[rows], self.sign[rows])
 
     def decayed(self, half_life: float | None, now: float | None) -> np.ndarray:
         """The weight of each row, halved with every ``half_life`` days of age.
@@ -59,7 +63,7 @@ class Histories:
 
     def matrix(self, weights: np.ndarray, items: int) -> sparse.csr_array:
         """Weights by user and known item, shape (users, items); repeated interactions are summed."""
-        known = (self.item >= 0) & (weights > 0)
+        known = (self.item >= 0) & (weights != 0)
         where = (self.user[known], self.item[known])
         return sparse.coo_array((weights[known], where), shape=(len(self.users), items)).tocsr()
 
@@ -69,28 +73,41 @@ class Histories:
 
 
 def read_histories(
-    rows: object, places: Mapping[str, int], *, user: str, item: str, time: str, weight: str
+    rows: object,
+    places: Mapping[str, int],
+    *,
+    user: str,
+    item: str,
+    time: str,
+    weight: str,
+    opinion: str = "",
+    at_least: float | None = None,
+    dislike_below: float | None = None,
 ) -> Histories:
-    """Interactions from a table; ``time`` and ``weight`` may be "" for none. Raises InputError for a bad cell."""
-    frame = read_columns(rows, [name for name in (user, item, time, weight) if name], what="histories")
+    """Interactions from a table; ``time``, ``weight`` and ``opinion`` may be "" for none.
+
+    opinion, at_least, dislike_below: as ``signs_of`` takes them; rows that say neither are left out.
+    Raises InputError for a bad cell.
+    """
+    named = [name for name in (user, item, time, weight, opinion) if name]
+    frame = read_columns(rows, list(dict.fromkeys(named)), what="histories")
+    signs = signs_of(frame, opinion, at_least=at_least, dislike_below=dislike_below, what="histories")
     table = pl.DataFrame(
         {
             "user": ids_of(frame, user, what="histories"),
             "item": ids_of(frame, item, what="histories"),
             "day": days_of(frame, time, what="histories") if time else np.zeros(frame.height),
             "weight": weights_of(frame, weight, what="histories"),
+            "sign": signs.astype(np.float64),
         }
-    ).sort("user", "item", "day", "weight")
+    )
+    table = table.filter(pl.col("sign") != 0).sort("user", "item", "day", "weight", "sign")
     users = table["user"].unique().sort().to_list()
     number = table["user"].rank("dense").to_numpy().astype(np.int64) - 1
     known = {name: places.get(name, -1) for name in table["item"].unique().to_list()}
     at = np.array([known[name] for name in table["item"].to_list()], np.int64)
-    return Histories(tuple(users), number, at, table["day"].to_numpy(), table["weight"].to_numpy())
-
-
-def day_of(moment: datetime | date | str | float) -> float:
-    """Days since 1970 of one moment: a date, an ISO 8601 text, or seconds since 1970."""
-    return float(days_of(pl.DataFrame({"now": [moment]}), "now", what="settings")[0])
+    numbers = (table[name].to_numpy() for name in ("day", "weight", "sign"))
+    return Histories(tuple(users), number, at, *numbers)
 
 
 def rarity(seen: sparse.csr_array, users: int) -> np.ndarray:

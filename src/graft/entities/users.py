@@ -1,9 +1,11 @@
 """Users from what they did: a decayed, rarity-weighted mean of item vectors, shrunk to what is usual.
 
 Decisions: shrinkage is by evidence, one formula from no history to a long one; its strength is fitted from how much
-users differ, unless given. Vectors lie in the directions of the items', so ``queries`` may search items with them;
-``transform`` gives them a space of their own, because two fits weigh the same history differently. Time only runs
-forward: what happened after ``now`` is left out.
+users differ, unless given. What somebody may choose next has two terms: taste, which is what sets them apart from
+everybody, and popularity, which is the same for all; in one term the popular would look like everybody's taste. A
+dislike is an observation of the opposite direction. Vectors lie in the directions of the items', so ``queries`` may
+search items with them; ``transform`` gives them a space of their own, because two fits weigh the same history
+differently. Time only runs forward: what happened after ``now`` is left out.
 """
 
 from collections.abc import Mapping
@@ -19,10 +21,11 @@ from graft.core.errors import InputError
 from graft.core.vectors import unit_rows
 from graft.entities.embedded import PRIOR, SEEN, SEGMENT, Embedded
 from graft.entities.fitted import FittedEmbedder, LearntState, learnt_space, require_positive
-from graft.entities.histories import Histories, day_of, rarity, read_histories, read_segments
+from graft.entities.histories import Histories, rarity, read_histories, read_segments
+from graft.entities.liked import require_opinion
 from graft.entities.shrinkage import Strength, fit_strength, usual
 from graft.representations.spaces import Space, read_space
-from graft.rows.named import entity_ids
+from graft.rows.named import day_of, entity_ids
 
 AGES = ("newest", "now")
 
@@ -36,7 +39,11 @@ class UsersFromHistories:
     return to the prior (MovieLens users rate for a while and leave: there the first ranks far better). rarity: weigh
     items by how few have them. strength: λ, how many fresh interactions the prior is worth; None fits it. user, item,
     time, weight, segment: names of columns; ``weight`` "" counts each row once, ``segment`` "" has one prior for all.
-    segment_strength: how many users the mean of everybody is worth in the mean of a segment.
+    segment_strength: how many users the mean of everybody is worth in the mean of a segment. opinion: a column of
+    ratings or signed numbers, "" when every row is a like. at_least: opinions from here on are likes; dislike_below:
+    lower ones are dislikes; what lies between says nothing; without both, negative ones are dislikes. dislike: what a
+    dislike counts beside a like. popularity: what the logarithm of an item's share of users counts beside taste in
+    ``next_items``.
     """
 
     half_life: float | None = 90.0
@@ -49,8 +56,16 @@ class UsersFromHistories:
     weight: str = ""
     segment: str = ""
     segment_strength: float = 10.0
+    opinion: str = ""
+    at_least: float | None = None
+    dislike_below: float | None = None
+    dislike: float = 0.5
+    popularity: float = 0.1
 
     def __post_init__(self) -> None:
+        require_opinion(self.opinion, self.at_least, self.dislike_below)
+        for name in ("dislike", "popularity"):
+            require_positive(name, getattr(self, name) + 1, least=1 - 1e-9)
         for name in ("half_life", "strength"):
             if getattr(self, name) is not None:
                 require_positive(name, getattr(self, name))
@@ -80,14 +95,15 @@ class UsersFromHistories:
             raise InputError("the histories have 0 rows", needed="at least one", fix="check the export or the filter")
         until = float(past.day.max()) if now is None else day_of(now)
         past = past.keep(past.day <= until)
-        seen = past.matrix(np.ones(len(past.user)), len(known))
+        seen = past.matrix((past.sign > 0).astype(np.float64), len(known))
         if not seen.nnz:
             raise InputError(
-                f"none of {len(past.user):,} interactions is with an item that has a vector",
+                f"none of {len(past.user):,} interactions is a like of an item that has a vector",
                 needed="histories of the items that are given",
                 fix="check that both name items alike, and that now is not too early",
             )
         active = int((np.diff(seen.indptr) > 0).sum())
+        owners = np.bincount(seen.indices, minlength=len(known))
         weigh = rarity(seen, active) if self.rarity else np.ones(len(known))
         met = past.item[past.item >= 0]
         # In units of interactions: the average one weighs 1 when fresh.
@@ -101,23 +117,29 @@ class UsersFromHistories:
         segments = self._segments(users, past.users)
         names, priors = usual(sums, weights, segments, strength.value, few=self.segment_strength)
         return FittedUsers(
-            self, known.ids, known.vectors, weigh, known.space, until, strength, names, priors.astype(np.float32)
-        )
+            self, known.ids, known.vectors, weigh, known.space, until, strength, names, priors.astype(np.float32),
+            np.log((1 + owners) / (1 + active)),
+        )  # fmt: skip
 
     def read(self, histories: object, places: Mapping[str, int], *, timed: bool) -> Histories:
         """The interactions of a table, with the items that have a place."""
         time = self.time if timed else ""
-        return read_histories(histories, places, user=self.user, item=self.item, time=time, weight=self.weight)
+        return read_histories(
+            histories, places, user=self.user, item=self.item, time=time, weight=self.weight, opinion=self.opinion,
+            at_least=self.at_least, dislike_below=self.dislike_below,
+        )  # fmt: skip
 
     def moments(
         self, past: Histories, weigh: np.ndarray, vectors: np.ndarray, now: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Σ w·x, Σ w, Σ w·‖x‖² and the number of known items of each user; see ``FittedUsers.transform``."""
         decayed = past.decayed(self.half_life, now if self.ages == "now" else None)
-        matrix = past.matrix(decayed * np.where(past.item >= 0, weigh[past.item], 0.0), len(vectors))
+        weights = decayed * np.where(past.item >= 0, weigh[past.item], 0.0) * np.where(past.sign < 0, self.dislike, 1.0)
+        matrix = past.matrix(weights, len(vectors))
         total, counts = np.asarray(matrix.sum(axis=1)).ravel(), np.diff(matrix.indptr).astype(np.float64)
         wide = vectors.astype(np.float64)
-        return matrix @ wide, total, matrix @ np.square(wide).sum(axis=1), counts
+        signed = past.matrix(weights * past.sign, len(vectors)) if (past.sign < 0).any() else matrix
+        return signed @ wide, total, matrix @ np.square(wide).sum(axis=1), counts
 
     def _segments(self, users: object | None, wanted: tuple[str, ...]) -> list[str | None]:
         if not self.segment:
@@ -131,8 +153,24 @@ class UsersFromHistories:
 
     def shaping(self) -> Mapping[str, Any]:
         """The settings that change vectors."""
-        columns = ("user", "item", "time", "weight", "segment")
+        columns = ("user", "item", "time", "weight", "segment", "opinion", "popularity")
         return {name: value for name, value in asdict(self).items() if name not in columns}
+
+
+@dataclass(frozen=True, eq=False)
+class NextItems:
+    """What users may choose next. users, items: names. taste: what sets each user apart, float64, shape (users, items).
+    popularity: what is the same for all, shape (items,)."""
+
+    users: tuple[str, ...]
+    items: tuple[str, ...]
+    taste: np.ndarray
+    popularity: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Both terms together, shape (users, items)."""
+        return np.asarray(self.taste + self.popularity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +180,7 @@ class FittedUsers(FittedEmbedder):
     items: ids, sorted. vectors: theirs, float32, shape (items, dimension). weigh: float64, shape (items,), the
     rarity of each, 1 for the average interaction. item_space: the space of the items. now: the day of the fit, in days
     since 1970. strength: λ. segments: names, the first of them "" for everybody; priors: float32, shape (segments,
-    dimension).
+    dimension). spread: float64, shape (items,), log((1 + users who like it) / (1 + users)).
     """
 
     kind: ClassVar[str] = "users-from-histories"
@@ -155,6 +193,7 @@ class FittedUsers(FittedEmbedder):
     strength: Strength
     segments: tuple[str, ...]
     priors: np.ndarray
+    spread: np.ndarray
 
     @cached_property
     def space(self) -> Space:
@@ -171,8 +210,8 @@ class FittedUsers(FittedEmbedder):
     ) -> Embedded:
         """Vectors of users from their interactions. With Σ over a user's known items,
 
-            w = weight · idf(item) · 2^(-age / half_life)
-            u = (Σ w·x + λ · prior) / (Σ w + λ)
+            w = weight · idf(item) · 2^(-age / half_life), for a dislike times ``dislike``
+            u = (Σ ±w·x + λ · prior) / (Σ w + λ), - for a dislike
 
         entities: one row per interaction. users: whom to place, also those without a history: a sequence of ids, or a
         table that may have the segment column; everybody with an interaction when None, sorted. now: the moment the
@@ -203,6 +242,19 @@ class FittedUsers(FittedEmbedder):
         self.space.require_same(placed.space)
         vectors = unit_rows(placed.vectors, tolerance=0) if self.item_space.normalise else placed.vectors
         return replace(placed, vectors=vectors, space=self.item_space)
+
+    def next_items(self, placed: Embedded) -> "NextItems":
+        """What these users may choose next, by taste and by popularity: with x an item and m what is usual,
+
+            taste = (u - m)·x,    popularity = ``popularity`` · log((1 + users who like it) / (1 + users))
+
+        Somebody without a history and without a segment has no taste of their own: popularity decides. What they have
+        already is for the caller to leave out. Raises SpaceMismatch for vectors that are not of these users.
+        """
+        self.space.require_same(placed.space)
+        apart = placed.vectors.astype(np.float64) - self.priors[0]
+        taste = apart @ unit_rows(self.vectors, tolerance=0).T.astype(np.float64)
+        return NextItems(placed.ids, self.items, taste, self.settings.popularity * self.spread)
 
     def _until(self, rows: object, now: datetime | date | str | float | None) -> tuple[Histories, float]:
         """The interactions up to ``now``, and the day that is."""
@@ -238,7 +290,10 @@ class FittedUsers(FittedEmbedder):
             "groups": self.strength.groups,
         }
         fitted = np.array([self.now, self.strength.value, self.strength.within, self.strength.between])
-        arrays = {"vectors": self.vectors, "weigh": self.weigh, "priors": self.priors, "fitted": fitted}
+        arrays = {
+            "vectors": self.vectors, "weigh": self.weigh, "priors": self.priors, "fitted": fitted,
+            "spread": self.spread,
+        }  # fmt: skip
         return LearntState(facts, arrays, {"items": self.items, "segments": self.segments})
 
     @classmethod
@@ -258,4 +313,5 @@ class FittedUsers(FittedEmbedder):
             Strength(value, within, between, facts["groups"]),
             names["segments"],
             arrays["priors"],
+            arrays["spread"],
         )

@@ -149,7 +149,8 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
 
 def _share_interval(found: Jackknife, candidate: str, level: float, drift: float) -> Interval:
     blocks, moves = found.blocks, found.moves(candidate)
-    rows = float(blocks) if np.isinf(found.effective) else found.effective
+    # Of many rows a block holds several, and the interval is that of all of them.
+    rows = float(found.units) if np.isinf(found.effective) else found.effective
     binomial = metric(found.metric).steps == "rows" and blocks >= min(rows, BLOCKS) - 1e-9
     freedom = np.inf if binomial else max(1.0, min(rows, float(blocks)) - 1)
     reach = float(special.stdtrit(freedom, (1 + level) / 2))
@@ -178,7 +179,7 @@ def _comparison(
     grain = found.grain if apart or not found.grain else 1 / (found.effective / found.crowded(moves) + 2)
     squares = float(np.square(moves).sum()) + added * grain**2
     fourths = float((moves**4).sum()) + added * grain**4
-    rows = min(found.effective, float(blocks)) if np.isinf(found.effective) else found.effective
+    rows = float(found.units) if np.isinf(found.effective) else found.effective
     most = max(1.0, blocks - 1.0)
     if squares <= 1e-24:
         return Comparison(estimate, estimate, 0.0, most, rows, found.bounds, found.withheld)

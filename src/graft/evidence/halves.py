@@ -40,11 +40,18 @@ def halves(clusters: np.ndarray, strata: np.ndarray, *, draws: int, rng: np.rand
 
 
 def half_sample_interval(
-    estimate: float, drawn: np.ndarray, *, level: float = 0.95, low: float = -np.inf, high: float = np.inf
+    estimate: float,
+    drawn: np.ndarray,
+    *,
+    level: float = 0.95,
+    low: float = -np.inf,
+    high: float = np.inf,
+    freedom: float | None = None,
 ) -> Interval:
     """The interval of a statistic from its values on half-samples.
 
     estimate: of all rows. drawn: its values, (draws,). low, high: what it cannot leave.
+    freedom: degrees of freedom of Student's t, clusters less one where they are few; the normal when None.
 
     >>> half_sample_interval(0.9, np.array([0.8, 0.9, 0.85, 0.85]), high=1.0)
     Interval(mean=0.9, low=0.819..., high=0.980...)
@@ -52,5 +59,7 @@ def half_sample_interval(
     McCarthy (1969), Pseudo-replication: half samples; for any statistic Shao & Wu (1989), A general theory for
     jackknife variance estimation, whose factor (rows - half) / half is one.
     """
-    reach = float(special.ndtri((1 + level) / 2)) * float(np.std(drawn, ddof=1))
+    side = (1 + level) / 2
+    quantile = special.ndtri(side) if freedom is None else special.stdtrit(freedom, side)
+    reach = float(quantile) * float(np.std(drawn, ddof=1))
     return Interval(estimate, max(low, estimate - reach), min(high, estimate + reach))

@@ -13,6 +13,9 @@ of labels is estimated from folds that saw fewer.
 What few disagreeing rows cannot say is added: see ``grain``. And a class-averaged metric that rests on fewer than LEAST
 rows says nothing of its uncertainty (``withheld``): with two classes, one of them rare, that is two of the rare or
 fewer. Of 20, 50 and 100 rows at 20:1 that withholds 78, 30 and 4 % of intervals, and those given cover .95, .98, .98.
+Neither does one whose typical class has fewer than two rows, however many classes there are: F1 of a class stays what
+it is when half of its only row goes. 150 classes of one row were covered in .46 to .65 of studies, and a difference
+that is not there was claimed in half of them; of two rows .88 to .96, of three and more .92 to .98.
 
 Tukey (1958); Efron & Stein (1981); Shao & Wu (1989) for metrics that are not smooth.
 """
@@ -31,7 +34,7 @@ from graft.evidence.predictions import Scored
 BLOCKS = 500
 HALF = 0.5
 CELLS = 4_000_000
-LEAST, ABSENT = 7.0, 0.5
+LEAST, ABSENT, LEAST_OF_A_CLASS = 7.0, 0.5, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,8 @@ class Jackknife:
     candidates). grain: what one more row could do to a score, in its unit; 0 for metrics that change smoothly.
     effective: rows in the unit of that grain (for macro-F1 of few and many rows a class, far fewer than rows), inf
     where grain is 0. bounds: of a single score. withheld: why there can be no interval and no claim; empty when there
-    can. crowding: how many rows are in the cluster of a row, on average over rows.
+    can. crowding: how many rows are in the cluster of a row, on average over rows. clusters: how many there are, of
+    which a block may hold many.
     """
 
     metric: str
@@ -78,6 +82,7 @@ class Jackknife:
     bounds: tuple[float, float]
     withheld: str = ""
     crowding: float = 1.0
+    clusters: int = 0
 
     def crowded(self, moves: np.ndarray) -> float:
         """How many rows count as one: those of a cluster where no cluster moved, ever fewer the more of them did.
@@ -96,6 +101,11 @@ class Jackknife:
     def blocks(self) -> int:
         """How many blocks of rows were left out in turn."""
         return len(self.left_out)
+
+    @property
+    def units(self) -> int:
+        """How many clusters there are, where that is known, else blocks."""
+        return max(self.clusters, self.blocks)
 
     def moves(self, name: str) -> np.ndarray:
         """What each block does to a candidate's score, shape (blocks,); their squares add up to its variance."""
@@ -181,16 +191,28 @@ def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[st
     effective = effective_rows(first.scored, name, first.weights)
     grain = 0.0 if np.isinf(effective) else 1 / (effective + 2)
     withheld = "all rows belong to one group" if len(clusters) < 2 else ""
-    if record.steps == "classes" and effective < LEAST:
-        share = np.ones(first.scored.rows) if first.weights is None else first.weights
-        rows = _class_rows(first.scored, share)
-        rarest, fewest = int(rows.argmin()), float(rows.min())
-        which = f", {labels[rarest]!r}," if labels else ""
-        withheld = f"the rarest class{which} has {fewest:.3g} {'row' if fewest == 1 else 'rows'}"
+    if record.steps == "classes" and not withheld:
+        withheld = _few_of_a_class(first, effective, labels)
     sizes = np.bincount(np.searchsorted(clusters, first.clusters), weights=first.weights)
     crowding = float(np.square(sizes).sum() / sizes.sum())
     bounds = record.oriented_bounds
-    return Jackknife(name, tuple(candidates), estimates, left_out, grain, effective, bounds, withheld, crowding)
+    return Jackknife(
+        name, tuple(candidates), estimates, left_out, grain, effective, bounds, withheld, crowding, len(clusters)
+    )  # fmt: skip
+
+
+def _few_of_a_class(term: Pooled, effective: float, labels: Sequence[str]) -> str:
+    """Why rows of classes are too few for an interval; empty when they are not."""
+    rows = _class_rows(term.scored, np.ones(term.scored.rows) if term.weights is None else term.weights)
+    if effective < LEAST:
+        rarest, fewest = int(rows.argmin()), float(rows.min())
+        which = f", {labels[rarest]!r}," if labels else ""
+        return f"the rarest class{which} has {fewest:.3g} {'row' if fewest == 1 else 'rows'}"
+    there = rows[rows > 0]
+    typical = len(there) / float((1 / there).sum())
+    if typical < LEAST_OF_A_CLASS - 1e-9:
+        return f"a typical class has {typical:.2g} {'row' if typical == 1 else 'rows'}, and two are needed"
+    return ""
 
 
 def _without(term: Pooled, name: str, block: np.ndarray, blocks: int) -> tuple[float, np.ndarray]:

@@ -37,6 +37,14 @@ class TakenFor(Fact):
     rows: int
 
 
+class OwnSign(Fact):
+    """A sign of strangeness, as the rows it learnt from show it. value: in the unit of the sign."""
+
+    name: str
+    value: float
+    warning: bool
+
+
 class PretrainingRecord(Document):
     """What a source was pretrained on, and what it learnt.
 
@@ -45,6 +53,7 @@ class PretrainingRecord(Document):
     columns and rows. rows: usable ones; learnt, held: of these, those learnt from and those kept apart. data,
     data_digest, data_licences: the rows as an asset. metric: of ``scores``: the source itself first, then the controls.
     ahead: the source less the best control. classes, confused: of the rows kept apart, where the label is a class.
+    signs: what the rows it learnt from look like to it, by which other rows are then judged to be strange or not.
     curve: losses on rows kept apart from learning to say when to stop. steps, best_step, batch, rate: of learning.
     """
 
@@ -72,6 +81,7 @@ class PretrainingRecord(Document):
     ahead: Interval
     classes: tuple[LearntClass, ...] = ()
     confused: tuple[TakenFor, ...] = ()
+    signs: tuple[OwnSign, ...] = ()
     curve: tuple[LossPoint, ...]
     steps: int
     best_step: int

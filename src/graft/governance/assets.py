@@ -83,7 +83,20 @@ def changed_files(asset: Asset) -> FileChanges | None:
     if asset.kind is AssetKind.TABLE or place is None or not place.exists():
         # A table lives on: its own versions say what changed.
         return None
+    if replaced(asset):
+        return None
     return file_changes(asset, place)
+
+
+def replaced(asset: Asset) -> bool:
+    """Whether what lives on where a bundle was recorded is another one by now: it was fitted anew."""
+    place = _place(asset)
+    if asset.kind is not AssetKind.BUNDLE or place is None:
+        return False
+    with suppress(BundleError, OSError):
+        living = read_descent(place).living
+        return bool(living) and living != asset.digest
+    return False
 
 
 class BundleHead(Record):

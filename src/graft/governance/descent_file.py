@@ -20,9 +20,10 @@ SCHEMA = "graft/assets/1"
 class Descent(Record):
     """What a bundle was made from.
 
-    edges: of the bundle. assets: everything it descends from. study: its key. ledger: where the ledger ended when the
-    bundle was written, so that a ledger that was written anew, cut or put back is noticed. ledger_first: the hash of
-    that ledger's first event, which tells it from the ledgers of others.
+    edges: of the bundle. assets: everything it descends from. study: its key. living: for what goes on changing under
+    one identity (a shop), the digest it is known by, 64 hexadecimal digits; empty where that is of its files. ledger:
+    where the ledger ended when the bundle was written, so that a ledger that was written anew, cut or put back is
+    noticed. ledger_first: the hash of that ledger's first event, which tells it from the ledgers of others.
     """
 
     schema_version: str = SCHEMA
@@ -30,6 +31,7 @@ class Descent(Record):
     study: str = ""
     edges: tuple[Edge, ...] = ()
     assets: tuple[Asset, ...] = ()
+    living: str = ""
     ledger: Head | None = None
     ledger_first: str = ""
 
@@ -44,7 +46,7 @@ def read_bundle(folder: Path) -> tuple[Asset, tuple[Asset, ...]]:
     bundle = Asset(
         kind=AssetKind.BUNDLE,
         name=descent.name,
-        digest=asset_digest(files),
+        digest=descent.living or asset_digest(files),
         files=files,
         reference=f"path:{folder}",
         edges=descent.edges,
@@ -59,8 +61,8 @@ def read_descent(folder: Path) -> Descent:
     if not (folder / "manifest.json").is_file() or not file.is_file():
         raise BundleError(
             f"{folder} does not say what it was made from",
-            needed=f"a bundle with {NAME}, as `graft study` writes it",
-            fix="check the path, or run the study again with this version",
+            needed=f"a bundle with {NAME}, as `graft study` and `graft recommend fit` write it",
+            fix="check the path, or run the study (or the fit) again with this version",
         )
     try:
         return Descent.model_validate_json(foreign.read_bytes(file, limit=foreign.DOCUMENT_LIMIT))

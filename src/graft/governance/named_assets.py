@@ -17,6 +17,7 @@ from graft.representations.embedded import NAMES
 from graft.representations.embedded import named as embedded_named
 from graft.representations.hub import fetch_snapshot
 from graft.representations.references import parse_reference
+from graft.representations.weights.sums import require_sums
 
 STATED = "stated by the person who added it"
 
@@ -36,8 +37,7 @@ def read_source(reference: str, directory: Path | None = None, *, revision: str 
         if directory is None:
             directory, revision = fetch_snapshot(parsed.location, parsed.revision, cache=None)
         return read_model(directory, reference=f"hf:{parsed.location}@{revision}", revision=revision)
-    place = directory or Path(parsed.location).expanduser()
-    return read_model(place.parent if _is_network(place) else place, reference=reference)
+    return _read_folder(directory or Path(parsed.location).expanduser(), reference)
 
 
 def read_named(named: str, *, kind: AssetKind | None = None) -> tuple[Asset, ...]:
@@ -55,8 +55,15 @@ def read_named(named: str, *, kind: AssetKind | None = None) -> tuple[Asset, ...
         return (bundle, *parents)
     model = _is_network(path) or (path.is_dir() and ((path / "config.json").is_file() or any(path.glob("*.onnx"))))
     if kind is AssetKind.SOURCE or (kind is None and model):
-        return (read_model(path.parent if _is_network(path) else path),)
+        return (_read_folder(path, ""),)
     return (read_data(path),)
+
+
+def _read_folder(place: Path, reference: str) -> Asset:
+    """The asset of a source in a folder, whose files are what the folder states of them."""
+    folder = place.parent if _is_network(place) else place
+    require_sums(folder, reference or f"path:{place}")
+    return read_model(folder, reference=reference)
 
 
 def _is_network(path: Path) -> bool:

@@ -159,6 +159,15 @@ class Obligation(Record):
     clause: str
     path: tuple[str, ...]
 
+    @property
+    def basis(self) -> str:
+        """What asks for it, as far as it has a name.
+
+        >>> Obligation(code="notice", text="Keep it.", licence="MIT", clause="paragraph 2", path=()).basis
+        'MIT, paragraph 2'
+        """
+        return ", ".join(filter(None, (self.licence, self.clause)))
+
 
 class Reason(Record):
     """Why a use is blocked or unsettled. unblock: what would change that."""

@@ -27,6 +27,8 @@ _BAD_NUMBERS, _ROWS_OF_A_NAME, _DATES_LOOKED_AT = 0.05, 2.0, 200
 _MOST, _ROWS_OF_ORDER = 0.9, 20
 _SAME = 1 - 1e-9
 _NAMES_SHOWN = 12
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})*")
+_ZERO_FIRST, _DIGITS = r"^0\d", r"^\d*$"
 _ID = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|idx|row|nr|no|number)$|[a-z]I[dD]$", re.IGNORECASE)
 
 
@@ -97,16 +99,32 @@ def _judged(table: Table, name: str, asked: list[str]) -> _Column:
         return _named(name, table.as_names(name))
     found, bad = numbers(column)
     stated = int(np.isfinite(found).sum())
+    if column.dtype == pl.String and _codes(column):
+        codes = "they begin with zeros, so they are codes; name the column as --categorical"
+        return _named(name, table.as_names(name)) if "categorical" in asked else _Column(name, why=codes)
     is_number = column.dtype.is_numeric() or (stated > 0 and bad.sum() <= _BAD_NUMBERS * (stated + bad.sum()))
     if is_number:
         return _number(name, found, bad) if "numeric" in asked else _Column(name)
     if "categorical" not in asked:
         return _Column(name)
     names = table.as_names(name)
-    return _Column(name, why=_DATE) if _dates(names) else replace(_named(name, names), like=_like_numbers(names))
+    if _dates(names):
+        return _Column(name, why=_DATE)
+    named, like = _named(name, names), _like_numbers(names)
+    return replace(named, like=like) if named.role or not like else _Column(name, why=like)
 
 
 _DATE = "it holds dates; write what of them matters as numbers (weekday, days since), or name it as --time"
+
+
+def _codes(column: pl.Series) -> bool:
+    """Whether what looks like numbers are codes: 01234 is no more than 1234.
+
+    >>> _codes(pl.Series(["01234", "98765"])), _codes(pl.Series(["0.5", "0", "12"]))
+    (True, False)
+    """
+    stated = column.drop_nulls().str.strip_chars()
+    return bool(stated.str.contains(_ZERO_FIRST).any()) and bool(stated.str.contains(_DIGITS).all())
 
 
 def _like_numbers(names: pl.Series) -> str:
@@ -115,11 +133,13 @@ def _like_numbers(names: pl.Series) -> str:
     ways = [how for cell in some if (how := how_written(cell))]
     if some and len(ways) >= _MOST * len(some):
         how = max(set(ways), key=ways.count)
-        return (
-            f"they are numbers {how}, such as {next(cell for cell in some if how_written(cell) == how)!r}; write 1234.5"
-        )
-    plain = numbers(pl.Series(some, dtype=pl.String))[0]
-    words = [cell for cell, number in zip(some, plain, strict=True) if not np.isfinite(number)]
+        example = next(cell for cell in some if how_written(cell) == how)
+        # One cell alone does not say what its comma is; that three digits follow every one does.
+        if all(_THOUSANDS.fullmatch(cell.strip()) for cell in some):
+            how = "with a comma between thousands"
+        return f"they are numbers {how}, such as {example!r}; write 1234.5"
+    bad = numbers(pl.Series(some, dtype=pl.String))[1]
+    words = [cell for cell, wrong in zip(some, bad, strict=True) if wrong]
     if words and len(words) < len(some) / 2:
         return f"they are numbers and words, such as {words[0]!r}; leave such cells empty to have them read as numbers"
     return ""
@@ -160,6 +180,16 @@ def _dates(names: pl.Series) -> bool:
     return bool(some) and all(any(mark in cell for mark in "-/:") and instant(cell) is not None for cell in some)
 
 
+@dataclass(frozen=True)
+class _Pairs:
+    """The rows that have a value and a label: how many, and how many different values, labels and pairs of them."""
+
+    rows: int
+    own: int
+    labels: int
+    both: int
+
+
 class _Copies:
     """Whether columns say the label in other words."""
 
@@ -169,7 +199,7 @@ class _Copies:
         self._numbers = [numbers(table.frame[name])[0] for name in roles.label] if found is Task.REGRESSION else []
         single = found in CLASSES
         labels = roles.label if single or (found is Task.MULTILABEL and len(roles.label) > 1) else ()
-        self._labels = [table.as_names(name) for name in labels]
+        self._labels = [_coded(table.as_names(name)) for name in labels]
         self._single = single
 
     def why(self, name: str) -> str:
@@ -179,9 +209,8 @@ class _Copies:
             both = np.isfinite(own) & np.isfinite(label)
             if both.sum() > 2 and _straight(own[both], label[both]):
                 return "it is the label itself, or the label in another unit"
-        for named in self._labels:
-            pairs = self._pairs(name, named)
-            if pairs.height > 1 and pairs.height == pairs["own"].n_unique() == pairs["label"].n_unique():
+        for found in self._pairs(name):
+            if found.both > 1 and found.both == found.own == found.labels:
                 return (
                     "it says the label in other words: each of its values goes with one label, and each label with one"
                 )
@@ -191,16 +220,14 @@ class _Copies:
         """Whether every value of a column, each in several rows, goes with one class."""
         if not self._single:
             return False
-        pairs = self._pairs(name, self._labels[0])
-        distinct = pairs["own"].n_unique()
-        often = int(pairs["rows"].sum()) >= 5 * distinct
-        return bool(distinct > 1 and pairs.height == distinct and often and pairs["label"].n_unique() > 1)
+        found = self._pairs(name)[0]
+        return found.own > 1 and found.both == found.own and found.rows >= 5 * found.own and found.labels > 1
 
     def ordered(self, name: str) -> bool:
         """Whether the size of a number tells the label by itself: no classes overlap, or both rise together."""
         column = self._table.frame[name]
         own = numbers(column)[0] if column.dtype.is_numeric() else np.zeros(0)
-        label = self._numbers[0] if self._numbers else self._codes() if self._single else np.zeros(0)
+        label = self._numbers[0] if self._numbers else self._labels[0] if self._single else np.zeros(0)
         if len(own) != len(label):
             return False
         both = np.isfinite(own) & np.isfinite(label)
@@ -216,18 +243,24 @@ class _Copies:
         changes = steps != 0
         return bool(changes.sum() == len(np.unique(label)) - 1 and (runs[changes] > 0).all())
 
-    def _codes(self) -> np.ndarray:
-        """The classes as numbers, NaN where there is none."""
-        codes = self._labels[0].cast(pl.Categorical).to_physical().cast(pl.Float64)
-        return codes.fill_null(np.nan).to_numpy()
-
-    def _pairs(self, name: str, label: pl.Series) -> pl.DataFrame:
-        """The different pairs of value and label, with how many rows have each."""
+    def _pairs(self, name: str) -> list[_Pairs]:
+        """What a column has in common with each label."""
         column = self._table.frame[name]
         # Numbers need no names to be told apart, which are dear to make.
-        own = pl.Series(numbers(column)[0]).fill_nan(None) if column.dtype.is_float() else self._table.as_names(name)
-        frame = pl.DataFrame({"own": own, "label": label}).drop_nulls()
-        return frame.group_by("own", "label").agg(pl.len().alias("rows"))
+        own = numbers(column)[0] if column.dtype.is_float() else _coded(self._table.as_names(name))
+        found = []
+        for label in self._labels:
+            there = np.isfinite(own) & np.isfinite(label)
+            values, place = np.unique(own[there], return_inverse=True)
+            classes, which = np.unique(label[there], return_inverse=True)
+            both = np.unique(place * max(1, len(classes)) + which)
+            found.append(_Pairs(int(there.sum()), len(values), len(classes), len(both)))
+        return found
+
+
+def _coded(names: pl.Series) -> np.ndarray:
+    """Names as numbers, NaN where there is none."""
+    return names.cast(pl.Categorical).to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def _straight(own: np.ndarray, label: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from graft.core.several import Names, several
 from graft.inputs.contract import require_columns
 from graft.inputs.every import with_every_column
 from graft.inputs.roles import EVERY, Roles, one_kind, several_kinds
-from graft.rows.folders import FOLDER_LABEL, class_folders, is_folder_of_classes
+from graft.rows.folders import FOLDER_LABEL, class_folders, folder_kind, is_folder_of_classes
 from graft.rows.table import Table, read_frame, require_rows_file
 
 
@@ -22,6 +22,23 @@ class NamedRows:
 
     table: Table
     roles: Roles
+
+
+def content_of(
+    data: Any, *, text: Names = (), image: Names = (), audio: Names = (), beside: Names = ()
+) -> tuple[str, tuple[str, ...]]:
+    """The one kind of content that is read of rows, and its columns; a folder of files needs no names.
+
+    beside: columns of rows alone that are named. Raises InputError for columns of two kinds.
+
+    >>> content_of("rows.csv", image="photo")
+    ('image', ('photo',))
+    """
+    named = {"text": several(text), "image": several(image), "audio": several(audio)}
+    if is_folder_of_classes(data, (*named["text"], *named["image"], *named["audio"], *several(beside))):
+        found = folder_kind(Path(data))
+        named[found] = (found,)
+    return one_kind(**named)
 
 
 def roles_of(

@@ -22,7 +22,7 @@ from graft.representations.source import Source, Weights
 from graft.representations.text_directory import architecture_of
 from graft.representations.weights.safetensors_file import TensorEntry
 from graft.representations.weights.unchanged import weights_digest
-from graft.representations.weights.weight_files import read_tensors, weight_files_of
+from graft.representations.weights.weight_files import read_tensors, require_floats, weight_files_of
 
 _LARGEST_SIDE = 1024
 SETTINGS = "preprocessor_config.json"
@@ -55,14 +55,16 @@ def _clip(config: Mapping[str, Any], shapes: Shapes) -> tuple[int, int]:
     return _ending(shapes, "visual_projection.weight")[0], vision["num_hidden_layers"]
 
 
+def _fields(config: Mapping[str, Any], shapes: Shapes) -> tuple[int, int]:
+    width, grid = shapes["linear.weight"][1], config.get("grid", 1)
+    if type(grid) is not int or not 0 < grid <= width or width % grid**2:
+        raise ValueError(f"a grid of {grid!r}, and vectors of {width} numbers")
+    return width, 3 * config["blocks"]
+
+
 FORMS: tuple[ImageForm, ...] = (
     ImageForm("efficientnet-lite0", lambda config, shapes: (shapes["_conv_head.weight"][0], 16), own=True, head="_fc"),
-    ImageForm(
-        "cifar-resnet",
-        lambda config, shapes: (shapes["linear.weight"][1], 3 * config["blocks"]),
-        own=True,
-        head="linear",
-    ),
+    ImageForm("cifar-resnet", _fields, own=True, head="linear"),
     ImageForm(
         "mobilenet_v2",
         lambda config, shapes: (_ending(shapes, "conv_1x1.convolution.weight")[0], 16),
@@ -165,7 +167,11 @@ def _shape(
     form: ImageForm, config: Mapping[str, Any], tensors: Sequence[TensorEntry], reference: str
 ) -> tuple[int, int]:
     try:
-        width, layers = form.shape(config, {entry.name: entry.shape for entry in tensors})
+        shapes = {entry.name: entry.shape for entry in tensors}
+        width, layers = form.shape(config, shapes)
+        if form.own:
+            _require_classes(config.get("classes"), shapes[f"{form.head}.weight"])
+            require_floats(tensors, reference)
         if not (type(width) is int and type(layers) is int and 0 < width <= 1 << 16 and 0 < layers <= len(tensors)):
             raise ValueError(f"{width!r} numbers, {layers!r} layers")
     except (KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
@@ -175,6 +181,12 @@ def _shape(
             fix="copy the directory again",
         ) from error
     return width, layers
+
+
+def _require_classes(stated: Any, head: tuple[int, ...]) -> None:
+    """Raise ValueError where a configuration states other classes than the head in the weights tells apart."""
+    if stated is not None and (type(stated) is not int or head[:1] != (stated,)):
+        raise ValueError(f"{ascii(stated)[:40]} classes, and a head of {head[0] if head else 0}")
 
 
 def image_settings(directory: Path, reference: str, *, fixed: Any = None, usual: int = 224) -> ImageReading:

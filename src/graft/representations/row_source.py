@@ -28,7 +28,7 @@ from graft.representations.reading import PlainReading
 from graft.representations.row_columns import RowColumns, row_columns_of
 from graft.representations.source import Source, Weights
 from graft.representations.weights.unchanged import weights_digest
-from graft.representations.weights.weight_files import read_tensors, weight_files_of
+from graft.representations.weights.weight_files import read_tensors, require_floats, weight_files_of
 from graft.rows.content import Cells
 from graft.rows.content.row import Cell, cell_name
 
@@ -188,7 +188,9 @@ def read_row_directory(directory: Path, reference: str, revision: str) -> Source
     """Describe the directory of a source of rows, which was checked. Raises SourceError with what is wrong."""
     columns, shape = read_row_config(directory, reference)
     files = weight_files_of(directory, reference)
-    tensors = {entry.name: entry.shape for entry in read_tensors(files, reference)}
+    entries = read_tensors(files, reference)
+    require_floats(entries, reference)
+    tensors = {entry.name: entry.shape for entry in entries}
     expected = shapes_of(columns, shape)
     if tensors != expected:
         odd = sorted(name for name in {*tensors, *expected} if tensors.get(name) != expected.get(name))

@@ -30,6 +30,7 @@ from graft.representations.static_directory import (
     read_static_module,
 )
 from graft.representations.text_directory import architecture_of, read_text_encoder
+from graft.representations.weights.sums import require_sums
 from graft.representations.word_tables import is_word_table
 from graft.rows.content import ContentKind, kind_named
 
@@ -91,10 +92,36 @@ def _at(place: Path, reference: str) -> Source:
 
 def require_reads(source: Source, kind: ContentKind) -> None:
     """Raise SourceError, with the sources that fit, unless ``source`` reads this kind of content."""
-    if source.reading.kind != kind.name:
-        usual, read = usual_source(kind.name), kind_named(source.reading.kind).plural
+    _require(source.weights.reference, source.reading.kind, kind)
+
+
+def require_may_read(reference: str, kind: ContentKind) -> None:
+    """The same, of what is known before a source is looked for: one that comes with Graft may have to be converted
+    first, and a folder that is not read yet may read anything."""
+    parsed = parse_reference(reference)
+    read = named(parsed.kind).kind if parsed.kind in NAMES else ""
+    if not read or read in [part.name for part in kind.parts]:
+        return
+    if kind.parts:
+        raise not_beside(reference, read, kind)
+    _require(reference, read, kind)
+
+
+def not_beside(reference: str, read: str, kind: ContentKind) -> SourceError:
+    """The error for a source that reads none of the kinds that stand in a row."""
+    names = [part.name for part in kind.parts]
+    return SourceError(
+        f"{reference} reads content of the kind {read!r}, and the rows hold {' and '.join(names)}",
+        needed=f"sources that read {' or '.join(names)}",
+        fix="leave it out",
+    )
+
+
+def _require(reference: str, read: str, kind: ContentKind) -> None:
+    if read != kind.name:
+        usual = usual_source(kind.name)
         raise SourceError(
-            f"{source.weights.reference} reads {read}, and the rows are {kind.plural}",
+            f"{reference} reads {kind_named(read).plural}, and the rows are {kind.plural}",
             needed=f"a source that reads {kind.plural}",
             fix=f"choose {usual}, or a folder with such a model: path:DIR"
             if usual
@@ -121,6 +148,7 @@ def read_directory(directory: Path, *, reference: str, revision: str = "") -> So
             )
         # Before anything in it is opened.
         check_directory(directory, reference)
+        require_sums(directory, reference)
         config = read_json(directory / "config.json")
         found = config if isinstance(config, dict) else {}
         reader = next(one for one in READERS if one.recognises(directory, found))

@@ -21,7 +21,7 @@ from graft.representations.reading import PlainReading
 from graft.representations.source import Source, Weights
 from graft.representations.text_directory import architecture_of
 from graft.representations.weights.unchanged import weights_digest
-from graft.representations.weights.weight_files import read_tensors, weight_files_of
+from graft.representations.weights.weight_files import read_tensors, require_floats, weight_files_of
 from graft.rows.content.media import Medium
 from graft.rows.content.sounds import SECONDS_READ, samples
 
@@ -131,7 +131,9 @@ def read_spectrogram_directory(directory: Path, reference: str, revision: str) -
     """Describe the directory of such a source, which was checked. Raises SourceError with what is wrong."""
     shape = read_spectrogram_config(directory, reference)
     files = weight_files_of(directory, reference)
-    tensors = {entry.name: entry.shape for entry in read_tensors(files, reference)}
+    entries = read_tensors(files, reference)
+    require_floats(entries, reference)
+    tensors = {entry.name: entry.shape for entry in entries}
     expected = shapes_of(shape)
     if tensors != expected:
         odd = sorted(name for name in {*tensors, *expected} if tensors.get(name) != expected.get(name))

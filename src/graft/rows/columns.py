@@ -26,7 +26,8 @@ _NUMBER = (
     rf"^\s*-?({_PLAIN}(\.\d*)?|\.\d+|{_PLAIN}(\.\d*)?[eE][+-]\d{{1,3}}|{_PLAIN}\.\d*[eE]\d{{1,3}}|inf(inity)?)\s*$"
 )
 _LONG_NUMBER = r"^\s*-?\d{16}"
-_MISSING_NUMBER = r"(?i)^\s*(na|n/a|nan|null|none)?\s*$"
+# What tables, spreadsheets and their exports leave where a number is missing.
+MISSING_NUMBER = r"(?i)^\s*(na|n/a|nan|null|none|#n/a|<na>)?\s*$"
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 # What most columns hold, and no picture or sound is.
 _NO_MEDIA = (str, int, float, complex, np.generic, decimal.Decimal, datetime.date, datetime.timedelta, type(None))
@@ -40,7 +41,7 @@ def is_missing_number(written: pl.Series) -> pl.Series:
     >>> is_missing_number(pl.Series(["1", " ", "N/A", None, "x"])).to_list()
     [False, True, True, True, False]
     """
-    return written.str.contains(_MISSING_NUMBER).fill_null(True)
+    return written.str.contains(MISSING_NUMBER).fill_null(True)
 
 
 def typed(written: pl.Series) -> pl.Series:
@@ -54,7 +55,7 @@ def typed(written: pl.Series) -> pl.Series:
     ['007', '12']
     """
     present = written.drop_nulls()
-    numbers = present.filter(~present.str.contains(_MISSING_NUMBER))
+    numbers = present.filter(~present.str.contains(MISSING_NUMBER))
     if not len(numbers):
         return written
     if numbers.str.contains(_INTEGER).all():

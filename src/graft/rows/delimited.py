@@ -38,13 +38,14 @@ class Delimited:
     """The cells of a file as they were written: String columns, null where a cell was empty.
 
     skipped: records that were passed over, when that was asked for. doubt: why the first line looks like data, not like
-    names of columns; "" when it does not.
+    names of columns; "" when it does not. delimiter: between the cells.
     """
 
     frame: pl.DataFrame
     notes: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     doubt: str = ""
+    delimiter: str = ","
 
 
 def parse_delimited(
@@ -112,7 +113,7 @@ def parse_delimited(
     ]
     if doubt:
         notes.append(f"{name}: its first line was read as the names of the columns, but {doubt}")
-    return Delimited(pl.DataFrame(series), tuple(notes), tuple(skipped), doubt)
+    return Delimited(pl.DataFrame(series), tuple(notes), tuple(skipped), doubt, delimiter)
 
 
 def _readable(text: str, delimiter: str, max_cell_chars: int) -> tuple[list[tuple[int, list[str]]], list[Skipped]]:
@@ -375,5 +376,6 @@ def too_long(name: str, *, row: int, column: str, chars: int, limit: int, line: 
     return InputError(
         f"{name}: {at}, column {column!r} holds a cell of {chars:,} characters",
         needed=f"at most {limit:,} characters in a cell",
-        fix="split that document into passages, cut it, or raise max_cell_chars; a quote never closed does this too",
+        fix="split that document into passages, cut it, or raise max_cell_chars; write a picture or a recording to a "
+        "file and name the file here; a quote never closed does this too",
     )

@@ -126,6 +126,14 @@ def class_folders(folder: Path) -> str:
     return found.kind
 
 
+def folder_kind(folder: Path) -> str:
+    """The kind of the files in a folder, sorted into folders or not, which is also the column of their names.
+
+    Raises InputError where there are none, and for a folder that is for something else.
+    """
+    return _files(folder).kind
+
+
 def read_folder(folder: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The column ``image`` or ``audio`` of the files in a folder, and notes; with folders in it the column ``label``.
 

@@ -5,6 +5,7 @@ what cannot be understood is refused with the row it stands in and with what the
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -27,19 +28,20 @@ def read_columns(rows: Any, names: Sequence[str], *, what: str, optional: Sequen
     wanted = list(dict.fromkeys([*names, *optional]))
     narrow = _narrowed(rows, wanted, what)
     given = list(map(str, narrow)) if isinstance(narrow, Mapping) else None
-    frame = pl.DataFrame() if given == [] else _read(narrow, what)
+    frame = pl.DataFrame() if given == [] else read_whole(narrow, what=what)
     missing = [name for name in names if name not in frame.columns]
     if missing:
-        there = _names_of(rows) or frame.columns
+        there = names_of(rows) or frame.columns
         raise InputError(
             f"the {what} have no column {', '.join(map(repr, missing))}",
             needed=f"the columns {', '.join(map(repr, names))}; there are {', '.join(map(repr, there[:20]))}",
-            fix="rename the columns, or name yours in the settings of the embedder",
+            fix="rename the columns, or say which of yours are meant",
         )
     return frame.select([name for name in wanted if name in frame.columns])
 
 
-def _read(rows: Any, what: str) -> pl.DataFrame:
+def read_whole(rows: Any, *, what: str) -> pl.DataFrame:
+    """Every column of a table as it was written. Raises InputError when it is none."""
     try:
         table = read_frame(rows, empty=True)
     except InputError as error:
@@ -49,7 +51,7 @@ def _read(rows: Any, what: str) -> pl.DataFrame:
     return table.frame.with_columns(table.as_written(name) for name in table.frame.columns)
 
 
-def _names_of(rows: Any) -> list[str]:
+def names_of(rows: Any) -> list[str]:
     """The columns that are there, where they can be asked without reading."""
     if isinstance(rows, pl.LazyFrame):
         return rows.collect_schema().names()
@@ -59,7 +61,7 @@ def _names_of(rows: Any) -> list[str]:
 
 def _narrowed(rows: Any, wanted: Sequence[str], what: str) -> Any:
     """The rows with the wanted columns alone, where others can be left out before anything is read."""
-    kept = [name for name in wanted if name in _names_of(rows)]
+    kept = [name for name in wanted if name in names_of(rows)]
     if isinstance(rows, Mapping):
         return {name: rows[name] for name in kept}
     if isinstance(rows, pl.LazyFrame | pl.DataFrame) or hasattr(rows, "column_names"):
@@ -73,7 +75,7 @@ def _narrowed(rows: Any, wanted: Sequence[str], what: str) -> Any:
 
 def ids_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     """A column of ids as text, without nulls. Raises InputError for a missing id or a type that names nothing."""
-    named = values.ids(_nameable(frame, name, what))
+    named = values.ids(nameable(frame, name, what))
     if named.null_count():
         row = int(named.is_null().arg_true()[0])
         raise InputError(
@@ -90,10 +92,11 @@ def words_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     >>> words_of(pl.DataFrame({"id": [1.0, 2.5, None]}), "id", what="rows").to_list()
     ['1', '2.5', None]
     """
-    return values.written_names(_nameable(frame, name, what))
+    return values.written_names(nameable(frame, name, what))
 
 
-def _nameable(frame: pl.DataFrame, name: str, what: str) -> pl.Series:
+def nameable(frame: pl.DataFrame, name: str, what: str) -> pl.Series:
+    """A column of what can be a name. Raises InputError for lists, dates and the like."""
     kind = frame[name].dtype
     if not (kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Categorical, pl.Enum, pl.Null)):
         raise InputError(f"column {name!r} of the {what} holds {kind}", needed="text or numbers", fix="make it text")
@@ -102,46 +105,96 @@ def _nameable(frame: pl.DataFrame, name: str, what: str) -> pl.Series:
 
 def texts_of(frame: pl.DataFrame, names: Sequence[str], *, what: str) -> list[str]:
     """The columns ``names`` of each row as one text, as ``joined`` does it; "" where nothing is written."""
-    return [text or "" for text in values.joined([_nameable(frame, name, what) for name in names])]
+    return [text or "" for text in values.joined([nameable(frame, name, what) for name in names])]
 
 
 def days_of(frame: pl.DataFrame, name: str, *, what: str) -> np.ndarray:
     """A column of times as days since 1970 (UTC), float64. Raises InputError for a row that has none."""
-    column = frame[name]
-    if not (column.dtype.is_numeric() or isinstance(column.dtype, pl.String | pl.Date | pl.Datetime)):
-        raise InputError(
-            f"column {name!r} of the {what} holds {column.dtype}",
-            needed="times",
-            fix="dates, ISO 8601, or numbers since 1970",
-        )
+    column = timelike(frame, name, what=what)
     found, _ = values.times(column)
-    bad = np.flatnonzero(np.isnat(found))
+    require_times(column, ~np.isnat(found), what=what)
+    return as_days(found)
+
+
+def timelike(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
+    """A column of what can be a time. Raises InputError for any other type."""
+    column = frame[name]
+    if column.dtype.is_numeric() or isinstance(column.dtype, pl.String | pl.Date | pl.Datetime):
+        return column
+    raise InputError(
+        f"column {name!r} of the {what} holds {column.dtype}",
+        needed="times",
+        fix="dates, ISO 8601, or numbers since 1970",
+    )
+
+
+def require_times(column: pl.Series, there: np.ndarray, *, what: str, first: int = 0) -> None:
+    """Raise InputError for the first row without a time. there: bool, shape (rows,). first: the number of row 0."""
+    bad = np.flatnonzero(~there)
     if len(bad):
         raise InputError(
-            f"row {bad[0]} of the {what} has no time in {name!r}: {column[int(bad[0])]!r} ({len(bad):,} rows are so)",
+            f"row {bad[0] + first} of the {what} has no time in {column.name!r}: {column[int(bad[0])]!r}"
+            f" ({len(bad):,} rows are so)",
             needed="a time in every row: a date, an ISO 8601 text, or a number of seconds, milliseconds or years",
             fix="drop those rows, or fill them in",
         )
-    return np.asarray((found - np.datetime64(0, "us")) / _DAY, np.float64)
 
 
-def weights_of(frame: pl.DataFrame, name: str, *, what: str) -> np.ndarray:
-    """A column of weights, float64, finite and not negative; all 1 when ``name`` is empty."""
+def as_days(moments: np.ndarray) -> np.ndarray:
+    """Times, datetime64[us], as days since 1970, float64; NaN for none."""
+    return np.asarray((moments - np.datetime64(0, "us")) / _DAY, np.float64)
+
+
+def day_of(moment: datetime | date | str | float) -> float:
+    """Days since 1970 of one moment: a date, an ISO 8601 text, or seconds since 1970."""
+    return float(days_of(pl.DataFrame({"now": [moment]}), "now", what="settings")[0])
+
+
+def weights_of(frame: pl.DataFrame, name: str, *, what: str, first: int = 0) -> np.ndarray:
+    """A column of weights, float64, finite and not negative; all 1 when ``name`` is empty.
+
+    first: the number of row 0.
+    """
     if not name:
         return np.ones(frame.height)
-    column = frame[name]
-    if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Null)):
-        raise InputError(f"column {name!r} of the {what} holds {column.dtype}", needed="numbers", fix="make it numbers")
+    column = _numeric(frame, name, what)
     found, _ = values.numbers(column)
     bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
     if len(bad):
-        how = values.how_written(str(column[int(bad[0])]))
         raise InputError(
-            f"row {bad[0]} of the {what} weighs {column[int(bad[0])]!r} in {name!r}{how and f', written {how}'}",
+            f"row {bad[0] + first} of the {what} weighs {_cell(column, int(bad[0]))}",
             needed="finite weights of 0 or more",
             fix="drop or correct those rows; a dislike is no interaction with a negative weight",
         )
     return np.asarray(found, np.float64)
+
+
+def numbers_of(frame: pl.DataFrame, name: str, *, what: str, first: int = 0) -> np.ndarray:
+    """A column of finite numbers, float64, one in every row. first: the number of row 0."""
+    column = _numeric(frame, name, what)
+    found, _ = values.numbers(column)
+    bad = np.flatnonzero(np.isnan(found))
+    if len(bad):
+        raise InputError(
+            f"row {bad[0] + first} of the {what} has no number: {_cell(column, int(bad[0]))}"
+            f" ({len(bad):,} rows are so)",
+            needed="a finite number in every row",
+            fix="drop or correct those rows",
+        )
+    return np.asarray(found, np.float64)
+
+
+def _numeric(frame: pl.DataFrame, name: str, what: str) -> pl.Series:
+    column = frame[name]
+    if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Null)):
+        raise InputError(f"column {name!r} of the {what} holds {column.dtype}", needed="numbers", fix="make it numbers")
+    return column
+
+
+def _cell(column: pl.Series, row: int) -> str:
+    """A cell as a message shows it, with the column and what makes it no number."""
+    how = values.how_written(str(column[row]))
+    return f"{column[row]!r} in {column.name!r}{how and f', written {how}'}"
 
 
 def require_rows(frame: pl.DataFrame, *, what: str) -> None:

@@ -34,9 +34,12 @@ _LINE = 'one object per line, such as {"text": "...", "label": "..."}'
 _LINE_CHARS = 1 << 26
 
 
-def from_json_lines(text: str, *, name: str) -> Columns:
-    """The columns of JSON lines, and notes. Raises InputError with the number of the first line that is no object."""
-    records = [_json_record(line, number, name) for number, line in _numbered(text)]
+def from_json_lines(text: str, *, name: str, first: int = 1) -> Columns:
+    """The columns of JSON lines, and notes. Raises InputError with the number of the first line that is no object.
+
+    first: the number of the first line.
+    """
+    records = [_json_record(line, number + first - 1, name) for number, line in _numbered(text)]
     return from_records(records, name=name)
 
 

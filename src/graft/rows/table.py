@@ -57,8 +57,8 @@ class Table:
     written: for columns typed from a text file, and for decimals, the text they were typed from. skipped: rows that
     were passed over. unread: columns that cannot be read, with what is wrong. doubt: why the first line of the file
     looks like data, "" when it does not. folder: of the file they were in, which the names of files in them are
-    relative to; None for rows in memory. decimals: columns of decimal numbers as they were given; the frame holds them
-    as floats.
+    relative to; None for rows in memory. files: the column of their names, of a folder of files; "" otherwise.
+    decimals: columns of decimal numbers as they were given; the frame holds them as floats.
     """
 
     frame: pl.DataFrame
@@ -70,6 +70,7 @@ class Table:
     doubt: str = ""
     decimals: pl.DataFrame = field(default_factory=pl.DataFrame)
     folder: Path | None = None
+    files: str = ""
     _names: dict[str, pl.Series] = field(init=False, repr=False, default_factory=dict)
 
     def __len__(self) -> int:
@@ -169,7 +170,7 @@ def _read_path(
 ) -> Table:
     if path.is_dir():
         frame, notes = read_folder(path)
-        return Table(frame, notes, path.absolute().name)
+        return Table(frame, notes, path.absolute().name, files=frame.columns[0])
     if not path.exists():
         fix = next_step(path, ROWS) or "check the path and the working directory"
         raise InputError(f"{path} does not exist", needed="a file to read", fix=fix)

@@ -6,17 +6,15 @@ word do not make another word; a blank word is missing. What cannot be understoo
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from graft.core.errors import ContractError
-from graft.rows.columns import instant, number_name
+from graft.rows.columns import MISSING_NUMBER, instant, number_name
 
 _WHOLE = r"^(-?\d{1,15})\.0+$"
-_MISSING_NUMBER = r"(?i)^(na|n/a|nan|null|none)?$"
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 _FLAGS = {word: digit for digit in "01" for word in (("false", "False", "FALSE"), ("true", "True", "TRUE"))[int(digit)]}
 _DECIMAL_COMMA = re.compile(r"^[+-]?\d+(\.\d{3})*,\d+$|^[+-]?\d{1,3}(\.\d{3}){2,}$")
@@ -26,10 +24,17 @@ _MARKED = re.compile(
     rf"^(?P<bracket>\()?\s*[+-]?\s*(?P<currency>{_CURRENCY})?\s*[+-]?"
     rf"\d[\d.,' \u00a0\u202f]*(?P<sign>%|{_CURRENCY})?\s*\)?$"
 )
+_PLAIN_NUMBERS = (pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 # What may be a number of seconds or a date without marks; 12.05 may be the twelfth of May and is neither.
-_COUNTED = re.compile(r"^(\d+(\.0*)?|[+-]?\d{9,}(\.\d*)?|\d(\.\d+)?[eE]\+\d+)$")
+_COUNTED = r"^(\d+(\.0*)?|[+-]?\d{9,}(\.\d*)?|\d(\.\d+)?[eE]\+\d+)$"
 # Numbers that are written-out dates: what each count of digits spells, and the years it is believed for.
-_COMPACT = ((14, "%Y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (8, "%Y%m%d"), (6, "%Y%m"))
+_COMPACT = ((14, "%Y%m%d%H%M%S"), (12, "%Y%m%d%H%M%S"), (8, "%Y%m%d"), (6, "%Y%m%d"))
+# The forms most times are written in, which a million of are read at once; the others are read one by one.
+_PLAIN_TIMES = (
+    (r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}$", "%Y-%m-%d"),
+    (r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}$", "%Y-%m-%dT%H:%M"),
+    (r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,6})?$", "%Y-%m-%dT%H:%M:%S%.f"),
+)
 # 250,000 years in the units of dates; nanoseconds cannot reach so far.
 _FURTHEST = {"day": 91_000_000, "ms": 7_800_000_000_000_000, "us": 7_800_000_000_000_000_000}
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
@@ -127,10 +132,16 @@ def joined(columns: Sequence[pl.Series]) -> list[str | None]:
 
 def numbers(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     """Values as float64 with NaN for missing, shape (rows,), and a mask of cells that are no finite number."""
+    if column.dtype in _PLAIN_NUMBERS:
+        # A table may have ten thousand such columns, and each question to Polars costs a millisecond.
+        found = np.array(column.to_numpy(), np.float64)
+        bad = np.isinf(found)
+        found[bad] = np.nan
+        return found, bad
     missing = column.is_null().to_numpy()
     if column.dtype == pl.String:
         stripped = column.str.strip_chars()
-        missing |= stripped.str.contains(_MISSING_NUMBER).fill_null(value=False).to_numpy()
+        missing |= stripped.str.contains(MISSING_NUMBER).fill_null(value=False).to_numpy()
         # As in a column of nothing but booleans: what a cell means depends on that cell alone.
         column = stripped.replace(_FLAGS)
     elif not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
@@ -167,7 +178,7 @@ def flags(column: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A 0/1 column as uint8, a mask of missing cells and a mask of cells that are neither; each of shape (rows,)."""
     # As in a column of nothing but numbers: what a cell means depends on that cell alone.
     named = ids(column).str.to_lowercase()
-    missing = (named.is_null() | named.str.contains(_MISSING_NUMBER).fill_null(value=False)).to_numpy()
+    missing = (named.is_null() | named.str.contains(MISSING_NUMBER).fill_null(value=False)).to_numpy()
     on = named.is_in(["1", "true"]).fill_null(value=False).to_numpy()
     off = named.is_in(["0", "false"]).fill_null(value=False).to_numpy()
     return on.astype(np.uint8), missing, ~(missing | on | off)
@@ -180,57 +191,93 @@ def times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
     or years (1000..3000) when all are; else seconds, milliseconds, microseconds or nanoseconds since 1970 by the size
     of most. One that is then outside 1900..2100 while another unit would put it inside is no time: units are mixed.
     """
+    found, counted, bad = uncounted_times(column)
+    if (~np.isnan(counted)).any():
+        told, wrong = counted_times(counted)
+        found = np.where(np.isnan(counted), found, told)
+        bad = bad | wrong
+    return found, bad
+
+
+def uncounted_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The times that say by themselves when they are, the others as numbers, and a mask of cells that are neither.
+
+    The first datetime64[us] with NaT, the second float64 with NaN, each of shape (rows,). ``counted_times`` says what
+    the numbers mean: what they count is seen from all of them, so parts of a column are put together first.
+    """
     missing = column.is_null().to_numpy()
+    none = np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]")
     if column.dtype.is_numeric():
-        return _numeric_times(column)
+        counted, bad = numbers(column)
+        return none, counted, bad
     if column.dtype == pl.String:
         return _written_times(column)
     if not isinstance(column.dtype, pl.Date | pl.Datetime):
-        return np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]"), ~missing
+        return none, np.full(len(column), np.nan), ~missing
     if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     found = column.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
-    return found, ~missing & np.isnat(found)
+    return found, np.full(len(column), np.nan), ~missing & np.isnat(found)
 
 
-def _written_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    cells = [None if cell is None or not cell.strip() else cell.strip() for cell in column.to_list()]
-    missing = np.array([cell is None for cell in cells], dtype=bool)
-    digits = np.array([cell is not None and bool(_COUNTED.match(cell)) for cell in cells], dtype=bool)
-    read = [None if cell is None or digits[row] else instant(cell) for row, cell in enumerate(cells)]
-    found = pl.Series(column.name, read, pl.Datetime("us")).to_numpy().astype("datetime64[us]")
-    if digits.any():
-        counted, _ = _numeric_times(pl.Series([float(cells[row] or 0) for row in np.flatnonzero(digits).tolist()]))
-        found = found.copy()
-        found[digits] = counted
-    return found, ~missing & np.isnat(found)
+def _written_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    cells = column.str.strip_chars()
+    cells = cells.set(cells == "", None)
+    digits = cells.str.contains(_COUNTED).fill_null(value=False)
+    counted = np.full(len(cells), np.nan)
+    counted[digits.to_numpy()] = _as_floats(cells.filter(digits))
+    found = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+    left = cells.is_not_null() & ~digits
+    for pattern, form in _PLAIN_TIMES:
+        plain = left & cells.str.contains(pattern).fill_null(value=False)
+        if plain.any():
+            told = (
+                cells.filter(plain)
+                .str.replace(" ", "T", literal=True)
+                .str.to_datetime(form, time_unit="us", strict=False)
+            )
+            found[plain.to_numpy()] = told.to_numpy().astype("datetime64[us]")
+    # What Polars does not understand, in the words of the standard library.
+    rest = np.flatnonzero(left.to_numpy() & np.isnat(found))
+    found[rest] = np.array([instant(cell) for cell in cells.gather(rest).to_list()], dtype="datetime64[us]")
+    bad = left.to_numpy() & np.isnat(found)
+    # So large that no number of 64 bits holds them.
+    bad |= np.isinf(counted)
+    counted[np.isinf(counted)] = np.nan
+    return found, counted, bad
 
 
-def _numeric_times(column: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    found, bad = numbers(column)
-    known = found[np.isfinite(found)]
-    result = np.full(len(found), np.datetime64("NaT"), dtype="datetime64[us]")
+def _as_floats(cells: pl.Series) -> np.ndarray:
+    read = cells.cast(pl.Float64, strict=False)
+    if read.null_count():  # such as "12." and digits of other scripts
+        read = pl.Series([float(cell) if one is None else one for cell, one in zip(cells, read, strict=True)])
+    return read.to_numpy()
+
+
+def counted_times(counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers that are times as datetime64[us], and a mask of those that are none; NaN is missing. See ``times``."""
+    present = ~np.isnan(counted)
+    known = counted[present]
+    result = np.full(len(counted), np.datetime64("NaT"), dtype="datetime64[us]")
     if not len(known):
-        return result, bad
-    present = np.isfinite(found)
+        return result, np.zeros(len(counted), bool)
     whole = bool((known == np.floor(known)).all())
     if whole and known.min() >= 1000 and known.max() <= 3000:
         years = known.astype(np.int64) - 1970
         result[present] = years.astype("datetime64[Y]").astype("datetime64[us]")
-        return result, bad
+        return result, np.zeros(len(counted), bool)
     if whole and (compact := _compact(known)) is not None:
         result[present] = compact
-        return result, bad
-    with np.errstate(over="ignore"):  # what is beyond all numbers is beyond all times
-        size = float(np.median(np.abs(known)))
-        scale = _scale(np.array([size]))[0]
-        inside = present & (np.abs(found * scale) < 9e18)
-    result[inside] = (found[inside] * scale).astype(np.int64).astype("datetime64[us]")
-    own = np.zeros(len(found))
-    own[inside] = found[inside] * _scale(np.abs(found[inside]))
-    mixed = inside & ~_believed(np.where(inside, found, 0) * scale) & _believed(own)
+        return result, np.zeros(len(counted), bool)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is beyond all times
+        scale = _scale(np.array([float(np.median(np.abs(known)))]))[0]
+        inside = present & (np.abs(counted * scale) < 9e18)
+    result[inside] = (counted[inside] * scale).astype(np.int64).astype("datetime64[us]")
+    own = np.zeros(len(counted))
+    own[inside] = counted[inside] * _scale(np.abs(counted[inside]))
+    mixed = inside & ~_believed(np.where(inside, counted, 0) * scale) & _believed(own)
     result[mixed] = np.datetime64("NaT")
-    return result, bad | (present & ~inside) | mixed
+    return result, (present & ~inside) | mixed
 
 
 def _scale(sizes: np.ndarray) -> np.ndarray:
@@ -245,12 +292,14 @@ def _believed(microseconds: np.ndarray) -> np.ndarray:
 
 def _compact(known: np.ndarray) -> np.ndarray | None:
     """Dates written as numbers, when all are of one form; None when one is not."""
-    written = [str(int(value)) for value in known.tolist()]
+    least, most = float(known.min()), float(known.max())
     for digits, form in _COMPACT:
-        if any(len(one) != digits or not _FIRST_YEAR <= int(one[:4]) < _LAST_YEAR for one in written):
+        year = 10.0 ** (digits - 4)
+        if not (_FIRST_YEAR * year <= least and most < _LAST_YEAR * year):
             continue
-        try:
-            return np.array([datetime.strptime(one, form) for one in written], dtype="datetime64[us]")
-        except ValueError:
-            return None
+        written = pl.Series(known.astype(np.int64)).cast(pl.String)
+        whole = written + "01" * (digits == 6) + "00" * (digits == 12)
+        told = (whole.str.to_date if digits < 12 else whole.str.to_datetime)(form, strict=False)
+        found: np.ndarray = told.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
+        return None if np.isnat(found).any() else found
     return None

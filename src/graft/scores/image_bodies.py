@@ -7,7 +7,7 @@ maps reads smaller pictures, because it is compared at equal steps and not at eq
 hundred steps at a fifth of the cost, it does not learn at the whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from graft.representations.image_reading import ImageReading, squares
 from graft.representations.source import Source
 from graft.representations.towers.tower import Tower
 from graft.rows.content import Content
+from graft.scores.feed import Feed
 
 _SCRATCH_SIDE = 96
 _CUT = 0.08
@@ -69,6 +70,40 @@ class PixelFeed:
             return squares([self._contents[row] for row in rows], self._reading)
         chosen: np.ndarray = self._kept[rows]
         return chosen
+
+
+TURNS = 4
+
+
+class TurnedFeed:
+    """Every picture of a feed four times: as it is, and turned by one, two and three quarters. Row r of the feed is
+    row r + n·t when turned t times, for n pictures."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """All are of one size."""
+        return np.tile(self._feed.lengths, TURNS)
+
+    def batch(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        """What a source reads of these pictures, float32 (rows, 3, side, side)."""
+        return self._turned(self._feed.batch, rows)
+
+    def lesson(self, rows: np.ndarray) -> dict[str, torch.Tensor]:
+        """The same, each changed a little before it is turned."""
+        return self._turned(self._feed.lesson, rows)
+
+    def _turned(
+        self, read: Callable[[np.ndarray], dict[str, torch.Tensor]], rows: np.ndarray
+    ) -> dict[str, torch.Tensor]:
+        turns, base = np.divmod(rows, len(self._feed.lengths))
+        pixels = read(base)["pixels"].clone()
+        for turn in range(1, TURNS):
+            mine = torch.from_numpy(turns == turn)
+            pixels[mine] = torch.rot90(pixels[mine], turn, (2, 3))
+        return {"pixels": pixels}
 
 
 def handed(pictures: np.ndarray) -> bool:

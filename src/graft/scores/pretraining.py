@@ -3,7 +3,12 @@
 Decisions: one procedure for all kinds, and it is the loop that everything else is trained by: what differs is the form
 of the network, one record each. The budget is passes over the rows, and rows that only say when to stop end it: the
 state with the lowest loss on them is kept, and eight measurements without a better one are enough. The head learns on
-vectors as they are, not on those of unit length that strategies see, and stays in the weights with its labels.
+vectors as they are, not on those of unit length that strategies see, and stays in the weights with its labels. Small
+pictures are shown in four positions, and each class in each position is told apart from the others: a network that
+only has to tell five classes apart learns little that others need. Measured with ten rows of each of five other
+classes, a frozen source so made scores .96 on written digits where one without scores .74.
+
+Lee, Hwang & Shin (2020), Self-supervised Label Augmentation via Input Transformations, for the positions.
 """
 
 from collections.abc import Callable
@@ -11,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
@@ -18,6 +24,7 @@ from graft.core.errors import InputError
 from graft.core.files import whole_file, write_json
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import derive
+from graft.core.tasks import Task
 from graft.evidence.training_curve import TrainingLog
 from graft.representations.image_directory import drawn_image_source, state_reading
 from graft.representations.image_reading import ImageReading, squares
@@ -34,6 +41,7 @@ from graft.representations.towers.tower import LEARNT
 from graft.rows.content import AUDIO, IMAGE, ROW
 from graft.scores.bodies import trainable
 from graft.scores.freezing import parameter_groups
+from graft.scores.image_bodies import TURNS, TurnedFeed
 from graft.scores.network import Network, use_byte_dropout
 from graft.scores.output import output_of
 from graft.scores.training import Examples, Lesson, Schedule, logits_of, train
@@ -41,6 +49,7 @@ from graft.scores.workbench import Workbench
 
 PATIENCE, LEAST_STEPS, SIDES = 8, 300, (16, 128)
 _BLOCKS, _LOOKED = 2, 2_000
+_GRID = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,8 @@ class Form:
 
     name: as it is asked for. kind: of content it reads. meaning: in words. rate: of its weights; the head learns at
     twice that. batch: rows of a step at most. drawn: its source with drawn weights, for rows to learn from and so many
-    outputs, its configuration written into a folder. head: the name of the head's tensors in its weights.
+    outputs, its configuration written into a folder. head: the name of the head's tensors in its weights. turned:
+    whether rows are shown in four positions, which are told apart.
     """
 
     name: str
@@ -70,6 +80,7 @@ class Form:
     batch: int
     drawn: Callable[[Workbench, np.ndarray, int, Teaching, Path], Source]
     head: str = "head"
+    turned: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +146,14 @@ def teach(
     )  # fmt: skip
     with progress.stage("pretraining", steps, "steps") as stage, torch_stream():
         network, examples = _network(bench, replace(source, normalise=False), learnt, teaching.seed)
-        log = train(_lesson(bench, network, examples, (learnt, stopping), schedule, teaching.seed, stage.advance))
+        turned = form.turned and bench.task in (Task.MULTICLASS, Task.BINARY)
+        shown = _turned(network, examples, bench.outputs) if turned else examples
+        sides = (learnt, stopping)
+        if turned:
+            sides = (_with_turns(learnt, len(examples.targets)), _with_turns(stopping, len(examples.targets)))
+        log = train(_lesson(bench, network, shown, sides, schedule, teaching.seed, stage.advance))
+        if turned:
+            network.head = _upright(network.head, bench.outputs)
     if not log.best_step:
         raise InputError(
             f"nothing was learnt: the loss of the {len(stopping):,} rows that say when to stop never fell below "
@@ -170,6 +188,35 @@ def _network(bench: Workbench, source: Source, learnt: np.ndarray, seed: int) ->
     return network, Examples(feed, np.zeros((len(targets), 0), np.float32), targets)
 
 
+def _turned(network: Network, examples: Examples, outputs: int) -> Examples:
+    """Each picture turned by each quarter is a class of its own: class c turned t times is c + outputs · t."""
+    network.head = _linear(network.head.in_features, outputs * TURNS)
+    turns = np.repeat(np.arange(TURNS), len(examples.targets))
+    targets = np.tile(examples.targets, TURNS) + outputs * turns
+    return Examples(TurnedFeed(examples.feed), np.zeros((len(targets), 0), np.float32), targets)
+
+
+def _with_turns(rows: np.ndarray, count: int) -> np.ndarray:
+    """The rows of ``TurnedFeed`` that show these pictures in every way."""
+    return np.concatenate([rows + count * turn for turn in range(TURNS)])
+
+
+def _upright(head: nn.Linear, outputs: int) -> nn.Linear:
+    """The part of a head that tells pictures as they are."""
+    kept = _linear(head.in_features, outputs)
+    with torch.no_grad():
+        kept.weight.copy_(head.weight[:outputs])
+        kept.bias.copy_(head.bias[:outputs])
+    return kept
+
+
+def _linear(width: int, outputs: int) -> nn.Linear:
+    head = nn.Linear(width, outputs)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
+
+
 def _lesson(
     bench: Workbench,
     network: Network,
@@ -195,7 +242,7 @@ def _lesson(
         train_rows=sides[0],
         held_rows=sides[1],
         task=bench.task,
-        weights=np.ones(bench.outputs, np.float32),
+        weights=np.ones(network.head.out_features, np.float32),
         schedule=schedule,
         seed=derive(seed, "steps") % (1 << 31),
         on_step=on_step,
@@ -205,14 +252,14 @@ def _lesson(
 def _drawn_pictures(bench: Workbench, learnt: np.ndarray, outputs: int, teaching: Teaching, place: Path) -> Source:
     write_json(
         place / "config.json",
-        {"model_type": "cifar-resnet", "blocks": _BLOCKS, "classes": outputs, "statistics": LEARNT},
+        {"model_type": "cifar-resnet", "blocks": _BLOCKS, "classes": outputs, "statistics": LEARNT, "grid": _GRID},
     )
     plain = ImageReading(teaching.side, 0, (0.0,) * 3, (1.0,) * 3)
     some = learnt[:: -(-len(learnt) // _LOOKED)]
     seen = squares([bench.contents[row] for row in some.tolist()], plain).reshape(-1, 3) / 255
     mean, spread = (tuple(round(float(one), 4) for one in part) for part in (seen.mean(0), seen.std(0)))
     state_reading(place, replace(plain, mean=mean, std=tuple(max(one, 0.01) for one in spread)))
-    shapes, seed = {"linear.weight": (outputs, WIDTH)}, derive(teaching.seed, "body") % (1 << 31)
+    shapes, seed = {"linear.weight": (outputs, WIDTH * _GRID**2)}, derive(teaching.seed, "body") % (1 << 31)
     return drawn_image_source(place, "resnet-small", shapes=shapes, seed=seed)
 
 
@@ -229,7 +276,16 @@ def _drawn_rows(bench: Workbench, learnt: np.ndarray, outputs: int, teaching: Te
 
 
 FORMS: tuple[Form, ...] = (
-    Form("resnet-small", IMAGE.name, "14 layers over small pictures", 2e-3, 64, _drawn_pictures, head="linear"),
+    Form(
+        "resnet-small",
+        IMAGE.name,
+        "14 layers over small pictures",
+        2e-3,
+        64,
+        _drawn_pictures,
+        head="linear",
+        turned=True,
+    ),
     Form("spectrogram-small", AUDIO.name, "8 layers over log-mel frames at 16 kHz", 1e-3, 32, _drawn_sounds),
     Form(ROW_RESNET, ROW.name, "3 residual blocks over numbers and categories", 1e-3, 256, _drawn_rows),
 )

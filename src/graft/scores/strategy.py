@@ -5,7 +5,7 @@ reporting and lineage ask the record and none of them knows a strategy by its na
 the command line and the report read the records too: hooks import what they need when they run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -54,6 +54,23 @@ class Penalty(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _KindWords:
+    """pieces: what can be left out of a kind of content. no_network: what is read of it without a network."""
+
+    kind: str
+    pieces: str
+    no_network: str
+
+
+_KIND_WORDS = (
+    _KindWords("text", "words", "word counts and a linear model"),
+    _KindWords("image", "patches of a picture", "edges, colours and textures, and a linear model"),
+    _KindWords("audio", "stretches of a recording", "how strong which pitches are, and a linear model"),
+    _KindWords("row", "columns", "boosted trees or a linear model"),
+)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Strategy:
     """A strategy; two are the same when name and layers are.
@@ -64,7 +81,8 @@ class Strategy:
 
     Words. meaning: one line on what it does. done: what was done to the source, for documents. explained: how a
     prediction can be explained. why: the plan's reason to run it. ``{part}`` in them is what may change ("all weights",
-    "the last 2 layers").
+    "the last 2 layers"), ``{pieces}`` what can be left out of such rows, ``{no_network}`` what is read of them without
+    a network.
 
     When it is chosen by itself. efforts: at each effort, the numbers of layers that are tried (0 where it has none);
     empty when a person has to ask. cautious: not where labels are few. tasks: what it can learn, and ``untaught`` why
@@ -91,9 +109,7 @@ class Strategy:
     layers: int = 0
     numbered: Literal["never", "may", "must"] = "never"
     control: bool = False
-    explained: str = (
-        "what is left out (words, patches of a picture, stretches of a recording), and the nearest training rows"
-    )
+    explained: str = "what is left out ({pieces}), and the nearest training rows"
     efforts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     cautious: bool = False
     tasks: tuple[Task, ...] = tuple(Task)
@@ -154,10 +170,15 @@ class Strategy:
         """What is tried of it, without being asked for, at an effort."""
         return tuple(self.of(layers) for name, tried in self.efforts if name == effort for layers in tried)
 
-    def words(self, text: str) -> str:
-        """One of its texts with what may change filled in."""
+    def words(self, text: str, kinds: Sequence[str] = ()) -> str:
+        """One of its texts with what may change filled in, and what there is of these kinds of content."""
         last = "the last layer" if self.layers == 1 else f"the last {self.layers} layers"
-        return text.format(part=last if self.layers else "all weights")
+        read = [one for one in _KIND_WORDS if one.kind in kinds]
+        return text.format(
+            part=last if self.layers else "all weights",
+            pieces=", ".join(one.pieces for one in read),
+            no_network="; ".join(one.no_network for one in read),
+        )
 
     def passes(self, layers: float, trained: float) -> float:
         """What a step costs, in parameter passes a row.

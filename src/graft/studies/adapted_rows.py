@@ -9,8 +9,10 @@ import numpy as np
 from graft.core.errors import InputError
 from graft.inputs.contract import require_columns
 from graft.inputs.roles import Roles
+from graft.representations.reading import TextReading
 from graft.representations.source import Source
-from graft.representations.sources import resolve_source
+from graft.representations.sources import require_may_read, require_reads, resolve_source
+from graft.representations.tokens import text_reading
 from graft.rows.content import Content, ContentKind, kind_named
 from graft.rows.table import Table, read_frame
 from graft.rows.values import numbers
@@ -60,20 +62,22 @@ def adapted_rows(table: Table, roles: Roles, reference: str) -> AdaptedRows:
             needed=f"{_LEAST} at least; a thousand are a good beginning, and they need no labels",
             fix="give more rows",
         )
+    require_may_read(reference, kind)
     source = resolve_source(reference)
-    if source.reading.kind != kind.name:
-        raise InputError(
-            f"{reference} reads the kind {source.reading.kind!r}, and the rows are {kind.plural}",
-            needed=f"a source that reads {kind.plural}",
-            fix="choose another --source",
-        )
+    require_reads(source, kind)
     if not source.weights.pretrained:
         raise InputError(
             f"{reference} has random weights",
             needed="a source that learnt something already: this is further pretraining",
             fix=f"--source {reference.removeprefix('random:')}",
         )
+    text_reading(source)
     return AdaptedRows(table.name, kind, contents, len(read) - len(contents), source)
+
+
+def can_be_adapted(source: Source) -> bool:
+    """Whether ``graft sources adapt`` takes a source: it learnt something, and has layers that learn from texts."""
+    return source.weights.pretrained and isinstance(source.reading, TextReading)
 
 
 def read_pairs(file: Path, kind: ContentKind, *, encoding: str | None = None) -> JudgedPairs:

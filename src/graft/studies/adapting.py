@@ -32,6 +32,7 @@ from graft.representations.encoding.sentences import CALIBRATING, CHECKING
 from graft.representations.new_folder import publish, workplace
 from graft.representations.source import Source
 from graft.representations.tokens import tokenise
+from graft.representations.weights.sums import write_sums
 from graft.rows.content import Content
 from graft.scores.adaptation.loop import AdaptedBody, Course, adapt_body
 from graft.scores.adaptation.method import AdaptationMethod
@@ -109,6 +110,7 @@ def adapt_source(
         )
         record = record.model_copy(update={"name": out.name})
         _write_beside(place, record, base, rows)
+        write_sums(place)
         publish(place, out)
     with Registry() as registry:
         registry.add_asset(read_source(f"path:{out}"))

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graft.core.errors import InputError
 from graft.core.tasks import CLASSES, Task
 from graft.evidence.transferability import chance_agreement, logme, mean_likeness, neighbour_agreement
+from graft.facts.pretraining import FILE, OwnSign, PretrainingRecord
 from graft.facts.study import CueFact
+from graft.governance.reading.small_files import read_text
 from graft.representations.audio_directory import AudioReading
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.encoding.general_sounds import general_sounds
@@ -106,7 +109,32 @@ def mismatch_cues(bench: Workbench, source: Source, rows: np.ndarray) -> tuple[C
     if looked is None:
         return ()
     general = (_spread(bench, source, rows, looked),) if looked.general and source.weights.pretrained else ()
-    return (*looked.cues(bench, source, rows), *general)
+    own = {one.name for one in _own(source) if one.warning}
+    return (*(_usual(one) if one.name in own else one for one in looked.cues(bench, source, rows)), *general)
+
+
+def _usual(cue: CueFact) -> CueFact:
+    """A sign that the rows a source was made from show as well is no strangeness."""
+    return cue.model_copy(update={"warning": False, "meaning": f"{cue.meaning}; so did those it learnt from"})
+
+
+def _own(source: Source) -> tuple[OwnSign, ...]:
+    """What the rows look like that a source was pretrained on here; () where that is not known."""
+    file = source.weights.directory / FILE
+    if not source.weights.pretrained or not file.is_file():
+        return ()
+    try:
+        return PretrainingRecord.from_json(read_text(file) or "", FILE).signs
+    except InputError:
+        # Without the report beside it a source is judged as any other.
+        return ()
+
+
+def own_signs(bench: Workbench, source: Source, rows: np.ndarray, *, seed: int = 0) -> tuple[OwnSign, ...]:
+    """The signs of strangeness of the rows that a source was just pretrained on, which ``rows`` of the bench are."""
+    looked = next((one for one in KIND_CUES if one.kind == source.reading.kind), None)
+    found = looked.cues(bench, source, sample_of(rows, seed)) if looked else ()
+    return tuple(OwnSign(name=one.name, value=one.value, warning=one.warning) for one in found)
 
 
 def _spread(bench: Workbench, source: Source, rows: np.ndarray, looked: KindCues) -> CueFact:

@@ -178,7 +178,7 @@ def _facts(
 
 
 def with_advice(
-    curves: LearningCurveFacts | None,
+    curves: LearningCurveFacts,
     gap: Comparison,
     rows: int,
     settings: StudySettings,
@@ -189,7 +189,7 @@ def with_advice(
     """The curves with how many more labels would settle the verdict. gap: chosen less control. rows: of the whole
     file."""
     more = more_labels(gap, rows, margin=margin, level=settings.level, settled=settled)
-    return (curves or LearningCurveFacts(points=())).model_copy(update={"more_labels": more})
+    return curves.model_copy(update={"more_labels": more})
 
 
 def _curve(points: list[LearningPoint], candidate: Candidate, ceiling: float, test_fraction: float, seed: int) -> Curve:

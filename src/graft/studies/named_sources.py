@@ -13,7 +13,7 @@ from graft.representations.embedded import usual_source
 from graft.representations.joined_source import joined_source
 from graft.representations.reading import Role
 from graft.representations.source import Source
-from graft.representations.sources import resolve_source
+from graft.representations.sources import not_beside, require_may_read, resolve_source
 from graft.rows.content import TEXT, ContentKind
 from graft.studies.settings import StudySettings
 
@@ -25,6 +25,8 @@ def named_sources(settings: StudySettings, kind: ContentKind) -> tuple[Source, .
 
     Raises SourceError for a source that reads no kind of the rows.
     """
+    for reference in settings.sources:
+        require_may_read(reference, kind)
     named = [resolve_source(reference) for reference in settings.sources]
     if not kind.parts:
         asked = (settings.prompt_of(number) for number in range(len(named)))
@@ -34,12 +36,7 @@ def named_sources(settings: StudySettings, kind: ContentKind) -> tuple[Source, .
     names = [part.name for part in kind.parts]
     for source in named:
         if source.reading.kind not in names:
-            raise SourceError(
-                f"{source.weights.reference} reads content of the kind {source.reading.kind!r}, and the rows hold "
-                f"{' and '.join(names)}",
-                needed=f"sources that read {' or '.join(names)}",
-                fix="leave it out",
-            )
+            raise not_beside(source.weights.reference, source.reading.kind, kind)
     read = {source.reading.kind for source in named}
     for name in names:
         if name not in read:

@@ -7,8 +7,9 @@ another or one that was adapted, or use none. Nothing is said unless the source 
 leads while nothing is settled.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from graft.core.errors import InputError
 from graft.evidence.verdict import Outcome
@@ -48,21 +49,28 @@ OBJECTIVES: Mapping[str, str] = {
     "image-classification": "to tell kinds of pictures apart",
     "zero-shot-image-classification": "to lay pictures beside the words for them",
     "audio-classification": "to tell kinds of sounds apart",
+    "tabular-classification": "to tell kinds of rows apart",
+    "tabular-regression": "to say a number of a row",
+    "tsdae": "to say a text again of which words were left out",
+    "mlm": "to tell hidden words from those around them",
     "automatic-speech-recognition": "to write down what is said",
 }
 
 
 @dataclass(frozen=True)
 class _Sign:
-    """A cue that explains harm. said, step: words for its value and its source."""
+    """A cue that explains harm. said, step: words for its value and its source. adapted: what is added to the step
+    where the source can be adapted to the rows."""
 
     cue: str
     code: str
     said: Callable[[CueFact], str]
     step: Callable[[CueFact], str]
+    adapted: str = ""
 
 
-_ADAPT = "graft sources adapt, on rows like these that need no labels"
+# Said only of a source that can be: one that is nothing but a table of vectors is not.
+_ADAPT = ", or adapt this one (graft sources adapt, on rows like these that need no labels)"
 _SIGNS = (
     _Sign(
         UNKNOWN,
@@ -76,7 +84,8 @@ _SIGNS = (
         PIECES,
         "other-vocabulary",
         lambda cue: f"{cue.source} cuts a word into {cue.value:.1f} pieces: these are not the words it was trained on",
-        lambda cue: f"try a source of this field or language, or adapt this one ({_ADAPT})",
+        lambda cue: "try a source of this field or language",
+        _ADAPT,
     ),
     _Sign(
         TRUNCATED,
@@ -155,7 +164,8 @@ _SIGNS = (
             f"to {cue.source} these rows look alike: they lie {cue.value:.2f} times as far apart as sentences of many "
             "subjects"
         ),
-        lambda cue: f"try a source of this field, or adapt this one ({_ADAPT})",
+        lambda cue: "try a source of this field",
+        _ADAPT,
     ),
     _Sign(
         OWN_LABELS,
@@ -183,10 +193,15 @@ def harm_reasons(
     candidates: Sequence[CandidateFacts],
     cues: Sequence[CueFact],
     objectives: Mapping[str, str],
+    *,
+    adaptable: Collection[str] = (),
+    joined: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[HarmReason, ...]:
     """Why the source that came nearest did not help, the likeliest first; none where it helped or is not behind.
 
     objectives: by the reference of a source, what it was trained for, in words; empty where its card does not say.
+    adaptable: references of the sources that can be adapted to rows without labels. joined: the parts of sources that
+    stand side by side: what is strange to one of them is told of it alone.
     """
     behind = verdict.outcome is Outcome.INCONCLUSIVE and verdict.difference.mean < 0
     if verdict.outcome is not Outcome.HARMS and not behind:
@@ -197,16 +212,22 @@ def harm_reasons(
     )
     if chosen is None or not chosen.source:
         return ()
-    own = [cue for cue in cues if cue.source == chosen.source and cue.warning]
+    parts = joined.get(chosen.source, (chosen.source,))
+    own = [cue for cue in cues if cue.source in (chosen.source, *parts) and cue.warning]
     found = [
-        HarmReason(code=sign.code, text=sign.said(cue), step=sign.step(cue))
+        HarmReason(
+            code=sign.code,
+            text=sign.said(cue),
+            step=sign.step(cue) + (sign.adapted if cue.source in adaptable and len(parts) == 1 else ""),
+        )
         for sign in _SIGNS
         for cue in own
         if cue.name == sign.cue
     ]
     found += _changed_too_much(chosen, candidates)
     if not any(one.code != "changed-too-much" for one in found):
-        found.append(_objective(chosen.source, verdict, objectives.get(chosen.source, "")))
+        trained = [objectives.get(part, "") for part in parts]
+        found.append(_objective(chosen.source, verdict, ", and ".join(trained) if all(trained) else ""))
     others = {one.source for one in candidates if one.kind == "transfer"} - {chosen.source}
     if others and found:
         told = f"{len(others)} other {'source was' if len(others) == 1 else 'sources were'} no better here"

@@ -156,7 +156,7 @@ def _chosen(settings: StudySettings, best: tuple[Source, ...], targets: np.ndarr
     if (more := _NEXT.get(settings.effort)) is not None:
         left = (one for family in STRATEGIES if family not in tried for one in family.tried_at(more))
         why = f"left out at {settings.effort} effort; use --effort {more}"
-        trained = [source for source in best[:1] if not source.parts]
+        trained = [source for source in best[:1] if not source.parts and is_trained(source)]
         chosen += [PlanEntry(Candidate(one, source), False, why) for one in left for source in trained]
     unique: dict[str, PlanEntry] = {}
     for plan in chosen:

@@ -34,12 +34,14 @@ from graft.inputs.dataset import Dataset
 from graft.inputs.duplicates import find_duplicates
 from graft.inputs.splits import make_splits
 from graft.representations.new_folder import publish, workplace
+from graft.representations.weights.sums import write_sums
 from graft.rows.table import Table
 from graft.scores.fitting import Budget, Candidate, fit
 from graft.scores.output import output_of
 from graft.scores.pretraining import Form, Taught, Teaching, teach, write_taught
 from graft.scores.strategies import CLASSICAL, MAJORITY
 from graft.scores.workbench import Workbench
+from graft.studies.cues import own_signs
 from graft.studies.terms import rows_asset
 
 _HELD_SHARE, _STOPPING_FOLDS = 1 / 6, 8
@@ -73,12 +75,13 @@ class LabelledRows:
 
 @dataclass(frozen=True, eq=False)
 class _Sides:
-    """Positions of rows to learn from, those that say when to stop, and those that say what was learnt. notes: what
-    could not be had."""
+    """Positions of rows to learn from, those that say when to stop, and those that say what was learnt. units: what
+    each row is counted as, (rows,): groups and copies are one. notes: what could not be had."""
 
     learnt: np.ndarray
     stopping: np.ndarray
     held: np.ndarray
+    units: np.ndarray
     notes: tuple[str, ...]
 
 
@@ -101,13 +104,21 @@ def pretrain(
         made = write_taught(taught, place, labels, f"path:{out}")
         record = _record(labelled, asset, taught, sides, _said(bench, taught, sides, teaching.seed))
         reads = tuple(f"{name}: {told}" for name, told in made.reading.told().items())
+        signs = own_signs(bench, made, sides.learnt, seed=teaching.seed)
         record = record.model_copy(
-            update={"name": out.name, "digest": made.weights.digest, "reads": reads, "seed": teaching.seed}
+            update={
+                "name": out.name,
+                "digest": made.weights.digest,
+                "reads": reads,
+                "signs": signs,
+                "seed": teaching.seed,
+            }
         )
         edge = Edge(relation=Relation.TRAINED_ON_DATA, parent=asset.identity, where=f"{LINEAGE}: pretrained by Graft")
         write_text(place / FILE, record.to_json())
         write_json(place / LINEAGE, {"edges": [edge.model_dump(mode="json", exclude_defaults=True)]})
         write_text(place / "README.md", pretrained_card(record))
+        write_sums(place)
         publish(place, out)
     with Registry() as registry:
         registry.add_asset(read_source(f"path:{out}"))
@@ -147,7 +158,7 @@ def _sides(rows: Dataset, seed: int) -> _Sides:
                 needed="several rows of each class, of several groups",
                 fix="leave such classes out, merge them into others, or give more rows of them",
             )
-    return _Sides(first.train, first.test, splits.holdout, (*notes, *splits.notes))
+    return _Sides(first.train, first.test, splits.holdout, units, (*notes, *splits.notes))
 
 
 def _said(bench: Workbench, taught: Taught, sides: _Sides, seed: int) -> dict[str, np.ndarray]:
@@ -171,7 +182,7 @@ def _record(
     task, targets = rows.contract.task, rows.targets[sides.held]
     metric = default_metric(str(task))
     terms = {
-        name: [(1.0, Pooled(Scored(str(task), targets, scores), np.arange(len(targets))))]
+        name: [(1.0, Pooled(Scored(str(task), targets, scores), sides.units[sides.held]))]
         for name, scores in said.items()
     }
     found = jackknife(terms, metric, labels=rows.contract.labels)
@@ -189,7 +200,7 @@ def _record(
         labels=() if task is Task.REGRESSION else rows.contract.labels,
         columns=rows.contract.roles.inputs,
         group=rows.contract.roles.group or "",
-        left_out=(*labelled.table.notes, *_set_aside(labelled.problems), *sides.notes),
+        left_out=(*labelled.table.notes, *_set_aside(labelled.problems), *sides.notes, *_of_one(rows, sides)),
         rows=len(rows),
         learnt=len(sides.learnt),
         held=len(sides.held),
@@ -224,6 +235,18 @@ def _told_apart(
     wrong = Counter(zip(targets[decided != targets].tolist(), decided[decided != targets].tolist(), strict=True))
     most = sorted(wrong.items(), key=lambda one: (-one[1], one[0]))[:_CONFUSED]
     return each, tuple(TakenFor(label=labels[truth], taken_for=labels[one], rows=n) for (truth, one), n in most)
+
+
+def _of_one(rows: Dataset, sides: _Sides) -> list[str]:
+    """Why there is no interval, where the rows kept apart count as one."""
+    if len(np.unique(sides.units[sides.held])) > 1:
+        return []
+    group = rows.contract.roles.group
+    return [
+        f"the {len(sides.held):,} rows kept apart "
+        + (f"are of one {group}" if group else "are copies of one another")
+        + ": how far the scores would differ for others cannot be said"
+    ]
 
 
 def _set_aside(problems: Sequence[RowProblem]) -> list[str]:

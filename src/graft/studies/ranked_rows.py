@@ -14,7 +14,7 @@ from graft.inputs.duplicates import find_duplicates
 from graft.inputs.roles import Roles
 from graft.representations.row_source import require_shared
 from graft.representations.source import Source
-from graft.representations.sources import require_reads, resolve_source
+from graft.representations.sources import require_may_read, require_reads, resolve_source
 from graft.rows.content import ROW
 from graft.rows.table import Table
 
@@ -57,6 +57,8 @@ def ranked_rows(
         raise InputError("the same source twice", needed="each source once", fix="drop one")
     contract = infer_contract(table, roles, task=task, folds=2)
     every, _ = build_dataset(table, contract, labelled=True)
+    for one in references:
+        require_may_read(one, every.kind)
     sources = tuple(resolve_source(one) for one in references)
     for source in sources:
         require_reads(source, every.kind)

@@ -8,7 +8,7 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
-from graft.core.seeds import derive, generator
+from graft.core.seeds import derive
 from graft.core.tasks import CLASSES
 from graft.evidence.label_noise import suspicion
 from graft.evidence.optimism import optimism_interval
@@ -89,9 +89,7 @@ def slice_scores(
         control.scored.take(np.flatnonzero(first[1])),
         columns,
         metric_name,
-        rng=generator(settings.seed, "slices"),
         groups=prepared.clusters[rows],
-        draws=1000,
         level=settings.level,
     )
 

@@ -307,14 +307,16 @@ class Stages:
         shipped = self._shipped(choice.chosen, choice.control, choice.expected, verdict.outcome)
         shipped, warning = self._sound(shipped, judgement, alone)
         grown = judgement.comparison.estimate - _measured(self.judges, going, held, choice.chosen, choice.control)
-        curves = with_advice(
-            gathered.curves,
-            judgement.comparison,
-            len(self.prepared.rows),
-            settings,
-            margin=self.prepared.margin,
-            settled=verdict.outcome is not Outcome.INCONCLUSIVE,
-        )
+        curves = gathered.curves or LearningCurveFacts(points=())
+        if verdict.outcome is not Outcome.NOT_ASKED:
+            curves = with_advice(
+                curves,
+                judgement.comparison,
+                len(self.prepared.rows),
+                settings,
+                margin=self.prepared.margin,
+                settled=verdict.outcome is not Outcome.INCONCLUSIVE,
+            )
         return Concluded(judgement, verdict, shipped, finals, held, alone, difference, curves, warning, grown)
 
     def decide(self, gathered: GatheredTrials, concluded: Concluded) -> MeasuredDecisions:

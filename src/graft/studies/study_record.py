@@ -41,6 +41,7 @@ from graft.representations.source import Source
 from graft.scores.fitting import Candidate, Fit
 from graft.scores.tuning import KEPT_SOLVED
 from graft.scores.workbench import Workbench
+from graft.studies.adapted_rows import can_be_adapted
 from graft.studies.judgement import Judgement, sentence
 from graft.studies.negative_transfer import harm_reasons, objective_of
 from graft.studies.next_steps import advice, changed
@@ -118,7 +119,8 @@ def compose(found: StudyParts) -> StudyRecord:
         for one in found.prepared.sources
         if len(one.origins) > 1
     }
-    harm = harm_reasons(verdict, candidates, found.plan.cues, objectives)
+    adaptable = {one.weights.reference for one in found.prepared.origins if can_be_adapted(one)}
+    harm = harm_reasons(verdict, candidates, found.plan.cues, objectives, adaptable=adaptable, joined=joined)
     return StudyRecord(
         key=found.prepared.identity,
         task=str(found.bench.task),
@@ -204,6 +206,8 @@ def _candidate(found: StudyParts, candidate: Candidate) -> CandidateFacts:
         seen = judged.scored.take(np.flatnonzero(folds))
         score = score_interval(judges.alone({name: seen}, judged.seen.rows[folds]), name, level=found.settings.level)
     final = found.concluded.finals.get(name)
+    kind = found.prepared.rows.kind
+    kinds = [part.name for part in kind.parts] or [kind.name]
     return CandidateFacts(
         source=candidate.source.weights.reference if candidate.source else "",
         strategy=str(candidate.strategy),
@@ -224,8 +228,8 @@ def _candidate(found: StudyParts, candidate: Candidate) -> CandidateFacts:
         predict_rows_per_second=found.decided.speed if name == found.concluded.shipped else None,
         remarks=tuple(Remark(code, text, count) for (code, text), count in remarks.items()),
         megabytes=None if final is None or final.model is None else _megabytes(final),
-        explained_by=candidate.strategy.explained,
-        meaning=candidate.strategy.words(candidate.strategy.meaning),
+        explained_by=candidate.strategy.words(candidate.strategy.explained, kinds),
+        meaning=candidate.strategy.words(candidate.strategy.meaning, kinds),
         kept=_mean_kept(trials),
     )
 

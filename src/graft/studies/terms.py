@@ -8,23 +8,21 @@ before the training than by the first gate after it. The gate is asked about a f
 be asked about for the first time, and a decision may have changed.
 """
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graft.core.errors import GateNotMet
 from graft.facts.study import AssetFacts, StudyRecord, TermsFacts, UseFacts
 from graft.governance.answers import answer
 from graft.governance.descent_file import Descent, read_bundle
+from graft.governance.gates import ToBeMade, ancestors_of, require_allowed, to_be_written
 from graft.governance.ledger.state import merged
 from graft.governance.licences.statements import stated_licences
 from graft.governance.lineage import Lineage, lineage_of
 from graft.governance.named_assets import read_source
 from graft.governance.reading import read_data
-from graft.governance.records import Answer, Asset, AssetKind, Decision, Edge, Permission, Relation, Use
+from graft.governance.records import Answer, Asset, AssetKind, Edge, Relation, Use
 from graft.governance.registry import HoldoutOpenings, Registry, SourcesTuned
 from graft.inputs.dataset import Dataset
 from graft.representations.source import Source
@@ -47,9 +45,8 @@ class Governed:
         keeps_rows: whether the bundle may hold rows. tell: called with what is unsettled. Raises GateNotMet when a use
         of one is blocked, saying what would unblock it.
         """
-        _gate(
-            _Asked(self.sources, self.data, keeps_rows), uses, self._registry.assets(), self._registry.decisions(), tell
-        )
+        about = _to_be_made(self.sources, self.data, keeps_rows)
+        require_allowed(about, uses, self._registry.assets(), self._registry.decisions(), tell)
 
     def licences(self) -> dict[str, str]:
         """What counts as the licence of each source, by its reference."""
@@ -69,7 +66,7 @@ class Governed:
             edges += [Edge(relation=relation, parent=one.identity, study=self._study) for one in used]
             if keeps_rows:
                 edges.append(Edge(relation=Relation.STORED_VECTORS, parent=self.data.identity, study=self._study))
-        assets = _ancestors(self._lineage(), (edge.parent for edge in edges))
+        assets = ancestors_of(self._lineage(), (edge.parent for edge in edges))
         ledger = self._registry.ledger
         return Descent(
             name=name,
@@ -82,7 +79,7 @@ class Governed:
 
     def answers(self, descent: Descent) -> tuple[Answer, ...]:
         """Whether a bundle made from this may be put to each use there is."""
-        bundle, lineage, decisions = *_to_be(descent), self._registry.decisions()
+        bundle, lineage, decisions = *to_be_written(descent), self._registry.decisions()
         return tuple(answer(lineage, bundle.identity, uses=[use], decisions=decisions) for use in Use)
 
     def finish(self, bundle: Path, verdict: str) -> None:
@@ -128,82 +125,14 @@ def gate_again(
         sources = {reference: now(asset) for reference, asset in _read_sources(prepared).items()}
         rows = now(rows_asset(given, prepared.table.name, prepared.rows))
         every = known | {asset.identity: asset for asset in (*sources.values(), rows)}
-        _gate(_Asked(sources, rows, keeps_rows), asked, every.values(), registry.decisions(), tell)
+        about = _to_be_made(sources, rows, keeps_rows)
+        require_allowed(about, asked, every.values(), registry.decisions(), tell)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What a gate is about. sources: by reference. keeps_rows: whether the bundle may hold rows."""
-
-    sources: Mapping[str, Asset]
-    rows: Asset
-    keeps_rows: bool
-
-
-def _gate(
-    about: _Asked,
-    uses: Iterable[Use],
-    assets: Iterable[Asset],
-    decisions: tuple[Decision, ...],
-    tell: Callable[[str], None],
-) -> None:
-    """Raise GateNotMet when a use is blocked; tell what is unsettled. assets: all that are known."""
-    asked = tuple(uses)
-    if not asked:
-        return
-    relations = [Relation.TRAINED_ON_DATA]
-    if about.keeps_rows and about.sources:
-        relations.append(Relation.STORED_VECTORS)
-    edges = tuple(Edge(relation=relation, parent=about.rows.identity) for relation in relations)
-    bundle = Asset(kind=AssetKind.BUNDLE, name="the model", digest="to be written", edges=edges)
-    lineage = lineage_of((bundle, *assets))
-    answers = {
-        name: (asset, answer(lineage, identity, uses=asked, decisions=decisions))
-        for name, asset, identity in (
-            *((reference, one, one.identity) for reference, one in about.sources.items()),
-            (about.rows.name, about.rows, bundle.identity),
-        )
-    }
-    blocked = {name: one for name, one in answers.items() if one[1].outcome is Permission.BLOCKED}
-    if blocked:
-        raise GateNotMet(
-            f"{', '.join(blocked)} may not be used as asked ({', '.join(asked)}): "
-            + _reasons((said for _, said in blocked.values()), Permission.BLOCKED),
-            needed="sources and rows whose terms allow it",
-            fix="; ".join(_decided_by(asset, about, lineage) for asset, _ in blocked.values()),
-        )
-    for name, (asset, said) in answers.items():
-        if said.outcome is Permission.UNSETTLED:
-            wanted = " ".join(f"--use {use}" for use in asked)
-            tell(
-                f"{name} is unsettled for {', '.join(asked)}: {_reasons([said], Permission.UNSETTLED)} "
-                f"What settles it: graft assets check {_called(asset, lineage)} {wanted} --all"
-            )
-
-
-_TOLD = 3
-
-
-def _reasons(answers: Iterable[Answer], outcome: Permission) -> str:
-    """The first reasons for an outcome, and how many more there are."""
-    texts = _texts(one.text for said in answers for one in said.reasons if one.outcome is outcome)
-    more = f" ({len(texts) - _TOLD} more reasons.)" if len(texts) > _TOLD else ""
-    return " ".join(texts[:_TOLD]) + more
-
-
-def _decided_by(asset: Asset, about: _Asked, lineage: Lineage) -> str:
-    """The command that records a person's decision about a blocked asset."""
-    command = f"graft assets decide {_called(asset, lineage)} --licence"
-    if asset is not about.rows:
-        return f'{command} LICENCE --because "WHY", or choose another source'
-    without = ", or leave them out of the bundle: --no-rows" if about.keeps_rows else ""
-    return f'if the rows are yours, {command} own --because "WHY"{without}'
-
-
-def _called(asset: Asset, lineage: Lineage) -> str:
-    """An asset as a command may name it: its name, or the beginning of its digest where others have that name too."""
-    alike = sum(one.name == asset.name for one in lineage.assets.values())
-    return shlex.quote(asset.name) if alike == 1 else asset.digest[:12]
+def _to_be_made(sources: Mapping[str, Asset], rows: Asset, keeps_rows: bool) -> ToBeMade:
+    # A control keeps no vectors; it is not known yet whether one ships, so a source is enough for rows to be kept.
+    leave_out = "leave them out of the bundle: --no-rows" if keeps_rows else ""
+    return ToBeMade(sources, (rows,), keeps_rows and bool(sources), leave_out)
 
 
 def _read_sources(prepared: Prepared) -> dict[str, Asset]:
@@ -219,19 +148,13 @@ def _read_sources(prepared: Prepared) -> dict[str, Asset]:
 
 def terms_facts(descent: Descent, answers: tuple[Answer, ...], asked: Iterable[Use]) -> TermsFacts:
     """What the terms of everything a bundle was made from ask for, use by use."""
-    wanted, lineage = set(asked), _to_be(descent)[1]
+    wanted, lineage = set(asked), to_be_written(descent)[1]
     return TermsFacts(
         made_from=tuple(_made_from(edge, lineage) for edge in descent.edges),
         uses=tuple(_use_facts(use, said, asked=use in wanted) for said in answers for use in said.uses),
         obligations=_texts(one.text for said in answers for one in said.obligations),
         findings=_texts(one.message for said in answers for one in said.findings),
     )
-
-
-def _to_be(descent: Descent) -> tuple[Asset, Lineage]:
-    """The bundle that is about to be written, and the lineage it will be in."""
-    bundle = Asset(kind=AssetKind.BUNDLE, name=descent.name, digest="to be written", edges=descent.edges)
-    return bundle, lineage_of((bundle, *descent.assets))
 
 
 @contextmanager
@@ -272,17 +195,3 @@ def _use_facts(use: Use, said: Answer, *, asked: bool) -> UseFacts:
 def _texts(texts: Iterable[str]) -> tuple[str, ...]:
     """Each text once, in order."""
     return tuple(dict.fromkeys(texts))
-
-
-def _ancestors(lineage: Lineage, identities: Iterable[str]) -> tuple[Asset, ...]:
-    """The known assets among some identities and all they descend from, in the order of their identities."""
-    found: set[str] = set()
-    waiting = list(identities)
-    while waiting:
-        identity = waiting.pop()
-        if identity not in found:
-            found.add(identity)
-            waiting += [edge.parent for edge in lineage.parents(identity)]
-    known = (identity for identity in sorted(found) if identity in lineage.assets)
-    # When an asset came into somebody's ledger says nothing about it.
-    return tuple(lineage.assets[one].model_copy(update={"added": "", "edges": lineage.parents(one)}) for one in known)

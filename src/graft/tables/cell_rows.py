@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from graft.core.errors import InputError
+from graft.core.errors import InputError, TableError
 from graft.core.tasks import Task
 from graft.inputs.assembly import read_inputs
 from graft.inputs.contract import require_columns
@@ -20,6 +20,7 @@ from graft.representations.row_source import require_shared, row_reading
 from graft.representations.source import Source
 from graft.rows.content import ROW, Cells
 from graft.rows.table import Table
+from graft.tables.table import EmbeddingTable
 
 CELLS = "cells"
 
@@ -93,3 +94,29 @@ def cell_rows(table: Table, source: Source, *, numeric: Sequence[str], categoric
 def _named(given: Sequence[str], every: Sequence[str]) -> tuple[str, ...]:
     """The names with ``*`` replaced by all there are, each once."""
     return tuple(dict.fromkeys(name for one in given for name in (every if one == EVERY else [one])))
+
+
+def require_cells(table: EmbeddingTable, source: Source) -> None:
+    """Raise unless what ``table`` keeps of its rows is all that a source of rows would read of the table they were in.
+
+    A source reads the columns it knows, and a table keeps what was embedded: a column that only the new source knows
+    stands beside the kept cells, and vectors without it would not be those that embedding the rows makes. Raises
+    SourceError for a source that reads another kind, or none of the cells, and TableError for such columns.
+    """
+    own = row_reading(source).columns
+    rows = ROW.read([pl.Series(CELLS, table.read([CELLS])[CELLS].to_pylist(), ROW.column)], None)
+    kept = {name for one in rows if one is not None for name in one.names}
+    known = (*own.numeric, *own.categorical)
+    if lost := [name for name in known if name in table.schema.names and name not in kept]:
+        raise TableError(
+            f"{source.weights.reference} reads {', '.join(map(repr, lost[:5]))} too, and of the rows of {table.name} "
+            f"only {', '.join(map(repr, sorted(kept)[:8]))}{' …' if len(kept) > 8 else ''} were embedded",
+            needed="a source that reads no other columns of the table",
+            fix="embed the file anew into another table, with this source; rows alone take seconds",
+        )
+    if kept:
+        require_shared(
+            source,
+            [name for name in own.numeric if name in kept],
+            [name for name in own.categorical if name in kept],
+        )

@@ -9,7 +9,7 @@ less (blank, ``NA``, whole numbers only) changes none.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from graft.representations.encoding.encoder import Encoder, EncodeReport
 
 _CHUNK = 4096
+_ID = "id"
 _SHOWN = 5
 
 
@@ -100,6 +101,8 @@ def embed_into(
     names = several(content)
     path, encoder = local_folder(path), encoder.reading_as(Role.DOCUMENT)
     require_columns(rows, [id_column, *names])
+    if id_column in names:
+        rows, id_column = _named_by_content(rows, id_column)
     _require_names(rows, id_column)
     known = EmbeddingTable.open(path).schema if (path / POINTER).is_file() else OURS
     kind = kind_named(encoder.source.reading.kind)
@@ -126,6 +129,23 @@ def embed_into(
         encoder.source.reading,
     )
     return table, report
+
+
+def _named_by_content(rows: Table, name: str) -> tuple[Table, str]:
+    """Rows whose content names them: the ids become a column of their own, so that the content is kept as well."""
+    if _ID in rows.frame.columns and name != _ID:
+        raise TableError(
+            f"a column {_ID!r} beside {name!r}, which is embedded and names the rows",
+            needed="one column that names each row",
+            fix=f"--id {_ID}, or rename that column",
+        )
+    if name == _ID:
+        raise TableError(
+            f"the column {_ID!r} names the rows and is what is embedded",
+            needed="another name: a table keeps the ids in a column called so",
+            fix="rename it",
+        )
+    return replace(rows, frame=rows.frame.with_columns(rows.as_ids(name).alias(_ID))), _ID
 
 
 def _require_names(rows: Table, id_column: str) -> None:

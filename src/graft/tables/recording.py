@@ -5,6 +5,7 @@ Decision: a living table has one identity however its rows change, that of its g
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from graft.governance.named_assets import read_source
@@ -18,17 +19,22 @@ from graft.tables.table import EmbeddingTable
 def record_table(registry: Registry, table: EmbeddingTable, data: Path | None = None) -> Asset:
     """Record a table with the source of its vectors and the file its rows were read from."""
     generation = table.generation
-    edges = []
+    edges: list[Edge] = []
     if generation.source and not generation.source.startswith("random:"):
         source = registry.add_asset(_source(generation))
         edges.append(Edge(relation=Relation.STORED_VECTORS, parent=source.identity))
     if data is not None:
         edges.append(Edge(relation=Relation.STORED_VECTORS, parent=registry.add_asset(read_data(data)).identity))
+    return record_living(registry, table, edges)
+
+
+def record_living(registry: Registry, table: EmbeddingTable, edges: Iterable[Edge]) -> Asset:
+    """Record a table that descends from what ``edges`` name."""
     return registry.add_asset(
         Asset(
             kind=AssetKind.TABLE,
             name=table.name,
-            version=generation.name,
+            version=table.generation.name,
             digest=_digest(table),
             reference=f"path:{table.path.absolute()}",
             edges=tuple(edges),

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from graft.bundle.bundle import Bundle
@@ -13,12 +14,14 @@ from graft.bundle.loading import load_bundle
 from graft.bundle.manifest import write_manifest
 from graft.bundle.origin import Origin
 from graft.bundle.parts import BundleParts, write_bundle
-from graft.bundle.predictions import class_columns
+from graft.bundle.predictions import class_columns, identifiers, in_words_of
 from graft.bundle.reference import independent
 from graft.core.errors import ContractError
+from graft.core.tasks import Task
 from graft.decisions.calibrators import Identity
 from graft.decisions.policy import fit_policy
 from graft.inputs import Roles, build_dataset, infer_contract
+from graft.inputs.schema import Contract
 from graft.rows import read_frame
 from graft.rows.content.text import pieces_of
 from graft.scores.fitting import Budget, Candidate, fit
@@ -364,3 +367,22 @@ def test_odd_texts_can_be_explained(folder):
         predicted = saved(folder, kind, "binary").predict(given, explain=True)
         assert predicted.frame["probability"].null_count() == 0
         assert predicted.frame["words"].null_count() == 0
+
+
+def test_rows_of_a_folder_are_called_by_their_files_whatever_the_column_was_called(tmp_path):
+    (tmp_path / "a").mkdir()
+    for place in ("a/1.png", "2.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / place)
+    table = read_frame(tmp_path)
+    roles = Roles(content=("photo",), label=("kind",), kind="image", id="number")
+    contract = Contract(task=Task.BINARY, roles=roles, columns=(), labels=("no", "yes"), rows=2)
+    found = in_words_of(table, contract)
+    assert "photo" in found.frame.columns
+    names = identifiers(found, contract)
+    assert (names.name, names.to_list()) == ("photo", ["2.png", "a/1.png"])
+    # A bundle of texts, and rows of a file, are left as they are.
+    texts = contract.model_copy(update={"roles": Roles(content=("message",), label=("kind",))})
+    assert in_words_of(table, texts) is table
+    rows = read_frame({"photo": ["a/1.png"]})
+    assert in_words_of(rows, contract) is rows
+    assert identifiers(rows, contract).to_list() == [0]

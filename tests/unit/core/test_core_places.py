@@ -1,11 +1,12 @@
 """Whoever has the wrong folder in hand is told which it is, and where the right one lies."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from graft.core.errors import OutputError
-from graft.core.places import BUNDLE, ROWS, SOURCE, STUDY, TABLE, next_step, place_of, require_output
+from graft.core.places import BUNDLE, ROWS, SHOP, SOURCE, STUDY, TABLE, next_step, place_of, require_output
 
 
 @pytest.fixture
@@ -21,6 +22,8 @@ def house(tmp_path, monkeypatch):
         "model/tokenizer.json",
         "tickets.csv",
         "data/new.csv",
+        "market/shop/manifest.json",
+        "market/shop/shop.json",
         "empty/.keep",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +50,9 @@ def house(tmp_path, monkeypatch):
         ("study", ROWS, "this is the folder of a study"),
         ("data", ROWS, "name the file inside it, for example data/new.csv"),
         ("tickest.csv", ROWS, "did you mean tickets.csv?"),
+        ("market", SHOP, "the shop is market/shop"),
+        ("market/shop", BUNDLE, "this is a shop: graft recommend for market/shop --user USER"),
+        ("study/bundle", SHOP, "this is a bundle: graft predict study/bundle FILE"),
         ("empty", BUNDLE, ""),
         ("nowhere/at/all", BUNDLE, ""),
     ],
@@ -88,3 +94,13 @@ def test_a_file_of_another_kind_is_not_replaced(house, ends):
         Path(name).write_text("an earlier one")
         require_output(Path(name), ends=ends)
     require_output(Path("new.csv"), ends=ends)
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_the_work(tmp_path, monkeypatch):
+    require_output(tmp_path / "out.csv")
+    require_output(tmp_path / "not" / "yet" / "out.csv")
+    if os.geteuid() == 0:  # nothing is forbidden to root
+        monkeypatch.setattr(os, "access", lambda *asked: False)
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match=r"cannot write .*out\.csv: Permission denied"):
+        require_output(tmp_path / "out.csv")

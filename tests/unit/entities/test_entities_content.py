@@ -149,6 +149,15 @@ def test_new_items_stand_among_the_old_ones(source):
     alone = replace(settings, strength=1e-9).fit(baskets, items=data).transform(data)
     behaviour = settings.cooccurrence.fit(baskets).look_up(list(placed.ids[:36]))
     np.testing.assert_allclose(alone.vectors[:36], behaviour.vectors, atol=1e-5)
+    # A new item that is bought then leaves the place of its content for that of its baskets, in the same space.
+    more = pl.DataFrame({"basket": [f"n{n}" for n in range(40)] * 2, "item": ["i36"] * 40 + ["i1", "i5"] * 20})
+    grown = fitted.add_baskets(more)
+    assert grown.space == fitted.space
+    moved = grown.transform(data)
+    assert (moved.basis[36], moved.support[36]) == ("seen", 40)
+    before, after = (each.vectors[36] @ each.vectors[1] for each in (placed, moved))
+    assert after > before
+    np.testing.assert_allclose(moved.vectors[37:], placed.vectors[37:])
 
 
 def test_items_and_baskets_that_do_not_meet_are_refused(source):

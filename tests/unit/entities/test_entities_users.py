@@ -222,3 +222,54 @@ def test_what_cannot_be_learnt_says_why(rows, words):
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         UsersFromHistories(**wrong)
+
+
+RATED = pl.DataFrame(
+    {"user": ["u", "u", "u", "v", "w"], "item": ["a", "b", "c", "a", "b"], "stars": [5.0, 1.0, 3.0, 4.0, 5.0]}
+)
+STARS = {"opinion": "stars", "at_least": 4, "dislike_below": 2}
+
+
+def test_a_dislike_is_half_an_observation_of_the_opposite():
+    fitted = UsersFromHistories(**PLAIN, **STARS, strength=1.0).fit(RATED, items=ITEMS)
+    placed = fitted.transform(RATED)
+    # u likes a, dislikes b, and says nothing about c.
+    expected = (np.array([1, 0]) - 0.5 * np.array([0, 1]) + fitted.priors[0]) / (1.5 + 1)
+    np.testing.assert_allclose(placed.vectors[0], expected, rtol=1e-6)
+    assert placed.support.tolist() == [1.5, 1, 1]
+    # As if the row were not there, the user would lie nearer to b, and as a like nearer still.
+    absent = fitted.transform(RATED.filter(pl.col("stars") > 2)).vectors[0]
+    liked = fitted.transform(RATED.with_columns(stars=pl.lit(5.0)).filter(pl.col("item") != "c")).vectors[0]
+    assert placed.vectors[0, 1] < absent[1] < liked[1]
+
+
+def test_negative_numbers_are_dislikes_without_thresholds_and_nobody_owns_what_they_dislike():
+    rows = pl.DataFrame({"user": ["u", "u", "v"], "item": ["a", "b", "a"], "kept": [2, -1, 0]})
+    fitted = UsersFromHistories(**PLAIN, opinion="kept", strength=1.0).fit(rows, items=ITEMS)
+    # v says nothing of a: one user is known, who likes a.
+    np.testing.assert_allclose(fitted.spread, np.log(np.array([2, 1, 1]) / 2))
+    assert fitted.transform(rows, users=["u", "v"]).basis == ("seen", "prior")
+
+
+def test_taste_and_popularity_are_two_terms():
+    fitted = UsersFromHistories(**PLAIN, strength=1.0, popularity=0.2).fit(BASE, items=ITEMS)
+    placed = fitted.transform(BASE, users=["u", "nobody"])
+    found = fitted.next_items(placed)
+    assert (found.users, found.items) == (("u", "nobody"), ("a", "b", "c"))
+    # a and b have two of three users, c has one.
+    np.testing.assert_allclose(found.popularity, 0.2 * np.log(np.array([3, 3, 2]) / 4))
+    np.testing.assert_allclose(found.taste[1], 0, atol=1e-7)
+    apart = placed.vectors[0] - fitted.priors[0]
+    np.testing.assert_allclose(found.taste[0], [apart[0], apart[1], (apart[0] + apart[1]) / np.sqrt(2)], atol=1e-6)
+    np.testing.assert_allclose(found.scores, found.taste + found.popularity)
+    with pytest.raises(SpaceMismatch):
+        fitted.next_items(fitted.queries(placed))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"dislike": -1.0}, "dislike"), ({"popularity": float("nan")}, "popularity"), ({"at_least": 3.0}, "opinions")],
+)
+def test_settings_about_opinions_are_checked(wrong, words):
+    with pytest.raises(InputError, match=words):
+        UsersFromHistories(**wrong)

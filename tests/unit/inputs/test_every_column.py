@@ -108,6 +108,27 @@ def test_a_number_whose_size_tells_the_label_is_told():
     assert "noise" not in told
 
 
+def test_what_spreadsheets_leave_in_a_column_of_numbers():
+    rows = range(ROWS)
+    data = {
+        "failed": ["#N/A" if row % 4 == 0 else f"{row / 7:.3f}" for row in rows],
+        "lost": ["<NA>" if row % 9 == 0 else str(row % 13) for row in rows],
+        "broken": ["#DIV/0!" if row % 5 == 0 else "N/A" if row % 7 == 0 else f"{row / 7:.3f}" for row in rows],
+        "large": [f"{1000 * row + 1234:,}" for row in rows],
+        "zip": [f"0{1000 + row % 20}" for row in rows],
+        "y": ["a", "b"] * (ROWS // 2),
+    }
+    roles, told = starred(data)
+    assert roles.numeric == ("failed", "lost")
+    assert roles.categorical == ("zip",)
+    assert "'broken': they are numbers and words, such as '#DIV/0!'; leave such cells empty" in told
+    assert "'large': they are numbers with a comma between thousands, such as '1,234'; write 1234.5" in told
+    assert "free text" not in told
+    roles, told = starred(data, categorical=())
+    assert roles.numeric == ("failed", "lost")
+    assert "'zip': they begin with zeros, so they are codes; name the column as --categorical" in told
+
+
 def test_numbers_beyond_all_networks_are_left_out_and_told():
     rng = np.random.default_rng(2)
     data = {

@@ -3,10 +3,12 @@
 import pandas as pd
 import polars as pl
 import pytest
+from PIL import Image
 
 from graft.core.errors import InputError
 from graft.inputs import Roles, Task, build_dataset, infer_contract
 from graft.inputs.contract import require_columns
+from graft.inputs.named_rows import content_of
 from graft.inputs.remarks import remarks
 from graft.rows import read_frame
 
@@ -182,3 +184,16 @@ def test_a_class_that_looks_like_several_labels_is_told():
     assert ["'a;b' looks like several labels of one row (10 rows hold such)" in note for note in notes] == [True]
     plain = read_frame({"text": [f"message {i}" for i in range(30)], "kind": ["a", "b", "x;y"] * 10})
     assert remarks(plain, infer_contract(plain, Roles(content=("text",), label=("kind",)))) == ()
+
+
+def test_a_folder_of_pictures_needs_no_column_named_sorted_or_not(tmp_path):
+    (tmp_path / "a").mkdir()
+    for place in ("a/1.png", "a/2.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / place)
+    assert content_of(tmp_path) == content_of(tmp_path / "a") == ("image", ("image",))
+    assert content_of(tmp_path / "rows.csv", text="words") == ("text", ("words",))
+
+
+def test_a_picture_too_long_for_a_cell_is_told_to_be_a_file():
+    with pytest.raises(InputError, match="name the file here"):
+        read_frame({"photo": ["A" * 1_000_001]})

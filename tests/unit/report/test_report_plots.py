@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from graft.report.study.plots.axes import amounts, linear, times
+from graft.report.shared.axes import amounts, linear, times
+from graft.report.shared.canvas import HUES, SHAPES, look
 from graft.report.study.plots.candidates import candidate_plot
-from graft.report.study.plots.canvas import HUES, SHAPES, look
 from graft.report.study.plots.cost import beyond_cost_plot, cost_plot
 from graft.report.study.plots.extent import nearby, ranked
 from graft.report.study.plots.learning import training_panels

@@ -7,6 +7,7 @@ from importlib.metadata import distribution
 import numpy as np
 import pytest
 
+import graft
 from graft.core.errors import InputError, MissingExtra, SourceError, WeightsMismatch
 from graft.governance.answers import answer
 from graft.governance.licences.findings import licence_findings
@@ -18,10 +19,10 @@ from graft.representations.embedder import embed_texts
 from graft.representations.encoding.audio_bodies import AudioBody
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.reading import Role
-from graft.representations.sources import require_reads, resolve_source
+from graft.representations.sources import require_may_read, require_reads, resolve_source
 from graft.representations.spaces import pooled_space
 from graft.representations.weights.onnx_file import fields, read_onnx
-from graft.rows.content import AUDIO, TEXT
+from graft.rows.content import AUDIO, TEXT, kind_named
 
 pytest.importorskip("soundfile")
 runtime = pytest.importorskip("onnxruntime")
@@ -119,6 +120,42 @@ def test_texts_for_it_and_recordings_for_others_are_refused_with_what_fits(speec
     assert "choose speech" in raised.value.fix
     with pytest.raises(InputError, match="row 0 is object, and speech reads recordings"):
         Encoder(speech).vectors([object()])
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "says"),
+    [
+        (AUDIO, "lite0", "lite0 reads images, and the rows are recordings"),
+        (TEXT, "random:speech", "reads recordings, and the rows are texts"),
+        (
+            kind_named("text+audio"),
+            "lite0",
+            "lite0 reads content of the kind 'image', and the rows hold text and audio",
+        ),
+    ],
+)
+def test_what_comes_with_graft_is_refused_for_another_kind_before_it_is_converted(
+    tmp_path, monkeypatch, kind, reference, says
+):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(SourceError, match=says):
+        require_may_read(reference, kind)
+    assert not (tmp_path / "cache").exists()
+    require_may_read("minilm", TEXT)
+    require_may_read("minilm", kind_named("text+audio"))
+    require_may_read("path:nobody-looked-at-this", kind)
+
+
+def test_a_study_and_a_ranking_ask_before_they_convert(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / "cache"))
+    rows = {"clip": [(RATE, sound(row)) for row in range(12)], "kind": ["a", "b"] * 6}
+    for ask in (
+        lambda: graft.study(rows, audio="clip", label="kind", source="lite0", out=tmp_path / "out", progress=False),
+        lambda: graft.rank_sources(rows, audio="clip", label="kind", source="lite0", progress=False),
+    ):
+        with pytest.raises(SourceError, match="lite0 reads images, and the rows are recordings"):
+            ask()
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 def test_it_is_run_and_never_taught(speech):

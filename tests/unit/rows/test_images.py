@@ -142,6 +142,13 @@ def test_what_cannot_be_read_is_told_apart(given, expected):
     assert problem_of(given) == expected
 
 
+def test_what_is_too_fine_for_a_small_form_is_not_called_blank():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 20_000, 3), dtype=np.uint8)
+    assert IMAGE.problem(IMAGE.taken(saved(Image.fromarray(noise)))) is None
+    cap = np.random.default_rng(0).integers(0, 4, (60, 60, 3), dtype=np.uint8)
+    assert IMAGE.problem(IMAGE.taken(saved(Image.fromarray(cap)))).code == "blank-image"
+
+
 def test_a_drawing_is_told_whatever_comes_before_it():
     for start in (b"", b"\xef\xbb\xbf<?xml version='1.0'?>\n", b"<!-- made by hand -->", b"<!DOCTYPE svg PUBLIC ''>"):
         one = IMAGE.read([pl.Series("p", [start + b"<svg xmlns='x'></svg>"])], None)[0]

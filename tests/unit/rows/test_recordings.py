@@ -73,6 +73,7 @@ def with_header(place, form, number):
         (with_nan(1), ("no-samples", True)),
         (with_nan(0.1), ("broken-samples", False)),
         (with_header(24, "<I", 3), ("not-audio", True)),
+        (with_header(24, "<I", 0), ("damaged-audio", True)),
         (with_header(24, "<I", 2_000_000), ("not-audio", True)),
         (with_header(40, "<I", 0xFFFFFFFF), None),
         (with_header(40, "<I", 0), ("no-length", False)),
@@ -98,6 +99,15 @@ def with_header(place, form, number):
 )
 def test_what_cannot_be_read_is_told_apart(given, expected):
     assert problem_of(given) == expected
+
+
+@pytest.mark.parametrize("kind", ["PCM_U8", "ALAW", "ULAW", "PCM_16"])
+def test_a_tone_in_few_bits_was_not_too_loud(kind):
+    """Its tops lie on one level of A-law all the same."""
+    tone = 0.4 * np.sin(2 * np.pi * 300 * np.arange(8_000) / 16_000)
+    assert problem_of(saved(tone, kind=kind)) is None
+    cut = problem_of(saved(np.clip(1.5 * tone, -0.4, 0.4), kind=kind))
+    assert kind == "PCM_U8" or cut == ("clipped-audio", False)
 
 
 def heard(given, rate=16_000):

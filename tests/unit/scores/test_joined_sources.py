@@ -82,7 +82,8 @@ def test_a_row_says_the_same_alone_and_among_others(sources):
     encoder = JoinedEncoder(joined_source(sources, BOTH), precision="float32")
     together = encoder.vectors(rows.contents)[0]
     for row in (0, 1, 2, 15):
-        np.testing.assert_array_equal(encoder.vectors(rows.contents[row : row + 1])[0][0], together[row])
+        # Some processors add in another order for another number of pictures.
+        np.testing.assert_allclose(encoder.vectors(rows.contents[row : row + 1])[0][0], together[row], atol=1e-6)
     assert encoder.vectors([])[0].shape == (0, encoder.source.dimension)
 
 

@@ -73,6 +73,14 @@ def test_a_record_is_complete_and_can_travel(one):
             assert "{" not in one.of(layers).words(text)
 
 
+def test_words_of_a_strategy_speak_of_the_kinds_there_are():
+    classical = parse_strategy("classical")
+    assert classical.words(classical.meaning, ["row"]).endswith("(boosted trees or a linear model)")
+    assert classical.words(classical.explained, ["text", "image"]) == "what is left out (words, patches of a picture)"
+    frozen = parse_strategy("frozen")
+    assert "(columns)" in frozen.words(frozen.explained, ["row"])
+
+
 def test_what_nobody_asks_for_is_not_tried():
     assert not L2SP.efforts
     tried = {effort: [str(each) for one in STRATEGIES for each in one.tried_at(effort)] for effort in EFFORTS}

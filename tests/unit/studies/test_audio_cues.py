@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+import graft
+from graft.facts.pretraining import FILE
 from graft.inputs.contract import infer_contract
 from graft.inputs.dataset import build_dataset
 from graft.inputs.named_rows import named_rows, roles_of
 from graft.representations.encoding.general_sounds import general_sounds
 from graft.representations.sources import resolve_source
+from graft.representations.weights.sums import SUMS
 from graft.scores.workbench import Workbench
 from graft.studies.cues import mismatch_cues
 
@@ -22,11 +25,11 @@ def noise(rate: int, seconds: float, highest: float = np.inf) -> tuple[int, np.n
     return rate, (0.3 * sound / np.abs(sound).max()).astype(np.float32)
 
 
-def cues(recordings: list[object]) -> dict[str, object]:
+def cues(recordings: list[object], source: str = "speech") -> dict[str, object]:
     rows = {"sound": recordings, "kind": [("one", "other")[place % 2] for place in range(len(recordings))]}
     named = named_rows(rows, roles_of(rows, audio="sound", label="kind"))
     data, _ = build_dataset(named.table, infer_contract(named.table, named.roles, folds=2), labelled=True)
-    found = mismatch_cues(Workbench(data), resolve_source("speech"), np.arange(len(data)))
+    found = mismatch_cues(Workbench(data), resolve_source(source), np.arange(len(data)))
     return {one.name: one for one in found}
 
 
@@ -61,3 +64,19 @@ def test_noises_alike_are_told_and_silence_is_counted():
     alike = cues([noise(16_000, 1.0) for _ in range(8)])["spread of recordings"]
     assert alike.warning
     assert alike.value < 0.2
+
+
+def test_what_a_source_learnt_from_is_not_strange_to_it(tmp_path):
+    """Recordings made at 8,000 samples a second are narrow to every source but one that was pretrained on such."""
+    clips = [noise(8_000, 0.3, highest=(900, 3_000)[place % 2]) for place in range(60)]
+    rows = {"sound": clips, "kind": ["low", "high"] * 30}
+    made = graft.pretrain_source(rows, audio="sound", label="kind", steps=20, out=tmp_path / "own", progress=False)
+    assert {one.name: one.warning for one in made.record.signs}["narrow recordings"]
+    found = cues([noise(8_000, 0.3) for _ in range(4)], made.reference)["narrow recordings"]
+    assert (found.value, found.warning) == (1.0, False)
+    assert found.meaning.endswith("so did those it learnt from")
+    (made.folder / FILE).write_text("{broken")
+    # Whoever changes a file on purpose takes its line out.
+    kept = [line for line in (made.folder / SUMS).read_text().splitlines() if not line.endswith(FILE)]
+    (made.folder / SUMS).write_text("\n".join(kept) + "\n")
+    assert cues([noise(8_000, 0.3) for _ in range(4)], made.reference)["narrow recordings"].warning

@@ -8,10 +8,15 @@ import pytest
 
 import graft
 import tiny
+from graft.core.errors import SourceError
 from graft.core.intervals import Interval
 from graft.evidence.verdict import Outcome
 from graft.facts.study import CandidateName, CueFact
+from graft.inputs.roles import Roles
 from graft.representations.sources import resolve_source
+from graft.representations.word_tables import convert_words
+from graft.rows.table import read_frame
+from graft.studies.adapted_rows import adapted_rows, can_be_adapted
 from graft.studies.cues import (
     AGREEMENT,
     LONG,
@@ -149,3 +154,37 @@ def test_a_study_of_words_the_source_does_not_know_says_so(tmp_path):
     assert result.verdict == "harms"
     assert result.record.harm[0].code == "other-vocabulary"
     assert any(step.startswith("Why it did not help:") for step in result.record.next_steps)
+
+
+@pytest.mark.parametrize("name", [PIECES, SPREAD])
+def test_adapting_is_advised_for_sources_that_can_be_adapted(name):
+    def step(**given):
+        (found,) = harm_reasons(judged(), tried(("frozen", 0.5, None)), [cue(name)], {}, **given)
+        return found.step
+
+    assert "graft sources adapt" in step(adaptable={"minilm"})
+    assert "adapt" not in step(adaptable={"another"})
+
+
+def test_a_table_of_vectors_cannot_be_adapted(tmp_path):
+    assert can_be_adapted(resolve_source(f"path:{tiny.write_encoder(tmp_path / 'encoder')}"))
+    (tmp_path / "words.vec").write_text("say 0.1 0.2\nrow 0.3 -0.1\n")
+    convert_words(tmp_path / "words.vec", tmp_path / "words")
+    table = resolve_source(f"path:{tmp_path / 'words'}")
+    assert not can_be_adapted(table)
+    rows = read_frame({"text": [f"row {place} says something" for place in range(30)]})
+    with pytest.raises(SourceError, match="no layers"):
+        adapted_rows(rows, Roles(content=("text",), label=()), table.weights.reference)
+
+
+def test_what_is_strange_to_a_part_explains_the_whole():
+    name = "minilm+speech"
+    given = judged(chosen=CandidateName(source=name, strategy="frozen"))
+    both = [one.model_copy(update={"source": name}) for one in tried(("frozen", 0.5, None))]
+    joined = {name: ("minilm", "speech")}
+    (found,) = harm_reasons(given, both, [cue(NARROW, source="speech"), cue(SHORT, source="lite0")], {}, joined=joined)
+    assert found.code == "other-distribution"
+    assert "pitches speech reads" in found.text
+    objectives = {"minilm": "to lay texts near one another", "speech": "to tell words apart"}
+    (found,) = harm_reasons(given, both, [], objectives, joined=joined)
+    assert "was trained to lay texts near one another, and to tell words apart." in found.text

@@ -58,6 +58,7 @@ def test_a_source_says_what_it_learnt_and_what_it_is_made_from(made):
     assert record.data_digest[:16] in card
 
 
+@pytest.mark.slow
 def test_the_same_rows_and_seed_give_the_same_weights(made, tmp_path):
     again = api.pretrain_source(
         table(600, 0), numeric="*", categorical="*", label="ripe", out=tmp_path / "fruit", passes=12, progress=False

@@ -14,6 +14,7 @@ from graft.representations.spaces import given_space
 from graft.rows.table import read_frame, read_rows
 from graft.tables.columns import vector_column
 from graft.tables.embedding import embed_into
+from graft.tables.migration.contents import require_contents
 from graft.tables.table import EmbeddingTable
 
 SPACE = given_space("made up", 4)
@@ -136,3 +137,20 @@ def test_one_id_is_one_id(tmp_path):
     table.upsert(pa.table({"id": ["2", "7", "27"], "vector": vector_column(np.eye(2)[[0, 1, 0]])}))
     assert table.delete("27") == 1
     assert sorted(table.read(["id"])["id"].to_pylist()) == ["2", "7"]
+
+
+def test_what_names_the_rows_and_is_embedded_is_kept_as_well(tmp_path):
+    """A table that forgot it could never move to another source; the files of a folder are named so."""
+    rows = read_frame(pl.DataFrame({"text": ["one", "two", "two", None], "kind": ["a", "b", "c", "d"]}))
+    table, done = load(tmp_path / "t", rows, id_column="text")
+    assert (done.inserted, len(done.left_out)) == (1, 3)
+    assert table.generation.id == "id"
+    assert require_contents(table.schema, table.generation.content, table.space, SPACE) == ("text",)
+    assert table.read(["id", "text", "kind"]).to_pylist() == [{"id": "one", "text": "one", "kind": "a"}]
+    _, again = load(tmp_path / "t", rows, id_column="text")
+    assert (again.inserted, again.updated, again.unchanged) == (0, 0, 1)
+    beside = read_frame(pl.DataFrame({"id": ["1"], "text": ["one"]}))
+    with pytest.raises(TableError, match="'id' beside 'text'"):
+        load(tmp_path / "u", beside, id_column="text")
+    with pytest.raises(TableError, match="names the rows and is what is embedded"):
+        embed_into(tmp_path / "u", beside, Made(), id_column="id", content=("id",))

@@ -7,7 +7,7 @@ import pytest
 
 from graft.core.errors import TableError
 from graft.tables.erasure.receipt import (
-    FOLDER,
+    RECEIPTS,
     SCHEMA,
     ErasedId,
     FileMark,
@@ -33,7 +33,7 @@ def test_a_receipt_is_read_as_it_was_written(tmp_path):
     made = receipt("4711", "4712")
     path = write_receipt(tmp_path, made)
     assert read_receipt(path) == made
-    assert path.parent == tmp_path / FOLDER
+    assert path.parent == tmp_path / RECEIPTS
     assert b"4711" not in path.read_bytes().replace(b"\n", b"")
 
 

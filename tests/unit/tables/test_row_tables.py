@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import graft
 from graft.cli.app import app
-from graft.core.errors import InputError, SourceError
+from graft.core.errors import InputError, SourceError, TableError
 from graft.representations.encoding.encoder import Encoder
 from graft.representations.row_columns import cell_table, fit_row_columns
 from graft.representations.row_source import drawn_row_source
@@ -30,14 +30,26 @@ FRUIT = pl.DataFrame(
 )
 
 
+def drawn_source(folder, numeric, names, seed):
+    """A source that reads some columns as numbers and others as names."""
+    cells = cell_table(
+        cells_of([FRUIT[one].cast(pl.Float64) for one in numeric] + [FRUIT[one].cast(pl.String) for one in names]),
+        numeric,
+        names,
+    )
+    drawn = drawn_row_source(fit_row_columns(cells, numeric, names), folder, seed=seed)
+    save_file(load_row_resnet(drawn).state_dict(), folder / "model.safetensors")
+    return f"path:{folder}"
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A source that reads size as a number, and code and colour as names."""
-    named = ["code", "colour"]
-    cells = cell_table(cells_of([FRUIT["size"], FRUIT["code"].cast(pl.String), FRUIT["colour"]]), ["size"], named)
-    drawn = drawn_row_source(fit_row_columns(cells, ["size"], named), tmp_path_factory.mktemp("source"), seed=1)
-    save_file(load_row_resnet(drawn).state_dict(), drawn.weights.directory / "model.safetensors")
-    return f"path:{drawn.weights.directory}"
+    return drawn_source(tmp_path_factory.mktemp("source"), ["size"], ["code", "colour"], 1)
+
+
+@pytest.fixture(scope="module")
+def narrower(tmp_path_factory):
+    return drawn_source(tmp_path_factory.mktemp("narrower"), ["size"], ["colour"], 2)
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +155,37 @@ def test_what_cannot_be_embedded_is_told(tmp_path, source):
         graft.embed_table(
             FRUIT.rename({"note": "cells"}), table=tmp_path / "t", id="id", numeric="*", source=source
         )  # fmt: skip
+
+
+def test_rows_move_to_a_source_that_reads_no_more_than_was_kept_and_back(tmp_path, source, narrower):
+    """A column that only the new source knows was not kept: vectors without it would not be what embedding makes."""
+    asked = {"id": "id", "numeric": "*", "categorical": "*"}
+    graft.embed_table(FRUIT, table=tmp_path / "table", source=source, **asked)
+    graft.embed_table(FRUIT, table=tmp_path / "other", source=narrower, **asked)
+    found = run("tables", "migrate", tmp_path / "table", "--to", narrower, "--yes")
+    assert found.exit_code == 0, found.output
+    assert "40 different rows in cells" in found.output
+    assert "40 rows encoded, 40 rows written" in found.output
+    ids, moved = graft.EmbeddingTable.open(tmp_path / "table").vectors()
+    others, anew = graft.EmbeddingTable.open(tmp_path / "other").vectors()
+    np.testing.assert_allclose(moved[np.argsort(ids)], anew[np.argsort(others)], atol=1e-6)
+    found = run("tables", "migrate", tmp_path / "other", "--to", source, "--yes")
+    assert isinstance(found.exception, TableError)
+    assert "reads 'code' too" in str(found.exception)
+    assert "only 'colour', 'size' were embedded" in str(found.exception)
+    assert run("tables", "rollback", tmp_path / "table").exit_code == 0
+    run("tables", "rollback", tmp_path / "table")
+    # Embedded again by the narrower source, the rows say less than the first one read.
+    graft.embed_table(FRUIT, table=tmp_path / "table", source=narrower, **asked)
+    found = run("tables", "rollback", tmp_path / "table")
+    assert isinstance(found.exception, TableError)
+    assert "'code'" in str(found.exception)
+
+
+def test_rows_do_not_move_to_a_source_that_reads_none_of_their_columns(tmp_path, source):
+    graft.embed_table(FRUIT, table=tmp_path / "table", id="id", numeric="size", source=source)
+    alone = drawn_source(tmp_path, ["size"], [], 3)
+    (tmp_path / "config.json").write_text((tmp_path / "config.json").read_text().replace('"size"', '"weight"'))
+    found = run("tables", "migrate", tmp_path / "table", "--to", alone, "--yes")
+    assert isinstance(found.exception, SourceError)
+    assert "the table has none of them" in str(found.exception)

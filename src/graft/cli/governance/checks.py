@@ -39,7 +39,7 @@ def verify(
     key: HeadsKey = None,
 ) -> None:
     """Check the chain of the ledger, and that recorded files are as they were. Exits with 3 when something is not."""
-    from graft.governance.assets import bundle_head, changed_files, look_up, recorded_heads
+    from graft.governance.assets import bundle_head, changed_files, look_up, recorded_heads, replaced
     from graft.governance.descent_file import read_bundle
     from graft.governance.registry import Registry
 
@@ -65,7 +65,9 @@ def verify(
             found = registry.assets() if named is None else (look_up(registry, named)[0],)
     for asset in found:
         changes = changed_files(asset)
-        if changes is None:
+        if changes is None and replaced(asset):
+            typer.echo(f"{asset.name}: not checked, it was fitted anew since")
+        elif changes is None:
             typer.echo(f"{asset.name}: not checked, no files at {asset.reference}")
         elif changes.same:
             typer.echo(f"{asset.name}: {len(asset.files)} files are as they were recorded")
@@ -160,7 +162,7 @@ def _answer(said: "Answer", steps: list[str]) -> None:
     if said.obligations:
         typer.echo("\nTo do:")
     for one in said.obligations:
-        typer.echo(f"  - {one.text} [{one.licence}, {one.clause}]")
+        typer.echo(f"  - {one.text} [{one.basis}]")
     for finding in said.findings:
         typer.echo(f"\n{finding.severity}: {finding.message}")
     typer.echo("\nThis is not legal advice.")

@@ -16,24 +16,30 @@ class Format(StrEnum):
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle, or of a shop.")],
     format: Annotated[Format, typer.Option(help="Model card, CycloneDX 1.6 or SPDX 3.0.1.")],  # noqa: A002
     out: Annotated[Path | None, typer.Option(help="File to write; printed when left out.")] = None,
 ) -> None:
-    """Write a document about a bundle, with what has been decided since it was saved."""
+    """Write a document about a bundle or a shop, with what has been decided since it was saved."""
     from graft.bundle.folders import require_bundle
     from graft.core.files import write_text
-    from graft.core.places import require_output
+    from graft.core.places import SHOP, place_of, require_output
     from graft.governance.registry import Registry
 
-    require_bundle(bundle)
+    found = place_of(bundle)
+    is_shop = found is not None and found.kind == SHOP
+    if not is_shop:
+        require_bundle(bundle)
     if out is not None:
         require_output(out, ends=(".md",) if format is Format.CARD else (".json",))
     # Not before all was looked at: it imports scikit-learn.
-    from graft.bundle.documents import export_document
+    if is_shop:
+        from graft.bundle.shop_documents import export_shop_document as exported
+    else:
+        from graft.bundle.documents import export_document as exported
 
     with Registry() as registry:
-        text = export_document(bundle, format.value, registry)
+        text = exported(bundle, format.value, registry)
     if out is None:
         typer.echo(text, nl=False)
     else:

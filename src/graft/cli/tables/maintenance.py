@@ -61,14 +61,28 @@ def erase(
     ids: Annotated[list[str], typer.Option("--id", help="Row to erase; repeat for several.")],
     because: Annotated[str, typer.Option(help="Why, for the receipt.")] = "",
     by: Annotated[str, typer.Option(help="Who asks (default: the name you are logged in with).")] = "",
+    shop: Annotated[
+        list[Path], typer.Option(help="A shop of the recommender: users with these ids leave it too; may be repeated.")
+    ] = [],  # noqa: B006
+    watch: Annotated[
+        list[Path], typer.Option(help="A bundle: rows with these ids or contents leave its watch too; may be repeated.")
+    ] = [],  # noqa: B006
     everything: Annotated[
         bool, typer.Option("--all", help="Print the whole receipt, with the digest of each file.")
     ] = False,
     yes: Annotated[bool, Yes] = False,
 ) -> None:
-    """Erase rows from the table, its history, its indexes and the activation cache, and write a receipt."""
-    import getpass
+    """Erase rows from the table, its history, its indexes and the activation cache, and write a receipt.
 
+    A shop of the recommender that is recorded and has users with these ids is named; --shop erases them there, too. So
+    is a bundle whose watch has rows with these ids, and --watch.
+    """
+    import getpass
+    from contextlib import ExitStack
+
+    from graft.bundle.shop import load_shop, one_writer
+    from graft.bundle.shop_erasure import holding_shops, note_erasure, shop_places
+    from graft.bundle.watch_erasure import holding_watches, watched_place
     from graft.core.seeds import generator
     from graft.representations.cache import ActivationCache
     from graft.tables.erasure.erasing import erase as erased
@@ -76,47 +90,66 @@ def erase(
     from graft.tables.table import EmbeddingTable
 
     name = EmbeddingTable.open(table).name
-    require_yes(f"{named(ids)} leave {name}, its history and the caches for good", yes)
-    receipt = erased(
-        table,
-        ids,
-        by=by or getpass.getuser(),
-        reason=because,
-        cache=ActivationCache(),
-        rebuild=lambda generation: build_again(table, generation, rng=generator(0, "index")),
-    )
+    for one in shop:
+        load_shop(one)
+    watched = [watched_place(one) for one in watch]
+    others = [*map(str, shop), *(str(one.folder) for one in watched)]
+    also = f", and {', '.join(others)}" if others else ""
+    require_yes(f"{named(ids)} leave {name}, its history and the caches for good{also}", yes)
+    with ExitStack() as held:
+        for one in shop:
+            held.enter_context(one_writer(one))
+        receipt = erased(
+            table,
+            ids,
+            by=by or getpass.getuser(),
+            reason=because,
+            cache=ActivationCache(),
+            places=[*(place for one in shop for place in shop_places(one)), *watched],
+            rebuild=lambda generation: build_again(table, generation, rng=generator(0, "index")),
+        )
+        for one in shop:
+            note_erasure(one, receipt)
     for line in receipt.lines():
         # The digest of every file before and after stands in the receipt itself.
         if everything or not line.startswith("  "):
             typer.echo(line)
     newest = max((table / "receipts").glob("*.json"), key=lambda file: file.stat().st_mtime)
     typer.echo(f"receipt: {newest}")
+    for other in holding_shops(ids):
+        typer.echo(f"not reached: {other} has users with these ids: graft recommend erase {other} --user ID")
+    for other in holding_watches(ids):
+        typer.echo(f"not reached: the watch of {other} has rows with these ids: graft watch erase {other} --id ID")
 
 
 def receipt(
-    place: Annotated[Path, typer.Argument(help="Folder of a table, or the file of one receipt.")],
+    place: Annotated[Path, typer.Argument(help="Folder of a table, shop or watch, or the file of one receipt.")],
     ids: Annotated[list[str], typer.Option("--id", help="Must be among the erased; repeat for several.")] = [],  # noqa: B006
     expect: Annotated[
         str | None, typer.Option(help="The SHA-256 noted when it was erased: one receipt must have it.")
     ] = None,
 ) -> None:
-    """Check the receipts of erasures: that they say what they said, and that nothing removed is back in the table."""
+    """Check the receipts of erasures: that they say what they said, and that nothing removed is back in its place."""
     from graft.core.errors import GateNotMet, InputError
+    from graft.core.places import SHOP, TABLE, WATCH, place_of
     from graft.tables.erasure.receipt import read_receipt, read_receipts, returned
-    from graft.tables.pointer import POINTER, read_pointer
+    from graft.tables.pointer import read_pointer
 
     table = place.parent.parent if place.is_file() else place
     known = [read_receipt(place)] if place.is_file() else read_receipts(place)
-    if not place.is_file():
+    kind = place_of(table)
+    here = kind is not None and kind.kind in (TABLE, SHOP, WATCH)
+    if not place.is_file() and not here:
         read_pointer(place)
     if not known:
-        raise InputError(f"{place} has no receipts", needed="a table something was erased from", fix="check the path")
+        needed = "a table, shop or watch something was erased from"
+        raise InputError(f"{place} has no receipts", needed=needed, fix="check the path")
     back = 0
     for one in known:
         state = "complete" if one.complete else "NOT COMPLETE: run the same erasure again"
         typer.echo(f"{one.begun}, asked for by {one.by}, {len(one.ids)} ids, {one.found} found: {state}")
         typer.echo(f"  sha256 {one.sha256}" + ("" if one.schema > 1 else " (of schema 1, which does not state it)"))
-        if (table / POINTER).is_file():
+        if here:
             there = returned(table, one)
             back += len(there)
             for mark in there:
@@ -134,9 +167,7 @@ def receipt(
         raise GateNotMet(
             f"{back} files that were removed are in {table} again", needed="none", fix="run the same erasure again"
         )
-    typer.echo(
-        "nothing that was removed is back" if (table / POINTER).is_file() else "the table is not here to look at"
-    )
+    typer.echo("nothing that was removed is back" if here else "the table is not here to look at")
 
 
 def _index(table: "EmbeddingTable") -> None:

@@ -17,7 +17,9 @@ def migrate(
     plan_only: Annotated[bool, typer.Option("--plan", help="Stop after the plan.")] = False,
     no_swap: Annotated[bool, typer.Option("--no-swap", help="Build, and leave the swap for later.")] = False,
     hot: Annotated[str | None, typer.Option(help="Column that says which rows come first, the highest first.")] = None,
-    text: Annotated[list[str], typer.Option(help="Columns to embed, when other ones than before.")] = [],  # noqa: B006
+    text: Annotated[
+        list[str], typer.Option("--text", "--image", "--audio", help="Columns to embed, when other ones than before.")
+    ] = [],  # noqa: B006
     prompt_query: QueryPrompt = None,
     prompt_document: DocumentPrompt = None,
     int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers.")] = False,
@@ -50,10 +52,14 @@ def migrate(
         typer.echo(f"{opened.name} answers from {opened.generation.name}, of {to}, already: nothing has to be migrated")
         return
     # Not before all was looked at: they import a model library, which takes seconds.
+    from graft.rows.content import ROW, kind_named
+    from graft.tables.cell_rows import CELLS, require_cells
     from graft.tables.migration.next_generation import build
     from graft.tables.migration.plan import Inquiry, plan_migration
     from graft.tables.migration.swap import swap_to
 
+    if opened.generation.content == (CELLS,) and measured.source.reading.kind == ROW.name:
+        require_cells(opened, measured.source)
     sampled = Telling(measured)
     planned = plan_migration(
         opened,
@@ -103,7 +109,10 @@ def migrate(
         accept_loss=accept_loss,
         progress=Bars(Terminal(stderr=True)),
     )
-    typer.echo(f"built {built.generation}: {built.encoded:,} texts encoded, {built.written:,} rows written")
+    kind = measured.source.reading.kind
+    typer.echo(
+        f"built {built.generation}: {built.encoded:,} {kind_named(kind).plural} encoded, {built.written:,} rows written"
+    )
     if encode.cut:
         typer.echo(f"warning: {encode.words()}", err=True)
     if no_swap:
@@ -116,12 +125,19 @@ def migrate(
 def rollback(table: Place) -> None:
     """Return to the generation that answered before the last swap; rows that changed since are caught up."""
     from graft.core.seeds import generator
+    from graft.tables.cell_rows import CELLS, require_cells
     from graft.tables.encoders import encoder_of
     from graft.tables.migration.swap import previous, roll_back
     from graft.tables.pointer import read_pointer
+    from graft.tables.table import EmbeddingTable
 
     pointer = read_pointer(table)
     before = pointer.generation(previous(pointer))
+    if before.content == (CELLS,) and before.source:
+        live, there = EmbeddingTable.open(table), EmbeddingTable.open(table, generation=before.name)
+        known = live.read(["id", "digest"])
+        if there.changed(known["id"], known["digest"]).any():
+            require_cells(live, encoder_of(before).source)
     done = roll_back(
         table,
         (lambda texts: encoder_of(before).vectors(texts)[0]) if before.source else None,

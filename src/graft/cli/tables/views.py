@@ -26,7 +26,7 @@ def show(table: Place) -> None:
         "space": f"{opened.space.fingerprint}, {opened.space.dimension} numbers",
         "prompts": ", ".join(Prompts(generation.prompt_query or "", generation.prompt_document or "").said()),
         "id": generation.id,
-        "text": ", ".join(generation.content),
+        "embedded": ", ".join(generation.content),
         "columns": ", ".join(f"{field.name} {field.type}" for field in opened.schema),
         "on disk": size(sum(file.stat().st_size for file in table.rglob("*") if file.is_file())),
         "delta table": str(opened.store.root),

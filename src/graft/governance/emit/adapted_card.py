@@ -9,20 +9,19 @@ import math
 import yaml
 
 from graft.facts.adaptation import AdaptationRecord, ForgettingFact
-from graft.governance.emit.ancestry import hub_name
+from graft.governance.emit.ancestry import Ancestor, hub_parent
 from graft.governance.emit.facts import ModelFacts
 from graft.governance.emit.front_matter import licence_entries
 from graft.governance.emit.model_card import line, table
 from graft.governance.records import Asset
 
-_HUB_NAMES = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
 _POINTS = 8
 
 
 def adapted_card(record: AdaptationRecord, base: Asset) -> str:
     """README.md. base: the original, as it was read."""
     entries = licence_entries(ModelFacts(name=record.name, task="embedding", licence=record.source_licences))
-    named = hub_name(base.reference) or _HUB_NAMES.get(base.reference, "")
+    named = hub_parent(Ancestor(base.identity, base))
     if named:
         entries |= {"base_model": named, "base_model_relation": "finetune"}
     head: dict[str, object] = {**entries, "tags": ["graft", record.method]}

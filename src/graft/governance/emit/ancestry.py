@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from graft.governance.emit.facts import ModelFacts
-from graft.governance.reading.parents import parent_reference
+from graft.governance.reading.parents import is_repository, parent_reference
 from graft.governance.records import Asset, AssetKind, Edge, Relation
 
 DESCENT = (Relation.FINE_TUNED, Relation.ADAPTER, Relation.MERGED, Relation.QUANTISED, Relation.DISTILLED)
@@ -70,6 +70,17 @@ def hub_name(reference: str) -> str:
     """
     match = _HUB.fullmatch(reference)
     return match["name"] if match else _KNOWN.get(reference, "")
+
+
+def hub_parent(ancestor: Ancestor) -> str:
+    """The repository of the Hub an ancestor is; empty for one that lies elsewhere, or may: what is known by name alone,
+    and is named like a folder or without an owner, is no proof that the Hub has it.
+
+    >>> hub_parent(Ancestor("source:ref:hf:org/name", None)), hub_parent(Ancestor("source:ref:hf:out/epoch-3", None))
+    ('org/name', '')
+    """
+    name = hub_name(ancestor.reference)
+    return name if ancestor.asset is not None or is_repository(name) else ""
 
 
 def hub_revision(reference: str) -> str:

@@ -143,7 +143,7 @@ def _model_properties(facts: ModelFacts) -> list[dict[str, str]]:
         ("graft:licence-status", "decided" if facts.licence else "unsettled"),
     ]
     told += [("graft:label", label) for label in facts.labels]
-    told += [("graft:obligation", f"{one.text} ({one.licence}, {one.clause})") for one in facts.obligations]
+    told += [("graft:obligation", f"{one.text} ({one.basis})") for one in facts.obligations]
     told += [
         ("graft:interval-level", f"{name}: {level:g}")
         for name, level in dict.fromkeys(

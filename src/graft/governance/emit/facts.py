@@ -87,19 +87,21 @@ class Package(Record):
 class ModelFacts(Record):
     """A saved model.
 
-    task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``. pipeline: the Hub's name for what it does.
+    task: ``binary``, ``multiclass``, ``multilabel``, ``regression`` or ``recommendation``. kinds: of what it reads,
+    such as ``text``; none for a recommendation.
     verdict: the sentence of the study. done: what was done to the source. strategy: which parameters changed.
     created: ISO 8601, or empty. maker: who supplies it. edges: from the model to its parents. lineage: every ancestor
     that is known, with edges of its own; a parent that is not among them is known by its identity alone. tested_on:
     identities of the data it was scored on. licence: an SPDX expression somebody decided on, or the name of terms;
     empty while that is unsettled. training_rows, fingerprint: the rows it learnt from. kept_rows: how many of them are
-    inside. vocabulary: whether the model holds terms of their texts. use: Python code.
+    inside. vocabulary: whether the model holds terms of their texts. inside: what of the rows is inside, in other words
+    than the usual ones. evidence: the file in which the evidence is; empty for none. use: Python code.
     """
 
     name: Name
     version: str = ""
     task: Name
-    pipeline: str = "text-classification"
+    kinds: tuple[str, ...] = ("text",)
     labels: tuple[str, ...] = ()
     description: str = ""
     verdict: str = ""
@@ -122,6 +124,8 @@ class ModelFacts(Record):
     fingerprint: str = ""
     kept_rows: NonNegativeInt = 0
     vocabulary: bool = False
+    inside: str = ""
+    evidence: str = "evidence.json"
     packages: tuple[Package, ...] = ()
     study: str = ""
     use: str = USE

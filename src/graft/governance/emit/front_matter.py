@@ -1,8 +1,9 @@
 """The front matter of a model card for the Hugging Face Hub.
 
-Decisions: ``base_model`` and ``datasets`` hold what the Hub can find, which is repositories; other parents stand in the
-card's text. An interval is an argument of its metric, because the Hub has no field for it. Licences go by the names the
-Hub knows; a card with another licence says ``other`` and gives its name and a link.
+Decisions: ``base_model`` and ``datasets`` hold what the Hub can find, which is repositories; other parents, folders on
+somebody's disk among them, stand in the card's text. An interval is an argument of its metric, because the Hub has no
+field for it. Licences go by the names the Hub knows; a card with another licence says ``other`` and gives its name and
+a link.
 
 The format: https://huggingface.co/docs/hub/model-cards and https://huggingface.co/docs/hub/repositories-licenses
 """
@@ -11,12 +12,14 @@ from typing import Any
 
 import yaml
 
-from graft.governance.emit.ancestry import DESCENT, ancestors, hub_name, parents
+from graft.governance.emit.ancestry import DESCENT, ancestors, hub_name, hub_parent, parents
 from graft.governance.emit.facts import Measure, ModelFacts
+from graft.governance.emit.kind_words import pipeline, words_of
 from graft.governance.emit.licence_words import expression
 from graft.governance.records import Relation
 
 UNSETTLED = "unsettled"
+_NUMBERS = "regression"
 _LINK = "README.md"
 _HUB = {
     "0BSD": "0bsd",
@@ -97,20 +100,26 @@ def _entries(facts: ModelFacts) -> dict[str, Any]:
         entries["datasets"] = data
     if facts.languages:
         entries["language"] = list(facts.languages)
-    entries["pipeline_tag"] = facts.pipeline
+    entries["pipeline_tag"] = _pipeline(facts)
     entries["library_name"] = "graft"
-    usual = ("graft", facts.task, *(["text-regression"] if facts.task == "regression" else []))
-    entries["tags"] = list(dict.fromkeys((*usual, *facts.tags)))
+    words = words_of(facts.kinds)
+    apart = [one.tag for one in words] if facts.task == _NUMBERS else []
+    several = [one.kind for one in words] if len(words) > 1 else []
+    entries["tags"] = list(dict.fromkeys(filter(None, ("graft", facts.task, *several, *apart, *facts.tags))))
     if facts.metrics:
         entries["model-index"] = [{"name": facts.name, "results": _results(facts)}]
     return entries
+
+
+def _pipeline(facts: ModelFacts) -> str:
+    return pipeline(facts.kinds, numbers=facts.task == _NUMBERS)
 
 
 def _base_models(facts: ModelFacts) -> dict[str, Any]:
     """The repositories the model descends from, and how, where they all descend alike."""
     found: dict[str, Relation] = {}
     for edge, parent in parents(facts.edges, ancestors(facts)):
-        if edge.relation in DESCENT and not parent.is_data and (name := hub_name(parent.reference)):
+        if edge.relation in DESCENT and not parent.is_data and (name := hub_parent(parent)):
             found.setdefault(name, edge.relation)
     if not found:
         return {}
@@ -135,7 +144,7 @@ def _results(facts: ModelFacts) -> list[dict[str, Any]]:
     results: dict[tuple[str, str], dict[str, Any]] = {}
     for metric in facts.metrics:
         data = {"type": hub_name(metric.data_reference) or "private", "name": metric.data or "training table"}
-        empty = {"task": {"type": facts.pipeline}, "dataset": data, "metrics": []}
+        empty = {"task": {"type": _pipeline(facts)}, "dataset": data, "metrics": []}
         results.setdefault((data["type"], data["name"]), empty)["metrics"].append(_metric(metric))
     return list(results.values())
 

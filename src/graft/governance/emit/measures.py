@@ -107,7 +107,7 @@ def _limitations(record: StudyRecord) -> Iterator[str]:
     if suspects := len(record.data.suspects):
         yield f"{suspects} training or test labels may be wrong: {_disagrees(record)}."
     if contradictions := len(record.data.contradictions):
-        yield f"{contradictions} texts stand in the rows with different labels."
+        yield f"{contradictions} {'set' if contradictions == 1 else 'sets'} of equal rows have different labels."
 
 
 def _disagrees(record: StudyRecord) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from graft.governance.emit.ancestry import Ancestor, ancestors, parents
 from graft.governance.emit.facts import Measure, ModelFacts
 from graft.governance.emit.front_matter import front_matter
+from graft.governance.emit.kind_words import words_of
 from graft.governance.emit.licence_words import expression, listed
 from graft.governance.records import Edge, Obligation, Relation
 
@@ -108,7 +109,9 @@ def _facts(facts: ModelFacts) -> Iterator[str]:
         "Study": facts.study,
     }
     yield from (f"{name}: {line(value)}" for name, value in told.items() if value)
-    yield f"Graft {line(facts.graft)}; the evidence is in evidence.json, the files and their digests in manifest.json"
+    files = "the files and their digests"
+    files = f"the evidence is in {line(facts.evidence)}, {files}" if facts.evidence else f"{files} are"
+    yield f"Graft {line(facts.graft)}; {files} in manifest.json"
 
 
 def _scores(metrics: tuple[Measure, ...]) -> str:
@@ -183,10 +186,12 @@ def _step(child: str, edge: Edge, parent: Ancestor) -> str:
 
 
 def _rows_inside(facts: ModelFacts) -> str:
+    if facts.inside:
+        return paragraphs(facts.inside)
     if facts.kept_rows:
         return (
-            f"The bundle holds {facts.kept_rows:,} training rows, their texts and vectors: "
-            "share it as you would share them."
+            f"The bundle holds {facts.kept_rows:,} training {'row' if facts.kept_rows == 1 else 'rows'}, with "
+            f"{', '.join(one.inside for one in words_of(facts.kinds))} and vectors: share it as you would share them."
         )
     told = "The bundle holds no training row: neither texts nor vectors of single rows."
     terms = " The vocabulary of the model consists of words and letter sequences from the training texts."
@@ -220,4 +225,4 @@ def _stated(parent: Ancestor) -> str:
 
 
 def _obligation(one: Obligation) -> str:
-    return f"{line(one.text)} ({line(one.licence)}, {line(one.clause)})"
+    return f"{line(one.text)} ({line(one.basis)})"

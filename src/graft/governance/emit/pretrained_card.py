@@ -9,6 +9,7 @@ import math
 import yaml
 
 from graft.facts.pretraining import LearntScore, PretrainingRecord
+from graft.governance.emit.kind_words import pipeline
 from graft.governance.emit.model_card import line, table
 
 _POINTS, _CLASSES = 8, 20
@@ -16,7 +17,8 @@ _POINTS, _CLASSES = 8, 20
 
 def pretrained_card(record: PretrainingRecord) -> str:
     """README.md."""
-    head = {"tags": ["graft", "pretrained", record.kind]}
+    task = pipeline((record.kind,), numbers=record.task == "regression")
+    head = {"pipeline_tag": task, "tags": ["graft", "pretrained", record.kind]}
     taught = f"{', '.join(map(line, record.label))} ({record.task}"
     taught += f", {len(record.labels)} classes)" if record.labels else ")"
     columns = ", ".join(map(line, record.columns))

@@ -81,7 +81,7 @@ def _model(graph: SpdxGraph, facts: ModelFacts, time: str) -> str:
     known = facts.considerations
     trained = [facts.done, f"Fingerprint of the training rows: {facts.fingerprint}." if facts.fingerprint else ""]
     trained += [f"Training rows: {facts.training_rows}." if facts.training_rows else ""]
-    asked = [f"{one.text} ({one.licence}, {one.clause})" for one in facts.obligations]
+    asked = [f"{one.text} ({one.basis})" for one in facts.obligations]
     model = graph.add(
         "model",
         [facts.name, "this model"],

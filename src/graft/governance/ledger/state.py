@@ -6,8 +6,9 @@ passed over.
 
 When more is said about an asset, its files are the same, because its digest is; so nothing it was read from can have
 changed, and what is not said again is kept: an empty field is an unknown fact and erases nothing, descent and training
-data accumulate, and a licence replaces what the same place was said to state before. A person's statement therefore
-outlives every later reading of the files.
+data accumulate, and a licence replaces what the same place was said to state before. (What lives on under one digest,
+as a shop does, says its files anew each time.) A person's statement therefore outlives every later reading of the
+files.
 """
 
 from collections.abc import Callable

@@ -60,6 +60,19 @@ def is_hub_name(name: str) -> bool:
     return "/" in name and _HUB.fullmatch(name) is not None
 
 
+def is_repository(name: str) -> bool:
+    """Whether a name is that of a repository, and none of the folders people save their own models in.
+
+    The first models of the Hub have no owner in their names, and are still found by these.
+
+    >>> is_repository("BAAI/bge-small-en"), is_repository("outputs/best"), is_repository("my-model")
+    (True, False, False)
+    >>> is_repository("bert-base-uncased")
+    True
+    """
+    return _FIRST.fullmatch(name) is not None or (is_hub_name(name) and not _FOLDERS.fullmatch(name.split("/")[0]))
+
+
 def base_edges(names: tuple[str, ...], stated: str, *, usual: Relation, where: str) -> tuple[Edge, ...]:
     """Edges to base models. stated: the card's ``base_model_relation``. usual: what holds when it says nothing."""
     relation = _RELATIONS.get(stated.strip().lower(), usual)
@@ -69,6 +82,11 @@ def base_edges(names: tuple[str, ...], stated: str, *, usual: Relation, where: s
 CONFIG = "config.json"
 LINEAGE = "graft_lineage.json"
 ADAPTER = "adapter_config.json"
+_FIRST = re.compile(
+    r"(?:albert|bert|camembert|distilbert|distilroberta|roberta|xlm-roberta|xlnet)-(?:base|large|xlarge|xxlarge)"
+    r"(?:-(?:cased|uncased|multilingual-cased|multilingual-uncased|v1|v2|german-cased|finetuned-sst-2-english))?"
+    r"|distilgpt2|gpt2(?:-medium|-large|-xl)?|openai-gpt|t5-(?:small|base|large|3b|11b)"
+)
 _FOLDERS = re.compile(
     r"(?i)\.+|~|checkpoints?|content|data|logs|models?|out|outputs?|results?|runs|saved?|tmp|weights|work(?:space)?"
 )
@@ -100,7 +118,7 @@ def configured_edges(folder: Path, *, own_names: frozenset[str]) -> tuple[Edge, 
         edges += base_edges((adapted,), "", usual=Relation.ADAPTER, where=where)
     config = _table(folder / CONFIG)
     loaded = _text(config, "_name_or_path")
-    if is_hub_name(loaded) and not _FOLDERS.fullmatch(loaded.split("/")[0]) and not _is_own(loaded, own_names):
+    if is_hub_name(loaded) and is_repository(loaded) and not _is_own(loaded, own_names):
         usual = Relation.QUANTISED if config.get("quantization_config") else Relation.FINE_TUNED
         edges += base_edges((loaded,), "", usual=usual, where=f"{CONFIG} (_name_or_path)")
     return tuple(edges)

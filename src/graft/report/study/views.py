@@ -10,6 +10,7 @@ from graft.evidence.metrics import metric
 from graft.evidence.slices import ClassScore
 from graft.facts.study import ConfusionFact, PlannedCandidate, StudyRecord
 from graft.inputs.schema import ColumnFacts
+from graft.report.shared.badge import Badge
 from graft.report.shared.formats import count, known
 from graft.report.study.claims import replaced, undecided_words
 from graft.report.study.words import choice_name, facts_of
@@ -30,21 +31,14 @@ def sizes(record: StudyRecord, column: ColumnFacts) -> str:
         return ""
     kind, length = kind_named(column.kind), column.length
     least, most, middle = (count(round(number)) for number in (length.min, length.max, length.median))
+    if least == most:
+        return f"{kind.plural} of {least} {kind.unit} each"
     return f"{kind.plural} of {least} to {most} {kind.unit}, {middle} in the middle"
 
 
 GRID = 20  # up to so many classes the confusions are a table
 COSTLY = 15
 FIRST = 12  # rows of a long list that are always shown
-
-
-@dataclass(frozen=True)
-class Badge:
-    """The outcome: its word, the class of its colour and a sign that needs no colour."""
-
-    word: str
-    style: str
-    sign: str
 
 
 BADGES = {

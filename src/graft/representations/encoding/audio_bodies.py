@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.fft import rfft
 
 from graft.core.errors import SourceError
 from graft.representations.audio_directory import AudioReading, audio_reading
@@ -83,10 +84,11 @@ class _Decibels:
     def __call__(self, sound: np.ndarray) -> np.ndarray:
         """Frames, float32 (frames, width)."""
         frames = np.lib.stride_tricks.sliding_window_view(sound, len(self.window))[:: self.step]
-        turned = np.fft.rfft(frames * self.window)
+        # In single precision, as the network itself; scipy's transform has one, NumPy's has not.
+        turned = rfft(frames * self.window)
         power = (turned.real**2 + turned.imag**2) @ self.bands
-        made: np.ndarray = 10 * np.log10(np.maximum(power, _LEAST))
-        return np.asarray(np.maximum(made, made.max() - _BELOW), np.float32)
+        made: np.ndarray = 10 * np.log10(np.maximum(power, np.float32(_LEAST)))
+        return np.asarray(np.maximum(made, made.max() - np.float32(_BELOW)), np.float32)
 
 
 class AudioBody:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from graft.core.digests import key
-from graft.core.errors import TextsCut
+from graft.core.errors import SourceError, TextsCut
 from graft.core.progress import SILENT, Progress, Stage
 from graft.representations.backbone import native_precision
 from graft.representations.cache import ActivationCache, CachedRows, Ragged, concatenate
@@ -231,11 +231,24 @@ class Encoder:
                     done += len(rows)
                     stage.advance(len(rows), f"{done / (time.perf_counter() - started):,.0f} rows/s")
                 made = concatenate(pieces).take(np.argsort(np.concatenate(order)))
+                if layer is None:
+                    self._require_numbers(made.values)
                 job.made.append(made)
                 if self.cache is not None:
                     self.cache.put(self._place(layer), [job.digests[place] for place in places], made)
             if last:
                 yield job
+
+    def _require_numbers(self, vectors: np.ndarray) -> None:
+        """Raise SourceError for vectors that nothing can be learnt from, before they are kept."""
+        odd = int((~np.isfinite(vectors)).any(axis=1).sum())
+        if odd:
+            raise SourceError(
+                f"{self.source.weights.reference} gives vectors that are no numbers, of {odd:,} of {len(vectors):,} "
+                f"{self._backbone.kind.plural}",
+                needed="weights and settings that give finite vectors",
+                fix="copy the source again, or choose another",
+            )
 
     def _model(self, layer: int | None, contents: Sequence[Content]) -> Body:
         if self.precision == "int8" and self.fidelity is None:

@@ -118,7 +118,11 @@ class SessionNetwork:
 
 def of_length_one(made: np.ndarray) -> np.ndarray:
     """Vectors divided by their lengths; those of no length stay as they are."""
-    unit: np.ndarray = made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), np.float32(1e-12))
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(made, axis=1, keepdims=True)
+    # Of a length beyond float32 all that is left would be zeros, which look like a vector.
+    length[np.isinf(length)] = np.nan
+    unit: np.ndarray = made / np.maximum(length, np.float32(1e-12))
     return unit
 
 

@@ -34,10 +34,12 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """The network, its classifier too. blocks: in each of the three stages."""
+    """The network, its classifier too. blocks: in each of the three stages. grid: the last maps are averaged in so many
+    by so many fields; more than one keeps where something was seen."""
 
-    def __init__(self, blocks: int, classes: int = 10) -> None:
+    def __init__(self, blocks: int, classes: int = 10, grid: int = 1) -> None:
         super().__init__()
+        self._grid = grid
         self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         inside = 16
@@ -48,12 +50,12 @@ class CifarResNet(nn.Module):
             ]
             setattr(self, f"layer{stage}", nn.Sequential(*made))
             inside = outside
-        self.linear = nn.Linear(WIDTH, classes)
+        self.linear = nn.Linear(WIDTH * grid**2, classes)
 
     def stem(self, pixels: torch.Tensor) -> torch.Tensor:
         """What the first block is given."""
         return functional.relu(self.bn1(self.conv1(pixels)))
 
     def top(self, hidden: torch.Tensor) -> torch.Tensor:
-        """What the last block gives, as vectors (rows, 64)."""
-        return hidden.mean((2, 3))
+        """What the last block gives, as vectors (rows, 64 · fields)."""
+        return functional.adaptive_avg_pool2d(hidden, self._grid).flatten(1)

@@ -1,17 +1,13 @@
 """The residual network over the cells of rows, in torch; what it reads is in ``row_source``."""
 
-from pathlib import Path
-from typing import Any
-
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
-from graft.core.errors import SourceError
 from graft.representations.row_columns import RowColumns
 from graft.representations.row_source import RowShape, read_row_config, row_reading
 from graft.representations.source import Source
 from graft.representations.torch_process import torch_stream
+from graft.representations.towers.state import read_state
 
 _DROPPED = 0.1
 
@@ -100,7 +96,7 @@ def load_row_resnet(source: Source) -> RowResnet:
         # Columns of drawn weights are those of the rows they learn from, whatever the directory began with.
         return drawn_row_resnet(row_reading(source).columns, shape, source.weights.random_seed)
     network = RowResnet(columns, shape)
-    network.load_state_dict(_state(source.weights.directory, source.weights.files, source.weights.reference))
+    network.load_state_dict({name: value for name, value in read_state(source).items() if not name.startswith("head.")})
     return network.eval()
 
 
@@ -109,14 +105,3 @@ def drawn_row_resnet(columns: RowColumns, shape: RowShape, seed: int) -> RowResn
     with torch_stream():
         torch.manual_seed(seed)
         return RowResnet(columns, shape).eval()
-
-
-def _state(directory: Path, files: tuple[str, ...], reference: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in files:
-        found |= load_file(directory / name)
-    if not all(bool(torch.isfinite(value).all()) for value in found.values()):
-        raise SourceError(
-            f"{reference} holds weights that are no numbers", needed="finite weights", fix="copy it again"
-        )
-    return {name: value for name, value in found.items() if not name.startswith("head.")}

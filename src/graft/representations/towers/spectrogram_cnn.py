@@ -9,16 +9,13 @@ mean and the maximum over time.
 He et al. (2016), Deep residual learning for image recognition; Wu & He (2018), Group normalization.
 """
 
-from typing import Any
-
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
-from graft.core.errors import SourceError
 from graft.representations.source import Source
 from graft.representations.spectrogram_source import SpectrogramShape, read_spectrogram_config
 from graft.representations.torch_process import torch_stream
+from graft.representations.towers.state import read_state
 
 _GROUP = 8
 
@@ -146,18 +143,7 @@ def load_spectrogram_cnn(source: Source) -> SpectrogramCnn:
         torch.manual_seed(source.weights.random_seed or 0)
         network = SpectrogramCnn(shape)
     if source.weights.pretrained:
-        network.load_state_dict(_state(source))
-    return network.eval()
-
-
-def _state(source: Source) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in source.weights.files:
-        found |= load_file(source.weights.directory / name)
-    if not all(bool(torch.isfinite(value).all()) for value in found.values()):
-        raise SourceError(
-            f"{source.weights.reference} holds weights that are no numbers",
-            needed="finite weights",
-            fix="copy it again",
+        network.load_state_dict(
+            {name: value for name, value in read_state(source).items() if not name.startswith("head.")}
         )
-    return {name: value.float() for name, value in found.items() if not name.startswith("head.")}
+    return network.eval()

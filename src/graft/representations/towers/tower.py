@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -27,6 +26,7 @@ from graft.representations.source import Source
 from graft.representations.torch_process import torch_stream
 from graft.representations.towers.cifar_resnet import CifarResNet
 from graft.representations.towers.efficientnet_lite import EfficientNetLite0
+from graft.representations.towers.state import read_state
 
 LEARNT = "learnt"
 """What a configuration says of ``statistics`` that were not folded away or made up."""
@@ -166,11 +166,9 @@ def _own(make: Callable[[Mapping[str, Any]], nn.Module]) -> Callable[[Source], n
                 torch.manual_seed(source.weights.random_seed)
             model = make(read_json(source.weights.directory / "config.json"))
         if source.weights.pretrained:
-            state = load_file(source.weights.directory / "model.safetensors")
+            state = read_state(source)
             try:
-                model.load_state_dict(
-                    {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-                )
+                model.load_state_dict(state)
             except RuntimeError as error:
                 first = str(error).splitlines()[0]
                 raise SourceError(
@@ -193,7 +191,11 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     ),
     Architecture(
         "cifar-resnet",
-        _own(lambda config: CifarResNet(int(config["blocks"]), int(config.get("classes", 10)))),
+        _own(
+            lambda config: CifarResNet(
+                int(config["blocks"]), int(config.get("classes", 10)), int(config.get("grid", 1))
+            )
+        ),
         _cifar_layers,
         CifarResNet.stem,
         CifarResNet.top,

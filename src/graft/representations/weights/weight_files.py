@@ -5,6 +5,7 @@ files hold is refused, because nobody could say which of the two is used.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from graft.core.errors import SourceError
@@ -14,6 +15,8 @@ from graft.representations.weights.safetensors_file import TensorEntry, check_sa
 PICKLES = (".bin", ".pt", ".pth", ".th", ".ckpt")
 _SHARD = re.compile(r"[\w-][\w.-]{0,200}\.safetensors", re.ASCII)
 _SHOWN = 6
+_FLOATS = ("F16", "BF16", "F32", "F64")
+_COUNTED = "num_batches_tracked"
 
 
 def weight_files_of(directory: Path, reference: str) -> list[Path]:
@@ -67,6 +70,20 @@ def read_tensors(files: list[Path], reference: str) -> list[TensorEntry]:
             )
         seen.add(entry.name)
     return tensors
+
+
+def require_floats(tensors: Sequence[TensorEntry], reference: str) -> None:
+    """Raise SourceError for weights that are whole numbers or flags: rounded so, they are other weights.
+
+    How many batches normalisation has seen is a count, and no weight.
+    """
+    odd = next((one for one in tensors if one.dtype not in _FLOATS and not one.name.endswith(_COUNTED)), None)
+    if odd is not None:
+        raise SourceError(
+            f"{reference}: its tensor {shown(odd.name)} is of type {odd.dtype}",
+            needed=f"weights of type {', '.join(_FLOATS)}",
+            fix="save the weights again as they were trained",
+        )
 
 
 def shown(name: str) -> str:

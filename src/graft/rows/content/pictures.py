@@ -37,6 +37,7 @@ _SIDEWAYS = (5, 6, 7, 8)
 # Tags of TIFF: what an image is for, a bit of 1 standing for a small form of another; and the version of a raw file.
 _SUBFILE, _DNG = 254, 50706
 _WHITE = 250
+_ONE_COLOUR = 8  # levels: a lens cap is not quite even, and what is fine enough to vanish when made small is a picture
 _OTHERS = (
     (b"RIFF", "it is a recording or a film"),
     (b"%!PS", "it is PostScript"),
@@ -87,7 +88,7 @@ def look(raw: bytes) -> tuple[Picture | None, ContentProblem | None]:
         return picture, ContentProblem("animated-image", f"it has {frames:,} frames: the first is read", fatal=False)
     if odd:
         return picture, ContentProblem("odd-numbers", odd, fatal=False)
-    if not picture.alike:
+    if not picture.alike and all(high - low <= _ONE_COLOUR for low, high in shown.getextrema()):
         return picture, ContentProblem("blank-image", "nothing but one colour is in it", fatal=False)
     return picture, None
 

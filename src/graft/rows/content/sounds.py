@@ -31,8 +31,9 @@ _CHANNELS_AT_MOST = 64
 _BLOCK = 1 << 16
 _SMALL_BLOCK = 256
 _SILENT = 1e-4
-# A share of samples at the very top, several in a row, that a recording reaches only where it was cut there.
-_CLIPPED = 0.001
+# A share of samples at the very top, several in a row, and so many times as many as lie just below it, as a recording
+# has only where it was cut there: a tone rounds its tops too, and 8 bits or A-law put them on one level.
+_CLIPPED, _PILED_UP = 0.001, 1.5
 _INTEGERS = 64.0
 _FORM_RATE = 4_000
 _RATIO_AT_MOST = 2_000
@@ -248,6 +249,8 @@ def _instead(raw: bytes) -> str:
 def _why(error: Exception) -> str:
     """What a reader says is wrong, without the place in memory that it names."""
     said = str(getattr(error, "error_string", "") or error) or type(error).__name__
+    if "SF_INFO" in said:
+        return "its header says nothing of its rate or its channels"
     return said.splitlines()[0].rstrip(".")[:200]
 
 
@@ -266,9 +269,11 @@ def _remark(found: _Decoded, finite: np.ndarray, mono: np.ndarray) -> ContentPro
     peak = _peak(mono)
     if peak < _SILENT:
         return ContentProblem("silent-audio", "nothing can be heard in it", fatal=False)
-    top = np.abs(mono) >= 0.999 * peak
+    loud = np.abs(mono)
+    top = loud >= 0.999 * peak
     runs = top[2:] & top[1:-1] & top[:-2]
-    if len(runs) and runs.mean() > _CLIPPED and not _few_levels(mono):
+    piled_up = top.sum() > _PILED_UP * ((loud >= 0.9 * peak) & ~top).sum()
+    if len(runs) and runs.mean() > _CLIPPED and piled_up and not _few_levels(mono):
         said = f"it was too loud for its recorder: {runs.mean():.1%} of it is cut at one level"
         return ContentProblem("clipped-audio", said, fatal=False)
     return None

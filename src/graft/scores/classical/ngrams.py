@@ -4,7 +4,7 @@ Decisions: it is tuned with the same number of configurations as every candidate
 proves nothing; it is stored as a vocabulary and arrays, never as a pickle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,13 @@ class NgramEncoder:
         vectorizer = TfidfVectorizer(vocabulary=vocabulary, sublinear_tf=True, **_options(self.analyzer, self.ngrams))
         vectorizer.idf_ = self.idf.astype(np.float64)
         return sparse.csr_matrix(vectorizer.transform(texts))
+
+    def analyser(self, ngrams: tuple[int, int] | None = None) -> Callable[[str], list[str]]:
+        """What takes a text apart as this vocabulary did. ngrams: another range, such as words alone."""
+        made: Callable[[str], list[str]] = CountVectorizer(
+            **_options(self.analyzer, ngrams or self.ngrams)
+        ).build_analyzer()
+        return made
 
 
 def ngrams_of(facts: dict[str, Any], idf: np.ndarray) -> NgramEncoder:

@@ -17,10 +17,9 @@ CLASSICAL = Strategy(
     name="classical",
     trains=Trains.TERMS,
     control=True,
-    meaning="control: no neural network (for text: word counts and a linear model; for images: edges, colours "
-    "and textures; for recordings: how strong which pitches are; for rows: boosted trees or a linear model)",
+    meaning="control: no neural network ({no_network})",
     done="no source was used",
-    explained="what is left out: words of a text, patches of a picture, stretches of a recording, columns of a row",
+    explained="what is left out ({pieces})",
     why="control: what no neural network at all scores",
 )
 

@@ -1,4 +1,4 @@
-"""Erasing rows from a table and from everything made of it, with a receipt.
+"""Erasing rows from a table, or from whatever else keeps them, and from everything made of it, with a receipt.
 
 Decisions: the places farthest from the rows come first and the rows themselves last, because it is the rows that tell
 under which digests the rest is kept: killed anywhere, the same call finds them again and finishes. Afterwards every
@@ -8,7 +8,7 @@ programs' exports) are not reached; the receipt says that too.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +41,15 @@ _LIMITS = (
 )
 
 
+@dataclass(frozen=True)
+class ErasureRequest:
+    """Who asks for an erasure, and why, as it stands in the receipt. now: the clock."""
+
+    by: str
+    reason: str = ""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
 def erase(
     path: Path,
     ids: str | Iterable[str],
@@ -65,30 +74,57 @@ def erase(
     require_own_throughout(path)
     with none_erased(path):
         everywhere = [*places, CachePlace(cache or ActivationCache()), *_own_places(table)]
-        receipt = _erase(table, wanted_ids, everywhere, _begin(table, wanted_ids, by, reason, now))
-        receipt = replace(receipt, complete=True, finished=stamp(now()), notes=(*receipt.notes, *_LIMITS))
-        write_receipt(path, receipt)
+        receipt = erase_everywhere(
+            path, table.name, wanted_ids, everywhere, asking=ErasureRequest(by, reason, now),
+            notes=lambda wanted: _notes(table, wanted),
+        )  # fmt: skip
     for place in everywhere:
         if rebuild is not None and isinstance(place, IndexPlace) and _record(receipt, place).removed:
             rebuild(place.generation)
     return receipt
 
 
-def _erase(table: EmbeddingTable, ids: Sequence[str], everywhere: Sequence[Place], receipt: Receipt) -> Receipt:
-    """Erase, and keep the receipt on the disk up to date at every step."""
+def erase_everywhere(
+    home: Path,
+    name: str,
+    ids: str | Iterable[str],
+    everywhere: Sequence[Place],
+    *,
+    asking: ErasureRequest,
+    notes: Callable[[Wanted], tuple[str, ...]] = lambda wanted: (),
+) -> Receipt:
+    """Erase ``ids`` from all places, the farthest from the rows first, and keep the receipt up to date at every step.
+
+    home: the folder whose receipts it joins. name: of what lies there. notes: what else to say, seen before anything is
+    removed. Nobody else writes into the places meanwhile. Raises as ``erase`` does.
+    """
+    wanted_ids = _checked(ids, asking.by)
+    receipt = _erase(home, wanted_ids, everywhere, _begin(home, name, wanted_ids, asking), notes)
+    receipt = replace(receipt, complete=True, finished=stamp(asking.now()), notes=(*receipt.notes, *_LIMITS))
+    write_receipt(home, receipt)
+    return receipt
+
+
+def _erase(
+    home: Path,
+    ids: Sequence[str],
+    everywhere: Sequence[Place],
+    receipt: Receipt,
+    notes: Callable[[Wanted], tuple[str, ...]],
+) -> Receipt:
     held = [place.find(Wanted(frozenset(ids))) for place in everywhere]
     wanted = Wanted(frozenset(ids), frozenset().union(*(one.digests for one in held)))
     found = frozenset().union(*(one.ids for one in held))
-    notes = tuple(dict.fromkeys((*receipt.notes, *_notes(table, wanted))))
-    receipt = replace(receipt, ids=mark_found(receipt.ids, found), notes=notes)
+    noted = tuple(dict.fromkeys((*receipt.notes, *notes(wanted))))
+    receipt = replace(receipt, ids=mark_found(receipt.ids, found), notes=noted)
     for place in everywhere:
         before, there = marks(place.root), place.find(wanted)
         receipt = _with(receipt, _intended(place, before, there))
         # What is going to be removed is on paper before it is removed: a kill in between loses no line of it.
-        write_receipt(table.path, receipt)
+        write_receipt(home, receipt)
         said = place.erase(wanted)
         receipt = _with(receipt, _done(place, before, there, said))
-        write_receipt(table.path, receipt)
+        write_receipt(home, receipt)
     _require_gone(everywhere, wanted)
     return receipt
 
@@ -101,13 +137,13 @@ def _own_places(table: EmbeddingTable) -> list[Place]:
     return [*indexes, *rows]
 
 
-def _begin(table: EmbeddingTable, ids: Sequence[str], by: str, reason: str, now: Callable[[], datetime]) -> Receipt:
+def _begin(home: Path, name: str, ids: Sequence[str], asking: ErasureRequest) -> Receipt:
     """The receipt of this erasure: a new one, or the one that was begun when it was killed."""
-    begun = begun_before(read_receipts(table.path), ids)
+    begun = begun_before(read_receipts(home), ids)
     if begun is not None:
         return begun
     names = tuple(ErasedId.of(one) for one in ids)
-    return Receipt(table.name, by, reason, stamp(now()), "", False, names, graft=__version__)
+    return Receipt(name, asking.by, asking.reason, stamp(asking.now()), "", False, names, graft=__version__)
 
 
 def _intended(place: Place, before: dict[str, str], there: Held) -> PlaceRecord:

@@ -15,6 +15,9 @@ from graft.core.digests import file_sha256
 from graft.core.errors import OutputError
 from graft.representations.cache import ActivationCache
 
+RECEIPTS = "receipts"
+"""The folder of receipts, in that of a table or a shop."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -95,12 +98,13 @@ class CachePlace:
 
 
 def marks(root: Path) -> dict[str, str]:
-    """Every file below ``root``, by its path from there, with its SHA-256; locks are left out."""
+    """Every file below ``root``, by its path from there, with its SHA-256; locks and receipts are left out."""
     found = {}
     for path in sorted(root.rglob("*")) if root.is_dir() else ():
+        name = path.relative_to(root)
         try:
-            if path.is_file() and not path.name.endswith(".lock"):
-                found[path.relative_to(root).as_posix()] = file_sha256(path)
+            if path.is_file() and not path.name.endswith(".lock") and name.parts[0] != RECEIPTS:
+                found[name.as_posix()] = file_sha256(path)
         except FileNotFoundError:
             # Another process removed it meanwhile: it is not there.
             continue

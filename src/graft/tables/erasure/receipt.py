@@ -12,7 +12,7 @@ anything is removed, as *begun*, and replaced when all is done; the same ids ask
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +21,9 @@ from typing import Any
 from graft.core import foreign
 from graft.core.errors import InputError, TableError
 from graft.core.files import write_json
-from graft.tables.erasure.places import marks
+from graft.tables.erasure.places import RECEIPTS, marks
 
 SCHEMA = 2
-FOLDER = "receipts"
 _SHOWN = 12
 
 
@@ -138,9 +137,9 @@ class Receipt:
 
 
 def write_receipt(table: Path, receipt: Receipt) -> Path:
-    """Write a receipt into the table's folder, replacing the one that was begun at that moment; its path."""
+    """Write a receipt into the folder of a table or shop, replacing the one that was begun at that moment; its path."""
     first = receipt.ids[0].salt[:8] if receipt.ids else "none"
-    path = table / FOLDER / f"{receipt.begun.replace(':', '')}-{first}.json"
+    path = table / RECEIPTS / f"{receipt.begun.replace(':', '')}-{first}.json"
     receipt = replace(receipt, schema=SCHEMA)
     write_json(path, {**asdict(receipt), "sha256": receipt.sha256})
     return path
@@ -174,8 +173,8 @@ def read_receipt(path: Path) -> Receipt:
 
 
 def read_receipts(table: Path) -> list[Receipt]:
-    """All receipts of a table, oldest first."""
-    return [read_receipt(path) for path in sorted((table / FOLDER).glob("*.json"))]
+    """All receipts of a table or shop, oldest first."""
+    return [read_receipt(path) for path in sorted((table / RECEIPTS).glob("*.json"))]
 
 
 def returned(table: Path, receipt: Receipt) -> tuple[FileMark, ...]:
@@ -193,6 +192,27 @@ def begun_before(receipts: Iterable[Receipt], ids: Sequence[str]) -> Receipt | N
         if not receipt.complete and len(receipt.ids) == len(ids) and all(map(receipt.concerns, ids)):
             return receipt
     return None
+
+
+def concerned_by(receipts: Iterable[Receipt]) -> Callable[[str], bool]:
+    """Whether any of the receipts is about an id, for asking about very many ids.
+
+    >>> asked = concerned_by([Receipt("tickets", "me", "", "", "", True, (ErasedId.of("4711"),))])
+    >>> asked("4711"), asked("4712")
+    (True, False)
+    """
+    begun = [(hashlib.sha256(_begin(one.salt)), bytes.fromhex(one.sha256)) for all_ in receipts for one in all_.ids]
+
+    def asked(given: str) -> bool:
+        raw = given.encode("utf-8", "surrogatepass")
+        for salted, wanted in begun:
+            found = salted.copy()
+            found.update(raw)
+            if found.digest() == wanted:
+                return True
+        return False
+
+    return asked
 
 
 def stamp(moment: datetime) -> str:
@@ -224,4 +244,8 @@ def _read(stated: dict[str, Any]) -> Receipt:
 
 
 def _salted(salt: str, given: str) -> str:
-    return hashlib.sha256(f"{salt}:{given}".encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_begin(salt) + given.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _begin(salt: str) -> bytes:
+    return f"{salt}:".encode("utf-8", "surrogatepass")

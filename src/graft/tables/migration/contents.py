@@ -45,7 +45,7 @@ def require_contents(schema: pa.Schema, columns: Sequence[str], before: Space, a
     kind = content_kind(after)
     if before.kind not in ("", kind.name):
         raise TableError(
-            f"the rows are {content_kind(before).plural}, and the new source reads {kind.plural}",
+            f"the table is of {content_kind(before).plural}, and the new source reads {kind.plural}",
             needed=f"a source that reads {content_kind(before).plural}",
             fix=f"choose one, or make another table of {kind.plural}",
         )

@@ -93,11 +93,12 @@ class MigrationPlan:
     def lines(self) -> list[str]:
         """The plan as plain lines."""
         names = [self.source_before or self.before.fingerprint[:8], self.source or self.space.fingerprint[:8]]
+        kind = content_kind(self.space).plural
         dimensions = f"{self.before.dimension} numbers before, {self.space.dimension} after"
         said = [
             f"migrate {self.table} ({self.generation}) from {names[0]} to {names[1]}: {dimensions}",
-            f"rows: {self.rows:,}, of {self.texts:,} different texts in {', '.join(self.content)}",
-            f"time: {_duration(self.hours)} at {self.rows_per_second:,.1f} texts a second (of {self.sampled:,} rows)",
+            f"rows: {self.rows:,}, of {self.texts:,} different {kind} in {', '.join(self.content)}",
+            f"time: {_duration(self.hours)} at {self.rows_per_second:,.1f} {kind} a second (of {self.sampled:,} rows)",
             f"disk: about {self.disk / 1e6:,.1f} MB more until the old rows are dropped, {self.free / 1e6:,.0f} MB free"
             + ("" if self.fits else ": NOT ENOUGH"),
             f"order: {self.order}",
@@ -112,7 +113,7 @@ class MigrationPlan:
         if self.adapter is None:
             return f"not measured: fewer than {FEWEST_PAIRS} rows; queries stay with the old encoder until the swap"
         one = self.adapter
-        found = f"{one.kind}, recall@{one.recall.k} {one.recall} on held-out texts"
+        found = f"{one.kind}, recall@{one.recall.k} {one.recall} on held-out {content_kind(self.space).plural}"
         if one.usable:
             return f"{found}: queries of the new source can search the old rows until the swap"
         return (

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from graft.core.intervals import Interval
 from graft.governance.emit import Measure, ModelFacts, model_card
-from graft.governance.records import Edge, FileDigest, Relation
+from graft.governance.reading.parents import named_parent
+from graft.governance.records import Edge, FileDigest, Obligation, Relation
 from unit.governance.emit.document_facts import ADAPTER, BARE, BASE, ORDINARY
 
 
@@ -157,7 +158,7 @@ def test_a_licence_nobody_decided_is_unsettled_and_no_source_is_said():
 @pytest.mark.parametrize(
     ("kept", "vocabulary", "said"),
     [
-        (12, False, "The bundle holds 12 training rows, their texts and vectors: share it as you would share them."),
+        (12, False, "The bundle holds 12 training rows, with texts and vectors: share it as you would share them."),
         (0, False, "The bundle holds no training row: neither texts nor vectors of single rows."),
         (0, True, "words and letter sequences from the training texts."),
     ],
@@ -191,3 +192,49 @@ def test_facts_that_cannot_be_are_refused():
         ModelFacts(name="m", task="binary", created="yesterday")
     with pytest.raises(ValidationError):
         ModelFacts(name="\ud800", task="binary")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "task", "pipeline", "tags", "inside"),
+    [
+        (("image",), "multiclass", "image-classification", ["graft", "multiclass"], "file names and tiny pictures"),
+        (("audio",), "binary", "audio-classification", ["graft", "binary"], "file names and outlines of sound"),
+        (("row",), "binary", "tabular-classification", ["graft", "binary"], "cells"),
+        (("row",), "regression", "tabular-regression", ["graft", "regression"], "cells"),
+        (
+            ("text", "image"),
+            "binary",
+            "other",
+            ["graft", "binary", "text", "image"],
+            "texts, file names and tiny pictures",
+        ),
+    ],
+)
+def test_the_hub_is_told_what_kind_of_rows_a_model_reads(kinds, task, pipeline, tags, inside):
+    facts = BARE.model_copy(update={"kinds": kinds, "task": task, "kept_rows": 1, "metrics": ORDINARY.metrics})
+    said = front(facts)
+    assert (said["pipeline_tag"], said["tags"]) == (pipeline, tags)
+    assert {one["task"]["type"] for one in said["model-index"][0]["results"]} == {pipeline}
+    assert f"The bundle holds 1 training row, with {inside} and vectors" in model_card(facts)
+
+
+@pytest.mark.parametrize(
+    ("stated", "named"),
+    [
+        ("out/checkpoint-500", None),
+        ("my-encoder", None),
+        ("./models/best", None),
+        ("bert-base-uncased", "bert-base-uncased"),
+        ("acme/encoder", "acme/encoder"),
+    ],
+)
+def test_a_parent_that_may_be_a_folder_is_not_named_to_the_hub(stated, named):
+    edge = Edge(relation=Relation.FINE_TUNED, parent=named_parent(stated), where="config.json")
+    facts = BARE.model_copy(update={"edges": (edge,)})
+    assert front(facts).get("base_model") == named
+    assert stated.removeprefix("./") in model_card(facts).replace("\\", "")
+
+
+def test_what_asks_for_an_obligation_is_named_as_far_as_it_has_a_name():
+    asked = Obligation(code="base-needed", text="It needs its base.", licence="", clause="how adapters work", path=())
+    assert "- It needs its base. (how adapters work)" in model_card(BARE.model_copy(update={"obligations": (asked,)}))

@@ -86,7 +86,7 @@ def test_what_was_not_shown_or_was_measured_before_is_a_limitation():
         "all 250 rows",
         "0.018 on so few rows",
         "with 9, and would with about 7",
-        "1 texts stand in the rows",
+        "1 set of equal rows",
     ):
         assert fact in said
     plain = limitations(bare())

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from graft.core.intervals import Interval
 from graft.facts.study import CandidateFacts, StudyRecord
+from graft.report.shared.axes import Axis, linear
+from graft.report.shared.canvas import Drawing
 from graft.report.shared.formats import known
-from graft.report.study.plots.axes import Axis, linear
-from graft.report.study.plots.canvas import Drawing
 from graft.report.study.plots.extent import extent, look_of, nearby, ranked
 from graft.report.study.words import (
     MetricWords,
@@ -35,7 +35,9 @@ def candidate_plot(record: StudyRecord) -> Markup:
     drawing = Drawing("plot-candidates", bottom + 24, f"{metric.title} of every candidate", _words(order, metric))
     drawing.columns(axis, TOP, bottom)
     if control is not None and known(control.score.mean):
-        _reference(drawing, axis, metric.natural(control.score.mean), record.margin, bottom, short_name(control, 24))
+        called = "best of the others" if record.verdict.outcome == "not asked" else "best control"
+        name = f"{called}: {short_name(control, 24)}"
+        _reference(drawing, axis, metric.natural(control.score.mean), record.margin, bottom, name)
     for index, one in enumerate(order):
         kind = look_of(record, one)
         _row(drawing, axis, metric, one, TOP + ROW * index, kind, ", ".join(roles(record, one)))
@@ -50,11 +52,11 @@ def _axis(record: StudyRecord, metric: MetricWords, control: CandidateFacts | No
 
 
 def _reference(drawing: Drawing, axis: Axis, value: float, margin: float, bottom: float, name: str) -> None:
-    """The best control as a line, with the margin around it."""
+    """The best control as a line, with the margin around it. name: what is written at it."""
     drawing.box((axis.at(value - margin), TOP), (axis.at(value + margin), bottom), "band")
     drawing.line((axis.at(value), TOP - 4), (axis.at(value), bottom), "reference")
     right = axis.at(value) > 50
-    drawing.text((axis.at(value), 12), f"best control: {name}", "note", anchor="end" if right else "start")
+    drawing.text((axis.at(value), 12), name, "note", anchor="end" if right else "start")
 
 
 def _row(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from graft.facts.study import CandidateFacts, StudyRecord
+from graft.report.shared.axes import Axis, linear, times
+from graft.report.shared.canvas import Drawing
 from graft.report.shared.formats import duration, known
-from graft.report.study.plots.axes import Axis, linear, times
-from graft.report.study.plots.canvas import Drawing
 from graft.report.study.plots.extent import look_of, nearby, ranked
 from graft.report.study.words import MetricWords, choice_name, metric_words, short_name
 

@@ -8,9 +8,9 @@ from graft.core.intervals import Interval
 from graft.decisions.policy_costs import PolicyCost
 from graft.evidence.calibration_quality import Bin
 from graft.facts.study import CalibrationFacts
+from graft.report.shared.axes import Axis, linear
+from graft.report.shared.canvas import Drawing
 from graft.report.shared.formats import count, estimate, known, percent, with_interval
-from graft.report.study.plots.axes import Axis, linear
-from graft.report.study.plots.canvas import Drawing
 from graft.report.study.words import policy_words
 
 HEIGHT, TOP, BOTTOM = 372.0, 16.0, 302.0

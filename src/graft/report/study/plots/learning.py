@@ -12,9 +12,9 @@ import numpy as np
 from markupsafe import Markup
 
 from graft.facts.study import CandidateFacts, LearningCurveFacts, LearningPoint, StudyRecord
+from graft.report.shared.axes import Axis, amounts, linear
+from graft.report.shared.canvas import Drawing, look, symbol
 from graft.report.shared.formats import count, known, number
-from graft.report.study.plots.axes import Axis, amounts, linear
-from graft.report.study.plots.canvas import Drawing, look, symbol
 from graft.report.study.words import choice_name, metric_words, short_name
 
 HEIGHT = 320.0

@@ -1,0 +1,1 @@
+"""Placing what has no history, and letting behaviour take over."""

@@ -1,0 +1,42 @@
+"""The page of a watch in a real browser: it fits a phone, a desk and paper."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from graft.report.watch import render_watch_page
+from journeys.test_report_browser import CHROMIUM, HEAR, TELL, chromium
+from unit.report.watches import STORIES
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+
+
+def test_no_page_is_wider_than_its_screen(tmp_path: Path) -> None:
+    frames = []
+    for name in ("act", "many", "unlabelled", "hostile"):
+        # the policy of the page rightly forbids scripts: the copy that measures itself goes without
+        page = re.sub(r"<meta http-equiv[^>]*>", "", render_watch_page(STORIES[name]()))
+        for width in (375, 1280):
+            told = page.replace("</body>", TELL.replace("NAME", json.dumps(f"{name} {width}")) + "</body>")
+            (tmp_path / f"{name}-{width}.html").write_text(told, encoding="utf-8")
+            frames.append(f'<iframe src="{name}-{width}.html" width="{width}" height="900" style="border:0"></iframe>')
+    (tmp_path / "all.html").write_text(HEAR + "".join(frames), encoding="utf-8")
+    dom = chromium(tmp_path, "--virtual-time-budget=4000", "--dump-dom", (tmp_path / "all.html").as_uri())
+    found = re.search(r'<pre id="told">(.*?)</pre>', dom, re.DOTALL)
+    assert found is not None
+    measures = json.loads(html.unescape(found[1]))
+    assert len(measures) == len(frames)
+    for one in measures:
+        assert one["needed"] <= one["width"], one
+        assert one["wide"] == [], one
+
+
+def test_it_prints(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(render_watch_page(STORIES["act"]()), encoding="utf-8")
+    chromium(tmp_path, f"--print-to-pdf={tmp_path / 'report.pdf'}", (tmp_path / "report.html").as_uri())
+    data = (tmp_path / "report.pdf").read_bytes()
+    assert data.startswith(b"%PDF")
+    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", data)) <= 12

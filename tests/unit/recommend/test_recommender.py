@@ -1,0 +1,202 @@
+"""The recommender a person holds: frames in, lists out, a folder that keeps it."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import polars as pl
+import pytest
+
+import graft
+from graft.bundle import shop as bundle
+from graft.bundle.shop import one_writer
+from graft.core.errors import BundleError, InputError, OutputError
+from graft.entities.shop import Rules
+
+
+def sold():
+    rng = np.random.default_rng(0)
+    kinds = ("tea", "coffee", "wine")
+    goods = [f"{kind}-{number}" for kind in kinds for number in range(10)]
+    rows = [
+        {"user_id": user, "item_id": item, "weight": 1 + user % 2, "datetime": f"2026-01-{1 + user % 28:02}"}
+        for user in range(45)
+        for item in goods
+        if rng.random() < (0.6 if item.startswith(kinds[user % 3]) else 0.04) and not item.endswith("-7")
+    ]
+    items = pl.DataFrame({"item_id": goods, "kind": [one.partition("-")[0] for one in goods],
+                          "brand": [f"b{place % 3}" for place in range(30)]})  # fmt: skip
+    users = pl.DataFrame({"user_id": range(45), "country": ["DE", "FR", "IT"] * 15})
+    return pl.DataFrame(rows), items, users
+
+
+@pytest.fixture(scope="module")
+def made():
+    events, items, users = sold()
+    chosen = graft.Recommender(item_category="kind", user_category="country", keep="brand", dimension=6, tries=2)
+    return chosen.fit(events, items=items, users=users)
+
+
+def test_frames_need_no_renaming_and_lists_have_the_usual_columns(made):
+    found = made.recommend(["0", "1"], k=3)
+    assert found.columns == ["user", "item", "score", "rank", "state", "user_state", "basis"]
+    assert found["rank"].to_list() == [1, 2, 3] * 2
+    assert made.recommend([0], k=3)["item"].to_list() == found.filter(pl.col("user") == "0")["item"].to_list()
+
+
+def test_a_newcomer_with_a_context_gets_what_suits_it(made):
+    rows = {"user_id": ["x", "y"], "country": ["DE", "FR"]}
+    found = made.recommend(["x", "y"], k=1, items=["tea-7", "coffee-7", "wine-7"], context=rows)
+    assert found["item"].to_list() == ["tea-7", "coffee-7"]
+    assert set(found["user_state"]) == {"warm"}
+    assert set(found["basis"]) == {"content alone"}
+
+
+def test_rules_are_part_of_the_call(made):
+    found = made.recommend(["0"], k=4, rules=Rules(most_per=("brand", 1)))
+    assert found.height == 3
+    assert made.recommend(["0"], k=4, rules=Rules(available=("tea-7",)))["item"].to_list() == ["tea-7"]
+
+
+def test_what_was_saved_serves_the_same_and_grows_the_same(made, tmp_path):
+    folder = made.save(tmp_path / "shop")
+    again = graft.Recommender.load(folder)
+    users = [str(user) for user in range(45)]
+    assert again.recommend(users, 5).equals(made.recommend(users, 5))
+    more = {"user_id": ["0", "new"], "item_id": ["wine-7", "tea-7"], "weight": [1, 1], "datetime": ["2026-02-01"] * 2}
+    fresh = graft.Recommender.load(folder).add_events(more)
+    assert fresh.place("wine-7").interactions == 1
+    assert fresh.add_items({"item_id": ["tea-99"], "kind": ["tea"], "brand": ["b9"]}).place("tea-99").state == "warm"
+    assert fresh.shop.columns["brand"][-1] == "b9"
+    assert "0" not in fresh.forget("0").shop.people.names
+    # Nothing of it is left in what is written then.
+    kept = fresh.save(tmp_path / "after")
+    again = graft.Recommender.load(kept)
+    assert again.recommend(["0"], 2)["user_state"].to_list() == ["cold"] * 2
+    assert "0" not in again.shop.events.users
+
+
+def test_a_shop_that_was_changed_is_refused(made, tmp_path):
+    folder = made.save(tmp_path / "shop")
+    for name in ("shop.safetensors", "shop.json", "sample.json"):
+        copy = tmp_path / f"copy-{name}"
+        shutil.copytree(folder, copy)
+        raw = bytearray((copy / name).read_bytes())
+        raw[len(raw) // 2] ^= 1
+        (copy / name).write_bytes(raw)
+        with pytest.raises(BundleError, match="has changed"):
+            graft.Recommender.load(copy)
+    with pytest.raises(BundleError, match="no shop"):
+        graft.Recommender.load(tmp_path)
+
+
+def test_two_who_add_at_once_both_add(made, tmp_path):
+    folder = made.save(tmp_path / "shop")
+
+    def add(number):
+        with one_writer(folder):
+            more = {"user_id": [f"late-{number}"], "item_id": ["tea-7"], "weight": [1], "datetime": ["2026-02-01"]}
+            graft.Recommender.load(folder).add_events(more).save(folder)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
+    names = graft.Recommender.load(folder).shop.people.names
+    assert {f"late-{number}" for number in range(4)} <= set(names)
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".shop.lock", "shop"]
+
+
+def test_a_shop_that_is_replaced_while_it_is_read_is_read_anew(made, tmp_path, monkeypatch):
+    folder = made.save(tmp_path / "shop")
+    checked = bundle.check_files
+
+    def replaced(place, manifest, **how):
+        monkeypatch.setattr(bundle, "check_files", checked)
+        fresh = graft.Recommender.load(folder).forget("0")
+        fresh.save(folder)
+        checked(place, manifest, **how)
+
+    monkeypatch.setattr(bundle, "check_files", replaced)
+    assert "0" not in graft.Recommender.load(folder).shop.people.names
+
+
+def test_a_bundle_of_another_kind_is_never_replaced(made, tmp_path):
+    for name in ("manifest.json", "contract.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(OutputError, match="is a bundle, and no shop"):
+        made.save(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["contract.json", "manifest.json"]
+
+
+def test_explanations_name_history_and_sum_to_the_score(made):
+    item = made.recommend(["0"], 1)["item"][0]
+    said = made.explained("0", item)
+    assert said.startswith(f"{item} for 0: ")
+    assert "because of " in said
+    told = made.explain("0", item)
+    assert told.score == pytest.approx(made.recommend(["0"], 1)["score"][0], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "items", "options", "said"),
+    [
+        ({"user": [], "item": []}, None, {}, "0 rows"),
+        ({"user": ["a"], "thing": ["b"]}, None, {}, "names the item"),
+        ({"user": ["a"], "item": ["b"], "weight": [-1]}, None, {}, "-1"),
+        ({"user": ["a"], "item": ["b"], "rating": [4]}, None, {}, "ratings"),
+        ({"user": ["a"], "item": ["b"]}, {"item": ["b"], "title": ["x"]}, {}, "no column of it is named"),
+        ({"user": ["a"], "item": ["b"]}, None, {"item_text": "title"}, "no table of items"),
+        ({"user": ["a"], "item": ["b"]}, {"title": ["x"]}, {"item_text": "title"}, "item_id"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_words(rows, items, options, said):
+    with pytest.raises(InputError, match=said):
+        graft.Recommender(**options, dimension=4).fit(rows, items=items)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"user": ["a"], "item": ["b"]},
+        {"user": ["a"] * 3, "item": ["b", "c", "d"]},
+        {"user": ["a", "b", "c"], "item": ["x"] * 3},
+        {"user": [1, 2, 1, 1], "item": [7, 7.0, "7", 8]},
+    ],
+)
+def test_tiny_shops_are_answered(rows):
+    made = graft.Recommender(dimension=8).fit(pl.DataFrame(rows, strict=False))
+    for user in ("a", "1", "nobody"):
+        found = made.recommend([user], k=5, filter_viewed=False)
+        assert np.isfinite(found["score"].to_numpy()).all()
+        assert found.height == found["item"].n_unique() == len(made.shop.items.names)
+
+
+def test_ratings_are_read_as_said():
+    rows = {"user_id": ["a", "a", "b"], "item_id": ["x", "y", "x"], "rating": [5.0, 1.0, 4.0]}
+    from graft.recommend.recommender import EventReading
+
+    made = graft.Recommender(dimension=4, reading=EventReading(at_least=4, dislike_below=2)).fit(rows)
+    found = made.recommend(["a"], 2, filter_viewed=False)
+    scores = dict(zip(found["item"], found["score"], strict=True))
+    assert scores["y"] < scores["x"]
+    assert made.shop.items.names == ("x", "y")
+
+
+def test_events_that_are_delivered_again_change_nothing_also_after_saving(made, tmp_path):
+    folder = made.save(tmp_path / "shop")
+    more = {"user_id": ["0", "new"], "item_id": ["wine-7", "tea-7"], "weight": [1, 1], "datetime": ["2026-02-01"] * 2}
+    once = graft.Recommender.load(folder).add_events(more)
+    kept = graft.Recommender.load(once.save(tmp_path / "once"))
+    before = kept.recommend(["0", "new"], 5)
+    assert kept.add_events(more).recommend(["0", "new"], 5).equals(before)
+    assert kept.shop.events.events == once.shop.events.events
+    # Who was forgotten is not known by what they did: it would count as new.
+    kept.forget("new")
+    assert len(kept.read(more)) == 1
+    assert len(kept.shop.events.delivered) == len(once.shop.events.delivered) - 1
+
+
+def test_a_second_fit_is_a_fit_from_nothing(made):
+    events, items, _ = sold()
+    fresh = graft.Recommender(item_category="kind", dimension=4, tries=1).fit(events, items=items)
+    pairs = fresh.shop.events.events
+    assert fresh.fit(events, items=items).shop.events.events == pairs
