@@ -22,11 +22,10 @@ from graft.bundle.manifest import MANIFEST, read_manifest
 from graft.bundle.predictions import in_words_of
 from graft.core import foreign
 from graft.core.errors import OutputError
+from graft.core.files import STALE_SECONDS
 from graft.inputs.contract import require_columns
 from graft.inputs.schema import Contract
 from graft.rows.table import Table
-
-_STALE_SECONDS = 3600
 
 
 def settled(folder: Path) -> Path:
@@ -103,7 +102,7 @@ def _tidy(folder: Path) -> None:
     """Undo and remove what killed writers left behind."""
     put_back(folder)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.partial"):
-        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
 
 

@@ -8,8 +8,9 @@ import errno
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from filelock import FileLock, Timeout
 
 from graft.core import foreign
 from graft.core.errors import OutputError
+
+
+STALE_SECONDS = 3600
+"""The age at which what lies under a temporary name is no writer's any more."""
 
 
 @contextmanager
@@ -46,6 +51,17 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, pattern: str = ".*.partial") -> None:
+    """Remove the temporary files that killed writers left in a folder an hour ago or earlier.
+
+    A younger one may belong to a writer that is at work.
+    """
+    for left in folder.glob(pattern):
+        with suppress(OSError):
+            if left.is_file() and time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.unlink(missing_ok=True)
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

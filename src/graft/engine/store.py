@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from graft.core.digests import array_digest, content_digest, key
-from graft.core.files import write_bytes
+from graft.core.files import sweep, write_bytes
 from graft.engine.engines import unheard
 
 Result = tuple[dict[str, np.ndarray], dict[str, Any]]
@@ -40,6 +40,7 @@ class ResultStore:
 
     def __init__(self, folder: Path, *, owner: str = "", tell: Callable[[str], None] = unheard) -> None:
         self.folder, self.owner, self.tell = folder, owner, tell
+        sweep(folder)
 
     def path(self, asked: Any) -> Path:
         """The file of a result."""

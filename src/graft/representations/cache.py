@@ -11,7 +11,6 @@ nothing and the next call finishes.
 """
 
 import os
-import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from safetensors.numpy import save_file
 
 from graft.core.digests import array_checksum, array_digest, content_digest
 from graft.core.errors import OutputError
-from graft.core.files import whole_file
+from graft.core.files import sweep, whole_file
 from graft.core.progress import SILENT
 from graft.core.settings import DEFAULT_CACHE_LIMIT, cache_directory
 
@@ -257,11 +256,7 @@ class ActivationCache:
             with suppress(OSError):
                 facts = path.stat()
                 found.append((facts.st_mtime, facts.st_size, path))
-        for path in self.root.glob("*/.*.partial"):
-            # A killed process leaves its temporary file behind.
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > 3600:
-                    path.unlink(missing_ok=True)
+        sweep(self.root, "*/.*.partial")
         return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from graft.core import foreign
 from graft.core.errors import InputError, OutputError
-from graft.core.files import write_json
+from graft.core.files import sweep, write_json
 
 _MARK = "study.key"
 
@@ -35,6 +35,7 @@ def claim(folder: Path, identity: str) -> None:
     Raises OutputError when it holds another study or other files.
     """
     require_place(folder)
+    sweep(folder)
     mark = folder / _MARK
     if not mark.is_file():
         write_json(mark, {"key": identity, "seal": secrets.token_hex(16)})
