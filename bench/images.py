@@ -81,9 +81,11 @@ def _draw(bench: Workbench, pictures: list[object], classes: list[str], size: in
     for name, of in (("frozen", resolve_source(source)), ("classical", None)):
         made = fit(bench, Candidate(parse_strategy(name), of), drawn, rest, budget=Budget(), seed=seed)
         scores[name] = mean_recall(made.scores.argmax(1), bench.targets[rest])
+    difference = record.verdict.difference
     return {
         "verdict": str(record.verdict.outcome),
-        "difference": record.verdict.difference.mean,
+        "difference": difference.mean,
+        "ends": difference.ends,
         "truth": scores["frozen"] - scores["classical"],
         **scores,
     }

@@ -1,13 +1,16 @@
 """The jackknife over rows against exact formulas, a slow one by scikit-learn, and what the score really varies by."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import f1_score
 
 from graft.core.errors import InputError
-from graft.evidence.comparison import score_interval
+from graft.evidence.comparison import compare, score_interval
 from graft.evidence.metrics import METRICS
-from graft.evidence.pooled import Pooled, effective_rows, jackknife
+from graft.evidence.pooled import Jackknife, Lessons, Pooled, effective_rows, jackknife
 from graft.evidence.predictions import Scored
 
 
@@ -199,3 +202,87 @@ def test_what_cannot_be_pooled_is_refused() -> None:
         jackknife({"a": [(1.0, Pooled(scored, np.arange(3)))]}, "roc_auc")
     with pytest.raises(InputError, match="2 clusters for 3 rows"):
         Pooled(scored, np.arange(2))
+
+
+def learners(rng: np.random.Generator, rows: int, width: int, gap: float) -> tuple[Jackknife, dict[str, float]]:
+    """Two ridge classifiers on features of their own, judged out of fold three times; and what their models are worth.
+
+    A class lies ``gap`` from the middle in the first feature and nowhere else, so the accuracy of a weight vector is
+    known.
+    """
+    folds, repeats, truth = 5, 3, np.tile([-1.0, 1.0], rows // 2)
+    splits = [rng.permutation(rows) % folds for _ in range(repeats)]
+    terms, lessons, worth = {}, {}, {}
+
+    def pooled(said: np.ndarray, weights: np.ndarray | None = None) -> Pooled:
+        place = np.tile(np.arange(rows), said.size // rows)
+        scored = Scored("binary", (truth[place] > 0).astype(int), np.eye(2)[(said.ravel() > 0).astype(int)])
+        return Pooled(scored, place, weights)
+
+    def weights(seen: np.ndarray, learnt: np.ndarray) -> np.ndarray:
+        inner = seen[learnt] @ seen[learnt].T + width * np.eye(len(learnt))
+        return np.asarray(seen[learnt].T @ np.linalg.solve(inner, truth[learnt]))
+
+    for name in ("a", "b"):
+        seen = rng.standard_normal((rows, width))
+        seen[:, 0] += gap * truth
+        whole, halves, shares = np.zeros((repeats, rows)), np.zeros((repeats, 2, rows)), []
+        for repeat, split in enumerate(splits):
+            for fold in range(folds):
+                learnt, test = rng.permutation(np.flatnonzero(split != fold)), np.flatnonzero(split == fold)
+                model = weights(seen, learnt)
+                whole[repeat, test] = seen[test] @ model
+                shares.append(stats.norm.cdf(gap * model[0] / np.linalg.norm(model)))
+                for side in (0, 1):
+                    halves[repeat, side, test] = seen[test] @ weights(seen, learnt[side::2])
+        terms[name] = [(1.0, pooled(whole, np.full(whole.size, 1 / repeats)))]
+        pairs = tuple((pooled(one), pooled(other)) for one, other in halves)
+        lessons[name] = Lessons(tuple(map(pooled, whole)), pairs)
+        worth[name] = float(np.mean(shares))
+    return jackknife(terms, "accuracy", lessons=lessons), worth
+
+
+@pytest.mark.parametrize(
+    ("rows", "width", "gap", "about"), [(40, 300, 0.8, 1.75), (60, 4, 0.8, 1.15), (120, 20, 0.8, 1.35)]
+)
+def test_what_rows_teach_one_another_is_in_the_variance(rows: int, width: int, gap: float, about: float) -> None:
+    """Differences of studies vary around what their models are worth by what rows show and what is added to it."""
+    off, shown, added = [], [], []
+    for seed in range(200):
+        found, worth = learners(np.random.default_rng(seed), rows, width, gap)
+        off.append(found.estimate("a") - found.estimate("b") - worth["a"] + worth["b"])
+        shown.append(np.square(found.moves("a") - found.moves("b")).sum())
+        added.append(found.taught("a", "b"))
+    varied, said = np.mean(np.square(off)) / np.mean(shown), 1 + np.mean(added) / np.mean(shown)
+    # The standard error of a ratio of 200 studies is a tenth of it.
+    assert said == pytest.approx(about, abs=0.1)
+    assert varied == pytest.approx(said, rel=0.25)
+
+
+def test_models_that_learn_nothing_are_taught_nothing() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random((2, 80)) < 0.7
+    one, other = (
+        Pooled(Scored("binary", np.zeros(80, int), np.eye(2)[1 - row.astype(int)]), np.arange(80)) for row in right
+    )
+    lessons = {name: Lessons((it, it, it), ((it, it),)) for name, it in (("a", one), ("b", other))}
+    found = jackknife({"a": [(1.0, one)], "b": [(1.0, other)]}, "accuracy", lessons=lessons)
+    assert (found.taught("a"), found.taught("a", "b")) == (0.0, 0.0)
+    plain = jackknife({"a": [(1.0, one)], "b": [(1.0, other)]}, "accuracy")
+    assert compare(found, "a", "b") == compare(plain, "a", "b")
+
+
+def test_what_is_not_known_of_one_adds_nothing_and_two_fixed_models_have_no_lessons() -> None:
+    found, _ = learners(np.random.default_rng(0), 40, 300, 0.8)
+    assert found.taught("a", "b") > 0
+    assert compare(found, "a", "b", drift=0.0).error < compare(found, "a", "b", drift=0.2).error
+    half = replace(found, lessons={"a": found.lessons["a"]})
+    assert half.taught("a", "b") == 0.0
+    assert half.taught("a") == found.taught("a")
+
+
+def test_a_share_of_the_rows_taught_one_another() -> None:
+    """Rows of a locked holdout teach nobody: of what half the rows add to themselves, all see a quarter."""
+    found, _ = learners(np.random.default_rng(1), 40, 300, 0.8)
+    lessons = {name: replace(one, share=0.5) for name, one in found.lessons.items()}
+    assert replace(found, lessons=lessons).taught("a", "b") == pytest.approx(found.taught("a", "b") / 4)

@@ -19,7 +19,6 @@ from filelock import FileLock, Timeout
 from graft.core import foreign
 from graft.core.errors import OutputError
 
-
 STALE_SECONDS = 3600
 """The age at which what lies under a temporary name is no writer's any more."""
 

@@ -18,7 +18,8 @@ rows. R2 of 40 rows, .4 against .6: found in 60 % of the studies in which an ora
 
 What the training sets vary. Rows that were out of fold are judged by models that share most of their training rows, and
 the model that ships is one more. ``drift`` is the variance that other training rows of the same number would add, in
-parts of the rows' own variance; see DRIFT for how it was measured.
+parts of the rows' own variance; see DRIFT for how it was measured. Where rows are seen to teach one another
+(``pooled``), that counts instead when it is more.
 
 Bonett & Price (2012), Adjusted Wald confidence interval for a difference of binomial proportions based on paired data;
 Hall (1992), On the removal of skewness by transformation; Nadeau & Bengio (2003); Bates, Hastie & Tibshirani (2021),
@@ -95,8 +96,8 @@ class Comparison:
 def compare(found: Jackknife, candidate: str, control: str, *, drift: float = DRIFT, apart: bool = False) -> Comparison:
     """Candidate minus control.
 
-    drift: variance that other training rows would add, in parts of the rows' own; 0 for two fixed models. apart: for
-    the claim that they differ (see above).
+    drift: variance that other training rows would add, in parts of the rows' own, at least; 0 for two fixed models.
+    apart: for the claim that they differ (see above).
 
     >>> from graft.evidence.pooled import Pooled, jackknife
     >>> from graft.evidence.predictions import Scored
@@ -109,7 +110,8 @@ def compare(found: Jackknife, candidate: str, control: str, *, drift: float = DR
     """
     estimate = found.estimate(candidate) - found.estimate(control)
     moves = found.moves(candidate) - found.moves(control)
-    return _comparison(estimate, moves, found, drift, QUARTER if apart else TWO_ROWS, apart)
+    taught = found.taught(candidate, control) if drift else 0.0
+    return _comparison(estimate, moves, found, drift, QUARTER if apart else TWO_ROWS, apart, taught)
 
 
 def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, drift: float = 0.0) -> Interval:
@@ -134,7 +136,7 @@ def score_interval(found: Jackknife, candidate: str, *, level: float = 0.95, dri
         return Interval(value)
     if (low, high) == (0.0, 1.0):
         return _share_interval(found, candidate, level, drift)
-    own = _comparison(value, found.moves(candidate), found, drift)
+    own = _comparison(value, found.moves(candidate), found, drift, taught=found.taught(candidate))
     reach = float(special.stdtrit(own.freedom, (1 + level) / 2))
     if own.error == 0.0:
         return Interval(value, value, value)
@@ -156,7 +158,8 @@ def _share_interval(found: Jackknife, candidate: str, level: float, drift: float
     reach = float(special.stdtrit(freedom, (1 + level) / 2))
     value = found.estimate(candidate)
     share = float(np.clip(value, 0, 1))
-    variance = float(np.square(moves).sum()) * (1 + drift) * (blocks - 1) / blocks
+    squares = float(np.square(moves).sum()) * (blocks - 1) / blocks
+    variance = squares + max(drift * squares, found.taught(candidate))
     rows /= 1.0 if np.isinf(found.effective) else found.crowded(moves)
     if variance > 0 and 0 < share < 1:
         rows = min(rows, share * (1 - share) / variance)
@@ -172,6 +175,7 @@ def _comparison(
     drift: float,
     added: float = TWO_ROWS,
     apart: bool = False,
+    taught: float = 0.0,
 ) -> Comparison:
     if not drift >= 0:
         raise InputError(f"a drift of {drift}", needed="0 or more, in parts of the rows' variance")
@@ -186,6 +190,6 @@ def _comparison(
     spare = fourths - squares**2 / (blocks + 2)
     freedom = float(np.clip(2 * squares**2 / spare, 1.0, most)) if spare > 0 and not apart else most
     centre = estimate * (1 - added * grain)
-    error = float(np.sqrt(squares * (1 + drift)))
+    error = float(np.sqrt(squares + max(drift * squares, taught)))
     skew = -float((moves**3).sum()) / squares**1.5 if grain == 0 else 0.0  # what is taken out moves the other way
     return Comparison(estimate, centre, error, freedom, rows, found.bounds, found.withheld, skew)

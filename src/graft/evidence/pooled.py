@@ -17,11 +17,22 @@ Neither does one whose typical class has fewer than two rows, however many class
 it is when half of its only row goes. 150 classes of one row were covered in .46 to .65 of studies, and a difference
 that is not there was claimed in half of them; of two rows .88 to .96, of three and more .92 to .98.
 
-Tukey (1958); Efron & Stein (1981); Shao & Wu (1989) for metrics that are not smooth.
+What rows teach one another. A row that is judged has taught the models that judge the others. Where a model's answer to
+a row hangs on which rows it learnt from, it is a sum over those, and what a pair adds to it stands in the answers to
+both: such rows are right or wrong together though nothing else joins them, and their mean varies by more than they
+show, by up to as much again, however many rows there are (a sum over pairs: Hoeffding, 1948). How far answers hang on
+the others is seen where two models answer for a row that learnt from halves with no row in common: what differs
+between these is due to the training rows, and falls by half as those double. What of it is drawn anew in every repeat
+is in what rows show already; the rest counts twice. See ``Lessons`` and ``Jackknife.taught``. Heads on vectors of
+pictures against heads on edges and colours, 60 of 468 pictures: differences vary by 1.62 and 1.63 times what rows show
+(200 studies each, the noise of the truth taken off), and this says 1.53 and 1.57.
+
+Hoeffding (1948), A class of statistics with asymptotically normal distribution; Tukey (1958); Efron & Stein (1981);
+Shao & Wu (1989) for metrics that are not smooth.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +46,7 @@ BLOCKS = 500
 HALF = 0.5
 CELLS = 4_000_000
 LEAST, ABSENT, LEAST_OF_A_CLASS = 7.0, 0.5, 2.0
+LINEAR = 2 / np.pi
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +74,28 @@ Terms = Sequence[tuple[float, Pooled]]
 
 
 @dataclass(frozen=True, eq=False)
+class Lessons:
+    """A candidate's scores from which it can be seen how far its answers hang on the rows it learnt from.
+
+    repeats: of every repeat alone, each row once. halves: of rows as two models said that learnt from one half and the
+    other of what the models of a repeat learnt from. share: what these rows are of all that are compared, 0 to 1.
+    """
+
+    repeats: tuple[Pooled, ...]
+    halves: tuple[tuple[Pooled, Pooled], ...]
+    share: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class LessonMoves:
+    """What blocks of rows do to the scores of ``Lessons``: repeats (repeats, blocks), halves (pairs, 2, blocks)."""
+
+    repeats: np.ndarray
+    halves: np.ndarray
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
 class Jackknife:
     """The estimates of several candidates, and each without one block of rows; oriented: higher is better.
 
@@ -70,7 +104,7 @@ class Jackknife:
     effective: rows in the unit of that grain (for macro-F1 of few and many rows a class, far fewer than rows), inf
     where grain is 0. bounds: of a single score. withheld: why there can be no interval and no claim; empty when there
     can. crowding: how many rows are in the cluster of a row, on average over rows. clusters: how many there are, of
-    which a block may hold many.
+    which a block may hold many. lessons: of candidates for which it is known how far they hang on their training rows.
     """
 
     metric: str
@@ -83,6 +117,30 @@ class Jackknife:
     withheld: str = ""
     crowding: float = 1.0
     clusters: int = 0
+    lessons: Mapping[str, LessonMoves] = field(default_factory=dict)
+
+    def taught(self, name: str, control: str | None = None) -> float:
+        """The variance that rows add by teaching one another, of a score or of a difference; 0 where it is not known.
+
+        With one repeat, what is drawn anew in each is taken to be what a step leaves beside the linear part of a
+        normal sum, 1 - 2/pi; nothing for a metric without steps.
+        """
+        first, other = self.lessons.get(name), self.lessons.get(control or name)
+        if first is None or other is None:
+            return 0.0
+        count, pairs = (min(len(a), len(b)) for a, b in ((first.repeats, other.repeats), (first.halves, other.halves)))
+        repeats, halves = first.repeats[:count], first.halves[:pairs]
+        if control is not None:
+            repeats, halves = repeats - other.repeats[:count], halves - other.halves[:pairs]
+        either = float(np.square(halves).sum(axis=2).mean())
+        if either <= 0.0:
+            return 0.0
+        hangs = min(1.0, float(np.square(halves[:, 0] - halves[:, 1]).sum(axis=1).mean()) / 2 / either)
+        # Twice the rows, half the variance.
+        within = hangs / (2 - hangs) * float(np.square(repeats).sum(axis=1).mean())
+        once = (1 - LINEAR) * within if self.grain else 0.0
+        anew = float(repeats.var(axis=0, ddof=1).sum()) if count > 1 else once
+        return max(0.0, within - anew) * first.share**2
 
     def crowded(self, moves: np.ndarray) -> float:
         """How many rows count as one: those of a cluster where no cluster moved, ever fewer the more of them did.
@@ -113,14 +171,20 @@ class Jackknife:
 
     @cached_property
     def _moved(self) -> np.ndarray:
-        if self.blocks < 2:
-            return np.zeros_like(self.left_out)
-        unbiased = (self.blocks - HALF) / np.sqrt(self.blocks * (self.blocks - 1))
-        return np.asarray((self.left_out - self.left_out.mean(axis=0)) / HALF * unbiased)
+        return _moves(self.left_out)
 
     def estimate(self, name: str) -> float:
         """A candidate's estimate."""
         return float(self.estimates[self.names.index(name)])
+
+
+def _moves(left_out: np.ndarray) -> np.ndarray:
+    """What each block does, from the scores with half of each taken out, shape (blocks, anything)."""
+    blocks = len(left_out)
+    if blocks < 2:
+        return np.zeros_like(left_out)
+    unbiased = (blocks - HALF) / np.sqrt(blocks * (blocks - 1))
+    return np.asarray((left_out - left_out.mean(axis=0)) / HALF * unbiased)
 
 
 def effective_rows(scored: Scored, name: str, weights: np.ndarray | None = None) -> float:
@@ -150,11 +214,17 @@ def _class_rows(scored: Scored, share: np.ndarray) -> np.ndarray:
     return np.bincount(scored.targets, weights=share, minlength=scored.classes)
 
 
-def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[str] = ()) -> Jackknife:
+def jackknife(
+    candidates: Mapping[str, Terms],
+    name: str,
+    *,
+    labels: Sequence[str] = (),
+    lessons: Mapping[str, Lessons] | None = None,
+) -> Jackknife:
     """Leave out every cluster in turn, for all candidates at once.
 
     candidates: name to terms; an estimate is the sum of coefficient times score. name: the metric. labels: names of the
-    classes, for what is withheld.
+    classes, for what is withheld. lessons: of candidates of which it is known how far they hang on their training rows.
     Raises InputError when a score is undefined on the rows themselves. One cluster says nothing of others: no interval.
 
     >>> truth = np.array([0, 1] * 50)
@@ -174,11 +244,15 @@ def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[st
     record = metric(name)
     seen: dict[int, tuple[float, np.ndarray]] = {}
     estimates, left_out = np.zeros(len(candidates)), np.zeros((blocks, len(candidates)))
+
+    def without(term: Pooled) -> tuple[float, np.ndarray]:
+        if id(term) not in seen:
+            seen[id(term)] = _without(term, name, place[np.searchsorted(clusters, term.clusters)], blocks)
+        return seen[id(term)]
+
     for column, (candidate, parts) in enumerate(candidates.items()):
         for coefficient, term in parts:
-            if id(term) not in seen:
-                seen[id(term)] = _without(term, name, place[np.searchsorted(clusters, term.clusters)], blocks)
-            whole, without = seen[id(term)]
+            whole, less = without(term)
             if np.isnan(whole):
                 raise InputError(
                     f"the metric {name!r} of {candidate} is undefined on these rows",
@@ -186,7 +260,7 @@ def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[st
                     fix="use more rows, or another metric",
                 )
             estimates[column] += coefficient * record.oriented(whole)
-            left_out[:, column] += coefficient * record.oriented(without)
+            left_out[:, column] += coefficient * record.oriented(less)
     first = next(iter(candidates.values()))[0][1]
     effective = effective_rows(first.scored, name, first.weights)
     grain = 0.0 if np.isinf(effective) else 1 / (effective + 2)
@@ -196,9 +270,26 @@ def jackknife(candidates: Mapping[str, Terms], name: str, *, labels: Sequence[st
     sizes = np.bincount(np.searchsorted(clusters, first.clusters), weights=first.weights)
     crowding = float(np.square(sizes).sum() / sizes.sum())
     bounds = record.oriented_bounds
+    learnt = {who: _taught(one, without) for who, one in (lessons or {}).items()}
     return Jackknife(
-        name, tuple(candidates), estimates, left_out, grain, effective, bounds, withheld, crowding, len(clusters)
-    )  # fmt: skip
+        metric=name,
+        names=tuple(candidates),
+        estimates=estimates,
+        left_out=left_out,
+        grain=grain,
+        effective=effective,
+        bounds=bounds,
+        withheld=withheld,
+        crowding=crowding,
+        clusters=len(clusters),
+        lessons=learnt,
+    )
+
+
+def _taught(lessons: Lessons, without: Callable[[Pooled], tuple[float, np.ndarray]]) -> LessonMoves:
+    repeats = _moves(np.stack([without(one)[1] for one in lessons.repeats], axis=1)).T
+    pairs = [np.stack([without(one)[1] for one in pair], axis=1) for pair in lessons.halves]
+    return LessonMoves(repeats, np.stack([_moves(pair).T for pair in pairs]), lessons.share)
 
 
 def _few_of_a_class(term: Pooled, effective: float, labels: Sequence[str]) -> str:

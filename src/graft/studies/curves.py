@@ -46,11 +46,11 @@ class CurvePlan:
 
 
 def half_trials(runner: TrialRunner, candidates: Sequence[Candidate], splits: Splits) -> dict[str, list[Fit]]:
-    """Trials on halves of the training rows, of candidates that cost seconds: one of every fold, then the other ones of
-    the folds that all candidates share. None when rows are few, or in time.
+    """Trials on halves of the training rows, of candidates that cost seconds: one of every fold, then the other ones.
+    None when rows are few, or in time.
     """
     folds = [*splits.folds, *splits.further]
-    halves = [(fold, False) for fold in folds] + [(fold, True) for fold in splits.folds]
+    halves = [(fold, False) for fold in folds] + [(fold, True) for fold in folds]
     cheap = [one for one in candidates if one.strategy.trains in (Trains.HEAD, Trains.TERMS)]
     if splits.kind == "time" or not _enough(runner, folds, 0.5):
         return {}

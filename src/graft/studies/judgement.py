@@ -18,7 +18,7 @@ from graft.core.intervals import Interval
 from graft.evidence.choice import Choice, Entry, Prior, choose
 from graft.evidence.comparison import Comparison, compare, score_interval
 from graft.evidence.metrics import metric, oriented_score
-from graft.evidence.pooled import Jackknife, Pooled, Terms, jackknife
+from graft.evidence.pooled import Jackknife, Lessons, Pooled, Terms, jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.verdict import Outcome, Verdict, decide_verdict
 from graft.inputs.splits import Fold, Splits
@@ -68,9 +68,8 @@ class Judges:
 
     def judge(self, candidate: Candidate, fits: Sequence[Fit], halves: Sequence[Fit] = ()) -> Judged:
         """A candidate from its trials: on the folds, and on the further ones if it ran them. halves: trials on one half
-        of the training rows of all these folds, then on the other halves of the first ones, if any."""
-        shared, further = self.prepared.splits.folds, self.prepared.splits.further
-        folds = (*shared, *further)
+        of the training rows of all these folds, then on the other halves, if any."""
+        folds = (*self.prepared.splits.folds, *self.prepared.splits.further)
         seen = out_of_fold(fits, folds[: len(fits)])
         # What says the same of every row has nothing to weigh: it says the most common class.
         shares = candidate.strategy.trains is Trains.SHARES
@@ -78,7 +77,7 @@ class Judges:
         parts = fit_decisions(self.bench, seen, rule)
         half = None
         if halves:
-            twice = [*folds, *(replace(fold, repeat=fold.repeat + len(folds)) for fold in shared)]
+            twice = [*folds, *(replace(fold, repeat=fold.repeat + self._repeated) for fold in folds)]
             less = out_of_fold(halves, twice)
             half = (less, crossfitted(fit_decisions(self.bench, less, self.rule), self.bench, less, self.rule))
         return Judged(candidate, seen, parts, crossfitted(parts, self.bench, seen, rule), half)
@@ -90,7 +89,38 @@ class Judges:
     def compared(self, judged: Mapping[str, Judged], held: Mapping[str, Scored]) -> Jackknife:
         """All candidates over all rows they had not seen. held: of those whose final model scored the holdout."""
         terms = {name: self._terms(one, judged, held.get(name)) for name, one in judged.items()}
-        return jackknife(terms, self.metric, labels=self._names)
+        lessons = {name: found for name, one in judged.items() if (found := self._lessons(one, judged, name in held))}
+        return jackknife(terms, self.metric, labels=self._names, lessons=lessons)
+
+    def _lessons(self, one: Judged, judged: Mapping[str, Judged], held: bool) -> Lessons | None:
+        """How far a candidate hangs on its training rows: as the frozen source does that it starts from, where it was
+        too dear to learn from halves; not at all where it says the same of every row."""
+        shares = one.candidate.strategy.trains is Trains.SHARES
+        told = one if one.half is not None or shares else self._frozen_of(one, judged)
+        if told is None or (told.half is None and not shares):
+            return None
+        numbers = np.unique(told.seen.repeats)
+        repeats = {number: self._of(told.seen, told.scored, number) for number in numbers}
+        if told.half is None:
+            halves = tuple((repeats[number], repeats[number]) for number in numbers)
+        else:
+            less, scored = told.half
+            second = {number: number + self._repeated for number in numbers}
+            both = [number for number in numbers if np.isin([number, second[number]], less.repeats).all()]
+            halves = tuple((self._of(less, scored, number), self._of(less, scored, second[number])) for number in both)
+        rows = len(np.unique(told.seen.rows))
+        share = rows / (rows + (len(self.prepared.splits.holdout) if held else 0))
+        return Lessons(tuple(repeats.values()), halves, share) if halves else None
+
+    def _of(self, seen: OutOfFold, scored: Scored, repeat: int) -> Pooled:
+        mask = seen.repeats == repeat
+        return Pooled(scored.take(np.flatnonzero(mask)), self.clusters[seen.rows[mask]])
+
+    @property
+    def _repeated(self) -> int:
+        """What tells the repeat of one half from that of the other."""
+        splits = self.prepared.splits
+        return len(splits.folds) + len(splits.further)
 
     def growth(self) -> float:
         """What is still to come beyond the rows a fold learnt from, in parts of what the last doubling brought."""
