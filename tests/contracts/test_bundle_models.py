@@ -70,7 +70,9 @@ def test_it_decides_as_the_policy_does(bundle, parts):
     decided = parts.policy.decide(expected(parts)).decided
     labels = parts.contract.labels
     if decided.ndim == 2:
-        said = ["; ".join(name for name, on in zip(labels, row, strict=True) if on) for row in decided]
+        said = [
+            parts.contract.separator.join(name for name, on in zip(labels, row, strict=True) if on) for row in decided
+        ]
     else:
         said = [None if place < 0 else labels[place] for place in decided]
     assert frame["prediction"].to_list() == said

@@ -116,13 +116,15 @@ def class_columns(labels: Sequence[str], taken: str) -> list[str]:
 
 
 def spoken(judgement: RowDecisions, contract: Contract) -> list[str | None] | list[float]:
-    """What was decided about each row: a class or None where abstained, labels joined with ``; ``, or a value."""
+    """What was decided about each row: a class or None where abstained, or a value; labels are joined as in the rows that
+    were learnt from, else with ``; ``."""
     labels, decided = contract.labels, judgement.decided
     if contract.task is Task.REGRESSION:
         values: list[float] = decided.tolist()
         return values
     if contract.task is Task.MULTILABEL:
-        sets: list[str | None] = ["; ".join(labels[place] for place in np.flatnonzero(row)) for row in decided]
+        between = contract.separator or "; "
+        sets: list[str | None] = [between.join(labels[place] for place in np.flatnonzero(row)) for row in decided]
         return sets
     return [None if place < 0 else labels[place] for place in decided.tolist()]
 

@@ -100,7 +100,32 @@ def named_rows(data: Any, roles: Roles, *, task: str = "auto", encoding: str | N
 
 
 def found_in(table: Table, roles: Roles, *, task: str = "auto") -> NamedRows:
-    """The same for rows that were read."""
+    """The same for rows that were read. ``size,weight`` where no column is called so is those two."""
+    roles = _named_apart(table, roles)
     require_columns(table, [name for name, _ in roles.columns if name != EVERY])
     roles, told = with_every_column(table, roles, task=task)
     return NamedRows(replace(table, notes=(*table.notes, *told)), roles)
+
+
+def _named_apart(table: Table, roles: Roles) -> Roles:
+    """Names with commas between them taken apart, where all of it are columns; a column may have commas of its own."""
+    have = set(table.frame.columns) | set(table.unread)
+
+    def parts(name: str) -> tuple[str, ...]:
+        found = tuple(part.strip() for part in name.split(","))
+        return found if name not in have and len(found) > 1 and have.issuperset(found) else (name,)
+
+    def apart(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(part for name in names for part in parts(name))
+
+    kinds = roles.kinds and tuple(
+        kind for name, kind in zip(roles.content, roles.kinds, strict=True) for _ in parts(name)
+    )
+    return replace(
+        roles,
+        content=apart(roles.content),
+        kinds=kinds,
+        label=apart(roles.label),
+        numeric=apart(roles.numeric),
+        categorical=apart(roles.categorical),
+    )

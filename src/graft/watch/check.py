@@ -76,6 +76,8 @@ from graft.watch.seen_rows import Arrived, SeenRows, ToldLabels, arrived, row_ma
 from graft.watch.terms import LEAST_DRAWS, SHARE, moved_terms, rare_words
 
 _FEW, _HALVES, _COUNTED = 10, 200, 50
+# As the margin of a study: of a share; of what rows or values vary by, where the unit is another.
+MATTERS = 0.01
 
 
 def check_batch(
@@ -454,7 +456,7 @@ def _one_quality(
 ) -> tuple[QualityFact, LabelBets | None]:  # fmt: skip
     expected = expected_quality(answers, calibration, of, rng=rng, groups=groups, draws=400)
     higher = metric(of).higher_is_better if isinstance(of, str) else False
-    bets, why = before, ""
+    bets, why, scale = before, "", 0.0
     measured = None if rows.scored is None else _measured(rows.scored, of, rows.groups)
     if fresh.scored is not None and (not isinstance(of, str) or metric(of).linear):
         known = Answers(reference.task, reference.scores, reference.choices)
@@ -466,9 +468,15 @@ def _one_quality(
                 Answers(fresh.scored.task, fresh.scored.scores, fresh.scored.choices), fresh.scored.targets,
                 calibration=calibration, of=of, scale=scale, groups=fresh.groups,
             )  # fmt: skip
+    matters = MATTERS * (float(np.std(_rows_of(reference, of))) if not isinstance(of, str) else 1.0)
     trusted = bets is None or not bets.contradicted(level)
     if not trusted and bets is not None:
-        why = f"labels contradict the estimate by {bets.gap:+.3f} a row over {bets.rows:,} labelled rows"
+        gap = f"{bets.gap:+.{_digits(bets.gap)}f}"
+        why = f"labels contradict the estimate by {gap} a row over {bets.rows:,} labelled rows"
+        # Of many labels the least gap is seen; one that is surely too small to matter leaves the estimate its worth.
+        surely = abs(bets.gap) + 2 * scale / np.sqrt(bets.rows) < matters
+        if trusted := bool(surely and not _apart_now(bets, before, matters)):
+            why += f", too little to matter ({matters:.2g} does)"
     judged: Interval | None = expected.estimate
     usual = expected.usual
     if measured is not None and (len(rows) >= LEAST_LABELLED or not trusted):
@@ -483,14 +491,38 @@ def _one_quality(
     if judged is not None:
         # On the bad side, and not by the estimate's own doubt alone: of few rows all that can come out is far from it.
         few = max(answers.rows, len(rows)) < LEAST_LABELLED
-        unusual = not few and (judged.mean < low if higher else judged.mean > high)
+        beyond = usual.mean - judged.mean if higher else judged.mean - usual.mean
+        worse = not few and (judged.mean < low if higher else judged.mean > high)
+        unusual = worse and beyond >= matters
+        if worse and not unusual and not why:
+            why = f"worse than usual by {beyond:.{_digits(beyond)}f}, too little to matter ({matters:.2g} does)"
     return (
         QualityFact(
             quality=name, better="higher" if higher else "lower", estimated=expected.estimate, usual=usual,
-            measured=measured, labelled=len(rows), late=rows.late, trusted=trusted, unusual=unusual, why=why,
+            measured=measured, labelled=len(rows), late=rows.late, trusted=trusted, unusual=unusual, matters=matters,
+            why=why,
         ),
         bets,
     )  # fmt: skip
+
+
+def _rows_of(scored: Scored, of: str | RowValues) -> np.ndarray:
+    assert not isinstance(of, str)
+    return np.asarray(of(scored), np.float64)
+
+
+def _digits(value: float) -> int:
+    """Decimals that show two digits of a small number, three at least."""
+    return 3 if abs(value) >= 0.01 or value == 0 else min(9, 1 - int(np.floor(np.log10(abs(value)))))
+
+
+def _apart_now(bets: LabelBets, before: LabelBets | None, matters: float) -> bool:
+    """Whether the labels that came now lie further off than matters, though those of all checks together do not."""
+    if before is None or not before.rows or bets.rows == before.rows:
+        return False
+    rows = bets.rows - before.rows
+    gap = ((bets.observed - before.observed) - (bets.expected - before.expected)) / rows
+    return abs(gap) >= matters and abs(gap) >= 2 * abs(bets.gap)
 
 
 def _measured(scored: Scored, of: str | RowValues, groups: np.ndarray | None) -> Interval:
@@ -538,9 +570,10 @@ def _of_values(
         measured = mean_interval(np.abs(truth - said[:, 0]), groups=groups)
         if len(truth) != len(current) or len(late):
             same = expected_loss(model, said, rng=rng, groups=groups, draws=400)
+    matters = MATTERS * float(np.std(before.truth))
     # What labels show, where there are enough; they contradict what was foretold of the same rows where the two
     # intervals are apart.
-    trusted = measured is None or not _apart(measured, same.estimate)
+    trusted = measured is None or not _apart(measured, same.estimate) or _surely_near(measured, same.estimate, matters)
     judged = told.estimate
     if measured is not None and (len(truth) >= LEAST_LABELLED or not trusted):
         judged, usual = measured, same.usual
@@ -548,10 +581,16 @@ def _of_values(
     return (
         QualityFact(
             quality="absolute error", better="lower", estimated=told.estimate, usual=usual, measured=measured,
-            labelled=len(truth), late=len(late), trusted=trusted, unusual=judged.mean > high,
+            labelled=len(truth), late=len(late), trusted=trusted, matters=matters,
+            unusual=judged.mean > high and judged.mean - usual.mean >= matters,
             why="" if trusted else "labels contradict the estimate",
         ),
     )  # fmt: skip
+
+
+def _surely_near(one: Interval, other: Interval, matters: float) -> bool:
+    ends, theirs = one.ends, other.ends
+    return ends is not None and theirs is not None and max(ends[1] - theirs[0], theirs[1] - ends[0]) < matters
 
 
 def _apart(one: Interval, other: Interval) -> bool:

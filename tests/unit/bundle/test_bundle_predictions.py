@@ -255,7 +255,7 @@ def test_the_probability_of_labels_is_that_of_the_least_certain(folder):
     bundle = saved(folder, "classical", "multilabel")
     frame, labels = bundle.predict(inputs([0, 1])).frame, bundle.contract.labels
     for row in frame.iter_rows(named=True):
-        said = set(row["prediction"].split("; "))
+        said = set(row["prediction"].split(bundle.contract.separator))
         certain = [row[name] if name in said else 1 - row[name] for name in labels]
         assert row["probability"] == pytest.approx(min(certain))
 

@@ -9,6 +9,7 @@ import pytest
 from graft.core.errors import ContractError, InputError
 from graft.inputs import Roles, build_dataset, find_duplicates, infer_contract
 from graft.inputs.every import with_every_column
+from graft.inputs.named_rows import found_in, roles_of
 from graft.inputs.rows_file import read_rows, write_rows
 from graft.inputs.schema import Contract
 from graft.rows import read_frame
@@ -246,3 +247,20 @@ def test_rows_of_few_combinations_are_no_copies():
     assert (found.exact, found.contradictions, len(np.unique(found.groups))) == (0, (), 500)
     fine = cells(np.repeat(rng.standard_normal((50, 3)), 10, axis=0))
     assert len(np.unique(find_duplicates(fine, kind=ROW).groups)) == 50
+
+
+def test_names_with_commas_between_are_taken_apart_where_all_are_columns():
+    table = read_frame({name: [1] for name in ("title", "body", "size", "age", "size,age", "good", "new")})
+    several = roles_of("x.csv", text="title,body", numeric=["age, size"], label="good,new")
+    found = found_in(table, several).roles
+    assert (found.content, found.numeric, found.label) == (("title", "body"), ("age", "size"), ("good", "new"))
+    # A column may have a comma of its own.
+    assert found_in(table, roles_of("x.csv", numeric="size,age", label="good")).roles.numeric == ("size,age",)
+    with pytest.raises(ContractError, match="no column 'size,weight'"):
+        found_in(table, roles_of("x.csv", numeric="size,weight", label="good"))
+
+
+def test_names_taken_apart_keep_their_kind():
+    table = read_frame({"title": ["a"], "body": ["b"], "photo": ["p.jpg"], "good": [1]})
+    found = found_in(table, roles_of("x.csv", text="title,body", image="photo", label="good", together=True)).roles
+    assert found.parts == (("text", ("title", "body")), ("image", ("photo",)))

@@ -217,8 +217,8 @@ def state_words(one: QualityFact) -> Badge:
 
 
 def measured_worse(one: QualityFact) -> bool:
-    """Whether labels show less than is usual, although the check did not count it."""
-    if one.unusual or one.measured is None:
+    """Whether labels show less than is usual, by enough to matter, although the check did not count it."""
+    if one.unusual or one.measured is None or abs(one.usual.mean - one.measured.mean) < one.matters:
         return False
     end = one.usual.low if one.better == "higher" else one.usual.high
     if end is None:
