@@ -116,8 +116,10 @@ def class_columns(labels: Sequence[str], taken: str) -> list[str]:
 
 
 def spoken(judgement: RowDecisions, contract: Contract) -> list[str | None] | list[float]:
-    """What was decided about each row: a class or None where abstained, or a value; labels are joined as in the rows that
-    were learnt from, else with ``; ``."""
+    """What was decided about each row: a class or None where abstained, or a value.
+
+    Several labels are joined as in the rows that were learnt from, else with ``; ``.
+    """
     labels, decided = contract.labels, judgement.decided
     if contract.task is Task.REGRESSION:
         values: list[float] = decided.tolist()
