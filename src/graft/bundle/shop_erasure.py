@@ -26,10 +26,11 @@ from graft.bundle.shop_vectors import exported_tables
 from graft.bundle.watch_erasure import WatchPlace, watch_folder
 from graft.core import foreign
 from graft.core.errors import OutputError
-from graft.core.several import Names, several
+from graft.core.several import Names
 from graft.entities.shop import Shop
 from graft.governance.records import AssetKind
 from graft.governance.registry import Registry
+from graft.rows.named import ids_given
 from graft.tables.erasure.erasing import ErasureRequest, erase_everywhere
 from graft.tables.erasure.places import RECEIPTS, Held, Place, Wanted
 from graft.tables.erasure.receipt import Receipt, concerned_by, read_receipts, write_receipt
@@ -57,7 +58,7 @@ def erase_users(folder: Path | str, users: Names, *, by: str, reason: str = "") 
                 for one in sorted(tables)
             )
             receipt = erase_everywhere(
-                place, place.absolute().name, several(users), shop_places(place), asking=request,
+                place, place.absolute().name, ids_given(users, what="users"), shop_places(place), asking=request,
                 notes=lambda wanted: said,
             )  # fmt: skip
             record_shop(place, registry)

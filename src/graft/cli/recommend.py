@@ -189,9 +189,9 @@ def for_(
     if not _several(user) and not session and not context:
         raise InputError("nobody is named", needed="--user, --session or --context", fix="for example --user u1")
     made = Recommender.load(shop)
-    names = _several(user, made.shop.people.places)
+    names = _ids(user, made.shop.people.places)
     places = made.shop.items.places
-    only, never, taken = (_several([one], places) for one in (items, exclude, session))
+    only, never, taken = (_ids([one], places) for one in (items, exclude, session))
     to_be_had = read_available(made.shop, available, available_column)
     rules = Rules(to_be_had, never, _most(most_per), not viewed)
     about = _pairs(context)
@@ -422,7 +422,7 @@ def judge(
     else:
         made = Recommender.load(shop)
         rules = Rules(
-            exclude=_several([exclude], made.shop.items.places), most_per=_most(most_per), filter_viewed=not viewed
+            exclude=_ids([exclude], made.shop.items.places), most_per=_most(most_per), filter_viewed=not viewed
         )
         settings = None if explore is None else Exploration(explore, fewer_than=explore_below)
         found = judge_shop(log, made.shop, k=k, rules=rules, explore=settings, possible=possible)
@@ -454,7 +454,7 @@ def erase(
     from graft.bundle.shop_erasure import erase_users
 
     known = load_shop(shop, verify=False).people.places
-    names = tuple(dict.fromkeys(_several(user, known)))
+    names = tuple(dict.fromkeys(_ids(user, known)))
     there = sum(name in known for name in names)
     require_yes(f"{there:,} of {len(names):,} users are known; all that is kept of them leaves {shop} for good", yes)
     receipt = erase_users(shop, names, by=by or getpass.getuser(), reason=because)
@@ -494,6 +494,13 @@ def export(
 def _several(given: list[str], known: Container[str] = ()) -> tuple[str, ...]:
     """What was named, with commas between; what is ``known`` as a whole may have commas of its own."""
     return tuple(word.strip() for one in given for word in ([one] if one in known else one.split(",")) if word.strip())
+
+
+def _ids(given: list[str], known: Container[str]) -> tuple[str, ...]:
+    """The same of ids, by the names that events read them by: 7.0 is 7."""
+    from graft.rows.named import ids_given
+
+    return ids_given(_several(given, known), what="ids")
 
 
 def _reading(

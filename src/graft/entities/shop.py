@@ -20,6 +20,7 @@ import polars as pl
 from scipy import sparse
 
 from graft.core.errors import InputError
+from graft.core.several import Names
 from graft.entities.content_map import ContentMap
 from graft.entities.exploration import COLUMNS, Doubtful, Exploration, Exposures, ListExplorer, OneList, Quota
 from graft.entities.factorisation import Factorisation
@@ -30,6 +31,7 @@ from graft.entities.reasons import Reasons, described, reasons
 from graft.entities.top_lists import top_lists
 from graft.evidence.together import LEAST_TAKEN, TakenWith, taken_with
 from graft.rows.interactions import Interactions
+from graft.rows.named import ids_given
 
 HOT, WARM, COLD = "hot", "warm", "cold"
 BASIS = {
@@ -49,16 +51,26 @@ _ALIKE, _STAND_INS, _TELLING = 0.3, 5, 20
 
 @dataclass(frozen=True)
 class Rules:
-    """What may be recommended. available: only these items; None for all. exclude: never these. most_per: at most so
-    many of one value of a column of the items, as ("brand", 2). filter_viewed: leave out what a user already has."""
+    """What may be recommended. available: only these items; None for all. exclude: never these. Both as events name
+    them: 7, 7.0 and "7" are one. most_per: at most so many of one value of a column of the items, as ("brand", 2).
+    filter_viewed: leave out what a user already has."""
 
-    available: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] = ()
+    available: Names | None = None
+    exclude: Names = ()
     most_per: tuple[str, int] | None = None
     filter_viewed: bool = True
 
     def __post_init__(self) -> None:
-        if self.most_per is not None and self.most_per[1] < 1:
+        object.__setattr__(self, "exclude", ids_given(self.exclude, what="items"))
+        if self.available is not None:
+            object.__setattr__(self, "available", ids_given(self.available, what="items"))
+        if self.most_per is None:
+            return
+        if not (isinstance(self.most_per, tuple | list) and [*map(type, self.most_per)] == [str, int]):
+            raise InputError(
+                f"most_per is {self.most_per!r}", needed="a kept column and a number", fix='for example ("brand", 2)'
+            )
+        if self.most_per[1] < 1:
             raise InputError(
                 f"at most {self.most_per[1]} of one {self.most_per[0]}", needed="1 or more", fix="or leave the rule out"
             )

@@ -31,7 +31,7 @@ from graft.recommend.terms import EVENTS, ITEMS, USERS, Given, recorded_rows, re
 from graft.rows import values
 from graft.rows.events import InteractionColumns, id_column, read_interactions
 from graft.rows.interactions import Interactions
-from graft.rows.named import ids_of, read_columns, timelike
+from graft.rows.named import ids_given, ids_of, read_columns, timelike
 from graft.rows.table import read_frame
 
 _SHOWN_REASONS = 3
@@ -197,8 +197,9 @@ class Recommender:
         budget goes on from the lists that were answered ``before``: ``before = before.after(lists)``.
         Raises InputError for an unknown user with ``on_unknown="raise"``.
         """
-        given = replace(rules or Rules(), filter_viewed=filter_viewed)
-        names = [str(one) for one in several(users)]
+        given = rules or Rules()
+        given = replace(given, filter_viewed=given.filter_viewed and filter_viewed)
+        names = ids_given(users, what="users")
         found = self.shop.recommend(
             names, _count(k), items=_names(items), rules=given, contexts=context, on_unknown=on_unknown,
             explore=explore, before=before,
@@ -212,7 +213,7 @@ class Recommender:
     ) -> pl.DataFrame:  # fmt: skip
         """A list for somebody who took these items just now and is not kept, or for nobody but a context."""
         found = self.shop.recommend_session(
-            _names(taken) or (), _count(k), context=context, items=_names(items), rules=rules or Rules(),
+            ids_given(taken, what="items"), _count(k), context=context, items=_names(items), rules=rules or Rules(),
             explore=explore, before=before,
         )  # fmt: skip
         return found.frame
@@ -223,28 +224,28 @@ class Recommender:
 
         within: in one visit, of days; None for ever. Raises InputError for an item without a place.
         """
-        return self.shop.similar(str(item), _count(k), within=within)
+        return self.shop.similar(_id(item, "items"), _count(k), within=within)
 
     def together(self, item: str, k: int = 10, *, within: float | None = None) -> pl.DataFrame:
         """What belongs to an item: taken together with it beyond chance, with intervals; see ``Shop.together``."""
-        return self.shop.together(str(item), _count(k), within=within)
+        return self.shop.together(_id(item, "items"), _count(k), within=within)
 
     def without_place(self, items: Names) -> tuple[str, ...]:
         """Those of these items that no list can hold: unknown ones, and those of which nothing is known."""
         shop = self.shop
         return tuple(
             name
-            for name in dict.fromkeys(str(one) for one in several(items))
+            for name in dict.fromkeys(ids_given(items, what="items"))
             if name not in shop.items.places or shop.item_states[shop.items.places[name]] == COLD
         )
 
     def place(self, item: str) -> Placement:
         """Where an item stands, and what that rests on."""
-        return self.shop.place(str(item))
+        return self.shop.place(_id(item, "items"))
 
     def explain(self, user: str, item: str) -> Reasons:
         """Why the score of an item is what it is: shares of what the user took, of context and of popularity."""
-        return self.shop.reasons(str(user), str(item))
+        return self.shop.reasons(_id(user, "users"), _id(item, "items"))
 
     def explained(self, user: str, item: str) -> str:
         """The same as a sentence."""
@@ -280,7 +281,7 @@ class Recommender:
         Vectors of items that were fitted with them stay until the next fit. A folder it was saved to still holds them:
         ``graft.bundle.shop_erasure.erase_users`` erases them there, with a receipt.
         """
-        names = several(users)
+        names = ids_given(users, what="users")
         gone = sum(name in self.shop.people.places for name in names)
         self._shop = self.shop.without_people(names)
         self._step(ERASE, {}, f"{gone:,} users")
@@ -415,13 +416,20 @@ def _id_column(rows: Any, what: str) -> str:
 
 
 def _names(given: Names | None) -> tuple[str, ...] | None:
-    return None if given is None else tuple(str(one) for one in several(given))
+    return None if given is None else ids_given(given, what="items")
+
+
+def _id(given: object, what: str) -> str:
+    named = ids_given(given, what=what)
+    if len(named) != 1:
+        raise InputError(f"{len(named):,} {what} are given", needed="one of them", fix="ask one after the other")
+    return named[0]
 
 
 def _count(k: int) -> int:
-    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
         raise InputError(f"k is {k!r}", needed="a whole number of at least 1", fix="choose another k")
-    return k
+    return int(k)
 
 
 def write_lists(frame: pl.DataFrame, out: Path) -> None:

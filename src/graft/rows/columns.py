@@ -28,6 +28,8 @@ _NUMBER = (
 _LONG_NUMBER = r"^\s*-?\d{16}"
 # What tables, spreadsheets and their exports leave where a number is missing.
 MISSING_NUMBER = r"(?i)^\s*(na|n/a|nan|null|none|#n/a|<na>)?\s*$"
+# The types of what pandas puts where a value is missing.
+MISSING_TYPES = ("NAType", "NaTType")
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 # What most columns hold, and no picture or sound is.
 _NO_MEDIA = (str, int, float, complex, np.generic, decimal.Decimal, datetime.date, datetime.timedelta, type(None))
@@ -191,6 +193,8 @@ def _halved_note(name: str, rows: Sequence[int]) -> tuple[str, ...]:
 
 def _plain(name: str, row: int, value: Any) -> Any:
     """The value without the library it came in."""
+    if type(value).__name__ in MISSING_TYPES:
+        return None
     if isinstance(value, np.datetime64 | np.timedelta64):
         value = None if np.isnat(value) else value.astype(f"{value.dtype.str[1]}8[us]").item()
     elif isinstance(value, np.generic):

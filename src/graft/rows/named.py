@@ -4,7 +4,7 @@ Decisions: read by the one reader (``table``) and understood as everywhere (``va
 what cannot be understood is refused with the row it stands in and with what the rows are ("baskets").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -84,6 +84,34 @@ def ids_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
             fix="drop those rows, or fill them in",
         )
     return named
+
+
+def ids_given(given: Any, *, what: str) -> tuple[str, ...]:
+    """Ids as somebody gives them in Python, by the names that tables read them by; one alone is one id.
+
+    Raises InputError for a missing id, for a table, and for what names nothing.
+
+    >>> ids_given([7, 7.0, " 7", "a b"], what="items"), ids_given("27", what="users"), ids_given(27.0, what="users")
+    (('7', '7', '7', 'a b'), ('27',), ('27',))
+    """
+    if isinstance(given, Mapping | pl.DataFrame | pl.LazyFrame) or type(given).__name__ == "DataFrame":
+        raise InputError(f"the {what} are a table", needed="ids", fix="give its column of ids")
+    one = isinstance(given, str | bytes) or not isinstance(given, Iterable) or getattr(given, "ndim", 1) == 0
+    listed = [given] if one else list(given)
+    if all(isinstance(name, str) for name in listed):
+        named = values.ids(pl.Series(what, listed, pl.String))
+    else:
+        # A column knows which of its cells are missing; as a list it may not.
+        frame = read_columns({what: given if hasattr(given, "dtype") and not one else listed}, [what], what=what)
+        named = values.ids(nameable(frame, what, what))
+    if named.null_count():
+        place = int(named.is_null().arg_true()[0])
+        raise InputError(
+            f"number {place + 1} of {len(listed):,} {what} is missing: {listed[place]!r}",
+            needed="an id for each",
+            fix="leave it out; who has no id can be answered as a session",
+        )
+    return tuple(named.to_list())
 
 
 def words_of(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from graft.core.errors import InputError
-from graft.rows.columns import from_values, is_whole
+from graft.rows.columns import MISSING_TYPES, from_values, is_whole
 from graft.rows.headers import repeated, require_width
 from graft.rows.skipped import Skipped
 
@@ -216,6 +216,4 @@ def _arrow_column(name: str, column: Any) -> tuple[pl.Series, tuple[str, ...]]:
 
 
 def _missing(value: object) -> bool:
-    return (
-        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
-    )
+    return value is None or type(value).__name__ in MISSING_TYPES or (isinstance(value, float) and value != value)

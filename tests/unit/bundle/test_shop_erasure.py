@@ -348,3 +348,11 @@ def test_what_cannot_be_asked_for_is_said(tmp_path, shop):
     (shop / "shop.json").write_text("{}")
     with pytest.raises(BundleError):
         erase_users(shop, GONE, by="me")
+
+
+def test_a_user_whose_id_is_a_number_is_erased_whatever_type_it_comes_in(tmp_path):
+    rows = {"user_id": [1, 1, 2, 3], "item_id": [7, 8, 7, 8]}
+    folder = graft.Recommender(dimension=2, tries=1).fit(rows).save(tmp_path / "shop")
+    for user, left in ((1.0, ("2", "3")), ("2.0", ("3",))):
+        assert erase_users(folder, user, by="me").found == 1
+        assert load_shop(folder).people.names == left

@@ -58,6 +58,35 @@ def test_rules_are_part_of_the_call(made):
     assert made.recommend(["0"], k=4, rules=Rules(available=("tea-7",)))["item"].to_list() == ["tea-7"]
 
 
+def test_ids_mean_the_same_whatever_type_they_come_in(made):
+    plain = made.recommend("7", k=3)
+    for given in (7, 7.0, [7.0], np.array([7.0]), "7.0", " 7"):
+        assert made.recommend(given, k=3).equals(plain)
+    assert made.explain(7.0, "tea-1").score == made.explain("7", "tea-1").score
+    with pytest.raises(InputError, match="missing"):
+        made.recommend([None], k=3)
+    events, _, _ = sold()
+    again = graft.Recommender(dimension=2, tries=1).fit(events.select("user_id", item_id="user_id"))
+    assert again.recommend(0, 44, rules=Rules(exclude=7.0))["item"].is_in(["7"]).any() is False
+    assert again.recommend(0, 44, rules=Rules(available="17"))["item"].to_list() == ["17"]
+    assert again.similar(3.0, 2).equals(again.similar("3", 2))
+    assert "7" not in again.forget(7.0).shop.people.names
+
+
+def test_what_a_user_has_is_listed_where_the_call_or_the_rules_say_so(made):
+    for found in (
+        made.recommend("0", 30, filter_viewed=False),
+        made.recommend("0", 30, rules=Rules(filter_viewed=False)),
+    ):
+        assert set(found["item"]) > set(made.recommend("0", 30)["item"])
+
+
+@pytest.mark.parametrize("most", ["brand", ("brand",), ("brand", "2"), ("brand", 0), (2, "brand"), {"brand": 2}])
+def test_a_rule_that_says_nothing_is_refused(most):
+    with pytest.raises(InputError, match="brand"):
+        Rules(most_per=most)
+
+
 def test_what_was_saved_serves_the_same_and_grows_the_same(made, tmp_path):
     folder = made.save(tmp_path / "shop")
     again = graft.Recommender.load(folder)

@@ -12,6 +12,7 @@ from graft.core.errors import InputError
 from graft.rows.named import (
     days_of,
     entity_ids,
+    ids_given,
     ids_of,
     read_columns,
     require_once,
@@ -158,3 +159,29 @@ def test_an_id_twice_is_named():
 )
 def test_entities_are_ids_or_a_table_of_them(entities):
     assert entity_ids(entities, "item", what="items").to_list() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [7, 7.0, "7", " 7", "7.0", np.int64(7), np.array(7.0), [7], (7.0,), {7}, range(7, 8), np.array([7.0]),
+     pd.Series([7.0]), pd.Series([7], dtype="Int64"), pl.Series([7]), (one for one in [7])],
+)  # fmt: skip
+def test_ids_that_somebody_gives_have_the_names_that_tables_read(given):
+    assert ids_given(given, what="users") == ("7",)
+
+
+def test_ids_of_several_types_are_named_one_by_one():
+    assert ids_given([7, "a b", 1.5, True], what="users") == ("7", "a b", "1.5", "true")
+    assert ids_given([], what="users") == ()
+
+
+@pytest.mark.parametrize("given", [None, "", [7, None], [float("nan")], pd.Series([7, None], dtype="Int64")])
+def test_a_missing_id_is_nobody(given):
+    with pytest.raises(InputError, match="missing"):
+        ids_given(given, what="users")
+
+
+@pytest.mark.parametrize("given", [pd.DataFrame({"user": [7]}), pl.DataFrame({"user": [7]}), {"user": [7]}, [[7]]])
+def test_a_table_is_no_list_of_ids(given):
+    with pytest.raises(InputError, match=r"table|List"):
+        ids_given(given, what="users")

@@ -241,6 +241,11 @@ def test_pandas_missing_values_are_missing():
     frame = pd.DataFrame({"text": ["a", None], "when": pd.to_datetime(["2024-01-01", None]), "o": [pd.NA, "x"]})
     read = read_frame(frame).frame
     assert [read[name].null_count() for name in ("text", "when", "o")] == [1, 1, 1]
+    columns = {"id": pd.Series([1, None], dtype="Int64"), "word": pd.Series(["a", None], dtype="string"),
+               "o": [pd.NA, "x"], "t": ["x", pd.NaT]}  # fmt: skip
+    read = read_frame(columns).frame
+    assert [read[name].null_count() for name in columns] == [1] * 4
+    assert read["id"].dtype == pl.Int64
 
 
 @pytest.mark.parametrize(
