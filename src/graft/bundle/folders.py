@@ -23,6 +23,7 @@ from graft.bundle.predictions import in_words_of
 from graft.core import foreign
 from graft.core.errors import OutputError
 from graft.core.files import STALE_SECONDS
+from graft.core.places import require_unsealed
 from graft.inputs.contract import require_columns
 from graft.inputs.schema import Contract
 from graft.rows.table import Table
@@ -107,6 +108,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _require_free(folder: Path) -> None:
+    require_unsealed(folder)
     if not folder.exists() and not folder.is_symlink():
         return
     empty = folder.is_dir() and not any(folder.iterdir())

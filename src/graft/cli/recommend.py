@@ -188,6 +188,14 @@ def for_(
     )
     if not _several(user) and not session and not context:
         raise InputError("nobody is named", needed="--user, --session or --context", fix="for example --user u1")
+    if session and _several(user):
+        raise InputError(
+            "--user and --session are given",
+            needed="one of them: a session is somebody who is not known",
+            fix="leave one out; add-events makes what a user took just now count",
+        )
+    if unknown not in ("answer", "raise"):
+        raise InputError(f"--unknown is {unknown!r}", needed="answer or raise", fix="choose one of them")
     made = Recommender.load(shop)
     names = _ids(user, made.shop.people.places)
     places = made.shop.items.places
@@ -221,7 +229,7 @@ def for_(
         if not known.height:
             typer.echo("nothing is explained: --explain tells the scores of known users (--user)", err=True)
         for row in known.iter_rows(named=True):
-            typer.echo(made.explained(row["user"], row["item"]))
+            typer.echo(made.explained(row["user"], row["item"], context=rows))
 
 
 Within = Annotated[

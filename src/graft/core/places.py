@@ -51,9 +51,25 @@ def place_of(path: Path) -> KnownPlace | None:
     return None
 
 
+def require_unsealed(out: Path) -> None:
+    """Raise OutputError where ``out`` lies in a bundle or a shop, of which every file has a digest: one more file, and
+    nothing opens it any longer."""
+    for folder in out.absolute().parents:
+        try:
+            found = place_of(folder)
+        except OSError:  # a folder that may not be looked into
+            continue
+        if found is not None and found.kind in (BUNDLE, SHOP):
+            raise OutputError(
+                f"{out} lies in {folder}, which is {found.named}",
+                needed="a place outside of it: what it holds is sealed, and with anything else in it nothing opens it",
+                fix=f"choose another, such as {folder.parent / out.name}",
+            )
+
+
 def require_output(out: Path, *, read: Sequence[Path] = (), ends: Sequence[str] = (".csv",)) -> None:
-    """Raise OutputError when a file cannot be written at ``out``, or would replace one that is ``read``, or one of
-    another kind.
+    """Raise OutputError when a file cannot be written at ``out``, lies in a bundle, or would replace one that is
+    ``read``, or one of another kind.
 
     ends: how files of what is written end; the first is the usual one. An older file that ends in a way of other files
     that are well known is never replaced: it was named by mistake.
@@ -82,6 +98,7 @@ def require_output(out: Path, *, read: Sequence[Path] = (), ends: Sequence[str] 
             needed="a folder this user may write",
             fix="choose another --out",
         )
+    require_unsealed(out)
 
 
 def next_step(path: Path, wanted: str) -> str:

@@ -418,14 +418,18 @@ class Shop:
         }[state]
         return Placement(item, state, state != COLD, coverage, neighbours, prior, radius, count, why)
 
-    def reasons(self, user: str, item: str) -> Reasons:
-        """Why the score of an item is what it is for a known user. Raises InputError for an unknown user or item."""
+    def reasons(self, user: str, item: str, *, contexts: object | None = None) -> Reasons:
+        """Why the score of an item is what it is for a known user; ``contexts`` as for the list it stands in.
+
+        Raises InputError for an unknown user or item.
+        """
         if user not in self.people.places:
             raise InputError(
                 f"the user {user!r} is unknown", needed="a user with interactions or of the table of users"
             )
-        at = self.people.places[user]
-        return reasons(self.model, self.model.pairs.take(np.array([at])), self.model.user_priors[at], self._item(item))
+        at, given = self.people.places[user], self._contexts(contexts, [user])
+        prior = given[user][0] if user in given else self.model.user_priors[at]
+        return reasons(self.model, self.model.pairs.take(np.array([at])), prior, self._item(item))
 
     def description(self, user: str, item: str) -> tuple[list[tuple[str, float]], float]:
         """The same score of an item nobody met by what its content says: (feature, share), largest first; the rest."""

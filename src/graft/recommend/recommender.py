@@ -243,13 +243,16 @@ class Recommender:
         """Where an item stands, and what that rests on."""
         return self.shop.place(_id(item, "items"))
 
-    def explain(self, user: str, item: str) -> Reasons:
-        """Why the score of an item is what it is: shares of what the user took, of context and of popularity."""
-        return self.shop.reasons(_id(user, "users"), _id(item, "items"))
+    def explain(self, user: str, item: str, *, context: object | None = None) -> Reasons:
+        """Why the score of an item is what it is: shares of what the user took, of context and of popularity.
 
-    def explained(self, user: str, item: str) -> str:
+        context: a table of the users' features, as for the list that the score stands in.
+        """
+        return self.shop.reasons(_id(user, "users"), _id(item, "items"), contexts=context)
+
+    def explained(self, user: str, item: str, *, context: object | None = None) -> str:
         """The same as a sentence."""
-        told = self.explain(user, item)
+        told = self.explain(user, item, context=context)
         order = sorted(range(len(told.taken)), key=lambda at: -told.shares[at])[:_SHOWN_REASONS]
         names = [f"{self.shop.items.names[int(told.taken[at])]} ({told.shares[at]:+.3f})" for at in order]
         parts = [f"because of {', '.join(names)}"] if names else ["no history"]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graft.core.errors import OutputError
-from graft.core.places import place_of
+from graft.core.places import place_of, require_unsealed
 
 _NAME = ".graft-convert."
 _PARTIAL = ".partial"
@@ -27,6 +27,7 @@ def require_free(out: Path) -> None:
 
     What it is for may take hours, so it is tried now.
     """
+    require_unsealed(out)
     occupied = out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir())))
     if occupied or not out.parent.is_dir():
         found = place_of(out) if occupied else None

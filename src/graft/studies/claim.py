@@ -11,12 +11,14 @@ from typing import Any
 from graft.core import foreign
 from graft.core.errors import InputError, OutputError
 from graft.core.files import sweep, write_json
+from graft.core.places import require_unsealed
 
 _MARK = "study.key"
 
 
 def require_place(folder: Path) -> None:
     """Raise OutputError when ``folder`` cannot become the folder of any study, or stay one."""
+    require_unsealed(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", needed="a folder", fix="choose another --out")
     if (folder / _MARK).is_file() or not folder.is_dir():

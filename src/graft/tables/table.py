@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from graft.core.errors import OutputError, TableError
+from graft.core.places import require_unsealed
 from graft.core.several import several
 from graft.representations.new_folder import publish, require_free, workplace
 from graft.representations.spaces import Space
@@ -128,6 +129,7 @@ class EmbeddingTable:
             state="live", prompt_query=prompt_query, prompt_document=prompt_document,
         )  # fmt: skip
         pointer = Pointer(path.name, generation.name, (generation,))
+        require_unsealed(path)
         _make_parent(path)
         require_free(path)
         with workplace(path) as folder:

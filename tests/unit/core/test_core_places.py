@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from graft.core.errors import OutputError
-from graft.core.places import BUNDLE, ROWS, SHOP, SOURCE, STUDY, TABLE, next_step, place_of, require_output
+from graft.core.places import (
+    BUNDLE,
+    ROWS,
+    SHOP,
+    SOURCE,
+    STUDY,
+    TABLE,
+    next_step,
+    place_of,
+    require_output,
+    require_unsealed,
+)
 
 
 @pytest.fixture
@@ -82,6 +93,18 @@ def test_nothing_is_written_over_what_is_read(house):
     with pytest.raises(OutputError, match="is a folder"):
         require_output(Path("data"))
     require_output(Path("new/p.csv"), read=(Path("tickets.csv"),))
+
+
+@pytest.mark.parametrize("sealed", ["market/shop", "study/bundle"])
+def test_nothing_is_written_into_what_is_sealed(house, sealed):
+    for name in ("lists.csv", "sample.csv", "a/b/lists.csv"):
+        with pytest.raises(OutputError, match=f"lies in .*{sealed}"):
+            require_output(Path(sealed) / name)
+        with pytest.raises(OutputError, match=f"lies in .*{sealed}"):
+            require_unsealed(Path(sealed) / name)
+    require_output(Path("market/lists.csv"))
+    require_output(Path("study/predictions.csv"))
+    require_unsealed(Path(sealed))
 
 
 @pytest.mark.parametrize("ends", [(".html",), (".npy",), (".jsonl", ".json"), (".svg",)])

@@ -156,6 +156,14 @@ def test_a_bundle_of_another_kind_is_never_replaced(made, tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["contract.json", "manifest.json"]
 
 
+def test_nothing_is_written_into_a_shop(made, tmp_path):
+    folder = made.save(tmp_path / "shop")
+    for write in (lambda: made.save(folder / "inner"), lambda: made.export(folder / "vectors" / "items")):
+        with pytest.raises(OutputError, match="lies in"):
+            write()
+    assert graft.Recommender.load(folder).recommend("0", 1).equals(made.recommend("0", 1))
+
+
 def test_explanations_name_history_and_sum_to_the_score(made):
     item = made.recommend(["0"], 1)["item"][0]
     said = made.explained("0", item)
@@ -163,6 +171,14 @@ def test_explanations_name_history_and_sum_to_the_score(made):
     assert "because of " in said
     told = made.explain("0", item)
     assert told.score == pytest.approx(made.recommend(["0"], 1)["score"][0], abs=1e-5)
+
+
+def test_a_score_in_a_context_is_explained_in_it(made):
+    rows = {"user_id": [0], "country": ["IT"]}
+    listed = made.recommend(0, 1, context=rows).row(0, named=True)
+    told = made.explain(0, listed["item"], context=rows)
+    assert told.score == pytest.approx(listed["score"], abs=1e-5)
+    assert told.score != pytest.approx(made.explain(0, listed["item"]).score, abs=1e-4)
 
 
 @pytest.mark.parametrize(
