@@ -6,6 +6,7 @@ was given: a misspelt path or column is told at once.
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from graft.bundle.bundle import Bundle
     from graft.core.tasks import TaskName
+    from graft.facts.audit import AssociationAudit
     from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
     from graft.facts.watch import TableCheck
@@ -533,6 +535,50 @@ def watch_report(model: "Watch | str | Path", out: str | Path = "watch.html") ->
     require_output(page, ends=(".html",))
     write_watch_page(watch_story(Path(model) if isinstance(model, str | Path) else model.model), page)
     return page
+
+
+def audit_associations(
+    *,
+    source: str | None = None,
+    table: "EmbeddingTable | str | Path | None" = None,
+    test: Names = (),
+    spec: str | Path | None = None,
+    sentences: bool = False,
+    level: float = 0.95,
+    seed: int = 0,
+    progress: Progress | bool = False,
+) -> "AssociationAudit":
+    """Which words lie nearer to which others in a source of texts, or which rows of a table do (WEAT, SEAT).
+
+    source: a reference; ``minilm`` when no table is named. table: one whose ids are the words, or its folder. test:
+    ``weat1`` to ``weat10``, or ``all``; all when no ``spec`` is given. spec: a YAML file of tests of your own.
+    sentences: put words into sentences where a test brings none. level: of the intervals, and of the chance that no
+    test finds what is not there. seed: of drawn arrangements.
+
+    The record has for each test the effect with its interval, p-values and what was not known, and a finding each.
+    Raises InputError for tests that cannot be made, SourceError and TableError for what cannot be read.
+    """
+    from graft.audit.word_tests import SENTENCES, named_tests, read_tests
+
+    if source is not None and table is not None:
+        raise InputError("a source and a table", needed="one of them", fix="audit one after the other")
+    if not 0.5 < level < 1:
+        raise InputError(f"level={level}", needed="a share between 0.5 and 1", fix="use 0.95")
+    tests = [*(read_tests(Path(spec)) if spec is not None else ()), *named_tests(several(test))]
+    tests = tests or list(named_tests(["all"]))
+    if sentences:
+        tests = [one if one.sentences else replace(one, sentences=SENTENCES) for one in tests]
+
+    from graft.audit.associations import audit_associations as audited
+    from graft.audit.associations import words_of_source, words_of_table
+    from graft.representations.sources import resolve_source
+    from graft.tables.table import EmbeddingTable
+
+    if table is None:
+        words = words_of_source(tests, resolve_source(source or "minilm"), progress=_shown(progress))
+    else:
+        words = words_of_table(tests, table if isinstance(table, EmbeddingTable) else EmbeddingTable.open(table))
+    return audited(tests, words, level=level, seed=seed)
 
 
 def load(folder: str | Path) -> "Bundle":

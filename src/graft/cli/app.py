@@ -3,6 +3,7 @@
 import typer
 
 from graft.cli import embedding, governance, models, sources, studies
+from graft.cli.audit import audit
 from graft.cli.costs import costs
 from graft.cli.entities import entities
 from graft.cli.recommend import recommend
@@ -32,6 +33,7 @@ app.add_typer(sources.sources, name="sources")
 app.add_typer(entities, name="entities")
 app.add_typer(recommend, name="recommend")
 app.add_typer(watch, name="watch")
+app.add_typer(audit, name="audit")
 app.add_typer(costs, name="costs")
 app.command("cache")(sources.cache)
 app.command("convert")(governance.convert)

@@ -12,17 +12,16 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from graft.core import foreign
 from graft.core.errors import InputError
+from graft.core.yaml_file import read_yaml
 
-# A table of a thousand classes in full; YAML takes a hundred times as long to read.
-_CSV_LIMIT, _YAML_LIMIT = 64 << 20, 4 << 20
+# A table of a thousand classes in full.
+_CSV_LIMIT = 64 << 20
 ABSTAIN, ANY, NONE = "abstain", "*", "none"
 MOST_IN_FULL = 12
 _TEMPLATE = "graft costs template FILE --label LABEL writes one with every name to fill in"
@@ -153,19 +152,15 @@ def load_costs(
     """
     file = Path(path)
     nested = file.suffix.lower() in (".yaml", ".yml")
-    text = foreign.read_text(file, limit=_YAML_LIMIT if nested else _CSV_LIMIT)
     if nested:
-        try:
-            document = yaml.load(text, Loader=_AsWritten) or {}
-        except (yaml.YAMLError, RecursionError) as error:
-            why = "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-            raise InputError(
-                f"{file} is not YAML of a cost table: {why}",
-                needed="unit, default, abstain, costs",
-                fix="write costs: {true class: {decided class: cost}}, every name once, without anchors",
-            ) from error
-        table = costs_from_mapping(_mapping(document, str(file)), labels, task=task)
+        document = read_yaml(
+            file,
+            what="a cost table",
+            fix="write unit, default, abstain and costs: {true class: {decided class: cost}}",
+        )
+        table = costs_from_mapping(_mapping(document or {}, str(file)), labels, task=task)
     elif file.suffix.lower() == ".csv":
+        text = foreign.read_text(file, limit=_CSV_LIMIT)
         table = _table(_csv_entries(text, file), labels, unit="errors", default=1.0, task=task)
     else:
         raise InputError(
@@ -174,26 +169,6 @@ def load_costs(
             fix=f"give it the ending of what it holds; {_TEMPLATE}",
         )
     return table if unit is None else table.model_copy(update={"unit": unit})
-
-
-class _AsWritten(yaml.BaseLoader):
-    """Names as they are written (``yes``, ``007``, ``1.10``), each once; no alias, which can stand for gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """A node of the document. Raises yaml.YAMLError for an alias."""
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, f"the alias *{event.anchor}", event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping. Raises yaml.YAMLError for a key that stands twice."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
 
 
 def _csv_entries(text: str, file: Path) -> dict[tuple[str, str], float]:

@@ -44,3 +44,24 @@ def e_benjamini_hochberg(e_values: np.ndarray, *, level: float = 0.05) -> np.nda
     ranked = np.sort(es)[::-1]
     found = np.flatnonzero(ranked * np.arange(1, len(es) + 1) >= len(es) / level)
     return es >= ranked[found[-1]] if len(found) else np.zeros(len(es), dtype=bool)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjusted p-values, shape (tests,): that any of those at most 0.05 is false has a chance of at most 5 %.
+
+    Whatever the tests have in common.
+
+    p_values: shape (tests,), from 0 to 1. Without tests, none.
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(4).tolist()
+    [0.03, 0.06, 0.06]
+
+    Holm (1979), A simple sequentially rejective multiple test procedure.
+    """
+    ps = np.asarray(p_values, dtype=np.float64)
+    if ps.ndim != 1 or not ((ps >= 0) & (ps <= 1)).all():
+        raise InputError(f"p-values of shape {ps.shape}, not all from 0 to 1", needed="a p-value for each test")
+    order = np.argsort(ps, kind="stable")
+    adjusted = np.empty(len(ps))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(ps[order] * np.arange(len(ps), 0, -1)))
+    return adjusted
