@@ -261,13 +261,8 @@ def counted_times(counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     result = np.full(len(counted), np.datetime64("NaT"), dtype="datetime64[us]")
     if not len(known):
         return result, np.zeros(len(counted), bool)
-    whole = bool((known == np.floor(known)).all())
-    if whole and known.min() >= 1000 and known.max() <= 3000:
-        years = known.astype(np.int64) - 1970
-        result[present] = years.astype("datetime64[Y]").astype("datetime64[us]")
-        return result, np.zeros(len(counted), bool)
-    if whole and (compact := _compact(known)) is not None:
-        result[present] = compact
+    if (dates := _as_dates(known)) is not None:
+        result[present] = dates
         return result, np.zeros(len(counted), bool)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers is beyond all times
         scale = _scale(np.array([float(np.median(np.abs(known)))]))[0]
@@ -278,6 +273,25 @@ def counted_times(counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mixed = inside & ~_believed(np.where(inside, counted, 0) * scale) & _believed(own)
     result[mixed] = np.datetime64("NaT")
     return result, (present & ~inside) | mixed
+
+
+def numbers_are_dates(counted: np.ndarray) -> bool:
+    """Whether numbers that are times are years or dates written without marks, and no count since 1970.
+
+    >>> numbers_are_dates(np.array([20240515.0, np.nan])), numbers_are_dates(np.array([1715731200.0]))
+    (True, False)
+    """
+    known = counted[~np.isnan(counted)]
+    return len(known) > 0 and _as_dates(known) is not None
+
+
+def _as_dates(known: np.ndarray) -> np.ndarray | None:
+    """Years, and dates written without marks, when all of these numbers are of one of the two; else None."""
+    if not (known == np.floor(known)).all():
+        return None
+    if known.min() >= 1000 and known.max() <= 3000:
+        return (known.astype(np.int64) - 1970).astype("datetime64[Y]").astype("datetime64[us]")
+    return _compact(known)
 
 
 def _scale(sizes: np.ndarray) -> np.ndarray:

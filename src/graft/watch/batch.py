@@ -40,7 +40,7 @@ from graft.rows.table import Table
 from graft.tables.neighbourhood.labels import terms_of
 from graft.watch.copies import sketches
 from graft.watch.reservoir import Lengths, Tally, group_ranks, kept, row_ranks
-from graft.watch.row_times import RowTimes
+from graft.watch.row_times import RowTimes, whole_days
 from graft.watch.vocabulary import known_parts, texts_read
 
 WIDEST, PROJECTED = 512, 256
@@ -202,8 +202,9 @@ def read_batch(
                 sample, told = _Sample.of(joined(told), most), []
     made = sample.batch() if sample is not None else joined(told)
     return replace(
-        made, rows=given, problems=dict(problems), notes=(*notes, *_of_unknown(unknown), *_of_ids(bundle, first, made))
-    )
+        made, rows=given, problems=dict(problems),
+        notes=(*notes, *_of_unknown(unknown), *_of_ids(bundle, first, made), *_of_late(late or {}, reader.met, made)),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +232,8 @@ class _ReadRows:
 
 
 class _Reader:
-    """Pieces of rows as a bundle sees them; what that needs of the study is read once."""
+    """Pieces of rows as a bundle sees them; what that needs of the study is read once. met: ids of the late labels
+    whose row was among them."""
 
     def __init__(
         self, bundle: Bundle, group: str, segments: tuple[str, ...], labels: bool, late: Mapping[str, float] | None,
@@ -241,6 +243,7 @@ class _Reader:
         self.bundle, self.segments, self.labels, self.late = bundle, segments, labels, late
         self.asked, self.group = group, group or roles.group or ""
         self.known = _learnt(bundle.folder)
+        self.met: set[str] = set()
         self.times = times
         said = (times.event, times.label, "" if times.table is not None else times.embedded, times.entity)
         optional = (roles.id, roles.time, self.group if group else None, *(roles.label if labels else ()), *said)
@@ -298,7 +301,9 @@ class _Reader:
             problems={},
         )  # fmt: skip
         if self.late is not None:
-            mine = np.array([self.late.get(name, np.nan) for name in made.ids.tolist()], np.float64)
+            names = made.ids.tolist()
+            self.met.update(name for name in names if name in self.late)
+            mine = np.array([self.late.get(name, np.nan) for name in names], np.float64)
             own = made.truth if made.truth is not None else np.full(len(made), np.nan)
             made = made.with_truth(np.where(np.isfinite(mine), mine, own))
         made = self._as_unlearnt(made) if learnt.any() else made
@@ -328,6 +333,9 @@ class _Reader:
             embedded = times.made(table, roles.id, self._renewed)[rows]
         if times.label and times.label in table.frame.columns:
             said = times.column(table, times.label, what="rows")[rows]
+            if whole_days(table.as_written(times.label)):
+                # A day has room for what was decided within it.
+                said = np.where((said < event) & (event < said + 1), event, said)
         return replace(made, times=when, event=event, embedded=embedded, said=said)
 
     @cached_property
@@ -532,6 +540,20 @@ def _of_ids(bundle: Bundle, first: Table, made: Batch) -> tuple[str, ...]:
     again = 0 if made.whole is not None else len(made) - len(np.unique(made.ids))
     said = f"{again:,} rows have the id of another row of this batch: a label that comes later is for all of them"
     return (said,) if again else ()
+
+
+def _of_late(late: Mapping[str, float], met: set[str], made: Batch) -> tuple[str, ...]:
+    """What to say of late labels whose row is not among the rows that can be used."""
+    lost = [name for name in late if name not in met]
+    if not lost:
+        return ()
+    if met:
+        return (
+            f"{len(lost):,} of {len(late):,} labels are of no row of this batch (the first is of {lost[0]!r}): those of"
+            " rows of earlier checks count with --times",
+        )
+    row = f", the first row is {str(made.ids[0])!r}" if len(made) else ""
+    return (f"none of {len(late):,} labels is of a row of this batch: the first label is of {lost[0]!r}{row}",)
 
 
 def _vectors(seen: Any, count: int) -> np.ndarray:

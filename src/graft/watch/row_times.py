@@ -1,7 +1,8 @@
 """When rows were decided, when their labels were told, and when the vectors they were decided by were made.
 
 Decisions: times with a zone are taken as they say, times without one as of the zone that is named, UTC where none is;
-an hour that the clock showed twice is taken as the first of the two, one that it left out as an hour later. The vector
+an hour that the clock showed twice is taken as the first of the two, one that it left out as an hour later. Labels of
+which only the day is said may be from any time of it. The vector
 of a row may be of a table of its own: there the time of a row is when it was last written.
 """
 
@@ -20,8 +21,8 @@ from graft.rows.table import Table
 from graft.tables.table import EmbeddingTable
 
 UPDATED = "updated_at"
-_ZONED = r"(?i)\d\s*(z|utc|[+-]\d{2}(:?\d{2})?)\s*$"
-_DIGITS = r"^\s*[+-]?\d+(\.\d*)?\s*$"
+# After a time of day: the last part of a date looks like a zone too.
+_ZONED = r"(?i)(\d[t ]\s*\d{2}|:\d{2}).*(z|utc|[+-]\d{2}(:?\d{2})?)\s*$"
 
 
 @dataclass(frozen=True)
@@ -159,14 +160,33 @@ def require_column(table: Table, name: str, *, what: str) -> None:
         )
 
 
+def whole_days(column: pl.Series) -> bool:
+    """Whether a column says days and no time of day: every time in it is midnight where it was written.
+
+    >>> whole_days(pl.Series(["2024-07-01", None])), whole_days(pl.Series(["2024-07-01 00:00", "2024-07-01 09:30"]))
+    (True, False)
+    """
+    if isinstance(column.dtype, pl.Datetime):
+        column = column.dt.replace_time_zone(None)
+    found, _ = values.times(column)
+    there = found[~np.isnat(found)]
+    return len(there) > 0 and bool((there == there.astype("datetime64[D]")).all())
+
+
 def _without_zone(column: pl.Series) -> np.ndarray:
     """Cells that do not say of which zone they are; a count of seconds is of none."""
     kind = column.dtype
     if isinstance(kind, pl.Datetime):
         return np.full(len(column), kind.time_zone is None)
-    if kind == pl.String:
-        return ~(column.str.contains(_ZONED) | column.str.contains(_DIGITS)).fill_null(value=True).to_numpy()
-    return np.full(len(column), kind == pl.Date)
+    if kind == pl.Date:
+        return np.ones(len(column), bool)
+    _, counted, _ = values.uncounted_times(column)
+    numbers = ~np.isnan(counted)
+    local = numbers & values.numbers_are_dates(counted)
+    if kind != pl.String:
+        return np.asarray(local)
+    zoned = column.str.contains(_ZONED).fill_null(value=False).to_numpy()
+    return np.asarray(np.where(numbers, local, ~zoned))
 
 
 def _in_zone(told: pl.Series, zone: str) -> pl.Series:

@@ -22,7 +22,7 @@ from graft.facts.watch import LabelArrivals
 from graft.rows import values
 from graft.rows.table import Table, read_frame
 from graft.watch.batch import Batch, choices_of, read_truth
-from graft.watch.row_times import RowTimes, require_column, written_day
+from graft.watch.row_times import RowTimes, require_column, whole_days, written_day
 
 ROWS, CELLS = 50_000, 4_000_000  # that are kept, and numbers among their scores
 CLOCK, SHARE, FULL = 2 / 24, 0.9, 0.8
@@ -139,13 +139,15 @@ class SeenRows:
 @dataclass(frozen=True, eq=False)
 class ToldLabels:
     """Labels that were told, each array of shape (told,). ids: a number for the id of the row, uint64. labels: class or
-    value. times: days since 1970. undated, unread: that were left out, for they have no time, or none that is known."""
+    value. times: days since 1970. undated, unread: that were left out, for they have no time, or none that is known.
+    lasts: how long a time lasts, in days: 1 where only the day was said."""
 
     ids: np.ndarray
     labels: np.ndarray
     times: np.ndarray
     undated: int = 0
     unread: int = 0
+    lasts: float = 0.0
 
 
 def told_labels(bundle: Bundle, batch: Batch, labels: Any | None, times: RowTimes) -> ToldLabels:
@@ -182,7 +184,8 @@ def told_labels(bundle: Bundle, batch: Batch, labels: Any | None, times: RowTime
     there = np.array([one is not None for one in named], bool)
     found = read_truth(bundle, table)
     ids = word_marks([one or "" for one in named])
-    return _told(ids[there], found.values[there], when[there], len(found.unknown))
+    made = _told(ids[there], found.values[there], when[there], len(found.unknown))
+    return replace(made, lasts=float(whole_days(table.as_written(times.label))))
 
 
 def _told(ids: np.ndarray, truth: np.ndarray, when: np.ndarray, unread: int) -> ToldLabels:
@@ -217,7 +220,7 @@ def arrived(seen: SeenRows, batch: np.ndarray, told: ToldLabels, times: RowTimes
     order = np.argsort(seen.ids, kind="stable")
     # A row that stands twice in a batch is told once.
     event = seen.event[order][np.searchsorted(seen.ids[order], ids)] if len(ids) else np.zeros(0)
-    strange = when < event - CLOCK
+    strange = when + told.lasts < event - CLOCK
     future = _many(when > now)
     ids, labels, when = ids[~strange], labels[~strange], np.maximum(when, np.nan_to_num(event, nan=-np.inf))[~strange]
     alone = settle_labels(ids, labels, when, now=now)

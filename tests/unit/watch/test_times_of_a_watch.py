@@ -30,7 +30,7 @@ from graft.watch.baseline import make_baseline, watch_folder, write_baseline
 from graft.watch.check import check_batch
 from graft.watch.gauges import prometheus
 from graft.watch.history import History
-from graft.watch.row_times import RowTimes
+from graft.watch.row_times import RowTimes, whole_days
 from graft.watch.seen_rows import SeenRows, ToldLabels, arrived
 from graft.watch.story import watch_story
 from unit.bundle.building import parts_for
@@ -363,6 +363,38 @@ def test_times_of_zones_and_of_a_table(tmp_path):
     assert (np.abs(made_[[0, 2]] - now) < 1 / 24).all()
     with pytest.raises(InputError, match="no row names a row of the embedding table by 'key'"):
         RowTimes(table=table).made(given, "key", RowTimes(table=table).written())
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pl.Series(["2024-07-01", "2024-12-24"]), pl.Series([" 2024-07-01 ", "2024-12-24"]),
+        pl.Series(["2024-07-01", "2024-12-24"]).str.to_date(), pl.Series(["2024-07-01 00:00", "2024-12-24T00:00:00"]),
+        pl.Series(["20240701", "20241224"]), pl.Series([20240701, 20241224]),
+    ],
+)  # fmt: skip
+def test_a_day_is_of_the_zone_however_it_is_written(days):
+    told_ = RowTimes(zone="Europe/Berlin").moments(days)
+    assert told_.tolist() == pytest.approx([19_905 - 2 / 24, 20_081 - 1 / 24])
+    assert whole_days(days)
+
+
+def test_a_label_of_which_only_the_day_is_known_is_not_from_before_its_event(watched):
+    """Decided at noon and told on that day; and one that was told the day before."""
+    noon, days = DAY + 0.5, [(0, 1.0, DAY), (1, 1.0, DAY - 1)]
+    known = replace(told(days), lasts=1.0)
+    found = arrived(seen(2, event=np.full(2, noon)), NOBODY, known, asked(DAY + 5, delay=1), NOBODY)
+    assert (found.fact.before_event, found.counted.tolist()) == (1, [True, False])
+    assert found.seen.first[0] == noon
+    # With times of day nothing is forgiven but a clock that was set back.
+    assert arrived(seen(2, event=np.full(2, noon)), NOBODY, told(days), asked(DAY + 5), NOBODY).fact.before_event == 2
+    batch = rows(40, 9).with_columns(opened=pl.lit(START + timedelta(hours=12)), settled=pl.lit("2026-01-05"))
+    labels = batch.select("key", "multiclass", "settled")
+    times = RowTimes(event="opened", label="settled", now="2026-02-01")
+    apart = check_batch(load_bundle(watched), batch.drop("multiclass", "settled"), labels=labels, times=times)
+    assert (apart.arrivals.counted, apart.arrivals.before_event) == (40, 0)
+    within = check_batch(load_bundle(watched), batch[:39], times=times)
+    assert (within.arrivals.counted, within.arrivals.before_event) == (39, 0)
 
 
 def test_times_that_cannot_be_read_are_refused(watched, tmp_path):
