@@ -94,7 +94,7 @@ def estimate_sample(bundle: Bundle, sample: Sample, labels: Any) -> LabelledEsti
             )
     numbers = values.numbers(table.frame[ROW])[0]
     found = read_truth(bundle, table)
-    told = {int(number) - 1: found.values[at] for at, number in enumerate(numbers.tolist()) if np.isfinite(number)}
+    told = _by_row(numbers, found.values)
     wanted = sample.batch.rows_given[sample.drawn.rows].tolist()
     strange = sorted(set(told) - set(wanted))
     if strange:
@@ -128,6 +128,32 @@ def estimate_sample(bundle: Bundle, sample: Sample, labels: Any) -> LabelledEsti
     return LabelledEstimate(
         batch=sample.batch.key, rows=len(sample.batch), drawn=len(wanted), labelled=count, qualities=tuple(told_of)
     )
+
+
+def _by_row(numbers: np.ndarray, values: np.ndarray) -> dict[int, np.ndarray]:
+    """Labels by the place of their row, from 0. numbers: of the rows, from 1, (rows,). Raises InputError for a label
+    whose row is not known, and for a row with two."""
+    said = np.isfinite(values.reshape(len(values), -1)).any(axis=1)
+    nowhere = said & ~(np.isfinite(numbers) & (numbers == np.floor(numbers)))
+    if nowhere.any():
+        raise InputError(
+            f"{nowhere.sum():,} labels without the number of their row in {ROW!r}",
+            needed="the table that graft watch sample wrote, with its label column filled in",
+            fix=f"leave the column {ROW!r} as it was written",
+        )
+    told: dict[int, np.ndarray] = {}
+    for number, value in zip(numbers.tolist(), values, strict=True):
+        if not np.isfinite(number):
+            continue
+        place = int(number) - 1
+        if place in told and not np.array_equal(told[place], value, equal_nan=True):
+            raise InputError(
+                f"row {place + 1} stands in the labels twice, with two labels",
+                needed="one label for each row",
+                fix="remove one of the two",
+            )
+        told[place] = value
+    return told
 
 
 def _names(bundle: Bundle) -> list[str]:
@@ -192,9 +218,18 @@ def _answers(bundle: Bundle, batch: Batch) -> Answers:
 
 
 def write_sample(sample: Sample, out: Path) -> None:
-    """Write the rows to label as CSV, or Parquet by the ending."""
+    """Write the rows to label as CSV, or Parquet by the ending. Raises InputError for columns that CSV cannot hold."""
     frame = sample.frame()
     if out.suffix == ".parquet":
         frame.write_parquet(out)
-    else:
-        frame.write_csv(out)
+        return
+    nested = [
+        name for name in frame.columns if frame[name].dtype.is_nested() or frame[name].dtype in (pl.Binary, pl.Object)
+    ]
+    if nested:
+        raise InputError(
+            f"column {nested[0]!r} holds {frame[nested[0]].dtype}, and {out.name} is CSV",
+            needed="cells of text, numbers or times",
+            fix=f"--out {out.with_suffix('.parquet').name}",
+        )
+    frame.write_csv(out)

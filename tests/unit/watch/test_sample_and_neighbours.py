@@ -14,8 +14,9 @@ from graft.representations.spaces import given_space
 from graft.tables.columns import vector_column
 from graft.tables.table import EmbeddingTable
 from graft.watch import neighbours
+from graft.watch.check import _late_labels
 from graft.watch.neighbours import check_table
-from graft.watch.sample import draw_sample, estimate_sample
+from graft.watch.sample import draw_sample, estimate_sample, write_sample
 from unit.bundle.building import parts_for
 from unit.watch.test_watch import rows
 
@@ -71,6 +72,25 @@ def test_other_labels_are_refused(bundle):
     assert draw_sample(bundle, batch, 500).frame().height == 50
 
 
+def test_labels_of_no_row_and_two_of_one_row_are_refused(bundle, tmp_path):
+    batch = rows(50, 2)
+    sample = draw_sample(bundle, batch, 10)
+    asked = sample.frame()
+    names = sorted(batch["multiclass"].unique().to_list())
+    other = asked[:1].with_columns(multiclass=pl.lit(next(one for one in names if one != asked["multiclass"][0])))
+    with pytest.raises(InputError, match=f"row {asked['row'][0]} stands in the labels twice, with two labels"):
+        estimate_sample(bundle, sample, pl.concat([asked, other]))
+    assert estimate_sample(bundle, sample, pl.concat([asked, asked[:1]])).labelled == 10
+    for row in (pl.col("row") + 0.5, pl.lit(None, pl.Int64)):
+        with pytest.raises(InputError, match="10 labels without the number of their row in 'row'"):
+            estimate_sample(bundle, sample, asked.with_columns(row=row))
+    lists = draw_sample(bundle, batch.with_columns(tags=pl.lit([1, 2])), 5)
+    with pytest.raises(InputError, match=r"column 'tags' holds List\(Int64\), and to_label.csv is CSV"):
+        write_sample(lists, tmp_path / "to_label.csv")
+    write_sample(lists, tmp_path / "to_label.parquet")
+    assert pl.read_parquet(tmp_path / "to_label.parquet").height == 5
+
+
 def test_labels_that_the_model_does_not_know_are_named(bundle):
     sample = draw_sample(bundle, rows(50, 5).drop("multiclass"), 10)
     asked = sample.frame().with_columns(pl.lit("Billing").alias("multiclass"))
@@ -97,6 +117,8 @@ def test_several_labels_a_row(tmp_path):
     assert found.labelled == 120
     assert accuracy.estimate.mean == pytest.approx(right, abs=1e-9)
     assert (accuracy.quality, cost.quality) == ("accuracy", "cost")
+    with pytest.raises(InputError, match="labels for a model of several labels a row"):
+        _late_labels(several, asked)
     with pytest.raises(InputError, match="'cheese'"):
         estimate_sample(several, sample, asked.with_columns(pl.lit("cheese").alias("multilabel")))
 
