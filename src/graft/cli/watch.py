@@ -129,9 +129,12 @@ def check(
     from graft.core.files import write_text
     from graft.core.places import require_output
     from graft.watch.check import check_batch
-    from graft.watch.gauges import prometheus
+    from graft.watch.gauges import prometheus, series_name
 
-    of_rows = {"--times": times, "--embedded-in": embedded_in, "--label-delay": label_delay, "--now": now}
+    of_rows = {
+        "--times": times, "--embedded-in": embedded_in, "--entity": entity, "--label-delay": label_delay,
+        "--zone": zone, "--now": now,
+    }  # fmt: skip
     shop = _is_shop(bundle, {"--rows": rows, "--group": group, "--labels": labels, **of_rows})
     given = _required_events(bundle, events) if shop else _required_rows(
         bundle, rows, events, columns, at_least, dislike_below
@@ -154,7 +157,7 @@ def check(
             progress=progress,
         )  # fmt: skip
     if out is not None:
-        write_text(out, prometheus(found, name=bundle.absolute().name) if out.suffix == ".prom" else found.to_json())
+        write_text(out, prometheus(found, name=series_name(bundle)) if out.suffix == ".prom" else found.to_json())
     if found.at < begun:
         typer.echo(f"these rows were checked before, on {found.at[:16].replace('T', ' ')}: nothing counts twice")
     for line in found.lines():
@@ -348,7 +351,7 @@ def _is_shop(folder: Path, of_bundles: dict[str, object]) -> bool:
     found = place_of(settled(folder))
     if found is None or found.kind != SHOP:
         return False
-    if wrong := [name for name, value in of_bundles.items() if value]:
+    if wrong := [name for name, value in of_bundles.items() if value not in (None, "")]:
         raise InputError(
             f"{wrong[0]} for {folder}, which is a shop",
             needed="events of the shop",

@@ -3,20 +3,22 @@
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
+from pathlib import Path
+
 from graft.facts.watch import WatchCheck
 
+_BUNDLE = "bundle"  # as every study names it
 _OUTCOMES = ("quiet", "look", "act")
 
 
 def prometheus(found: WatchCheck, *, name: str) -> str:
     """The check as text. name: of the bundle, as a label of every gauge."""
-    label = _escaped(name)
     lines: list[str] = []
 
     def told(gauge: str, means: str, values: list[tuple[dict[str, str], float]]) -> None:
         lines.extend((f"# HELP graft_watch_{gauge} {means}", f"# TYPE graft_watch_{gauge} gauge"))
         for labels, value in values:
-            inside = ",".join(f'{key}="{_escaped(held)}"' for key, held in {"bundle": label, **labels}.items())
+            inside = ",".join(f'{key}="{_escaped(held)}"' for key, held in {"bundle": name, **labels}.items())
             lines.append(f"graft_watch_{gauge}{{{inside}}} {value:.10g}")
 
     told("outcome", "0 quiet, 1 look, 2 act", [({}, float(_OUTCOMES.index(found.outcome)))])
@@ -52,6 +54,17 @@ def prometheus(found: WatchCheck, *, name: str) -> str:
         )  # fmt: skip
         told("stale", "1 while vectors are stale", [({"quality": one.quality}, float(one.stale)) for one in slopes])
     return "\n".join(lines) + "\n"
+
+
+def series_name(model: Path) -> str:
+    """What the gauges call a model: its folder, with that of the study before it where it is named as every study names
+    its bundle, since a scrape of two files that say the same of two models fails whole.
+
+    >>> series_name(Path("/models/tickets/bundle")), series_name(Path("/models/shop"))
+    ('tickets/bundle', 'shop')
+    """
+    whole = model.absolute()
+    return "/".join(whole.parts[-2:]) if whole.name == _BUNDLE and whole.parent.name else whole.name
 
 
 def _escaped(word: str) -> str:

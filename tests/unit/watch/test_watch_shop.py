@@ -345,6 +345,7 @@ def test_in_words(shop, tmp_path):
     for words, told in (
         (("check", shop, "--rows", tmp_path / "today.csv"), "which is a shop"),
         (("check", shop), "no --events"),
+        (("check", shop, "--events", tmp_path / "today.csv", "--zone", "Europe/Berlin"), "--zone for"),
         (("check", tmp_path, "--events", tmp_path / "today.csv"), "no --rows"),
     ):
         said = run(*words)
