@@ -89,6 +89,11 @@ class Wealth:
         """Now: an e-value of all days so far together."""
         return float(np.exp(min(700.0, np.logaddexp.reduce(self.log_parts))))
 
+    @property
+    def highest(self) -> float:
+        """The most that the capital ever was, which is what an alarm goes by."""
+        return float(np.exp(min(700.0, self.peak)))
+
     def alarm(self, level: float = 0.05) -> bool:
         """Whether the capital ever reached 1 / level; without a change that happens with a chance of at most level."""
         if not 0 < level < 1:

@@ -623,7 +623,8 @@ class WatchCheck(Document):
     usable: compared; learnt: left out since the model learnt from them. problems: unusable rows by their code. shifts:
     of every detector. stability: the population stability index of certainty, and what 95 % of draws without drift stay
     below; a number, never an alarm. evidence: what betting against "nothing has changed" has won so far, 1 at the
-    start; an alarm from 1 / level on. outcome: ``quiet``, ``look`` or ``act``. terms: words that emerged or
+    start; an alarm from 1 / level on. highest: the most that it ever was, by which an alarm stands until it is dealt
+    with; None where that was not kept. outcome: ``quiet``, ``look`` or ``act``. terms: words that emerged or
     vanished, the surest first. contexts: words that stand in other company, the surest first. arrivals: which labels
     count, where it was said when they were told. ages: quality by the age of vectors, where that was said. dealt_with:
     before this check, None as a rule. sample: where a sample was compared, what of, and what was counted of all rows.
@@ -644,6 +645,7 @@ class WatchCheck(Document):
     stability: tuple[float, float] | None
     quality: tuple[QualityFact, ...]
     evidence: float
+    highest: float | None = None
     looked: bool = False
     level: float
     outcome: Literal["quiet", "look", "act"]
@@ -662,6 +664,11 @@ class WatchCheck(Document):
     def significant(self) -> tuple[ShiftFact, ...]:
         """Shifts beyond chance, the surest first."""
         return tuple(sorted((one for one in self.shifts if one.significant), key=lambda one: one.adjusted))
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the evidence of all checks together raised an alarm, here or before, that was not dealt with."""
+        return max(self.evidence, self.highest or 0.0) >= 1 / self.level * (1 - 1e-12)
 
     @property
     def when(self) -> str:
@@ -726,7 +733,10 @@ class WatchCheck(Document):
             said.append(f"  nothing moved beyond chance (smallest p {least:.3g} of {len(self.shifts)} comparisons)")
         if self.looked and not any(one.segment == EVERYTHING for one in self.significant):
             said.append(f"  {EVERYTHING} was compared with it too: nothing beyond chance")
-        said.append(f"  evidence of all checks together: {self.evidence:.3g} (alarm from {1 / self.level:.0f} on)")
+        peak = "" if not self.alarm or self.highest is None else f", {self.highest:.3g} at its highest"
+        said.append(
+            f"  evidence of all checks together: {self.evidence:.3g}{peak} (alarm from {1 / self.level:.0f} on)"
+        )
         for quality in self.quality:
             parts = []
             if quality.estimated is not None:

@@ -96,14 +96,25 @@ def advised(
         if known or trusted:
             why += "; where that is meant, say so with --dealt-with, or take a new baseline"
         advice.append(WatchAdvice(action="look", why=why))
-    if alarm and not moved:
-        advice.append(WatchAdvice(action="look", why="all checks together say that something has changed, none alone"))
+    if alarm:
+        advice.append(together(found))
     if not advice:
-        few = "" if found.quality else ", and nothing can be said of quality without a labelled reference"
-        why = f"nothing moved beyond chance{few or ', and quality is as usual'}"
+        told = "quality is as usual" if found.quality else "of quality nothing is known"
+        why = f"nothing moved beyond chance, and {told}"
         return "quiet", (WatchAdvice(action="nothing", why=why),)
     act = bool(large or sure or broken or alarm or unusable > UNUSABLE_MUCH)
     return ("act" if act else "look"), tuple(advice)
+
+
+def together(found: WatchCheck) -> WatchAdvice:
+    """What an alarm of all checks together asks for, which stands however quiet the batches are that follow it."""
+    alone = "" if found.significant else ", this one alone does not"
+    reached = "" if found.highest is None else f"; their evidence reached {found.highest:.3g}"
+    return WatchAdvice(
+        action="look",
+        why=f"all checks together say that something has changed{alone}{reached}, and this stands until it is dealt"
+        " with (--dealt-with) or a new baseline is taken",
+    )
 
 
 def _refreshed(one: AgeFact) -> WatchAdvice:

@@ -23,15 +23,17 @@ from graft.bundle.judged_rows import are_judged, one_number
 from graft.bundle.watch_erasure import word_marks
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
-from graft.core.means import mean_interval
+from graft.core.means import group_places, mean_interval
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.tasks import CLASSES, Task
 from graft.decisions.calibration import fit_method
+from graft.evidence.comparison import score_interval
 from graft.evidence.direct_loss import expected_loss, fit_loss
 from graft.evidence.label_arrival import LabelBets, bet_on_labels
 from graft.evidence.looks import Looks
 from graft.evidence.metrics import metric
+from graft.evidence.pooled import Pooled, jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.score_shift import stability_index
 from graft.evidence.shuffles import shuffles
@@ -75,7 +77,7 @@ from graft.watch.row_times import RowTimes
 from graft.watch.seen_rows import Arrived, SeenRows, ToldLabels, arrived, row_marks, told_labels
 from graft.watch.terms import LEAST_DRAWS, SHARE, moved_terms, rare_words
 
-_FEW, _HALVES, _COUNTED = 10, 200, 50
+_FEW, _COUNTED = 10, 50
 # As the margin of a study: of a share; of what rows or values vary by, where the unit is another.
 MATTERS = 0.01
 
@@ -103,6 +105,7 @@ def check_batch(
     Raises InputError without a baseline, or where the baseline is of another bundle.
     """
     place = watch_folder(bundle.folder) if folder is None else folder
+    history = History.of(place)
     baseline = read_baseline(place / "baseline")
     facts = baseline.facts
     if facts.bundle != bundle.manifest.seal:
@@ -120,7 +123,6 @@ def check_batch(
     )  # fmt: skip
     batch = as_compared(baseline, replace(batch, notes=(*batch.notes, *said)))
     told = told_labels(bundle, batch, labels, times) if times.label else None
-    history = History.of(place)
     with history.locked():
         state = history.state()
         again = history.found(batch.key)
@@ -222,12 +224,15 @@ def checked(
             came = arrival.late(one_number(state.judged))
         state = replace(state, seen=arrival.seen)
     quality, state = _quality(bundle, baseline, current, ripe, state, rng, came)
+    if not quality and len(current):
+        notes.append(_unknown_quality(bundle, baseline))
     if arrival is not None:
         lies = any(one.significant and one.of == "embeddings" for one in shifts)
         ages = ages_of(bundle, baseline, arrival.seen, arrival.counted, arrival.here, beyond=lies)
         state = replace(state, seen=state.seen.some())
     if len(matching) and len(matching) < 1 / facts.level:
-        notes.append(f"{len(matching)} rows: only very large shifts can be seen in so few")
+        rows = "1 row" if len(matching) == 1 else f"{len(matching)} rows"
+        notes.append(f"{rows}: only very large shifts can be seen in so few")
     alarm = state.wealth.alarm(facts.level)
     unusable = batch.rows - (whole.usable if whole is not None else len(batch))
     beyond = any(one.significant for one in shifts)
@@ -235,8 +240,9 @@ def checked(
     found = WatchCheck(
         batch=batch.key, bundle=facts.bundle, number=number, at=datetime.now(UTC).isoformat(timespec="seconds"),
         until=last, rows=batch.rows, usable=len(matching), learnt=learnt, problems=batch.problems, shifts=shifts,
-        stability=stability, quality=quality, evidence=state.wealth.capital, looked=looked, level=facts.level,
-        outcome="quiet", moved=_moved(reference, matching) if beyond else (), terms=terms, contexts=contexts,
+        stability=stability, quality=quality, evidence=state.wealth.capital, highest=state.wealth.highest,
+        looked=looked, level=facts.level, outcome="quiet",
+        moved=_moved(reference, matching) if beyond else (), terms=terms, contexts=contexts,
         arrivals=None if arrival is None or told is None else arrival.fact, ages=ages, notes=tuple(notes),
         sample=_sample(batch), budget=_budget(facts, shifts, quality),
     )  # fmt: skip
@@ -438,6 +444,19 @@ class _Labelled:
         return 0 if self.scored is None else self.scored.rows
 
 
+def _unknown_quality(bundle: Bundle, baseline: Baseline) -> str:
+    """Why nothing is said of quality."""
+    if bundle.contract.task is Task.MULTILABEL:
+        return "how good a model of several labels a row is, labels alone tell: graft watch sample"
+    known = baseline.rows.truth
+    count = 0 if known is None else int(np.isfinite(known).sum())
+    of = " of two classes" if bundle.contract.task in CLASSES else ""
+    return (
+        f"the reference has {count:,} rows with a label: from {LEAST_LABELLED} on{of} it could be said how good the"
+        " model is"
+    )
+
+
 def _qualities(bundle: Bundle, baseline: Baseline) -> list[tuple[str, str | RowValues]]:
     found: list[tuple[str, str | RowValues]] = [("accuracy", "accuracy")]
     name = baseline.facts.quality
@@ -526,22 +545,22 @@ def _apart_now(bets: LabelBets, before: LabelBets | None, matters: float) -> boo
 
 
 def _measured(scored: Scored, of: str | RowValues, groups: np.ndarray | None) -> Interval:
-    """What labels show; for a metric that is no mean over rows by halves of the rows."""
+    """What labels show, with its interval: rows without an error do not show that there are none, whatever the metric.
+    A metric that is no mean over rows has the interval of a study's scores, nan where it is undefined on these rows."""
     if not isinstance(of, str):
-        return mean_interval(np.asarray(of(scored), np.float64), groups=groups)
+        # What any row could have cost, had it been of another class.
+        could = expected_rows(Answers(scored.task, scored.scores, scored.choices), scored.scores, of)
+        possible = float(could.least.min()), float(could.most.max())
+        return mean_interval(np.asarray(of(scored), np.float64), groups=groups, possible=possible)
     one = metric(of)
     if one.rows is not None:
         return mean_interval(one.rows(scored), groups=groups, possible=(0.0, 1.0) if of == "accuracy" else None)
     value = float(one.per_draw(scored, np.ones((1, scored.rows)))[0])
-    place = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(scored.rows)
-    if place.max() + 1 < _FEW:
+    if not np.isfinite(value):
         return Interval(value)
-    rng = generator(0, "watch", "halves")
-    chosen = np.array([rng.permutation(place.max() + 1) % 2 for _ in range(_HALVES)])
-    drawn = one.per_draw(scored, chosen[:, place].astype(np.float64))
-    spread = float(np.nanstd(drawn))
-    low, high = one.bounds
-    return Interval.within(value, max(low, value - 1.96 * spread), min(high, value + 1.96 * spread))
+    pooled = Pooled(scored, group_places(scored.rows, groups))
+    found = score_interval(jackknife({of: [(1.0, pooled)]}, of), of)
+    return found if one.higher_is_better else found.reversed
 
 
 def _of_values(
@@ -606,6 +625,12 @@ def _scored(bundle: Bundle, kind: str, batch: Batch) -> Scored:
 def _late_labels(bundle: Bundle, labels: Any) -> tuple[dict[str, float], tuple[str, ...]]:
     """Class or value by id, from a table of ids and labels, of which the last of several counts; and what to say."""
     roles = bundle.contract.roles
+    if bundle.contract.task is Task.MULTILABEL:
+        raise InputError(
+            "labels for a model of several labels a row",
+            needed="a model of classes or values",
+            fix="draw rows to label with graft watch sample",
+        )
     if roles.id is None:
         raise InputError(
             "labels in a table of their own, and rows without an id column",
@@ -614,8 +639,19 @@ def _late_labels(bundle: Bundle, labels: Any) -> tuple[dict[str, float], tuple[s
         )
     frame = read_columns(labels, [roles.id, roles.label[0]], what="labels")
     ids = ids_of(frame, roles.id, what="labels").to_list()
-    found = read_truth(bundle, read_frame(frame))
-    return dict(zip(ids, found.values.tolist(), strict=True)), found.notes
+    # Before the first label has come its table has a header alone.
+    found = read_truth(bundle, read_frame(frame, empty=True))
+    told: dict[str, float] = {}
+    other: set[str] = set()
+    for name, value in zip(ids, found.values.tolist(), strict=True):
+        if not np.isfinite(value):
+            continue
+        if told.setdefault(name, value) != value:
+            other.add(name)
+        told[name] = value
+    several = "of 1 row the labels say" if len(other) == 1 else f"of {len(other):,} rows the labels say"
+    said = (f"{several} more than one thing: the last one counts, with --times the newest",) if other else ()
+    return told, (*found.notes, *said)
 
 
 def _sample(batch: Batch) -> BatchSample | None:

@@ -41,7 +41,7 @@ from graft.bundle.watch_erasure import (
     baseline_seal,
 )
 from graft.core import foreign
-from graft.core.errors import BundleError
+from graft.core.errors import BundleError, InputError
 from graft.core.files import locked, whole_file, write_json
 from graft.evidence.label_arrival import LabelBets
 from graft.evidence.wealth import Wealth
@@ -114,9 +114,16 @@ class History:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """No other check meanwhile."""
+        """No other check meanwhile. Raises InputError where the baseline was replaced since this was made: what was
+        compared with the old one counts nothing beside the new one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / LOCK):
+            if baseline_seal(self.folder / BASELINE) != self.baseline:
+                raise InputError(
+                    f"the baseline in {self.folder} was replaced while the rows were read",
+                    needed="one baseline for the whole check",
+                    fix="check the same rows again",
+                )
             put_back(self.folder / CHECKS)
             self._finish()
             yield

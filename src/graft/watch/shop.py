@@ -55,6 +55,7 @@ from graft.facts.watch import (
     WatchCheck,
 )
 from graft.representations.weights.safetensors_file import check_safetensors
+from graft.watch.advice import together
 from graft.watch.baseline import (
     LEAST_ROWS,
     LEVEL,
@@ -361,6 +362,7 @@ def check_shop(
     and looks begin anew, before these events, or after them where they were checked already. Raises InputError without
     a baseline, or where it is of another fit.
     """
+    history = History.of(watch_folder(folder))
     made = read_shop_baseline(folder)
     shop, facts = load_shop(folder), made.facts
     if (now := shop_space(shop).fingerprint) != facts.bundle:
@@ -383,7 +385,6 @@ def check_shop(
             rng=generator(facts.seed, "watch", "shop batch"),
         )  # fmt: skip
         stage.advance()
-    history = History.of(watch_folder(folder))
     with history.locked():
         state, again = history.state(), history.found(batch.key)
         if again is not None and (not dealt_with or again.dealt_with is not None):
@@ -587,7 +588,8 @@ def _checked(
         batch=batch.key, bundle=facts.bundle, number=state.number, at=datetime.now(UTC).isoformat(timespec="seconds"),
         until="" if current.times is None or not len(current) else str(current.times.max()), rows=batch.given,
         usable=len(current), learnt=batch.learnt, problems=batch.aside, shifts=shifts, stability=None, quality=quality,
-        evidence=state.wealth.capital, looked=looked, level=facts.level, outcome="quiet", moved=tuple(moved),
+        evidence=state.wealth.capital, highest=state.wealth.highest, looked=looked,
+        level=facts.level, outcome="quiet", moved=tuple(moved),
         notes=tuple(notes),
         budget=alarm_budget(
             shifts, level=facts.level, horizon=facts.horizon, rest=_APART, qualities=0,
@@ -817,8 +819,8 @@ def shop_advice(
         advice.append(
             WatchAdvice(action="look", why=why + (", and the shop foretells as well as usual" if good else ""))
         )
-    if alarm and not found.significant:
-        advice.append(WatchAdvice(action="look", why="all checks together say that something has changed, none alone"))
+    if alarm:
+        advice.append(together(found))
     if not advice:
         return "quiet", (WatchAdvice(action="nothing", why="nothing moved beyond chance"),)
     large = any(one.large for one in found.significant)

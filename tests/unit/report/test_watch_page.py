@@ -302,3 +302,10 @@ def test_an_effect_that_may_matter_is_not_called_little():
     assert [one.far for one in sizes] == ["by enough to matter", "perhaps by enough to matter", "by little"]
     said = "\n".join(check(shifts=tuple(sizes)).lines())
     assert "0.13 (0.11 to 0.15) standard deviations a dimension, perhaps by enough to matter (from 0.1 on)" in said
+
+
+def test_an_alarm_that_stands_says_what_it_goes_by() -> None:
+    told = story(check(1, evidence=1.2, highest=41.0, outcome="act"))
+    text = re.sub(r" ([:;,.)])", r"\1", Page(render_watch_page(told)).text)
+    assert "all checks together say that something has changed" in text
+    assert "1.20 1 at the start; an alarm from 20 on, and it was 41 at its highest." in text

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from graft.bundle.manifest import MANIFEST, write_manifest
 from graft.bundle.parts import write_bundle
 from graft.cli.app import app
 from graft.core.errors import BundleError, InputError
+from graft.evidence.predictions import Scored
+from graft.evidence.unlabelled import row_cost
+from graft.evidence.wealth import Wealth
 from graft.facts.watch import EVERYTHING
 from graft.rows.content import TEXT
 from graft.rows.pieces import pieces
@@ -23,10 +27,11 @@ from graft.watch import baseline as of_baselines
 from graft.watch import check as of_checks
 from graft.watch.baseline import make_baseline, read_baseline, watch_folder, write_baseline
 from graft.watch.batch import read_batch
-from graft.watch.check import as_compared, check_batch, checked
+from graft.watch.check import _measured, as_compared, check_batch, checked
 from graft.watch.comparison import compare
 from graft.watch.contributions import newest_rows
 from graft.watch.detectors import detectors_for
+from graft.watch.gauges import prometheus, series_name
 from graft.watch.history import History, WatchState
 from graft.watch.story import watch_story
 from unit.bundle.building import FILLER, TOPICS, parts_for
@@ -265,6 +270,69 @@ def test_labels_may_come_later_and_count_once(watched, tmp_path):
     assert len(History(watch_folder(watched)).checks()) == 1
 
 
+def test_labels_that_find_no_row_or_say_two_things_are_told(watched, tmp_path):
+    bundle, batch = load_bundle(watched), rows(60, 21)
+    later, labels = batch.drop("multiclass"), batch.select("key", "multiclass")
+    # Before the first label came there is a header alone.
+    (tmp_path / "late.csv").write_text("key,multiclass\n")
+    assert check_batch(bundle, later, labels=tmp_path / "late.csv").quality[0].measured is None
+    nobody = check_batch(bundle, later, labels=labels.with_columns(pl.col("key") + ".0"))
+    assert nobody.notes[-1] == (
+        "none of 60 labels is of a row of this batch: the first label is of '21-0.0', the first row is '21-0'"
+    )
+    more = [labels[:2].with_columns(multiclass=labels["multiclass"][2:4]), labels[:1].with_columns(multiclass=None)]
+    both = pl.concat([labels, *more, pl.DataFrame({"key": ["7"], "multiclass": ["billing"]})], how="vertical_relaxed")
+    found = check_batch(bundle, later, labels=both)
+    changed = sum(one != other for one, other in zip(labels["multiclass"][:2], labels["multiclass"][2:4], strict=True))
+    assert changed == 2
+    assert found.quality[0].labelled == 60
+    assert "1 of 61 labels are of no row of this batch (the first is of '7')" in "\n".join(found.notes)
+    assert "of 2 rows the labels say more than one thing: the last one counts" in "\n".join(found.notes)
+
+
+def test_labels_without_an_error_do_not_show_that_there_are_none():
+    truth = np.arange(60) % 3
+    scored = Scored("multiclass", truth, np.eye(3)[truth])
+    for of in ("accuracy", "macro_f1", "balanced_accuracy"):
+        found = _measured(scored, of, None)
+        assert (found.mean, found.high) == (1.0, 1.0)
+        assert 0.85 < found.low < 0.97
+    # No row cost anything, and one of them could have cost 9.
+    cost = _measured(scored, partial(row_cost, actions=9.0 * (1 - np.eye(3))), None)
+    assert (cost.mean, cost.low) == (0.0, 0.0)
+    assert cost.high == pytest.approx(9 * (1 - _measured(scored, "accuracy", None).low))
+    together = _measured(scored, "macro_f1", np.repeat(np.arange(6), 10))
+    assert together.low < _measured(scored, "macro_f1", None).low
+
+
+def test_an_alarm_of_all_checks_says_what_it_goes_by_and_how_it_ends(watched):
+    """Evidence that reached 41 once and is down to 2 by now: a batch that is as usual."""
+    bundle = load_bundle(watched)
+    quiet = check_batch(bundle, rows(100, 2))
+    assert (quiet.alarm, quiet.highest >= quiet.evidence) == (False, True)
+    baseline = read_baseline(watch_folder(watched) / "baseline")
+    state = WatchState(number=1, wealth=replace(Wealth(days=5), peak=float(np.log(41.0))))
+    found, _ = checked(bundle, baseline, read_batch(bundle, rows(100, 3), labels=True), state)
+    assert (found.outcome, found.alarm, round(found.highest)) == ("act", True, 41)
+    assert f"evidence of all checks together: {found.evidence:.3g}, 41 at its highest (alarm from 20 on)" in "\n".join(
+        found.lines()
+    )
+    assert "their evidence reached 41, and this stands until it is dealt with (--dealt-with)" in found.advice[0].why
+
+
+def test_a_baseline_that_is_replaced_while_rows_are_read_is_noticed(watched):
+    bundle, batch = load_bundle(watched), rows(60, 22)
+
+    def pieces_while():
+        yield batch
+        write_baseline(watch_folder(watched) / "baseline", make_baseline(bundle, rows(80, 23), runs=1, draws=19))
+
+    with pytest.raises(InputError, match="was replaced while the rows were read"):
+        check_batch(bundle, pieces_while())
+    assert History.of(watch_folder(watched)).checks() == ()
+    assert check_batch(bundle, batch).number == 1
+
+
 @pytest.mark.slow
 def test_what_moves_slowly_is_seen_from_the_baseline(watched):
     bundle = load_bundle(watched)
@@ -430,9 +498,18 @@ def test_in_words(watched, tmp_path):
     assert json.loads((tmp_path / "today.json").read_text())["schema"] == "graft/watch-check/1"
     said = run("check", watched, "--rows", tmp_path / "calm.csv", "--out", tmp_path / "calm.prom")
     text = (tmp_path / "calm.prom").read_text()
-    assert 'graft_watch_outcome{bundle="bundle"}' in text
+    assert f'graft_watch_outcome{{bundle="{tmp_path.name}/bundle"}}' in text
     for line in text.splitlines():
         assert line.startswith("#") or line.split(" ")[-1]
+
+
+def test_gauges_of_two_models_differ_and_odd_names_are_written_once(watched):
+    found = check_batch(load_bundle(watched), rows(60, 62))
+    text = prometheus(found, name='a "b\\c\nd')
+    assert 'graft_watch_outcome{bundle="a \\"b\\\\c\\nd"} ' in text
+    # Two files that say the same of two models are refused whole.
+    assert series_name(Path("/m/one/bundle")) != series_name(Path("/m/two/bundle"))
+    assert (series_name(Path("/m/one/bundle/")), series_name(Path("/m/shop"))) == ("one/bundle", "shop")
 
 
 @pytest.mark.slow

@@ -108,10 +108,13 @@ def to_do_words(check: WatchCheck) -> str:
 
 def reason_words(check: WatchCheck) -> str:
     """Why a check says what it says: what hurts, then what moved."""
-    said = [*_hurts(check), *_moves(check)]
+    hurts = _hurts(check)
+    said = [*hurts, *_moves(check)]
+    # Where nothing of this batch is enough to act on, it is an alarm that stands.
+    stands = check.alarm and not hurts and not any(one.large for one in check.significant)
     if not check.usable:
         said.append("no row of it could be compared")
-    elif not said and any(one.action == "look" for one in check.advice):
+    elif stands or (not said and any(one.action == "look" for one in check.advice)):
         said.append("all checks together say that something has changed")
     hurt = [one for one in check.quality if one.unusual or not one.trusted or measured_worse(one)]
     fine = [one for one in check.quality if one.estimated is not None or one.measured is not None]
