@@ -148,8 +148,8 @@ class QualityFact(Fact):
     samples of as many rows as are judged: those with labels, where there are enough. measured: on labelled rows,
     ``labelled`` of them, ``late`` of these of earlier checks, whose labels came now. trusted: False where labels
     contradict the estimate, here or before. unusual: whether the estimate (where it is trusted, else what was measured)
-    lies outside what is usual, on the bad side and by ``matters`` or more: the smallest difference that does, in the
-    unit of the quality. why: in words.
+    lies outside what is usual, on the bad side, beyond what the reference's own rows leave open and by ``matters`` or
+    more: the smallest difference that does, in the unit of the quality. why: in words.
     """
 
     quality: str

@@ -31,6 +31,7 @@ from graft.decisions.calibration import fit_method
 from graft.evidence.comparison import score_interval
 from graft.evidence.direct_loss import expected_loss, fit_loss
 from graft.evidence.label_arrival import LabelBets, bet_on_labels
+from graft.evidence.least_gap import least_gap
 from graft.evidence.looks import Looks
 from graft.evidence.metrics import metric
 from graft.evidence.pooled import Pooled, jackknife
@@ -396,20 +397,12 @@ def _quality(
     rows = _Labelled.of(bundle, kind, ripe.take(there), late)
     fresh = _Labelled.of(bundle, kind, ripe.take(new), late)
     found, bets = [], dict(state.bets)
-    for name, of in _qualities(bundle, baseline):
+    several = _qualities(bundle, baseline)
+    for name, of in several:
         fact, won = _one_quality(
-            name,
-            of,
-            answers,
-            calibration,
-            scored,
-            current.groups,
-            rows,
-            fresh,
-            bets.get(name),
-            baseline.facts.level,
-            rng,
-        )
+            name, of, answers, calibration, scored, current.groups, rows, fresh, bets.get(name), baseline.facts.level,
+            rng, share=baseline.facts.level / len(several),
+        )  # fmt: skip
         found.append(fact)
         if won is not None:
             bets[name] = won
@@ -471,12 +464,15 @@ def _qualities(bundle: Bundle, baseline: Baseline) -> list[tuple[str, str | RowV
 def _one_quality(
     name: str, of: str | RowValues, answers: Answers, calibration: Recalibration, reference: Scored,
     groups: np.ndarray | None, rows: _Labelled, fresh: _Labelled, before: LabelBets | None, level: float,
-    rng: np.random.Generator,
+    rng: np.random.Generator, *, share: float,
 ) -> tuple[QualityFact, LabelBets | None]:  # fmt: skip
+    """share: of the level, for saying that this quality is worse than usual."""
     expected = expected_quality(answers, calibration, of, rng=rng, groups=groups, draws=400)
     higher = metric(of).higher_is_better if isinstance(of, str) else False
     bets, why, scale = before, "", 0.0
     measured = None if rows.scored is None else _measured(rows.scored, of, rows.groups)
+    # Both as surely as they are told apart: one end of each.
+    ends = 1 - 2 * min(share, 0.25)
     if fresh.scored is not None and (not isinstance(of, str) or metric(of).linear):
         known = Answers(reference.task, reference.scores, reference.choices)
         spread = expected_rows(known, calibration.fitted(reference.scores), of).deviation
@@ -497,9 +493,12 @@ def _one_quality(
         if trusted := bool(surely and not _apart_now(bets, before, matters)):
             why += f", too little to matter ({matters:.2g} does)"
     judged: Interval | None = expected.estimate
+    found = judged
     usual = expected.usual
     if measured is not None and (len(rows) >= LEAST_LABELLED or not trusted):
         judged = measured
+        assert rows.scored is not None
+        found = _measured(rows.scored, of, rows.groups, level=ends)
         if len(rows) != answers.rows:
             # Fewer rows vary more.
             usual = usual_range(reference, of, rows=len(rows), rng=rng, groups=calibration.place)
@@ -512,9 +511,14 @@ def _one_quality(
         few = max(answers.rows, len(rows)) < LEAST_LABELLED
         beyond = usual.mean - judged.mean if higher else judged.mean - usual.mean
         worse = not few and (judged.mean < low if higher else judged.mean > high)
-        unusual = worse and beyond >= matters
+        if worse and beyond >= matters:
+            shown = _measured(reference, of, _places(calibration), level=ends)
+            unusual = least_gap(*((shown, found) if higher else (found, shown))) > 0
         if worse and not unusual and not why:
-            why = f"worse than usual by {beyond:.{_digits(beyond)}f}, too little to matter ({matters:.2g} does)"
+            much = f"worse than usual by {beyond:.{_digits(beyond)}f}"
+            why = f"{much}, too little to matter ({matters:.2g} does)"
+            if beyond >= matters:
+                why = f"{much}, which chance may do: the reference has {reference.rows:,} labels"
     return (
         QualityFact(
             quality=name, better="higher" if higher else "lower", estimated=expected.estimate, usual=usual,
@@ -544,22 +548,29 @@ def _apart_now(bets: LabelBets, before: LabelBets | None, matters: float) -> boo
     return abs(gap) >= matters and abs(gap) >= 2 * abs(bets.gap)
 
 
-def _measured(scored: Scored, of: str | RowValues, groups: np.ndarray | None) -> Interval:
+def _places(calibration: Recalibration) -> np.ndarray | None:
+    """The group of each row of the reference, None where every row is one."""
+    place = calibration.place
+    return None if int(place.max()) + 1 == len(place) else place
+
+
+def _measured(scored: Scored, of: str | RowValues, groups: np.ndarray | None, *, level: float = 0.95) -> Interval:
     """What labels show, with its interval: rows without an error do not show that there are none, whatever the metric.
     A metric that is no mean over rows has the interval of a study's scores, nan where it is undefined on these rows."""
     if not isinstance(of, str):
         # What any row could have cost, had it been of another class.
         could = expected_rows(Answers(scored.task, scored.scores, scored.choices), scored.scores, of)
         possible = float(could.least.min()), float(could.most.max())
-        return mean_interval(np.asarray(of(scored), np.float64), groups=groups, possible=possible)
+        return mean_interval(np.asarray(of(scored), np.float64), groups=groups, possible=possible, level=level)
     one = metric(of)
     if one.rows is not None:
-        return mean_interval(one.rows(scored), groups=groups, possible=(0.0, 1.0) if of == "accuracy" else None)
+        share = (0.0, 1.0) if of == "accuracy" else None
+        return mean_interval(one.rows(scored), groups=groups, possible=share, level=level)
     value = float(one.per_draw(scored, np.ones((1, scored.rows)))[0])
     if not np.isfinite(value):
         return Interval(value)
     pooled = Pooled(scored, group_places(scored.rows, groups))
-    found = score_interval(jackknife({of: [(1.0, pooled)]}, of), of)
+    found = score_interval(jackknife({of: [(1.0, pooled)]}, of), of, level=level)
     return found if one.higher_is_better else found.reversed
 
 
@@ -597,11 +608,18 @@ def _of_values(
     if measured is not None and (len(truth) >= LEAST_LABELLED or not trusted):
         judged, usual = measured, same.usual
     high = usual.high if usual.high is not None else np.inf
+    unusual = judged.mean > high and judged.mean - usual.mean >= matters
+    if unusual:
+        ends = 1 - 2 * min(baseline.facts.level, 0.25)
+        lost = np.abs(before.truth - before.scores[:, 0])
+        if judged is measured:
+            judged = mean_interval(np.abs(truth - said[:, 0]), groups=groups, level=ends)
+        unusual = least_gap(judged, mean_interval(lost, groups=before.groups, level=ends)) > 0
     return (
         QualityFact(
             quality="absolute error", better="lower", estimated=told.estimate, usual=usual, measured=measured,
             labelled=len(truth), late=len(late), trusted=trusted, matters=matters,
-            unusual=judged.mean > high and judged.mean - usual.mean >= matters,
+            unusual=unusual,
             why="" if trusted else "labels contradict the estimate",
         ),
     )  # fmt: skip

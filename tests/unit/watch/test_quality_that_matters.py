@@ -14,10 +14,10 @@ from graft.watch.check import _Labelled, _one_quality
 COSTS = np.array([[0.0, 1.0], [5.0, 0.0]])
 
 
-def judged(*checks: tuple[int, float], of="accuracy") -> list[QualityFact]:
+def judged(*checks: tuple[int, float], of="accuracy", known: int = 20_000, seed: int = 0) -> list[QualityFact]:
     """Checks of so many rows whose labels are wrong so much more often than the scores say: below 0, where one class is
-    said, and as much seldomer where the other is."""
-    rng = np.random.default_rng(0)
+    said, and as much seldomer where the other is. known: rows of the reference."""
+    rng = np.random.default_rng(seed)
 
     def drawn(count: int, turned: float) -> Scored:
         chance = rng.beta(6, 1, count)
@@ -27,7 +27,7 @@ def judged(*checks: tuple[int, float], of="accuracy") -> list[QualityFact]:
         scores = np.where(side[:, None], np.column_stack([1 - chance, chance]), np.column_stack([chance, 1 - chance]))
         return Scored("binary", np.where(right, side, ~side).astype(int), scores)
 
-    reference = drawn(20_000, 0.0)
+    reference = drawn(known, 0.0)
     calibration = recalibrate(reference, lambda scores, targets, weights: lambda other: other, rng=rng, draws=3)
     bets: LabelBets | None = None
     facts = []
@@ -36,7 +36,18 @@ def judged(*checks: tuple[int, float], of="accuracy") -> list[QualityFact]:
         labelled = _Labelled(now, None, 0)
         answers = Answers(now.task, now.scores, now.choices)
         fact, bets = _one_quality(
-            "accuracy", of, answers, calibration, reference, None, labelled, labelled, bets, 0.05, rng
+            "accuracy",
+            of,
+            answers,
+            calibration,
+            reference,
+            None,
+            labelled,
+            labelled,
+            bets,
+            0.05,
+            rng,
+            share=0.05,
         )
         facts.append(fact)
     return facts
@@ -64,6 +75,17 @@ def test_what_matters_is_no_longer_trusted_and_is_worse(rows: int, off: float):
     assert not found.trusted
     assert found.unusual
     assert "too little" not in found.why
+
+
+def test_what_a_small_reference_leaves_open_is_not_worse_than_usual():
+    """Two thousand rows lie below what samples of two hundred rows show; that these two hundred are off may be too."""
+    (few,) = judged((2_000, 0.0), known=200, seed=10)
+    assert few.usual.mean - few.measured.mean > 0.02
+    assert few.measured.mean < few.usual.low
+    assert not few.unusual
+    assert few.why.endswith("which chance may do: the reference has 200 labels")
+    (gone,) = judged((2_000, 0.15), known=200)
+    assert gone.unusual
 
 
 def test_few_labels_cannot_say_that_a_gap_is_small():
