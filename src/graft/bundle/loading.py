@@ -21,6 +21,7 @@ from graft.bundle.reference import read_reference
 from graft.bundle.sample import check_sample
 from graft.core import foreign
 from graft.core.errors import BundleError, GraftError
+from graft.core.places import BUNDLE, next_step
 from graft.core.tasks import Task
 from graft.inputs.schema import Contract
 from graft.representations.row_columns import RowColumns
@@ -39,6 +40,12 @@ def load_bundle(folder: Path | str, *, verify: bool = True) -> Bundle:
     """
     place = settled(Path(folder))
     manifest = read_manifest(place)
+    if "contract.json" not in manifest.files:
+        raise BundleError(
+            f"{place} is no bundle: it has no contract.json",
+            needed="the folder of a bundle, as graft study wrote it",
+            fix=next_step(place, BUNDLE),
+        )
     if verify:
         check_files(place, manifest)
     try:

@@ -230,7 +230,7 @@ class Watch:
         table = rows if isinstance(rows, Table) else read_frame(rows, empty=True)
         data, _ = build_dataset(table, self.bundle.contract, labelled=False)
         digests = frozenset(data.digests)
-        if self.bundle.contract.roles.id is None:
+        if not table.names_rows(self.bundle.contract.roles.id):
             # A row number of one file means another row in the next.
             return tuple(sorted(one.hex() for one in digests)), digests
         return tuple(map(str, data.ids)), digests
@@ -238,7 +238,8 @@ class Watch:
     def _refuse(self, given: dict[str, Any]) -> None:
         """Raise InputError for what the other kind of model has."""
         for name, value in given.items():
-            if value is not None and value != "" and value != ():
+            # A frame is compared cell by cell: only what names something may be empty.
+            if value is not None and not (isinstance(value, str | tuple) and not value):
                 kind = "a shop of graft recommend" if self.of_shop else "a bundle"
                 raise InputError(
                     f"{name} for {self.model}, which is {kind}", needed="a watch without it", fix="leave it out"

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import graft
 from graft.bundle.loading import load_bundle
+from graft.bundle.manifest import write_manifest
 from graft.bundle.parts import write_bundle
 from graft.core.errors import BundleError, InputError
 from graft.facts.watch import WatchBaseline, WatchCheck
+from graft.representations.cache import ActivationCache
 from graft.tables.table import EmbeddingTable
 from graft.watch.shop_batch import FeedbackReading
 from unit.bundle.building import parts_for
@@ -57,6 +60,18 @@ def test_a_few_labels_from_python(bundle):
     assert 0 <= told.qualities[0].estimate.mean <= 1
 
 
+def test_rows_without_an_id_are_erased_by_what_they_say_and_not_by_their_place(bundle, tmp_path):
+    """The reference calls its rows 0, 1, 2, ...; a file of two texts has two rows too."""
+    shutil.copytree(bundle, tmp_path / "bundle")
+    watch = graft.Watch(tmp_path / "bundle")
+    numbered = rows(60, 5).with_columns(key=pl.int_range(60).cast(pl.String))
+    watch.baseline(numbered, runs=1, draws=19, batch=30)
+    erased = numbered[[40, 41]].drop("key", "multiclass")
+    watch.erase(rows=erased, by="me", cache=ActivationCache(tmp_path / "cache"))
+    left = pl.read_parquet(watch.folder / "baseline" / "rows.parquet")["id"].to_list()
+    assert left == [str(one) for one in range(60) if one not in (40, 41)]
+
+
 def test_what_only_the_other_kind_has_is_refused(bundle, tmp_path):
     watch = graft.Watch(bundle)
     with pytest.raises(InputError, match=r"reading for .*, which is a bundle"):
@@ -69,6 +84,11 @@ def test_what_only_the_other_kind_has_is_refused(bundle, tmp_path):
         shutil.copy(bundle / "manifest.json", shop / name)
     with pytest.raises(InputError, match=r"labels for .*, which is a shop"):
         graft.Watch(shop).check([], labels=[])
+    with pytest.raises(InputError, match=r"labels for .*, which is a shop"):
+        graft.Watch(shop).check([], labels=rows(5, 4))
+    write_manifest(shop)
+    with pytest.raises(BundleError, match=r"shop is no bundle(.|\n)*this is a shop: graft recommend for"):
+        graft.Watch(shop).sample(rows(5, 4))
     with pytest.raises(BundleError):
         graft.Watch(tmp_path / "nowhere").check(rows(5, 4))
 
