@@ -164,6 +164,12 @@ class QualityFact(Fact):
     matters: float = 0.0
     why: str = ""
 
+    @property
+    def measured_on(self) -> str:
+        """What it was measured on, in words: labels; of a shop, which estimates nothing without, events."""
+        what = "event" if self.estimated is None else "label"
+        return f"{self.labelled:,} {what}{'' if self.labelled == 1 else 's'}"
+
 
 class LabelArrivals(Fact):
     """Which labels count by now.
@@ -685,7 +691,7 @@ class WatchCheck(Document):
         for one in self.quality[:1]:
             told = one.estimated if one.measured is None else one.measured
             if told is not None:
-                how = "by estimate" if one.measured is None else f"on {_labels(one.labelled)}"
+                how = "by estimate" if one.measured is None else f"on {one.measured_on}"
                 said.append(f"{one.quality} {told.mean:.3f} {how}")
         if moved:
             said.append(f"moved: {moved}")
@@ -701,7 +707,10 @@ class WatchCheck(Document):
             + (f", {self.learnt:,} left out that the model learnt from" if self.learnt else "")
         ]
         said += [f"  {self.dealt_with.words}"] if self.dealt_with is not None else []
-        said += [f"  {count:,} rows could not be used: {code}" for code, count in self.problems.items()]
+        said += [
+            f"  {count:,} row{'' if count == 1 else 's'} could not be used: {problem_words(code)}"
+            for code, count in self.problems.items()
+        ]
         said += [f"  {line}" for line in (() if self.sample is None else self.sample.lines())]
         for segment in dict.fromkeys(one.segment for one in self.significant):
             some = [one for one in self.significant if one.segment == segment]
@@ -744,7 +753,7 @@ class WatchCheck(Document):
                 parts.append(f"estimated without labels {_span(quality.estimated, '.3f')}{trusted}")
             if quality.measured is not None:
                 late = f" ({quality.late:,} of rows of earlier checks)" if quality.late else ""
-                parts.append(f"measured on {_labels(quality.labelled)}{late} {_span(quality.measured, '.3f')}")
+                parts.append(f"measured on {quality.measured_on}{late} {_span(quality.measured, '.3f')}")
             parts.append(f"usual {_span(quality.usual, '.3f')}")
             said.append(f"  {quality.quality}: {'; '.join(parts)}" + (f"; {quality.why}" if quality.why else ""))
         if self.arrivals is not None:
@@ -775,15 +784,27 @@ class WatchStory(Fact):
         return tuple(one for one in self.checks if one.bundle == self.baseline.bundle and one.at >= self.baseline.made)
 
 
+# What is said of events by a code; what is said of rows by one is in plain words already.
+_OF_EVENTS = {
+    "between": "rated neither well nor badly enough to say anything",
+    "weightless": "they weigh nothing",
+    "late": "they are later than now; is their time in another unit or zone?",
+    "repeated": "an event that is there already, with the same time",
+    "delivered": "delivered before",
+    "faded": "so old that nothing is left of their weight",
+}
+
+
+def problem_words(code: str) -> str:
+    """Why rows or events could not be used."""
+    return _OF_EVENTS.get(code, code)
+
+
 def _seen(one: DetectorFact) -> str:
     if not one.power:
         return "not tried"
     least = "none that was tried" if one.least is None else f"{one.least:.0%}"
     return f"{least}: {one.planted or CROWDED}"
-
-
-def _labels(count: int) -> str:
-    return f"{count:,} label{'' if count == 1 else 's'}"
 
 
 def _span(one: Interval, form: str) -> str:

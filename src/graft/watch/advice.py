@@ -13,6 +13,7 @@ from typing import Literal
 from graft.facts.watch import AgeFact, QualityFact, WatchAdvice, WatchCheck
 
 UNUSABLE_MUCH, LEAST_LABELLED = 0.1, 20
+NOTHING_CAME = WatchAdvice(action="repair inputs", why="no rows came: see whether they should have")
 
 
 def advised(
@@ -28,7 +29,9 @@ def advised(
     broken = [one for one in found.quality if not one.trusted]
     advice = []
     if not found.rows:
-        advice.append(WatchAdvice(action="repair inputs", why="no rows came: see whether they should have"))
+        advice.append(NOTHING_CAME)
+    elif not found.usable and found.learnt:
+        advice.append(nothing_new(found, "rows"))
     if unusable > UNUSABLE_MUCH:
         codes = ", ".join(found.problems)
         advice.append(WatchAdvice(action="repair inputs", why=f"{unusable:.0%} of the rows could not be used: {codes}"))
@@ -104,6 +107,15 @@ def advised(
         return "quiet", (WatchAdvice(action="nothing", why=why),)
     act = bool(large or sure or broken or alarm or unusable > UNUSABLE_MUCH)
     return ("act" if act else "look"), tuple(advice)
+
+
+def nothing_new(found: WatchCheck, what: str) -> WatchAdvice:
+    """Of a batch of which the model learnt all that could be compared. what: its rows are called."""
+    return WatchAdvice(
+        action="look",
+        why=f"nothing was compared: {found.learnt:,} {what} are what the model learnt from; see whether it is the batch"
+        " that was meant",
+    )
 
 
 def together(found: WatchCheck) -> WatchAdvice:

@@ -55,7 +55,7 @@ from graft.facts.watch import (
     WatchCheck,
 )
 from graft.representations.weights.safetensors_file import check_safetensors
-from graft.watch.advice import together
+from graft.watch.advice import NOTHING_CAME, nothing_new, together
 from graft.watch.baseline import (
     LEAST_ROWS,
     LEVEL,
@@ -707,8 +707,9 @@ def _turnover(made: ShopBaseline, batch: ShopBatch) -> list[str]:
     lost = len(set(batch.rows.names[np.char.startswith(batch.rows.decided, COLD_ITEM)].tolist()))
     fresh = int((~np.isin(items, was)).sum())
     strangers = float(np.char.endswith(batch.rows.decided, "new user").mean())
+    taken = "1 item was" if len(items) == 1 else f"{len(items):,} items were"
     said = [
-        f"{len(items):,} items were taken, {fresh:,} of them not in the reference, {len(unknown):,} unknown to the"
+        f"{taken} taken, {fresh:,} of them not in the reference, {len(unknown):,} unknown to the"
         f" shop, {lost:,} without a place; {strangers:.0%} of the events are of new users"
     ]
     least = min(len(now.item), len(before.item))
@@ -768,6 +769,10 @@ def shop_advice(
     are late or weightless. Inputs are repaired before anything is learnt from them."""
     moved = {one.detector: one for one in reversed(found.significant) if one.segment != EVERYTHING}
     names, advice = set(moved), []
+    if not found.rows:
+        advice.append(NOTHING_CAME.model_copy(update={"why": "no events came: see whether they should have"}))
+    elif not found.usable and found.learnt:
+        advice.append(nothing_new(found, "events"))
     if unusable > 0.1:
         codes = ", ".join(found.problems)
         advice.append(WatchAdvice(action="repair inputs", why=f"{unusable:.0%} of the events cannot count: {codes}"))

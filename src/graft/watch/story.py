@@ -10,6 +10,7 @@ from pathlib import Path
 from graft.bundle.manifest import MANIFEST, read_manifest
 from graft.bundle.watch_erasure import SHOP_SETTINGS
 from graft.core.errors import InputError
+from graft.core.places import BUNDLE, SHOP, next_step, place_of
 from graft.facts.watch import WatchCheck, WatchStory
 from graft.watch.baseline import FACTS, read_baseline, watch_folder
 from graft.watch.history import History
@@ -47,6 +48,12 @@ def _watched(bundle: Path, folder: Path | None) -> Path:
         raise InputError(
             f"{bundle} has no baseline ({place / 'baseline'} is not there)",
             needed="a bundle that is watched",
-            fix=f"graft watch baseline {bundle} --rows reference.csv",
+            fix=_meant(bundle) or f"graft watch baseline {bundle} --rows reference.csv",
         )
     return place
+
+
+def _meant(folder: Path) -> str:
+    """What to say of a folder that is another place of ours, such as the study around a bundle; "" of any other."""
+    found = place_of(folder)
+    return next_step(folder, BUNDLE) if found is not None and found.kind not in (BUNDLE, SHOP) else ""

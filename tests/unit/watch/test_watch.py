@@ -378,6 +378,14 @@ def test_rows_that_were_learnt_are_not_new(watched):
     assert (found.learnt, found.usable) == (20, 30)
 
 
+def test_a_batch_of_which_all_was_learnt_is_no_quiet_one(made):
+    bundle, baseline = load_bundle(made), read_baseline(watch_folder(made) / "baseline")
+    batch = read_batch(bundle, rows(30, 24))
+    found, _ = checked(bundle, baseline, replace(batch, learnt=np.ones(30, bool)), WatchState())
+    assert (found.outcome, found.usable, found.learnt) == ("look", 0, 30)
+    assert found.advice[0].why.startswith("nothing was compared: 30 rows are what the model learnt from")
+
+
 def test_labels_in_rows_that_were_checked_without(watched):
     bundle, batch = load_bundle(watched), rows(60, 15)
     assert check_batch(bundle, batch.drop("multiclass")).quality[0].measured is None
@@ -528,7 +536,7 @@ def test_rows_that_belong_together_are_noticed(watched):
     assert told.notes[0].startswith("rows near one another in the file are alike")
 
 
-def test_a_page_and_a_list_of_a_watch(watched, tmp_path, monkeypatch):
+def test_a_page_and_a_list_of_a_watch(made, watched, tmp_path, monkeypatch):
     page = tmp_path / "out" / "watch.html"
     told = CliRunner().invoke(app, ["watch", "report", str(watched), "--out", str(page)])
     assert told.exit_code == 0, told.output
@@ -546,6 +554,11 @@ def test_a_page_and_a_list_of_a_watch(watched, tmp_path, monkeypatch):
     monkeypatch.setattr("graft.watch.story.WHOLE", 1)
     first, second = watch_story(watched).checks
     assert (first.shifts, bool(second.shifts), first.evidence > 0) == ((), True, True)
+    # Of the folder around it, what is meant is told.
+    (watched.parent / "study.json").write_text("{}")
+    shutil.copytree(made, watched)
+    around = CliRunner().invoke(app, ["watch", "history", str(watched.parent)])
+    assert f"the bundle is {watched}" in str(around.exception)
     nowhere = CliRunner().invoke(app, ["watch", "report", str(tmp_path / "nowhere"), "--out", str(page)])
     assert isinstance(nowhere.exception, InputError)
     assert "has no baseline" in str(nowhere.exception)

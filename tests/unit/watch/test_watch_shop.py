@@ -125,7 +125,9 @@ def test_events_that_the_shop_learnt_are_not_new_and_need_no_new_baseline(shop):
     grown.save(shop)
     found = check_shop(shop, today)
     assert (found.usable, found.learnt) == (0, today.height)
-    assert found.outcome == "quiet"
+    # Nothing was compared, so nothing is as usual: who checks after the shop learnt is told.
+    assert found.outcome == "look"
+    assert "what the model learnt from" in found.advice[0].why
     assert check_shop(shop, day(501, "03-02")).outcome == "quiet"
 
 
@@ -270,7 +272,8 @@ def test_odd_events(shop):
     assert one.usable == 1
     assert "few users: only very large shifts can be seen" in one.notes
     nothing = check_shop(shop, calm.clear())
-    assert (nothing.rows, nothing.outcome) == (0, "quiet")
+    assert (nothing.rows, nothing.outcome) == (0, "look")
+    assert nothing.advice[0].why == "no events came: see whether they should have"
     same = pl.concat([calm.head(1)] * 50)
     assert check_shop(shop, same).problems == {"repeated": 49}
     late = calm.with_columns(time=pl.lit("2999-01-01 10:00:00"))
@@ -281,6 +284,13 @@ def test_odd_events(shop):
         check_shop(shop, calm.drop("time"))
     with pytest.raises(InputError, match="have ratings"):
         check_shop(shop, calm, reading=FeedbackReading())
+
+
+def test_events_are_not_called_rows_with_labels(shop):
+    events = day(509, "03-11")
+    calm = check_shop(shop, events.with_columns(rating=pl.Series([3.5, *[5.0] * (events.height - 1)])))
+    assert "1 row could not be used: rated neither well nor badly enough to say anything" in "\n".join(calm.lines())
+    assert f"measured on {calm.quality[0].labelled:,} events" in "\n".join(calm.lines())
 
 
 def test_refused(shop, tmp_path):

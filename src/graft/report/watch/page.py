@@ -115,6 +115,7 @@ def _environment() -> Environment:
             "effect": words.effect_words,
             "p": words.p_words,
             "evidence": words.evidence_words,
+            "problem": words.problem_words,
             "segment": words.segment_words,
             "called": words.quality_name,
             "share_range": words.share_range,

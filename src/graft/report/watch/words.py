@@ -17,6 +17,7 @@ from graft.facts.watch import (
     WatchCheck,
     WatchStory,
 )
+from graft.facts.watch import problem_words as problem_words
 from graft.report.shared.badge import Badge
 from graft.report.shared.formats import (
     NOTHING,
