@@ -19,7 +19,7 @@ from graft.decisions.costs import CostTable
 from graft.engine.engines import Engine, Here
 from graft.engine.store import ResultStore
 from graft.evidence.comparison import compare
-from graft.evidence.metrics import metric
+from graft.evidence.metrics import metric, oriented_score
 from graft.evidence.pooled import Jackknife
 from graft.evidence.predictions import Scored
 from graft.evidence.selection import plausible
@@ -427,9 +427,13 @@ class Stages:
         """Candidates that cost a lot and are clearly behind on the folds so far; the best is never among them."""
         sure = _RULED_OUT if len(done) > 1 else _RULED_OUT_AT_ONCE
         dear = [name for name, one in candidates.items() if one.strategy.trains_backbone]
-        if not dear:
+        # A rule of decision is fitted on two rows or more beside those of a fold; rows of one class may have no score.
+        sizes = [len(fold.test) for fold in done]
+        if not dear or (sum(sizes) - max(sizes) if len(sizes) > 1 else sizes[0]) < 2:
             return {}
         judged = {name: self.judges.judge(one, found[name]) for name, one in candidates.items()}
+        if any(np.isnan(oriented_score(one.scored, self.prepared.metric)) for one in judged.values()):
+            return {}
         seen = self.judges.compared(judged, {})
         out = {}
         for name in dear:

@@ -190,6 +190,24 @@ def test_only_the_two_most_promising_of_those_that_tune_go_on(reference, tmp_pat
     assert stages._outrun(few, found, [fold]) == {}
 
 
+@pytest.mark.parametrize(("asked", "kept"), [("macro_f1", 1), ("roc_auc", 8)])
+def test_nobody_is_ruled_out_by_a_fold_that_can_say_nothing(reference, tmp_path, asked, kept):
+    """One row, by which no rule of decision can be fitted, or rows of one class, which have no area under a curve."""
+    frame = rows(120).filter(pl.col("category").is_in(rows(120)["category"].unique().sort()[:2].implode()))
+    settings = settings_of(reference, metric=asked)
+    prepared = prepare(read_frame(frame), settings)
+    fold, *others = prepared.splits.folds
+    of_one = fold.test[Workbench(prepared.rows).targets[fold.test] == 0][:kept]
+    assert len(of_one) == kept
+    fold = replace(fold, test=of_one)
+    prepared = replace(prepared, splits=replace(prepared.splits, folds=(fold, *others)))
+    stages = Stages(prepared, settings, tmp_path, None, SILENT)
+    candidates = [Candidate(CLASSICAL), Candidate(parse_strategy("full"), prepared.sources[0])]
+    fitted = stages.runner.run([stages.runner.spec(candidates[0], fold)])[0]
+    found = {one.name: [fitted] for one in candidates}
+    assert stages._ruled_out({one.name: one for one in candidates}, found, [fold]) == {}
+
+
 def test_what_usually_wins_on_texts_says_nothing_of_other_contents(study, reference):
     stages, candidates, _ = study
     settings = settings_of(reference)
