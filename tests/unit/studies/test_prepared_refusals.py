@@ -83,3 +83,29 @@ def test_costs_that_no_decision_follows_from(reference, tmp_path):
     numbers = read_frame(frame([row * 0.5 for row in range(120)]))
     with pytest.raises(InputError, match=r"cost table .* for numbers"):
         prepare(numbers, asked(reference), costs=costs)
+
+
+def columns_of(classes, kinds, seed):
+    rng = np.random.default_rng(seed)
+    return {"size": rng.normal(size=len(classes)), "kind": kinds, "stars": classes}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_classes_and_categories_of_a_test_file_are_those_that_were_learnt(suffix, tmp_path):
+    """An empty cell somewhere makes whole numbers ``1.0`` in many a program: they are the classes 1 and 2 all the same.
+
+    A class of the test file alone is told."""
+    learnt, tested = tmp_path / "rows.csv", tmp_path / f"test.{suffix}"
+    pl.DataFrame(columns_of([1, 2] * 30, ["True", "False", "x"] * 20, 0)).write_csv(learnt)
+    other = pl.DataFrame(columns_of([1.0, 2.0, 1.0, 2.0, 4.0] * 4, ["true", "FALSE", "x", "true", "y"] * 4, 1))
+    other.write_csv(tested) if suffix == "csv" else other.write_parquet(tested)
+    roles = Roles(content=(), label=("stars",), numeric=("size",), categorical=("kind",), kind="row")
+    settings = make_settings({"roles": roles, "folds": 3, "sources": ()})
+    made = prepare(read_frame(learnt), settings, test=read_frame(tested))
+    assert made.rows.contract.labels in (("1", "2", "4"), ("1", "2", "4.0"))
+    assert made.rows.targets[made.splits.holdout].tolist() == [0, 1, 0, 1, 2] * 4
+    kinds = made.rows.contract.column("kind", "categorical").categories
+    assert {one.value: one.rows for one in kinds} == {"true": 28, "false": 24, "x": 24, "y": 4}
+    (told,) = [note for note in made.table.notes if "test rows" in note]
+    assert told.startswith("4 of 20 test rows are of classes that no row to learn from has ('4")
+    assert prepare(read_frame(learnt), settings).rows.contract.labels == ("1", "2")
