@@ -70,7 +70,8 @@ def more_labels(
         return MoreLabels(
             None, low, None, f"no number of labels up to {CAP:.0f} times those at hand is likely enough to settle it"
         )
-    total = _rounded(rows + advised)
+    step = _step(advised)
+    total = round((rows + advised) / step) * step
     nine = f"nine in ten at {high:,} more" if high is not None else "nine in ten beyond reach"
     return MoreLabels(
         advised,
@@ -119,3 +120,12 @@ def _first(times: np.ndarray, chance: np.ndarray, wanted: float) -> float | None
 def _rounded(rows: float) -> int:
     """Two significant digits: more would be a promise."""
     return max(1, int(float(f"{rows:.2g}")))
+
+
+def _step(rows: int) -> int:
+    """The last place that counts in a number of two significant digits: a sum with it is written no finer, nor coarser.
+
+    >>> _step(12), _step(100), _step(2_100)
+    (1, 10, 100)
+    """
+    return int(10 ** max(0, len(str(rows)) - 2))

@@ -302,7 +302,9 @@ def _few_of_a_class(term: Pooled, effective: float, labels: Sequence[str]) -> st
     there = rows[rows > 0]
     typical = len(there) / float((1 / there).sum())
     if typical < LEAST_OF_A_CLASS - 1e-9:
-        return f"a typical class has {typical:.2g} {'row' if typical == 1 else 'rows'}, and two are needed"
+        # Rounded down: a number that is too small must not be written as the one that is needed.
+        short = np.floor(100 * typical) / 100
+        return f"a typical class has {short:g} {'row' if short == 1 else 'rows'}, and two are needed"
     return ""
 
 

@@ -75,7 +75,9 @@ def draw_holdout(
     held, rest = np.flatnonzero(of_row == 0), np.flatnonzero(of_row == 1)
     got = len(held) / len(of_row)
     if abs(got - share) > max(0.05, 1 / len(of_row)):
-        notes.append(f"the holdout is {got:.0%} of the rows instead of {share:.0%}, because {blocks.what} stay whole")
+        few = "classes have too few rows for that share"
+        why = f"{blocks.what} stay whole" if sizes.max() > 1 else few
+        notes.append(f"the holdout is {got:.0%} of the rows instead of {share:.0%}, because {why}")
     return held, _left_in(rest, apart(rest, held, blocks.units), "the holdout", notes)
 
 

@@ -52,7 +52,7 @@ def advice(
         steps.append(f"Ship the simpler model: the bundle holds {named(verdict.shipped)}.")
     else:
         asked = None if curves is None else curves.more_labels
-        more = f" ({asked.statement})" if asked is not None and asked.rows else ""
+        more = f": {asked.statement}" if asked is not None and asked.rows else ""
         steps.append(
             f"Label more rows and repeat with --after{more}. Until then the bundle holds {named(verdict.shipped)}, "
             "which is expected to score best; that is not shown."

@@ -201,6 +201,23 @@ def test_more_labels() -> None:
             more_labels(gap, **{"margin": MARGIN, **bad})
 
 
+def test_more_labels_and_those_at_hand_add_up() -> None:
+    """300 and 12 are 312, and not 310; 1,234 and about 2,100 are about 3,300."""
+    for rows, gap in ((300, Comparison(-0.1, -0.1, 0.044, 200, 300)), (1234, Comparison(0.05, 0.05, 0.025, 200, 500))):
+        asked = more_labels(gap, rows, margin=MARGIN)
+        assert asked.rows
+        said = int(asked.statement.split("(")[1].split(" in all")[0].replace(",", ""))
+        assert abs(said - rows - asked.rows) <= asked.rows / 20
+        assert (asked.rows >= 100) == (said % 10 == 0)
+
+
+def test_a_class_that_is_short_of_two_rows_is_not_said_to_have_two() -> None:
+    targets = np.repeat(np.arange(150), 2)[1:]
+    scored = Scored("multiclass", targets, np.eye(150)[targets])
+    found = jackknife({"a": [(1.0, Pooled(scored, np.arange(299)))]}, "macro_f1")
+    assert found.withheld == "a typical class has 1.98 rows, and two are needed"
+
+
 def test_curves_that_cannot_be_fitted() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match="2 different sizes"):

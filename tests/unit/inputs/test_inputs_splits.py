@@ -32,6 +32,19 @@ def test_holdout_is_stratified_and_leaves_two_of_each_class():
     assert any("the holdout has no row of class 0" in note for note in made.notes)
 
 
+def test_a_holdout_that_classes_leave_small_says_so():
+    """150 classes of two rows, both of which are needed to learn and to judge; large groups are another reason."""
+    made = make_splits(np.repeat(np.arange(150), 2), task=Task.MULTICLASS, units=np.arange(300))
+    assert made.notes[0] == (
+        "the holdout is 0% of the rows instead of 20%, because classes have too few rows for that share"
+    )
+    groups = np.repeat(np.arange(3), 40)
+    made = make_splits(
+        np.tile([0, 1], 60), task=Task.BINARY, units=np.arange(120), kind="group", groups=groups, folds=2
+    )
+    assert any(note.endswith("because groups stay whole") for note in made.notes)
+
+
 def test_notes_use_class_names():
     targets = np.repeat([0, 1, 2], [2, 49, 49])
     made = make_splits(targets, task=Task.MULTICLASS, units=np.arange(100), label_names=("rare", "b", "c"))

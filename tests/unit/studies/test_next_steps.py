@@ -1,5 +1,6 @@
 """What a study tells people to do next."""
 
+from graft.evidence.more_labels import MoreLabels
 from graft.inputs.roles import Roles
 from graft.studies.next_steps import advice
 from graft.studies.settings import StudySettings
@@ -28,3 +29,14 @@ def test_labels_to_check_stand_beside_what_clean_labels_would_show():
 
 def test_nothing_is_said_of_labels_when_none_is_doubted():
     assert about_labels(Suspects((), listed=39, if_clean=40.0)) == []
+
+
+def test_the_labels_that_would_settle_it_are_said_without_brackets_in_brackets():
+    asked = MoreLabels(12, 6, 37, "about 12 more labels (312 in all) would settle it (even at 6 more)")
+    settings = StudySettings(roles=Roles(content=("text",), label=("label",)))
+    curves = learning().model_copy(update={"more_labels": asked})
+    none = Suspects((), listed=0, if_clean=0.0)
+    said = advice(settings, verdict("inconclusive"), candidates(), curves, none, slices(), plan_facts())
+    assert said[0].startswith(
+        f"Label more rows and repeat with --after: {asked.statement}. Until then the bundle holds"
+    )

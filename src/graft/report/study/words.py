@@ -160,8 +160,9 @@ def roles(record: StudyRecord, one: CandidateFacts) -> tuple[str, ...]:
     verdict = record.verdict
     saved_elsewhere = verdict.shipped != verdict.chosen
     better = any(stopped_early(other) and other.score.mean > one.score.mean for other in record.candidates)
-    elsewhere = "compared" if better else "best reused"
-    ahead = "runner-up" if verdict.outcome == "not asked" else "best control"
+    asked = verdict.outcome != "not asked"
+    elsewhere = "compared" if better else "best reused" if asked else "best score"
+    ahead = "best control" if asked else "runner-up"
     found = (
         (elsewhere if saved_elsewhere else "chosen") if is_choice(one, verdict.chosen) else "",
         ahead if one is best_control(record) else "control" if one.kind == "control" else "",
