@@ -111,6 +111,12 @@ def _require_free(folder: Path) -> None:
     require_unsealed(folder)
     if not folder.exists() and not folder.is_symlink():
         return
+    if folder.is_symlink() and (folder / MANIFEST).is_file():
+        raise OutputError(
+            f"{folder} is a link",
+            needed="the folder itself: it is replaced whole, and a link to it would be left behind",
+            fix=f"name {folder.resolve()}",
+        )
     empty = folder.is_dir() and not any(folder.iterdir())
     if folder.is_symlink() or not (empty or (folder / MANIFEST).is_file()):
         raise OutputError(

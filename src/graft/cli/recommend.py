@@ -132,7 +132,7 @@ def fit(
     if shop.item_features is not None and not shop.items.usable.any():
         typer.echo("  the columns say nothing usable about any item: new ones will have no place")
     if states["cold"]:
-        typer.echo(f"  {states['cold']:,} items have neither events nor usable content: they are never recommended")
+        typer.echo(f"  {plural(states['cold'], 'item')} with neither events nor usable content: in no list")
 
 
 @recommend.command("for")
@@ -298,6 +298,7 @@ def add_items(shop: Shop, items: Annotated[Path, typer.Argument(help="A table of
     """Place new items by their content; nothing else moves."""
     from graft.bundle.shop import one_writer
     from graft.recommend.recommender import Recommender
+    from graft.report.shared.formats import plural
 
     with one_writer(shop):
         made = Recommender.load(shop)
@@ -305,9 +306,9 @@ def add_items(shop: Shop, items: Annotated[Path, typer.Argument(help="A table of
         made.add_items(items).save(shop)
     added = made.shop.items.names[before:]
     placed = sum(made.shop.place(name).placed for name in added)
-    typer.echo(f"{len(added):,} new items, {placed:,} of them placed")
+    typer.echo(f"{plural(len(added), 'new item')}, {placed:,} of them placed")
     if len(added) > placed:
-        typer.echo(f"  {len(added) - placed:,} have no usable content: they wait for events")
+        typer.echo(f"  {len(added) - placed:,} without usable content: until events tell, no list holds them")
 
 
 @recommend.command("add-events")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,8 @@ class Recommender:
     made, made_by: columns of items that say when their content was made and by which users. reading: how events are
     read. dimension: of the vectors. tries: settings that are tried at most; 1 takes the usual ones. seed: of everything
     random.
+
+    Threads may share one: what they add is added one after the other, and lists are those of before or of after.
     """
 
     def __init__(
@@ -111,6 +114,14 @@ class Recommender:
         self.added: Interactions | None = None
         self.tries: tuple[Try, ...] = ()
         self.proxies: tuple[LeakProbe, ...] = ()
+        self._one_at_a_time = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the lock, so that it can be copied and sent to another process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_one_at_a_time"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, _one_at_a_time=Lock())
 
     @property
     def shop(self) -> Shop:
@@ -252,9 +263,10 @@ class Recommender:
 
     def explained(self, user: str, item: str, *, context: object | None = None) -> str:
         """The same as a sentence."""
-        told = self.explain(user, item, context=context)
+        shop = self.shop
+        told = shop.reasons(_id(user, "users"), _id(item, "items"), contexts=context)
         order = sorted(range(len(told.taken)), key=lambda at: -told.shares[at])[:_SHOWN_REASONS]
-        names = [f"{self.shop.items.names[int(told.taken[at])]} ({told.shares[at]:+.3f})" for at in order]
+        names = [f"{shop.items.names[int(told.taken[at])]} ({told.shares[at]:+.3f})" for at in order]
         parts = [f"because of {', '.join(names)}"] if names else ["no history"]
         others = float(told.shares.sum() - sum(told.shares[at] for at in order))
         parts += [f"other history {others:+.3f}"] if len(told.taken) > len(order) else []
@@ -263,9 +275,10 @@ class Recommender:
 
     def add_items(self, items: object) -> "Recommender":
         """Place new items by their content, and describe known ones anew; itself. Nothing else moves."""
-        shop = self.shop.with_items(items)
-        self._shop = replace(shop, columns={**shop.columns, **self._kept(items, shop)})
-        self._step(ADD_ITEMS, {ITEMS: (items, items)})
+        with self._one_at_a_time:
+            shop = self.shop.with_items(items)
+            self._shop = replace(shop, columns={**shop.columns, **self._kept(items, shop)})
+            self._step(ADD_ITEMS, {ITEMS: (items, items)})
         return self
 
     def add_events(self, interactions: object) -> "Recommender":
@@ -273,9 +286,10 @@ class Recommender:
 
         Events with times that were counted before do not count again; without times nobody can tell, and they do.
         """
-        self.added = events = self.read(interactions)
-        self._shop = self.shop.with_events(events)
-        self._step(ADD_EVENTS, {EVENTS: (interactions, events)})
+        with self._one_at_a_time:
+            self.added = events = self.read(interactions)
+            self._shop = self.shop.with_events(events)
+            self._step(ADD_EVENTS, {EVENTS: (interactions, events)})
         return self
 
     def forget(self, users: Names) -> "Recommender":
@@ -285,9 +299,10 @@ class Recommender:
         ``graft.bundle.shop_erasure.erase_users`` erases them there, with a receipt.
         """
         names = ids_given(users, what="users")
-        gone = sum(name in self.shop.people.places for name in names)
-        self._shop = self.shop.without_people(names)
-        self._step(ERASE, {}, f"{gone:,} users")
+        with self._one_at_a_time:
+            gone = sum(name in self.shop.people.places for name in names)
+            self._shop = self.shop.without_people(names)
+            self._step(ERASE, {}, f"{gone:,} users")
         return self
 
     def save(self, folder: str | Path) -> Path:

@@ -1,7 +1,10 @@
 """The recommender a person holds: frames in, lists out, a folder that keeps it."""
 
+import copy
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import numpy as np
 import polars as pl
@@ -11,7 +14,7 @@ import graft
 from graft.bundle import shop as bundle
 from graft.bundle.shop import one_writer
 from graft.core.errors import BundleError, InputError, OutputError
-from graft.entities.shop import Rules
+from graft.entities.shop import Rules, Shop
 
 
 def sold():
@@ -132,6 +135,43 @@ def test_two_who_add_at_once_both_add(made, tmp_path):
     names = graft.Recommender.load(folder).shop.people.names
     assert {f"late-{number}" for number in range(4)} <= set(names)
     assert sorted(one.name for one in tmp_path.iterdir()) == [".shop.lock", "shop"]
+
+
+def test_what_threads_add_to_one_recommender_is_all_there(made, monkeypatch):
+    one = copy.deepcopy(made)
+    more = [
+        {"user_id": [f"late-{who}"], "item_id": ["tea-7"], "weight": [1], "datetime": ["2026-02-01"]} for who in "ab"
+    ]
+    joined = Shop.with_events
+
+    def interrupted(shop, events):
+        monkeypatch.setattr(Shop, "with_events", joined)
+        other = Thread(target=one.add_events, args=(more[1],))
+        others.append(other)
+        other.start()
+        other.join(0.2)  # without a lock it is done here, and what it added is lost below
+        return joined(shop, events)
+
+    others = []
+    monkeypatch.setattr(Shop, "with_events", interrupted)
+    one.add_events(more[0])
+    others[0].join()
+    assert {"late-a", "late-b"} <= set(one.shop.people.names)
+
+
+def test_a_recommender_can_be_copied_and_sent(made):
+    again = pickle.loads(pickle.dumps(made))
+    assert again.recommend("0", 3).equals(made.recommend("0", 3))
+    assert "0" not in again.forget("0").shop.people.names
+    assert "0" in made.shop.people.names
+
+
+def test_a_link_to_a_shop_is_named_as_one(made, tmp_path):
+    made.save(tmp_path / "shop")
+    (tmp_path / "link").symlink_to(tmp_path / "shop")
+    assert graft.Recommender.load(tmp_path / "link").recommend("0", 1).equals(made.recommend("0", 1))
+    with pytest.raises(OutputError, match=r"is a link[\s\S]*name .*shop"):
+        made.save(tmp_path / "link")
 
 
 def test_a_shop_that_is_replaced_while_it_is_read_is_read_anew(made, tmp_path, monkeypatch):
