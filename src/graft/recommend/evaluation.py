@@ -239,7 +239,7 @@ def _judged(shop: Shop, held: HeldOut, goods: Goods, fitted: Fitted, seed: int) 
     ways: dict[str, Callable[[], np.ndarray]] = {
         "model": lambda: model.scores(people),
         "random": lambda: generator(seed, "evaluation", "random").random((len(people), model.items)),
-        "popularity": lambda: np.broadcast_to(_counts(held.known), (len(people), model.items)).astype(np.float64),
+        "popularity": lambda: np.broadcast_to(_likes(held.known), (len(people), model.items)).astype(np.float64),
         "content neighbours": lambda: (people.history @ model.alike.T).toarray(),
         "item neighbours": lambda: _by_company(held.known, people),
         "factorisation": lambda: plain.scores(plain.newcomers(taken, plain.user_priors[held.people])),
@@ -300,9 +300,9 @@ def _score(way: str, quality: ListQuality, model: ListQuality) -> ListScore:
 def _reach(lists: np.ndarray, held: HeldOut, seed: int) -> CatalogueReach | None:
     if not (lists >= 0).any():
         return None
-    found = judge_reach(
-        lists, _counts(held.known), users=held.known.pairs.shape[0], rng=generator(seed, "evaluation", "reach")
-    )
+    # Those who are held out, and those of whom a table alone knows, had no part in these counts.
+    active = int((held.known.counts > 0).sum())
+    found = judge_reach(lists, _counts(held.known), users=active, rng=generator(seed, "evaluation", "reach"))
     return CatalogueReach(
         coverage=found.coverage, gini=found.gini, novelty=found.novelty, popularity=found.popularity, head=found.head,
         head_consumed=found.head_consumed,
@@ -433,6 +433,11 @@ def _bare(known: Known) -> Known:
 
 def _counts(pairs: Observed) -> np.ndarray:
     return np.bincount(pairs.pairs.indices, minlength=pairs.pairs.shape[1])
+
+
+def _likes(pairs: Observed) -> np.ndarray:
+    given = pairs.pairs
+    return np.bincount(given.indices[pairs.liked], minlength=given.shape[1])
 
 
 def _rows(matrix: sparse.csr_array) -> np.ndarray:

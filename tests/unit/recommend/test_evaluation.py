@@ -12,6 +12,7 @@ from graft.bundle.shop import write_shop
 from graft.cli.app import app
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
+from graft.entities.posterior import Observed
 from graft.facts.recommend import RecommendEvaluation, WarmUpPoint
 from graft.recommend import evaluation
 from graft.recommend.evaluation import evaluate
@@ -211,3 +212,24 @@ def test_the_gate_is_an_exit_code(shop, tmp_path):
     assert evaluate(shop, margin=0.0, tries=1).gate.outcome != "holds"
     with pytest.raises(InputError, match="a margin of nan"):
         evaluate(shop, margin=float("nan"))
+
+
+def test_novelty_is_over_those_who_did_something(shop):
+    """Users of whom a table alone knows took nothing, so they cannot make what others took rare."""
+    held = evaluation._users(shop, shop.model.pairs, 0)
+    lists = shop.model.scores(shop.model.known(held.people)).argsort(axis=1)[:, :-6:-1]
+    told = evaluation._reach(lists, held, 0)
+    taken = held.known.pairs
+    active = np.unique(evaluation._rows(taken))
+    share = np.bincount(taken.indices, minlength=taken.shape[1])[lists] / len(active)
+    assert len(active) == 48
+    assert told.novelty.mean == pytest.approx(-np.log2(share).mean())
+    idle = sparse.csr_array((taken.data, taken.indices, np.append(taken.indptr, [taken.nnz] * 600)),
+                            shape=(taken.shape[0] + 600, taken.shape[1]))  # fmt: skip
+    more = replace(held, known=replace(held.known, pairs=idle))
+    assert evaluation._reach(lists, more, 0).novelty.mean == pytest.approx(told.novelty.mean)
+
+
+def test_what_is_disliked_is_not_popular():
+    pairs = Observed(sparse.csr_array(np.array([[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]])), np.array([0, 1, 0, 0, 1], bool))
+    assert evaluation._likes(pairs).tolist() == [0, 2]
