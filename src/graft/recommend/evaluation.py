@@ -259,7 +259,8 @@ def _judged(shop: Shop, held: HeldOut, goods: Goods, fitted: Fitted, seed: int) 
         scores = np.array(score())
         scores[rows, people.history.indices] = -np.inf
         for name, among in parts.items():
-            lists[name][way] = top_lists(np.where(among, scores, -np.inf), min(PLACES, model.items))[0]
+            ties = generator(seed, "evaluation", "ties")
+            lists[name][way] = top_lists(np.where(among, scores, -np.inf), min(PLACES, model.items), rng=ties)[0]
     told = []
     for name, among in parts.items():
         wanted = _among(held.wanted, among)

@@ -330,7 +330,8 @@ class Trial:
 
     def _lists(self, scores: np.ndarray, among: np.ndarray, relevant: sparse.csr_array) -> ListQuality:
         ranked = np.where(among, scores, -np.inf)
-        places, _ = top_lists(ranked, min(PLACES, scores.shape[1]))
+        ties = generator(self.seed, "recommend", "ties")
+        places, _ = top_lists(ranked, min(PLACES, scores.shape[1]), rng=ties)
         kept = among[relevant.indices]
         rows = np.repeat(np.arange(relevant.shape[0]), np.diff(relevant.indptr))[kept]
         wanted = sparse.csr_array((np.ones(len(rows)), (rows, relevant.indices[kept])), shape=relevant.shape)

@@ -27,3 +27,15 @@ def test_a_row_does_not_depend_on_what_else_is_asked():
     scores = rng.normal(size=(20, 5000)).round(2)
     whole = top_lists(scores, 12)[0]
     assert all((top_lists(scores[row : row + 1], 12)[0][0] == whole[row]).all() for row in range(20))
+
+
+def test_equal_scores_are_drawn_where_they_are_asked_to_be():
+    scores = np.zeros((4000, 8))
+    scores[:, 3], scores[:, 5] = 1, -np.inf
+    places, _ = top_lists(scores, 4, rng=np.random.default_rng(0))
+    assert (places[:, 0] == 3).all()
+    drawn = np.bincount(places[:, 1:].ravel(), minlength=8)
+    assert drawn[[3, 5]].tolist() == [0, 0]
+    # Each of six has three of six places: half of the lists, with a standard deviation of 32.
+    assert np.abs(np.delete(drawn, [3, 5]) - 2000).max() < 160
+    assert (top_lists(scores, 8, rng=np.random.default_rng(0))[0][:, 7] == -1).all()

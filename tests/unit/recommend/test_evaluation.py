@@ -17,7 +17,7 @@ from graft.facts.recommend import RecommendEvaluation, WarmUpPoint
 from graft.recommend import evaluation
 from graft.recommend.evaluation import evaluate
 from graft.recommend.examples import _titles
-from graft.recommend.fitting import Trial
+from graft.recommend.fitting import Goods, Trial
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +233,21 @@ def test_novelty_is_over_those_who_did_something(shop):
 def test_what_is_disliked_is_not_popular():
     pairs = Observed(sparse.csr_array(np.array([[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]])), np.array([0, 1, 0, 0, 1], bool))
     assert evaluation._likes(pairs).tolist() == [0, 2]
+
+
+def test_the_names_of_items_tell_nothing_about_them():
+    """What knows nothing of new items is as good as chance on them, though the best have the first names."""
+    rng = np.random.default_rng(0)
+    liked = rng.random((80, 200)) < np.linspace(0.6, 0.02, 200)
+    events = {"user": np.nonzero(liked)[0], "item": [f"i{item:03}" for item in np.nonzero(liked)[1]]}
+    shop = graft.Recommender(dimension=4, tries=1).fit(events).shop
+    trial = Trial.of(Goods(shop.model.pairs, shop.items, shop.people), 3)
+
+    def quality(scores):
+        return trial._lists(scores, trial.new, trial.later).values["ndcg"].mean()
+
+    shape = trial.later.shape
+    drawn = np.array([quality(rng.random(shape)) for _ in range(20)])
+    by_name = quality(np.tile(np.arange(shape[1], 0.0, -1.0), (shape[0], 1)))
+    assert by_name > drawn.max() + 0.1
+    assert abs(quality(np.zeros(shape)) - drawn.mean()) < 4 * drawn.std() + 0.01
