@@ -31,6 +31,7 @@ from graft.entities.fitted import require_positive
 from graft.entities.posterior import Fixed, Observed, fixed, means
 
 CONFIDENCES = ("log", "linear", "once")
+_LEAST_CONFIDENCE = 1e-30
 
 
 class PriorMap(Protocol):
@@ -73,10 +74,14 @@ class Factorisation:
             )
 
     def confidences(self, weights: np.ndarray) -> np.ndarray:
-        """c of pairs of these weights, the same shape; a pair of weight 1 counts 1."""
+        """c of pairs of these weights, the same shape; a pair of weight 1 counts 1.
+
+        What has faded to next to nothing still counts a little: solving divides by c, in single precision too.
+        """
         if self.confidence == "once":
             return np.ones(len(weights))
-        return np.log2(1 + weights) if self.confidence == "log" else np.asarray(weights, np.float64)
+        told = np.log1p(weights) / np.log(2) if self.confidence == "log" else np.asarray(weights, np.float64)
+        return np.asarray(np.maximum(told, _LEAST_CONFIDENCE))
 
     def penalties(self, counts: np.ndarray, others: int) -> np.ndarray:
         """λ of rows with so many pairs each, shape of ``counts``; ``others`` is how many columns there are.

@@ -242,8 +242,9 @@ class RecommendEvaluation(Document):
                 )
         said += [f"not held out by {one}" for one in self.skipped]
         for point in self.curve:
+            after = f"{point.interactions} interaction{'s' * (point.interactions != 1)}"
             said.append(
-                f"new items after {point.interactions} interactions: NDCG@{self.places} {_span(point.model, '.3f')}"
+                f"new items after {after}: NDCG@{self.places} {_span(point.model, '.3f')}"
                 f" (content alone {point.content.mean:.3f}, behaviour alone {point.behaviour.mean:.3f})"
             )
         if self.gate is not None:

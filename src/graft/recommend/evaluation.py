@@ -349,7 +349,7 @@ def _gate(curve: Sequence[WarmUpPoint], margin: float) -> WarmUpGate:
         if one is not None
     ]
     worst, after, what = min(given, key=lambda each: each[0].mean)
-    said = f"the least difference is {worst.mean:+.3f}, to {what} alone after {after} interactions"
+    said = f"the least difference is {worst.mean:+.3f}, to {what} alone after {after} interaction{'s' * (after != 1)}"
     outcome: Literal["holds", "broken", "undecided"] = "undecided"
     if any(one.high is not None and one.high < -margin for one, _, _ in given):
         outcome = "broken"

@@ -10,6 +10,7 @@ import datetime
 import decimal
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ MISSING_TYPES = ("NAType", "NaTType")
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 # What most columns hold, and no picture or sound is.
 _NO_MEDIA = (str, int, float, complex, np.generic, decimal.Decimal, datetime.date, datetime.timedelta, type(None))
+_ZONE_APART = re.compile(r"^(.*\d:\d{2}[\d:.]*) ((?P<greenwich>UTC|GMT|Z)|[+-]\d{2}:?\d{2})$")
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _DATETIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
 
@@ -85,11 +87,16 @@ def _datetimes(written: pl.Series) -> pl.Series:
 def instant(cell: str) -> datetime.datetime | None:
     """An ISO 8601 date or time as UTC without a zone (a time without a zone is taken as UTC); None when it is neither.
 
-    >>> instant("2024-05-01T10:00:00+02:00")
-    datetime.datetime(2024, 5, 1, 8, 0)
+    The zone may stand apart, as databases write it.
+
+    >>> instant("2024-05-01T10:00:00+02:00"), instant("2024-05-01 10:00:00 UTC") == instant("2024-05-01 12:00 +0200")
+    (datetime.datetime(2024, 5, 1, 8, 0), True)
     """
     try:
-        read = datetime.datetime.fromisoformat(cell.strip())
+        written = cell.strip()
+        if apart := _ZONE_APART.match(written):
+            written = apart[1] + ("+00:00" if apart["greenwich"] else apart[2])
+        read = datetime.datetime.fromisoformat(written)
         return read if read.tzinfo is None else read.astimezone(datetime.UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):
         return None

@@ -84,7 +84,7 @@ class InteractionColumns:
         for part in ("user", "item"):
             if not told[part]:
                 raise InputError(
-                    f"no column of the {WHAT} names the {part}; there are {', '.join(map(repr, names[:20]))}",
+                    f"no column of the {WHAT} names the {part}; there are {', '.join(map(repr, names[:20])) or 'none'}",
                     needed=f"a column called {part}_id, {part}, or as the usual data sets call it",
                     fix=f"name yours: --columns {part}=NAME, or InteractionColumns({part}=NAME)",
                 )
@@ -128,6 +128,11 @@ def id_column(what: str, names: Sequence[str]) -> str:
     return _found(what, None, names)
 
 
+def _is_number(value: object) -> bool:
+    """Whether this is a finite number, and no text of one."""
+    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_\-.]", "", _TYPE.sub("", name.strip()).lower())
 
@@ -146,7 +151,7 @@ class Opinions:
     def __post_init__(self) -> None:
         for name in ("at_least", "dislike_below"):
             value = getattr(self, name)
-            if value is not None and not np.isfinite(value):
+            if value is not None and not _is_number(value):
                 raise InputError(f"{name} is {value!r}", needed="a rating", fix=f"choose another {name}")
         if self.at_least is not None and self.dislike_below is not None and self.dislike_below > self.at_least:
             raise InputError(
@@ -212,7 +217,7 @@ def read_interactions(
     (('a', 'b'), ('7',), [4.0, 2.0])
     """
     opinions = Opinions(at_least, dislike_below)
-    if half_life is not None and not (np.isfinite(half_life) and half_life > 0):
+    if half_life is not None and not (_is_number(half_life) and half_life > 0):
         raise InputError(f"half_life is {half_life!r}", needed="days, above 0", fix="choose another half_life")
     wanted = columns or InteractionColumns()
     seen, timed = _EventsRead(), None

@@ -13,8 +13,9 @@ import polars as pl
 
 from graft.core.errors import InputError
 from graft.rows import values
-from graft.rows.table import read_frame
+from graft.rows.table import Table, read_frame
 
+_MOST_WEIGHT = 1e100
 _DAY = np.timedelta64(86_400_000_000, "us")
 
 
@@ -28,8 +29,11 @@ def read_columns(rows: Any, names: Sequence[str], *, what: str, optional: Sequen
     wanted = list(dict.fromkeys([*names, *optional]))
     narrow = _narrowed(rows, wanted, what)
     given = list(map(str, narrow)) if isinstance(narrow, Mapping) else None
-    frame = pl.DataFrame() if given == [] else read_whole(narrow, what=what)
+    table = None if given == [] else _table(narrow, what)
+    frame = pl.DataFrame() if table is None else _as_written(table)
     missing = [name for name in names if name not in frame.columns]
+    if table is not None and (unread := next((name for name in missing if name in table.unread), None)):
+        raise _of(what, table.unread[unread])
     if missing:
         there = names_of(rows) or frame.columns
         raise InputError(
@@ -42,13 +46,22 @@ def read_columns(rows: Any, names: Sequence[str], *, what: str, optional: Sequen
 
 def read_whole(rows: Any, *, what: str) -> pl.DataFrame:
     """Every column of a table as it was written. Raises InputError when it is none."""
+    return _as_written(_table(rows, what))
+
+
+def _table(rows: Any, what: str) -> Table:
     try:
-        table = read_frame(rows, empty=True)
+        return read_frame(rows, empty=True)
     except InputError as error:
-        raise InputError(
-            f"the {what} cannot be read: {error.given}", needed=error.needed or "", fix=error.fix or ""
-        ) from error
+        raise _of(what, error) from error
+
+
+def _as_written(table: Table) -> pl.DataFrame:
     return table.frame.with_columns(table.as_written(name) for name in table.frame.columns)
+
+
+def _of(what: str, error: InputError) -> InputError:
+    return InputError(f"the {what} cannot be read: {error.given}", needed=error.needed or "", fix=error.fix or "")
 
 
 def names_of(rows: Any) -> list[str]:
@@ -179,7 +192,8 @@ def day_of(moment: datetime | date | str | float) -> float:
 
 
 def weights_of(frame: pl.DataFrame, name: str, *, what: str, first: int = 0) -> np.ndarray:
-    """A column of weights, float64, finite and not negative; all 1 when ``name`` is empty.
+    """A column of weights, float64, not negative and below 1e100, so that sums of them are finite; all 1 when ``name``
+    is empty.
 
     first: the number of row 0.
     """
@@ -187,11 +201,11 @@ def weights_of(frame: pl.DataFrame, name: str, *, what: str, first: int = 0) -> 
         return np.ones(frame.height)
     column = _numeric(frame, name, what)
     found, _ = values.numbers(column)
-    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    bad = np.flatnonzero(~((found >= 0) & (found < _MOST_WEIGHT)))
     if len(bad):
         raise InputError(
             f"row {bad[0] + first} of the {what} weighs {_cell(column, int(bad[0]))}",
-            needed="finite weights of 0 or more",
+            needed="finite weights of 0 or more" if not found[bad[0]] >= _MOST_WEIGHT else "weights below 1e100",
             fix="drop or correct those rows; a dislike is no interaction with a negative weight",
         )
     return np.asarray(found, np.float64)

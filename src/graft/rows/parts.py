@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from graft.core import foreign
@@ -56,17 +58,37 @@ def parts(rows: Any, *, what: str) -> Iterator[Part]:
         for file in _files(Path(rows)):
             yield _of_file(file, what)
     elif isinstance(rows, list | tuple) and rows and not isinstance(rows[0], Mapping):
+        if _is_bare(rows[0]):
+            raise InputError(
+                f"the {what} are a list of rows without names, the first {rows[0]!r}"[:200],
+                needed="columns with names",
+                fix='for example polars.DataFrame(rows, schema=["user", "item"], orient="row")',
+            )
         for one in rows:
             yield from parts(one, what=what)
     else:
         yield _of_table(rows, what)
 
 
+def _is_bare(row: Any) -> bool:
+    """Whether this is the cells of a row, as other libraries take them, and no sequence of files or tables."""
+    cells = list(row) if isinstance(row, list | tuple) or getattr(row, "ndim", 0) == 1 else []
+    plain = all(cell is None or isinstance(cell, str | int | float | np.generic | date) for cell in cells)
+    return bool(cells) and plain and not all(isinstance(cell, str) and _is_there(Path(cell)) for cell in cells)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long to be one
+        return False
+
+
 def _files(path: Path) -> list[Path]:
+    if not _is_there(path):
+        fix = next_step(path, ROWS) or "check the path and the working directory"
+        raise InputError(f"{str(path)[:200]} does not exist", needed="a file or a folder to read", fix=fix)
     if not path.is_dir():
-        if not path.exists():
-            fix = next_step(path, ROWS) or "check the path and the working directory"
-            raise InputError(f"{path} does not exist", needed="a file or a folder to read", fix=fix)
         return [path]
     if (path / "_delta_log").is_dir():
         raise InputError(

@@ -188,7 +188,7 @@ def test_the_gate_is_broken_only_by_what_is_sure(second, outcome):
     fine = (0.1, 0.05, 0.2)
     gate = evaluation._gate((point(0, fine, fine), point(1, fine, second)), 0.01)
     assert gate.outcome == outcome
-    assert gate.worst == f"the least difference is {second[0]:+.3f}, to behaviour alone after 1 interactions"
+    assert gate.worst == f"the least difference is {second[0]:+.3f}, to behaviour alone after 1 interaction"
 
 
 def test_an_evaluation_has_a_gate(found):

@@ -15,6 +15,7 @@ from graft.bundle import shop as bundle
 from graft.bundle.shop import one_writer
 from graft.core.errors import BundleError, InputError, OutputError
 from graft.entities.shop import Rules, Shop
+from graft.recommend.recommender import EventReading
 
 
 def sold():
@@ -202,6 +203,23 @@ def test_nothing_is_written_into_a_shop(made, tmp_path):
         with pytest.raises(OutputError, match="lies in"):
             write()
     assert graft.Recommender.load(folder).recommend("0", 1).equals(made.recommend("0", 1))
+
+
+def test_what_is_sixty_half_lives_old_counts_next_to_nothing_and_breaks_nothing():
+    rng = np.random.default_rng(0)
+    events = [
+        {"user": user, "item": item, "time": f"2025-{1 + (7 * item) % 12:02}-{1 + user % 28:02}"}
+        for user in range(40)
+        for item in rng.permutation(30)[:12].tolist()
+    ]
+    made = graft.Recommender(dimension=8, tries=1, reading=EventReading(half_life=5)).fit(events)
+    assert np.ptp(made.shop.events.day) > 60 * 5
+    assert len(made.shop.events) == 480
+    found = made.recommend(range(40), 10)
+    assert found.height == 400
+    assert found["score"].is_finite().all()
+    told = made.explain(0, found["item"][0])
+    assert told.score == pytest.approx(found["score"][0], abs=1e-5)
 
 
 def test_explanations_name_history_and_sum_to_the_score(made):

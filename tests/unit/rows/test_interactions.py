@@ -2,7 +2,7 @@
 
 import gzip
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +224,8 @@ def test_ratings_are_no_weights():
         ({"user": ["a"], "item": ["x"]}, {"at_least": 4}, "have no ratings"),
         ({"user": ["a"], "item": ["x"]}, {"half_life": 3}, "have no times"),
         ({"user": ["a"], "item": ["x"]}, {"half_life": -3}, "half_life is -3"),
+        ({"user": ["a"], "item": ["x"]}, {"half_life": "30"}, "half_life is '30'"),
+        (RATED, {"at_least": "4"}, "at_least is '4'"),
         (RATED, {"at_least": 9}, "of 4 interactions none counts: 4 rated neither"),
     ],
 )
@@ -296,6 +298,7 @@ def test_rows_are_counted_through_all_files(tmp_path):
     [
         ([1, -2], r"row 1 .* weighs -2 in 'weight'(.|\n)*a dislike is no interaction with a negative weight"),
         ([1, float("inf")], "row 1 .* weighs inf"),
+        ([1, 1e308], "row 1 .* weighs 1e.308"),
         ([None, 1.0], "row 0 .* weighs None"),
         (["1", "2,5"], "written with a decimal comma"),
         ([[1], [2]], "holds List"),
@@ -328,6 +331,18 @@ def test_the_unit_is_seen_from_all_files(tmp_path):
     more.write_parquet(tmp_path / "2.parquet")
     with pytest.raises(InputError, match=r"1 of the interactions have a time .* such as 1700000000\n.*one unit"):
         read_interactions(tmp_path)
+
+
+@pytest.mark.parametrize("written", ["10:00:00 UTC", "10:00 GMT", "12:00:00.000 +0200", "05:00:00 -05:00"])
+def test_a_zone_may_stand_apart(written):
+    found = read_interactions({"user": ["a"], "item": ["x"], "time": [f"2024-05-01 {written}"]})
+    assert found.day.tolist() == [19844 + 10 / 24]
+
+
+@pytest.mark.parametrize("written", ["2024-05-01 -0500", "2024-05-01 UTC", "2024-05-01 10:00 CET"])
+def test_what_is_no_zone_is_no_time(written):
+    with pytest.raises(InputError, match="no time"):
+        read_interactions({"user": ["a"], "item": ["x"], "time": [written]})
 
 
 def test_a_bad_time_is_named_with_its_row():
@@ -368,6 +383,22 @@ def test_age_halves_the_weight():
 )
 def test_an_empty_table_has_no_interactions(rows):
     with pytest.raises(InputError, match="have 0 rows"):
+        read_interactions(rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([("a", "x", 4.0), ("b", "y", 5.0)], "rows without names, the first"),
+        ([["a", "x"], ["b", "y"]], "rows without names, the first"),
+        (["nowhere.csv"], r"nowhere\.csv does not exist"),
+        ("a long name" * 500, "does not exist"),
+        ([], "there are none"),
+        ({"user": ["a"], "item": ["x"], "time": [timedelta(1)]}, "column 'time' holds durations"),
+    ],
+)
+def test_what_is_no_table_is_told_as_what_it_is(rows, words):
+    with pytest.raises(InputError, match=words):
         read_interactions(rows)
 
 
