@@ -146,6 +146,9 @@ def test_what_is_new_is_placed_met_and_forgotten(place, tmp_path):
     raw = b"".join(file.read_bytes() for file in shop.rglob("*") if file.is_file())
     assert b'"u1"' not in raw
     fit = ("fit", place / "events.parquet", "--items", place / "items.csv", "--item-text", "title", *FIT, "--out", shop)
+    old = run("add-events", shop, place / "events.parquet")
+    assert old.startswith("0 events counted: 0 new pairs, 0 new users")
+    assert "that are of users who were erased before (--with-erased counts them" in old
     said = run(*fit)
     assert "44 users" in said
     assert "left out: 1 user of these events, erased from this shop before" in said
@@ -164,6 +167,7 @@ def test_what_is_new_is_placed_met_and_forgotten(place, tmp_path):
         (("for", "{shop}", "--user", "u0", "--explore", "7", "--log", "{folder}/x.csv"), "a share of 7"),
         (("for", "{shop}", "--user", "u0", "--explore", "0.1", "--log", "{folder}/items.csv"), "no log of explored"),
         (("similar", "{shop}", "--item", "ghost"), "is unknown"),
+        (("erase", "{shop}", "--user", " , ", "--yes"), "nobody is named"),
         (("for", "{folder}", "--user", "u0"), "no shop"),
         (("fit", "{folder}/items.csv", "--out", "{folder}/x"), "names the user"),
     ],
@@ -386,3 +390,10 @@ def test_a_shop_is_evaluated(place, tmp_path):
     assert (tmp_path / "report" / "report.html").read_text() == page
     assert "45 users" in page
     assert f"graft recommend evaluate {place / 'shop'} --tries 1 --seed 0" in page
+
+
+def test_an_id_with_commas_is_one_to_erase_even_when_it_is_gone(tmp_path):
+    (tmp_path / "events.csv").write_text('user,item\n"Doe, Jane",a\n"Doe, Jane",b\nu2,a\n')
+    run("fit", tmp_path / "events.csv", *FIT, "--out", tmp_path / "shop")
+    assert "ids: 1 asked for, 1 found" in run("erase", tmp_path / "shop", "--user", "Doe, Jane", "--yes")
+    assert "ids: 1 asked for, 0 found" in run("erase", tmp_path / "shop", "--user", "Doe, Jane", "--yes")

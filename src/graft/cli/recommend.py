@@ -318,9 +318,13 @@ def add_events(
     columns: EventColumns = "",
     at_least: AtLeast = None,
     dislike_below: DislikeBelow = None,
+    with_erased: Annotated[
+        bool, typer.Option("--with-erased", help="Count also events of users who were erased, and came back.")
+    ] = False,
 ) -> None:
     """Add events: the users and items they concern are solved exactly anew."""
     from graft.bundle.shop import one_writer
+    from graft.bundle.shop_erasure import erased_from
     from graft.recommend.recommender import Recommender
     from graft.report.shared.formats import plural
 
@@ -329,7 +333,7 @@ def add_events(
         half_life = None if made.shop.events.decay is None else made.shop.events.decay.half_life
         made.read_as(_reading(columns, at_least, dislike_below, half_life))
         users, items, pairs = len(made.shop.people.names), len(made.shop.items.names), len(made.shop.events)
-        made.add_events(events).save(shop)
+        made.add_events(events, erased=None if with_erased else erased_from(shop)).save(shop)
         batch = made.added
         assert batch is not None
     typer.echo(
@@ -338,7 +342,8 @@ def add_events(
         f" {plural(len(made.shop.items.names) - items, 'new item')}"
     )
     for one in batch.aside:
-        typer.echo(f"  set aside: {plural(one.events, 'event')} that {one.why}")
+        also = " (--with-erased counts them, if they came back)" if one.code == "erased" else ""
+        typer.echo(f"  set aside: {plural(one.events, 'event')} that {one.why}{also}")
     if not batch.timed:
         typer.echo("  these events have no times: delivered again, they would count again")
 
@@ -460,10 +465,15 @@ def erase(
     import getpass
 
     from graft.bundle.shop import load_shop
-    from graft.bundle.shop_erasure import erase_users
+    from graft.bundle.shop_erasure import erase_users, erased_from
+    from graft.core.errors import InputError
 
-    known = load_shop(shop, verify=False).people.places
-    names = tuple(dict.fromkeys(_ids(user, known)))
+    known, before = load_shop(shop, verify=False).people.places, erased_from(shop)
+    # Who is half erased, by a command that was killed, is no longer known, and an id may have commas of its own.
+    whole = {one for one in user if one in known or (before is not None and before(one))}
+    names = tuple(dict.fromkeys(_ids(user, whole)))
+    if not names:
+        raise InputError("nobody is named", needed="a user to erase", fix="for example --user u1")
     there = sum(name in known for name in names)
     require_yes(f"{there:,} of {len(names):,} users are known; all that is kept of them leaves {shop} for good", yes)
     receipt = erase_users(shop, names, by=by or getpass.getuser(), reason=because)

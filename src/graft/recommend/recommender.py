@@ -177,13 +177,17 @@ class Recommender:
         """Events as this recommender reads them, ages counted from the moment of the fit, without those it counted."""
         return self._events(interactions, None if self._shop is None else self._shop.events)
 
-    def _events(self, interactions: object, known: Interactions | None) -> Interactions:
+    def _events(
+        self, interactions: object, known: Interactions | None, gone: Callable[[str], bool] | None = None
+    ) -> Interactions:
         if isinstance(interactions, Interactions):
-            return interactions
+            left = [name for name in interactions.users if gone(name)] if gone else []
+            return interactions.without(users=left).met() if left else interactions
         one, decay = self._reading, None if known is None else known.decay
         return read_interactions(
             interactions, columns=one.columns, at_least=one.at_least, dislike_below=one.dislike_below,
             half_life=one.half_life, now=None if decay is None else decay.now * 86_400.0, known=known,
+            gone=gone,
         )  # fmt: skip
 
     def recommend(
@@ -281,13 +285,18 @@ class Recommender:
             self._step(ADD_ITEMS, {ITEMS: (items, items)})
         return self
 
-    def add_events(self, interactions: object) -> "Recommender":
+    def add_events(
+        self, interactions: object, *, erased: Callable[[str], bool] | None = None
+    ) -> "Recommender":  # fmt: skip
         """Further events: whom and what they concern is solved exactly anew; itself. ``added`` is what was counted.
 
         Events with times that were counted before do not count again; without times nobody can tell, and they do.
+        erased: as for ``fit``; who came back since, and is known, counts again.
         """
         with self._one_at_a_time:
-            self.added = events = self.read(interactions)
+            people = self.shop.people.places
+            gone = None if erased is None else lambda name: name not in people and erased(name)
+            self.added = events = self._events(interactions, self.shop.events, gone)
             self._shop = self.shop.with_events(events)
             self._step(ADD_EVENTS, {EVENTS: (interactions, events)})
         return self

@@ -6,7 +6,7 @@ are kept of what was read, about 25 bytes an event, so ten million events need n
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -198,6 +198,7 @@ def read_interactions(
     now: Moment | None = None,
     until: Moment | None = None,
     known: Interactions | None = None,
+    gone: Callable[[str], bool] | None = None,
 ) -> Interactions:
     """Interactions from one row per event.
 
@@ -207,7 +208,8 @@ def read_interactions(
     event weighs half, None for no decay; now: the day ages are counted from, the newest event's when None. until:
     events later than this moment are left out, as if they had not happened yet; when None, what is later than the
     clock by over a day is a mistake, and set aside. known: what was counted before; events with times that are in it
-    are set aside, and when there are no others the answer has no pairs.
+    are set aside, and when there are no others the answer has no pairs. gone: says of a user whether their events are
+    left out, because they were erased.
     Raises InputError for a missing id, a cell that is no time or no number, a negative weight, a rating of which nobody
     said what it means, or when nothing is left.
 
@@ -229,7 +231,7 @@ def read_interactions(
             seen.add(frame, chosen, opinions)
     if not seen.rows:
         raise InputError(f"the {WHAT} have 0 rows", needed="at least one", fix="check the export or the filter")
-    return _interactions(seen, timed=bool(timed), half_life=half_life, now=now, until=until, known=known)
+    return _interactions(seen, timed=bool(timed), half_life=half_life, now=now, until=until, known=known, gone=gone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -442,11 +444,17 @@ def _interactions(
     now: Moment | None,
     until: Moment | None,
     known: Interactions | None,
+    gone: Callable[[str], bool] | None,
 ) -> Interactions:
     users, user_places = seen.users.sorted()
     items, item_places = seen.items.sorted()
     events = seen.events(user_places, item_places, timed=timed)
     aside, delivered, before = list(seen.aside), Delivered(), 0
+    if gone is not None:
+        theirs = np.array([gone(name) for name in users], bool)[events.user]
+        before = int(theirs.sum())
+        aside.append(Aside("erased", before, "are of users who were erased before"))
+        events = events.take(~theirs) if before else events
     if timed:
         late = events.day > (_clock() + _FOR_A_DAY if until is None else day_of(until))
         why = "are later than now: is their time in another unit or zone?" if until is None else "are later than asked"
@@ -458,9 +466,9 @@ def _interactions(
         digests = event_digests(users, items, events)
         if known is not None:
             there = known.delivered.knows(digests)
-            before = int(there.sum())
-            aside.append(Aside("delivered", before, "were delivered before, and do not count again"))
-            events, digests = (events.take(~there), digests[~there]) if before else (events, digests)
+            before += int(there.sum())
+            aside.append(Aside("delivered", int(there.sum()), "were delivered before, and do not count again"))
+            events, digests = (events.take(~there), digests[~there]) if there.any() else (events, digests)
         delivered = Delivered.of(events, digests)
     else:
         events = in_order(events)

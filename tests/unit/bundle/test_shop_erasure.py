@@ -350,6 +350,28 @@ def test_what_cannot_be_asked_for_is_said(tmp_path, shop):
         erase_users(shop, GONE, by="me")
 
 
+def test_old_events_bring_nobody_back_until_they_came_back_themselves(shop):
+    erase_users(shop, GONE, by="me")
+    erased, old = erased_from(shop), shop_rows.events()
+    made = graft.Recommender.load(shop)
+    made.add_events(pl.concat([old, later(("newcomer", "tea-1"))]), erased=erased)
+    assert GONE not in made.shop.people.places
+    assert "newcomer" in made.shop.people.places
+    theirs = old.filter(pl.col("user") == GONE)
+    assert {one.code: one.events for one in made.added.aside} == {
+        "delivered": old.height - theirs.height,
+        "erased": theirs.height,
+    }
+    assert made.added.events == 1
+    untimed = graft.Recommender(dimension=2, tries=1).fit(old.drop("time")).forget(GONE)
+    untimed.add_events(old.drop("time"), erased=erased)
+    assert untimed.added.events == old.height - theirs.height
+    assert GONE not in untimed.shop.people.places
+    assert GONE in made.add_events(later((GONE, "tea-1"))).shop.people.places
+    made.add_events(later((GONE, "tea-2")), erased=erased)
+    assert made.added.events == 1
+
+
 def test_a_user_whose_id_is_a_number_is_erased_whatever_type_it_comes_in(tmp_path):
     rows = {"user_id": [1, 1, 2, 3], "item_id": [7, 8, 7, 8]}
     folder = graft.Recommender(dimension=2, tries=1).fit(rows).save(tmp_path / "shop")
