@@ -397,3 +397,12 @@ def test_an_id_with_commas_is_one_to_erase_even_when_it_is_gone(tmp_path):
     run("fit", tmp_path / "events.csv", *FIT, "--out", tmp_path / "shop")
     assert "ids: 1 asked for, 1 found" in run("erase", tmp_path / "shop", "--user", "Doe, Jane", "--yes")
     assert "ids: 1 asked for, 0 found" in run("erase", tmp_path / "shop", "--user", "Doe, Jane", "--yes")
+
+
+def test_what_a_fit_does_not_use_is_told(tmp_path):
+    (tmp_path / "events.csv").write_text("user,item,Menge\nu1,007,2\nu2,007,1\nu2,008,1\n")
+    (tmp_path / "items.csv").write_text("item,title\n7,tea\n008,wine\n")
+    said = run("fit", tmp_path / "events.csv", "--items", tmp_path / "items.csv", "--item-text", "title", *FIT,
+               "--out", tmp_path / "shop")  # fmt: skip
+    assert "  not read: 'Menge' (--columns weight=NAME" in said
+    assert "  1 of 2 items with events are in no row of the items: '007'" in said

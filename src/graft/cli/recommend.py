@@ -1,6 +1,6 @@
 """``graft recommend``."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
@@ -112,6 +112,12 @@ def fit(
     for one in shop.events.aside:
         if one.events:
             typer.echo(f"  set aside: {plural(one.events, 'event')} that {one.why}")
+    if shop.events.unread:
+        typer.echo(f"  not read: {_shown(shop.events.unread)} (--columns weight=NAME reads a column as the weight)")
+    for what, names in recommender.unlisted.items():
+        if names:
+            met = len(shop.events.items if what == "items" else shop.events.users)
+            typer.echo(f"  {len(names):,} of {met:,} {what} with events are in no row of the {what}: {_shown(names)}")
     if shop.item_features is not None and shop.item_features.pictures is not None:
         shown = int(shop.items.said[:, -1].sum())
         typer.echo(f"  {plural(shown, 'item')} of {len(shop.items.names):,} have a picture that can be read")
@@ -572,19 +578,22 @@ def _require_report(out: Path) -> None:
 def _tell_left_out(made: "Recommender", items: tuple[str, ...]) -> None:
     """Items that were named and can be in no list, on the error stream, since lists may be read by programs."""
     if unknown := made.without_place(items):
-        shown = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5:,} more" if len(unknown) > 5 else "")
-        typer.echo(f"unknown here, or without usable content: {shown}", err=True)
+        typer.echo(f"unknown here, or without usable content: {_shown(unknown)}", err=True)
 
 
 def _tell_empty(lists: "pl.DataFrame", users: tuple[str, ...]) -> None:
     listed = set(lists["user"].to_list())
     if empty := [name for name in users if name not in listed]:
-        shown = ", ".join(map(repr, empty[:5])) + (f" and {len(empty) - 5:,} more" if len(empty) > 5 else "")
         typer.echo(
-            f"no item is left for {shown}: what may be listed is theirs already (--viewed lists that too),"
+            f"no item is left for {_shown(empty)}: what may be listed is theirs already (--viewed lists that too),"
             " or a rule leaves it out",
             err=True,
         )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _pairs(given: str) -> dict[str, str]:

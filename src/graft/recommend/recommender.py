@@ -111,6 +111,7 @@ class Recommender:
         self._folder: Path | None = None
         self.lineage: ShopLineage | None = None
         self.left_out: tuple[str, ...] = ()
+        self.unlisted: Mapping[str, tuple[str, ...]] = {}
         self.added: Interactions | None = None
         self.tries: tuple[Try, ...] = ()
         self.proxies: tuple[LeakProbe, ...] = ()
@@ -159,6 +160,12 @@ class Recommender:
         things = self._described(items, self._items, "item")
         people = self._described(users, self._users, "user")
         self._require_made(items)
+        # Whom events name and the table does not: where these are many, ids are written in two ways.
+        self.unlisted = {
+            what: tuple(sorted({*names}.difference(table[1].ids)))
+            for what, names, table in (("items", events.items, things), ("users", events.users, people))
+            if table is not None
+        }
         threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
         shop, fitted = make_shop(
             events, items=things, people=people, start=self._start, tries=self._tries, seed=self._seed,

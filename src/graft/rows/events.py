@@ -222,16 +222,18 @@ def read_interactions(
     if half_life is not None and not (_is_number(half_life) and half_life > 0):
         raise InputError(f"half_life is {half_life!r}", needed="days, above 0", fix="choose another half_life")
     wanted = columns or InteractionColumns()
-    seen, timed = _EventsRead(), None
+    seen, timed, there, read = _EventsRead(), None, dict[str, None](), set[str]()
     for part in parts(rows, what=WHAT):
         chosen = wanted.found(part.columns)
+        there, read = there | dict.fromkeys(part.columns), read | {*chosen.named}
         opinions.require(chosen)
         timed = _agreed(timed, chosen, half_life is not None or until is not None, part)
         for frame in part.read(chosen.named):
             seen.add(frame, chosen, opinions)
     if not seen.rows:
         raise InputError(f"the {WHAT} have 0 rows", needed="at least one", fix="check the export or the filter")
-    return _interactions(seen, timed=bool(timed), half_life=half_life, now=now, until=until, known=known, gone=gone)
+    found = _interactions(seen, timed=bool(timed), half_life=half_life, now=now, until=until, known=known, gone=gone)
+    return replace(found, unread=tuple(name for name in there if name not in read))
 
 
 @dataclass(frozen=True, eq=False)

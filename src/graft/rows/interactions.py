@@ -129,6 +129,7 @@ class Interactions:
     users, items: sorted, each once; some may have no pair. pairs: what counts. overruled: of pairs that were liked and
     disliked, the side that is older. timed: whether events have times. decay: how they age, None when they do not.
     events: rows that were counted. aside: those that were not. delivered: which were counted, where they have times.
+    unread: columns of the table that mean nothing here.
     """
 
     users: tuple[str, ...]
@@ -140,6 +141,7 @@ class Interactions:
     events: int
     aside: tuple[Aside, ...] = ()
     delivered: Delivered = Delivered()
+    unread: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -199,6 +199,15 @@ def test_columns_may_be_named_and_left_out():
     assert not found.timed
 
 
+def test_columns_that_mean_nothing_here_are_told(tmp_path):
+    table = {"user": ["a"], "Menge": [3], "item": ["x"], "note": ["?"]}
+    assert read_interactions(table).unread == ("Menge", "note")
+    assert read_interactions(table, columns=InteractionColumns(weight="Menge")).unread == ("note",)
+    for number in "12":
+        pl.DataFrame(table | {f"more {number}": [1]}).write_csv(tmp_path / f"{number}.csv")
+    assert read_interactions(tmp_path).unread == ("Menge", "note", "more 1", "more 2")
+
+
 RATED = {"user": ["a", "a", "b", "b"], "item": ["x", "y", "x", "y"], "rating": [5, 3, 2, 4]}
 
 
