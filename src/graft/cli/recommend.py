@@ -209,13 +209,11 @@ def for_(
     to_be_had = read_available(made.shop, available, available_column)
     rules = Rules(to_be_had, never, _most(most_per), not viewed)
     about = _pairs(context)
-    id_name = made.shop.person_features.settings.id if made.shop.person_features else "user"
-    rows = {id_name: names, **{name: [value] * len(names) for name, value in about.items()}} if about else None
 
     def lists(before: Exposures | None) -> "pl.DataFrame":
         if names:
             return made.recommend(
-                names, k, filter_viewed=not viewed, items=only or None, context=rows, rules=rules,
+                names, k, filter_viewed=not viewed, items=only or None, context=about or None, rules=rules,
                 on_unknown=unknown, explore=settings, before=before,
             )  # fmt: skip
         return made.recommend_session(
@@ -235,7 +233,7 @@ def for_(
         if not known.height:
             typer.echo("nothing is explained: --explain tells the scores of known users (--user)", err=True)
         for row in known.iter_rows(named=True):
-            typer.echo(made.explained(row["user"], row["item"], context=rows))
+            typer.echo(made.explained(row["user"], row["item"], context=about or None))
 
 
 Within = Annotated[

@@ -421,7 +421,7 @@ class Shop:
     def reasons(self, user: str, item: str, *, contexts: object | None = None) -> Reasons:
         """Why the score of an item is what it is for a known user; ``contexts`` as for the list it stands in.
 
-        Raises InputError for an unknown user or item.
+        Raises InputError for an unknown user or item, and for one that has no place.
         """
         if user not in self.people.places:
             raise InputError(
@@ -429,7 +429,7 @@ class Shop:
             )
         at, given = self.people.places[user], self._contexts(contexts, [user])
         prior = given[user][0] if user in given else self.model.user_priors[at]
-        return reasons(self.model, self.model.pairs.take(np.array([at])), prior, self._item(item))
+        return reasons(self.model, self.model.pairs.take(np.array([at])), prior, self._placed(item))
 
     def description(self, user: str, item: str) -> tuple[list[tuple[str, float]], float]:
         """The same score of an item nobody met by what its content says: (feature, share), largest first; the rest."""

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -36,6 +37,7 @@ from graft.rows.named import ids_given, ids_of, read_columns, timelike
 from graft.rows.table import read_frame
 
 _SHOWN_REASONS = 3
+_VALUES = (str, int, float, np.generic, date)
 
 
 @dataclass(frozen=True)
@@ -213,18 +215,20 @@ class Recommender:
         """Lists: user, item, score, rank (from 1), state (of the item), user_state, basis.
 
         States: ``hot`` has interactions, ``warm`` has features only, ``cold`` has nothing. items: only these. context:
-        a table of the users' features, for this call. rules: availability, exclusions, most of one kind. explore: a
-        share of the places is given to new items, drawn from what is known of them; the lists then have the columns
-        list (its number), explored, propensity (how likely the item was to be in this list) and propensity_error. The
-        budget goes on from the lists that were answered ``before``: ``before = before.after(lists)``.
+        a table of the users' features, for this call, or what holds for all of them: {"country": "DE"}. rules:
+        availability, exclusions, most of one kind. explore: a share of the places is given to new items, drawn from
+        what is known of them; the lists then have the columns list (its number), explored, propensity (how likely the
+        item was to be in this list) and propensity_error. The budget goes on from the lists that were answered
+        ``before``: ``before = before.after(lists)``.
         Raises InputError for an unknown user with ``on_unknown="raise"``.
         """
         given = rules or Rules()
         given = replace(given, filter_viewed=given.filter_viewed and filter_viewed)
         names = ids_given(users, what="users")
-        found = self.shop.recommend(
-            names, _count(k), items=_names(items), rules=given, contexts=context, on_unknown=on_unknown,
-            explore=explore, before=before,
+        shop = self.shop
+        found = shop.recommend(
+            names, _count(k), items=_names(items), rules=given, contexts=_contexts(shop, context, names),
+            on_unknown=on_unknown, explore=explore, before=before,
         )  # fmt: skip
         return found.frame
 
@@ -268,14 +272,14 @@ class Recommender:
     def explain(self, user: str, item: str, *, context: object | None = None) -> Reasons:
         """Why the score of an item is what it is: shares of what the user took, of context and of popularity.
 
-        context: a table of the users' features, as for the list that the score stands in.
+        context: as for the list that the score stands in.
         """
-        return self.shop.reasons(_id(user, "users"), _id(item, "items"), contexts=context)
+        return _reasons(self.shop, user, item, context)
 
     def explained(self, user: str, item: str, *, context: object | None = None) -> str:
         """The same as a sentence."""
         shop = self.shop
-        told = shop.reasons(_id(user, "users"), _id(item, "items"), contexts=context)
+        told = _reasons(shop, user, item, context)
         order = sorted(range(len(told.taken)), key=lambda at: -told.shares[at])[:_SHOWN_REASONS]
         names = [f"{shop.items.names[int(told.taken[at])]} ({told.shares[at]:+.3f})" for at in order]
         parts = [f"because of {', '.join(names)}"] if names else ["no history"]
@@ -447,6 +451,20 @@ def _id_column(rows: Any, what: str) -> str:
             fix=f"name it: --{what}-id NAME, or {what}_id=NAME",
         )
     return found
+
+
+def _reasons(shop: Shop, user: object, item: object, context: object | None) -> Reasons:
+    name = _id(user, "users")
+    return shop.reasons(name, _id(item, "items"), contexts=_contexts(shop, context, (name,)))
+
+
+def _contexts(shop: Shop, given: object | None, users: Sequence[str]) -> object | None:
+    """A table of the users' features; a mapping of single values is that of all these users."""
+    if not isinstance(given, Mapping) or not all(one is None or isinstance(one, _VALUES) for one in given.values()):
+        return given
+    name = "user" if shop.person_features is None else shop.person_features.settings.id
+    named = list(dict.fromkeys(users))
+    return {name: named, **{column: [value] * len(named) for column, value in given.items() if column != name}}
 
 
 def _names(given: Names | None) -> tuple[str, ...] | None:

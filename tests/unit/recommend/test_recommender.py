@@ -56,6 +56,22 @@ def test_a_newcomer_with_a_context_gets_what_suits_it(made):
     assert set(found["basis"]) == {"content alone"}
 
 
+def test_a_context_may_be_that_of_everybody_who_is_asked_for(made):
+    rows = {"user_id": ["x", "y"], "country": ["FR", "FR"]}
+    assert made.recommend(["x", "y", "x"], 3, context={"country": "FR"}).equals(
+        made.recommend(["x", "y", "x"], 3, context=rows)
+    )
+    told = made.explain(0, "tea-1", context={"country": "FR"})
+    assert told.score == made.explain(0, "tea-1", context={"user_id": [0], "country": ["FR"]}).score
+    assert made.recommend("x", 1, context={"country": None})["user_state"].to_list() == ["cold"]
+
+
+def test_a_score_that_no_list_holds_is_not_explained(made):
+    one = copy.deepcopy(made).add_items({"item_id": ["tea-98"], "kind": [None], "brand": [None]})
+    with pytest.raises(InputError, match="'tea-98' has no place"):
+        one.explain("0", "tea-98")
+
+
 def test_rules_are_part_of_the_call(made):
     found = made.recommend(["0"], k=4, rules=Rules(most_per=("brand", 1)))
     assert found.height == 3
