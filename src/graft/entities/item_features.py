@@ -7,6 +7,7 @@ does not say is zero, never a guess, and how much of a row is known is told besi
 content they find the very tag that a text vector blurs; a pretrained source adds its vectors when it is named.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 _REACH = 3.0
 _MOST_WORDS = 200_000
+# Letters that are written without spaces: Thai, Lao, Burmese, Khmer, Japanese syllables, Chinese characters.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = rf"[{_UNSPACED}]+|[\w--[{_UNSPACED}]]{{2,}}"
+_IN_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _CELLS, _ALIKE = 8_000_000, 1e-6
 
 
@@ -104,9 +109,18 @@ class ItemFeatures:
         return frame.with_columns(ids.alias(self.id))
 
     def words(self, frame: pl.DataFrame, name: str) -> list[list[str]]:
-        """The words of each row, lower case, of two letters or more."""
+        """The words of each row, lower case, of two letters or more; where no spaces are written, pairs of letters.
+
+        >>> ItemFeatures(text=("name",)).words(pl.DataFrame({"name": ["Green tea", "绿茶叶 x9", "茶"]}), "name")
+        [['green', 'tea'], ['绿茶', '茶叶', 'x9'], ['茶']]
+        """
         written = pl.Series(texts_of(frame, (name,), what=f"rows of {self.id}s"), dtype=pl.String)
-        return written.str.to_lowercase().str.extract_all(r"\w\w+").to_list()
+        # The same letter has several codes: one of an accent apart, one of half its width.
+        written = written.str.normalize("NFKC").str.to_lowercase()
+        found: list[list[str]] = written.str.extract_all(_WORD).to_list()
+        for row in written.str.contains(f"[{_UNSPACED}]").arg_true().to_list():
+            found[row] = [part for word in found[row] for part in _pairs(word)]
+        return found
 
     def nodes(self, frame: pl.DataFrame, name: str) -> list[list[str]]:
         """The categories of each row and all they lie in, each once."""
@@ -270,6 +284,13 @@ def content_neighbours(
 def _unit(features: sparse.csr_array) -> sparse.csr_array:
     lengths = np.sqrt(np.asarray(features.power(2).sum(axis=1)).ravel())
     return sparse.csr_array(sparse.diags_array(1 / np.maximum(lengths, 1e-12)) @ features)
+
+
+def _pairs(word: str) -> list[str]:
+    """A run of letters without spaces as overlapping pairs of them, which words there mostly are; other words whole."""
+    if len(word) < 2 or not _IN_UNSPACED.match(word):
+        return [word]
+    return [word[at : at + 2] for at in range(len(word) - 1)]
 
 
 def _vocabulary(said: Sequence[Sequence[str]], least: int) -> tuple[tuple[str, ...], np.ndarray]:

@@ -99,3 +99,20 @@ def test_neighbours_are_those_of_the_whole_table_of_cosines():
     other = content_neighbours(features[:7], features, 3)
     assert other.shape == (7, 60)
     assert (other.toarray()[np.arange(7), np.arange(7)][np.diff(features[:7].indptr) > 0] > 0.999).all()
+
+
+def test_what_is_written_without_spaces_is_alike_by_its_letters():
+    names = ["高山绿茶", "龙井绿茶", "巴西咖啡豆", "咖啡滤纸", "ชาเขียว", "ชาเขียวมัทฉะ"]
+    rows = {"item": list("abcdef"), "name": names}
+    told = ItemFeatures(text=("name",)).fit(rows).transform(rows)
+    alike = (told.features @ told.features.T).toarray()
+    np.fill_diagonal(alike, -1)
+    assert alike.argmax(axis=1).tolist() == [1, 0, 3, 2, 5, 4]
+    assert told.usable.all()
+
+
+def test_a_letter_is_one_whatever_its_codes():
+    rows = pl.DataFrame({"name": ["café ﬁn", "cafe\u0301 fin", "テレビ", "\uff83\uff9a\uff8b\uff9e"]})
+    words = ItemFeatures(text=("name",)).words(rows, "name")
+    assert words[0] == words[1] == ["café", "fin"]
+    assert words[2] == words[3]
