@@ -488,7 +488,7 @@ class WatchBacktest(Document):
         """The record as plain lines."""
         said = [
             f"{self.rows:,} rows: a reference of {self.first:,}, then {len(self.batches)} batches of {self.batch:,};"
-            f" labels known {self.delay} batches later"
+            f" labels known {self.delay} batch{'' if self.delay == 1 else 'es'} later"
         ]
         for one in self.policies:
             said.append(
@@ -742,10 +742,11 @@ class WatchCheck(Document):
             said.append(f"  nothing moved beyond chance (smallest p {least:.3g} of {len(self.shifts)} comparisons)")
         if self.looked and not any(one.segment == EVERYTHING for one in self.significant):
             said.append(f"  {EVERYTHING} was compared with it too: nothing beyond chance")
-        peak = "" if not self.alarm or self.highest is None else f", {self.highest:.3g} at its highest"
-        said.append(
-            f"  evidence of all checks together: {self.evidence:.3g}{peak} (alarm from {1 / self.level:.0f} on)"
+        now, most = f"{self.evidence:.3g}", f"{self.highest or 0.0:.3g}"
+        peak = (
+            f", {most} at its highest" if self.alarm and (self.highest or 0.0) > self.evidence and most != now else ""
         )
+        said.append(f"  evidence of all checks together: {now}{peak} (alarm from {1 / self.level:.0f} on)")
         for quality in self.quality:
             parts = []
             if quality.estimated is not None:

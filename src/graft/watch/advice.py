@@ -17,9 +17,10 @@ NOTHING_CAME = WatchAdvice(action="repair inputs", why="no rows came: see whethe
 
 
 def advised(
-    found: WatchCheck, *, alarm: bool, unusable: float
+    found: WatchCheck, *, alarm: bool, unusable: float, network: bool = True
 ) -> tuple[Literal["quiet", "look", "act"], tuple[WatchAdvice, ...]]:
-    """The outcome, and advice. alarm: of all checks together. unusable: share of the rows that could not be used."""
+    """The outcome, and advice. alarm: of all checks together. unusable: share of the rows that could not be used.
+    network: whether there is one that could be tuned."""
     moved = found.significant
     large = [one for one in moved if one.large]
     inputs = [one for one in moved if one.of == "inputs"]
@@ -62,7 +63,7 @@ def advised(
     elif sure or (broken and worse):
         one = (sure or worse)[0]
         gain = _gain(one)
-        deeper = any(shift.large for shift in seen)
+        deeper = network and any(shift.large for shift in seen)
         advice.append(
             WatchAdvice(
                 action="retrain the head",

@@ -198,6 +198,8 @@ def _said(bundle: Bundle, batch: Batch, scores: np.ndarray) -> Batch:
     names = np.array([*bundle.contract.labels, UNDECIDED], dtype=str)
     certainty = np.where(decided < 0, scores.max(axis=1), scores[np.arange(len(scores)), decided])
     nothing = np.zeros(len(batch), bool)
+    # A batch by itself: of the history it is a part of nothing is counted as lost.
+    batch = replace(batch, rows=len(batch), problems={}, notes=())
     return replace(
         batch, scores=scores, decided=names[decided.astype(np.int64)], certainty=certainty, far=nothing, learnt=nothing
     )

@@ -247,7 +247,9 @@ def checked(
         arrivals=None if arrival is None or told is None else arrival.fact, ages=ages, notes=tuple(notes),
         sample=_sample(batch), budget=_budget(facts, shifts, quality),
     )  # fmt: skip
-    outcome, advice = advised(found, alarm=alarm, unusable=unusable / max(batch.rows, 1))
+    outcome, advice = advised(
+        found, alarm=alarm, unusable=unusable / max(batch.rows, 1), network=bundle.model.source is not None
+    )
     return found.model_copy(update={"outcome": outcome, "advice": advice}), state
 
 
@@ -518,7 +520,9 @@ def _one_quality(
             much = f"worse than usual by {beyond:.{_digits(beyond)}f}"
             why = f"{much}, too little to matter ({matters:.2g} does)"
             if beyond >= matters:
-                why = f"{much}, which chance may do: the reference has {reference.rows:,} labels"
+                here = f"{len(rows):,} labels here and {reference.rows:,}"
+                told = here if judged is measured else f"{reference.rows:,} labels"
+                why = f"{much}, which chance may do with {told} in the reference"
     return (
         QualityFact(
             quality=name, better="higher" if higher else "lower", estimated=expected.estimate, usual=usual,

@@ -38,7 +38,15 @@ def test_where_nothing_changes_nothing_is_learnt_anew(bundle):
     told = {one.policy: one for one in found.policies}
     assert told[ADVICE].learnt <= 1
     assert abs(told[ADVICE].accuracy.mean - told[NOTHING].accuracy.mean) < 0.1
-    assert "labels known 1 batches later" in found.lines()[0]
+    assert "labels known 1 batch later" in found.lines()[0]
+
+
+def test_a_batch_of_history_has_lost_no_row(bundle):
+    """Each is a part of a table: the rows of the others are none that could not be used."""
+    found = backtest(bundle, rows(200, 5), batch=40, start=80)
+    assert len(found.batches) == 3
+    assert not [one for one in found.batches if "repair inputs" in one.advice]
+    assert {one.outcome for one in found.batches} == {"quiet"}
 
 
 def test_refused(bundle, tmp_path):
