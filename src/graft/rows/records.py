@@ -147,6 +147,8 @@ def _values(name: str, cells: object) -> list[Any]:
         return cells.to_list()
     if isinstance(cells, np.ndarray) and cells.ndim == 1:
         return list(cells)
+    if getattr(cells, "ndim", 0) > 2 and isinstance(cells, Iterable):
+        return list(cells)  # a stack of pictures, of NumPy or of torch: one picture a row, and no lists of lists
     if isinstance(cells, str | bytes | Mapping) or not isinstance(cells, Iterable):
         raise InputError(
             f"column {name!r} given as {type(cells).__name__}",

@@ -283,6 +283,17 @@ def _closed():
     return image
 
 
+@pytest.mark.parametrize("shape", [(3, 8, 8, 3), (4, 3, 8, 8), (5, 8, 8)])
+def test_a_stack_of_pictures_is_one_picture_a_row(shape):
+    """What NumPy and torch keep a whole data set in: rows first."""
+    stack = np.random.default_rng(0).integers(256, size=shape).astype(np.uint8)
+    one_by_one = IMAGE.read([read_frame({"photo": list(stack)}).frame["photo"]], None)
+    for given in (stack, torch.from_numpy(stack)):
+        found = IMAGE.read([read_frame({"photo": given}).frame["photo"]], None)
+        assert [IMAGE.digest(one) for one in found] == [IMAGE.digest(one) for one in one_by_one]
+        assert len(found) == len(stack)
+
+
 def test_a_column_may_mix_pictures_and_names_of_files(tmp_path):
     photo().save(tmp_path / "a.png")
     written = base64.b64encode(saved(photo())).decode()
