@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from graft.rows.content import ContentKind
     from graft.tables.embedding import EmbeddingReport
 
-_LISTED = 20
+_LISTED, _NAMED = 20, 10
 QueryPrompt = Annotated[
     str | None, typer.Option("--prompt-query", help="Put before each query, instead of what the source states.")
 ]
@@ -164,18 +164,24 @@ def _bare(  # type: ignore[no-untyped-def]
 
 
 def _require_readable(found: "Sequence[Any]", kind: "ContentKind", unread: "Mapping[int, str]") -> None:
-    """Raise InputError for the first row that cannot be embedded; one that says nothing can, where its kind allows."""
+    """Raise InputError where rows cannot be embedded, which names them; one that says nothing can, where its kind
+    allows."""
     from graft.core.errors import InputError
 
+    told = []
     for row, one in enumerate(found):
         problem = kind.problem(kind.blank if one is None else one)
         silent = kind.blank is not None and one in (None, kind.blank)
         if problem is not None and problem.fatal and not silent:
-            raise InputError(
-                f"row {row}: {unread.get(row, problem.message)}",
-                needed=f"{kind.plural} that can be read",
-                fix="drop or repair that row",
-            )
+            told.append(f"row {row}: {unread.get(row, problem.message)}")
+    if told:
+        counted = "" if len(told) == 1 else f"{len(told):,} of {len(found):,} rows cannot be embedded: "
+        raise InputError(
+            counted + "; ".join(listed(told, _NAMED)),
+            needed=f"{kind.plural} that can be read",
+            fix=f"drop or repair {'that row' if len(told) == 1 else 'those rows'}; --table instead of --out keeps the "
+            "others, and lists what it leaves out",
+        )
 
 
 def search(

@@ -137,7 +137,13 @@ def test_what_cannot_be_embedded_is_told(tmp_path, source):
     assert "row 3 (id 'fruit 3'): column 'size': '12,5 cm' is no finite number" in found.output
     found = run("embed", tmp_path / "bad.csv", *asked, "--out", tmp_path / "v.npy")
     assert isinstance(found.exception, InputError)
-    assert "row 3: column 'size'" in str(found.exception)
+    assert str(found.exception).startswith("row 3: column 'size'")
+    worse = bad.with_columns(size=pl.when(pl.col("id") == "fruit 5").then(pl.lit("large")).otherwise("size"))
+    worse.write_csv(tmp_path / "worse.csv")
+    found = run("embed", tmp_path / "worse.csv", *asked, "--out", tmp_path / "v.npy")
+    told = str(found.exception)
+    assert told.startswith(f"2 of {len(bad)} rows cannot be embedded: row 3: column 'size'"), "all at once"
+    assert "; row 5: column 'size'" in told
     with pytest.raises(SourceError, match="the table has none of them"):
         graft.embed_table(
             FRUIT.rename({"size": "s", "code": "c", "colour": "f"}), table=tmp_path / "t", id="id", numeric="*",
