@@ -12,7 +12,7 @@ from graft.core.intervals import Interval
 from graft.evidence.metrics import Metric, metric
 from graft.evidence.training_curve import Remark
 from graft.facts.study import CandidateFacts, CandidateName, CueFact, LearningPoint, PlannedCandidate, StudyRecord
-from graft.report.shared.formats import between, between_alone, decimals, estimate, known, number, percent
+from graft.report.shared.formats import beside, between, between_alone, estimate, known, number, percent
 
 Titled = CandidateName | CandidateFacts | LearningPoint | PlannedCandidate
 
@@ -130,24 +130,24 @@ def gain_range(span: Interval) -> str:
 
     >>> gain_range(Interval(-0.04, -0.06, -0.02)), gain_range(Interval(0.01, -0.02, 0.04))
     ('0.020 to 0.060 worse', 'from 0.020 worse to 0.040 better')
+    >>> gain_alone(Interval(0.25, -462.3, 1.994))
+    '0.250 better'
     """
     low, high = span.low, span.high
     if low is None or high is None or not (known(low) and known(high)):
         return ""
-    places = decimals(span.mean, low, high)
     if low >= 0:
-        return f"{number(low, places)} to {number(high, places)} better"
+        return f"{beside(low, span)} to {beside(high, span)} better"
     if high <= 0:
-        return f"{number(-high, places)} to {number(-low, places)} worse"
-    return f"from {number(-low, places)} worse to {number(high, places)} better"
+        return f"{beside(-high, span)} to {beside(-low, span)} worse"
+    return f"from {beside(-low, span)} worse to {beside(high, span)} better"
 
 
 def gain_alone(span: Interval) -> str:
     """A difference in words without its interval."""
-    places = decimals(span.mean, span.low, span.high)
-    if number(abs(span.mean), places) == number(0.0, places):
+    if beside(abs(span.mean), span) == beside(0.0, span):
         return "no different"
-    return f"{number(abs(span.mean), places)} {'better' if span.mean > 0 else 'worse'}"
+    return f"{beside(abs(span.mean), span)} {'better' if span.mean > 0 else 'worse'}"
 
 
 def is_choice(one: Titled, choice: CandidateName) -> bool:
