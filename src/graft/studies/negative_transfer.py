@@ -4,7 +4,7 @@ Decisions: a reason is a cue that was there to be seen, with its number; where n
 was trained for something else, and its own card says in words for what. Reasons explain and never decide: the verdict
 stands without them. Each comes with its step, and there are three kinds: change less of this source (freeze more), try
 another or one that was adapted, or use none. Nothing is said unless the source was shown to harm, or the best control
-leads while nothing is settled.
+leads while nothing is settled; there a cue may be why, and without one a lead of luck is the likeliest reason.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -197,7 +197,8 @@ def harm_reasons(
     adaptable: Collection[str] = (),
     joined: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[HarmReason, ...]:
-    """Why the source that came nearest did not help, the likeliest first; none where it helped or is not behind.
+    """Why the source that came nearest did not help, or may not, the likeliest first; none where it helped or is not
+    behind.
 
     objectives: by the reference of a source, what it was trained for, in words; empty where its card does not say.
     adaptable: references of the sources that can be adapted to rows without labels. joined: the parts of sources that
@@ -225,7 +226,7 @@ def harm_reasons(
         if cue.name == sign.cue
     ]
     found += _changed_too_much(chosen, candidates)
-    if not any(one.code != "changed-too-much" for one in found):
+    if not behind and not any(one.code != "changed-too-much" for one in found):
         trained = [objectives.get(part, "") for part in parts]
         found.append(_objective(chosen.source, verdict, ", and ".join(trained) if all(trained) else ""))
     others = {one.source for one in candidates if one.kind == "transfer"} - {chosen.source}

@@ -59,7 +59,8 @@ def advice(
         )
         if settings.repeats == 1:
             steps.append("Or repeat the folds (--repeats 3): it narrows the interval without new labels.")
-    steps += [f"Why it did not help: {one.text}. What to do: {one.step}." for one in harm]
+    why = "Why it did not help" if verdict.outcome == "harms" else "Why it may not help, if it does not"
+    steps += [f"{why}: {one.text}. What to do: {one.step}." for one in harm]
     steps += _brought(candidates, joined, margin)
     under = [named(CandidateName(source=one.source, strategy=one.strategy)) for one in candidates if one.under_trained]
     if under:

@@ -116,7 +116,13 @@ def test_tuning_that_lost_what_was_known_asks_to_freeze_more():
 )
 def test_it_is_told_where_a_source_harms_or_is_behind(outcome, mean, told):
     given = judged(outcome=outcome, difference=Interval(mean, mean - 0.02, mean + 0.02))
-    assert bool(harm_reasons(given, tried(("frozen", 0.5, None)), [], {})) is told
+    assert bool(harm_reasons(given, tried(("frozen", 0.5, None)), [cue(UNKNOWN)], {})) is told
+
+
+def test_where_nothing_is_settled_and_nothing_is_strange_no_reason_is_made_up():
+    """The control may lead by luck alone: that what tells the labels apart is not in the source was never shown."""
+    given = judged(outcome=Outcome.INCONCLUSIVE, difference=Interval(-0.02, -0.15, 0.11))
+    assert harm_reasons(given, tried(("frozen", 0.9, None)), [cue(UNKNOWN, warning=False)], {}) == ()
 
 
 def test_other_sources_that_were_no_better_are_counted():

@@ -1,6 +1,9 @@
 """What a study tells people to do next."""
 
+import pytest
+
 from graft.evidence.more_labels import MoreLabels
+from graft.facts.study import HarmReason
 from graft.inputs.roles import Roles
 from graft.studies.next_steps import advice
 from graft.studies.settings import StudySettings
@@ -40,3 +43,11 @@ def test_the_labels_that_would_settle_it_are_said_without_brackets_in_brackets()
     assert said[0].startswith(
         f"Label more rows and repeat with --after: {asked.statement}. Until then the bundle holds"
     )
+
+
+@pytest.mark.parametrize(("outcome", "said"), [("harms", "Why it did not help: "), ("inconclusive", "Why it may not ")])
+def test_what_is_not_shown_is_not_explained_as_if_it_were(outcome, said):
+    settings, none = StudySettings(roles=Roles(content=("text",), label=("label",))), Suspects((), 0, 0.0)
+    harm = [HarmReason(code="cut-off", text="half of it is not read", step="try another")]
+    told = advice(settings, verdict(outcome), candidates(), learning(), none, slices(), plan_facts(), harm)
+    assert any(one.startswith(said) and "half of it is not read" in one for one in told)
