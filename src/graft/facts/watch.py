@@ -165,6 +165,16 @@ class QualityFact(Fact):
     why: str = ""
 
     @property
+    def doubtful(self) -> bool:
+        """Whether labels show less than is usual, by enough to matter, and yet no more than chance may do."""
+        if self.unusual or self.measured is None or abs(self.usual.mean - self.measured.mean) < self.matters:
+            return False
+        end = self.usual.low if self.better == "higher" else self.usual.high
+        if end is None:
+            return False
+        return self.measured.mean < end if self.better == "higher" else self.measured.mean > end
+
+    @property
     def measured_on(self) -> str:
         """What it was measured on, in words: labels; of a shop, which estimates nothing without, events."""
         what = "event" if self.estimated is None else "label"
@@ -742,10 +752,8 @@ class WatchCheck(Document):
             said.append(f"  nothing moved beyond chance (smallest p {least:.3g} of {len(self.shifts)} comparisons)")
         if self.looked and not any(one.segment == EVERYTHING for one in self.significant):
             said.append(f"  {EVERYTHING} was compared with it too: nothing beyond chance")
-        now, most = f"{self.evidence:.3g}", f"{self.highest or 0.0:.3g}"
-        peak = (
-            f", {most} at its highest" if self.alarm and (self.highest or 0.0) > self.evidence and most != now else ""
-        )
+        now, most = f"{self.evidence:.3g}", f"{max(self.evidence, self.highest or 0.0):.3g}"
+        peak = f", {most} at its highest" if self.alarm and most != now else ""
         said.append(f"  evidence of all checks together: {now}{peak} (alarm from {1 / self.level:.0f} on)")
         for quality in self.quality:
             parts = []

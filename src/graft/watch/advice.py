@@ -104,6 +104,8 @@ def advised(
         advice.append(together(found))
     if not advice:
         told = "quality is as usual" if found.quality else "of quality nothing is known"
+        if any(one.doubtful for one in found.quality):
+            told = "labels show quality to be worse than usual by no more than chance may do"
         why = f"nothing moved beyond chance, and {told}"
         return "quiet", (WatchAdvice(action="nothing", why=why),)
     act = bool(large or sure or broken or alarm or unusable > UNUSABLE_MUCH)

@@ -221,13 +221,13 @@ def test_what_a_reader_could_get_wrong_is_said() -> None:
 
 def test_labels_that_show_less_than_usual_are_never_called_usual() -> None:
     low = quality(measured=Interval(0.7, 0.6, 0.8), labelled=12)
-    assert state_words(low).word == "measured worse than usual, not counted alone"
+    assert state_words(low).word == "measured worse than usual, which chance may do"
     assert state_words(quality()).word == "as usual, by estimate"
     assert state_words(quality(trusted=False)).word == "not known: the estimate is not trusted"
     assert state_words(quality(value=None)).word == "not known without labels"
     assert "as usual" not in headline(story(check(quality=(low,))))
     cost = quality(better="lower", usual=Interval(0.3, 0.2, 0.4), measured=Interval(0.5, 0.4, 0.6))
-    assert state_words(cost).word == "measured worse than usual, not counted alone"
+    assert state_words(cost).word == "measured worse than usual, which chance may do"
 
 
 def test_a_regression_shows_its_error_and_when_it_is_unknown() -> None:

@@ -82,7 +82,7 @@ def test_what_a_small_reference_leaves_open_is_not_worse_than_usual():
     (few,) = judged((2_000, 0.0), known=200, seed=10)
     assert few.usual.mean - few.measured.mean > 0.02
     assert few.measured.mean < few.usual.low
-    assert not few.unusual
+    assert (few.unusual, few.doubtful) == (False, True)
     assert few.why.endswith("which chance may do with 2,000 labels here and 200 in the reference")
     (gone,) = judged((2_000, 0.15), known=200)
     assert gone.unusual

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from graft.facts.watch import WatchStory
 from graft.report.shared.formats import count, excerpt, percent, plural, sentence
 from graft.report.watch.standing import watch_standing
-from graft.report.watch.words import measured_worse, quality_name, score
+from graft.report.watch.words import quality_name, score
 
 _BATCHES = 20  # in a baseline, from which on bets on all checks keep their promise (see ``evidence/wealth.py``)
 
@@ -66,12 +66,12 @@ def _last(story: WatchStory) -> list[Reservation]:
         )
     told += [
         Reservation(
-            f"Labels show {quality_name(one)} {score(one.measured)}, worse than usual ({score(one.usual)}); the check "
-            "did not count that alone.",
+            f"Labels show {quality_name(one)} {score(one.measured)}, worse than usual ({score(one.usual)}) by "
+            "more than matters and no more than chance may do.",
             "quality",
         )
         for one in last.quality
-        if measured_worse(one)
+        if one.doubtful
     ]
     return told
 

@@ -103,7 +103,8 @@ def streak_words(standing: WatchStanding) -> str:
 
 def to_do_words(check: WatchCheck) -> str:
     """What its advice comes to."""
-    told = list(dict.fromkeys(TO_DO.get(one.action, excerpt(one.action, 40)) for one in check.advice))
+    known = TO_DO if check.usable else {**TO_DO, "look": "see whether it is the batch that was meant"}
+    told = list(dict.fromkeys(known.get(one.action, excerpt(one.action, 40)) for one in check.advice))
     return ", then ".join(told) or TO_DO["nothing"]
 
 
@@ -117,7 +118,7 @@ def reason_words(check: WatchCheck) -> str:
         said.append("no row of it could be compared")
     elif stands or (not said and any(one.action == "look" for one in check.advice)):
         said.append("all checks together say that something has changed")
-    hurt = [one for one in check.quality if one.unusual or not one.trusted or measured_worse(one)]
+    hurt = [one for one in check.quality if one.unusual or not one.trusted or one.doubtful]
     fine = [one for one in check.quality if one.estimated is not None or one.measured is not None]
     if not said:
         said.append("nothing moved beyond chance")
@@ -211,23 +212,13 @@ def state_words(one: QualityFact) -> Badge:
     """Whether a quality is as usual, and how that is known."""
     if one.unusual:
         return Badge("worse than usual", "warn", "▼")
-    if measured_worse(one):
-        return Badge("measured worse than usual, not counted alone", "warn", "▽")
+    if one.doubtful:
+        return Badge("measured worse than usual, which chance may do", "warn", "▽")
     if one.measured is None and one.estimated is None:
         return Badge("not known without labels", "", "?")
     if one.measured is None and not one.trusted:
         return Badge("not known: the estimate is not trusted", "warn", "?")
     return Badge("as usual" if one.measured is not None else "as usual, by estimate", "good", "●")
-
-
-def measured_worse(one: QualityFact) -> bool:
-    """Whether labels show less than is usual, by enough to matter, although the check did not count it."""
-    if one.unusual or one.measured is None or abs(one.usual.mean - one.measured.mean) < one.matters:
-        return False
-    end = one.usual.low if one.better == "higher" else one.usual.high
-    if end is None:
-        return False
-    return one.measured.mean < end if one.better == "higher" else one.measured.mean > end
 
 
 def moved_names(check: WatchCheck) -> str:
