@@ -23,8 +23,8 @@ from graft.tables.table import EmbeddingTable
 
 # Cosines that are computed for every space, where nobody names entities; and rows that say how a space was turned.
 PAIRS, LEAST_DRAWN, TURNED = 400_000_000, 200, 100_000
-# Few enough that the changes of all entities are looked at together: see ``evidence/neighbour_change.py``.
-REPLICATES, LEVEL = 18, 0.05
+# More than 1 / LEVEL, so that one entity that changed alone can be told: see ``evidence/neighbour_change.py``.
+REPLICATES, LEVEL = 24, 0.05
 
 
 def check_table(
@@ -41,6 +41,10 @@ def check_table(
     entities: ids; all of both when None, or of more than 20,000 as many as are drawn. replicates: tables of the same
     ids that differ from ``against`` by chance alone, two or more. Raises InputError where nothing is in both.
     """
+    if entities is not None and not len(entities):
+        raise InputError(
+            "no entities", needed="one id or more", fix="leave them out to look at all, or at some of many"
+        )
     names, vectors = table.vectors()
     if isinstance(against, int):
         old_names, old = table.vectors(version=against)
@@ -114,7 +118,8 @@ def _replicates(
                     needed="the rows of both",
                 )
             found.append(np.asarray(vectors, np.float32)[[place[name] for name in ids.tolist()]])
-        return f"measured on {len(given)} replicates", found
+        few = ", too few to tell one entity that changed alone" if len(given) * LEVEL < 1 else ""
+        return f"measured on {len(given)} replicates{few}", found
     typical = np.sqrt(2 * max(0.0, float(np.median(moved.moved))))
     return "chance is what half of the rows did", _Noisy(unit_rows(old, tolerance=0.0), float(typical), rng)
 

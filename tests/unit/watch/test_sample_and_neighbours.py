@@ -183,13 +183,20 @@ def test_entities_with_other_neighbours_are_named(tmp_path):
     assert {one.entity for one in found.changed} == {"e0", "e1", "e2"}
     assert (found.missing, found.appeared, found.vanished) == (("nobody",), 1, 0)
     assert any(name.startswith("e1") for name in found.changed[0].come)
+    # One key entity alone is told too.
+    (alone,) = check_table(items, first, entities=["e1"]).changed
+    assert alone.entity == "e1"
+    assert check_table(items, first, entities=["e50"]).changed == ()
+    with pytest.raises(InputError, match="no entities"):
+        check_table(items, first, entities=[])
     said = CliRunner().invoke(app, ["watch", "table", str(tmp_path / "items"), "--against", str(first)])
     assert said.exit_code == 3, said.output
     assert "by chance" in said.output
     replicates = [
         table(tmp_path / f"again{seed}", vectors + 0.05 * rng.normal(size=vectors.shape), ids) for seed in range(2)
     ]
-    assert "measured on 2 replicates" in check_table(items, first, replicates=replicates).null
+    told = check_table(items, first, replicates=replicates).null
+    assert told == "measured on 2 replicates, too few to tell one entity that changed alone"
     with pytest.raises(InputError, match="none of 1 entities is in both"):
         check_table(items, first, entities=["nobody"])
     with pytest.raises(InputError, match="2 rows in both"):
