@@ -1,9 +1,10 @@
 """The contract of a table: find out what the task is, and refuse what cannot work before anything is trained.
 
 Decisions: a number with more than 20 different values is a quantity, otherwise a class, and so are whole numbers that
-count 0 or 1 up to the last without a gap, each in several rows: that is how published sets number their classes. A
-class of one row is refused rather than dropped, because it can be trained on or tested on but never both; two rows per
-fold are the least.
+count 0 or 1 up to the last without a gap, each in several rows: that is how published sets number their classes. Broken
+numbers of which most are different are a quantity in few rows as well; whole ones that are may number the rows. A class
+of one row is refused rather than dropped, because it can be trained on or tested on but never both; two rows per fold
+are the least.
 """
 
 import difflib
@@ -180,7 +181,8 @@ def _infer_task(table: Table, roles: Roles) -> Task:
         return Task.MULTILABEL
     if holds_lists(column):
         return Task.MULTILABEL
-    if column.dtype.is_numeric() and _many_numbers(column) and not numbered_classes(column):
+    many = column.dtype.is_numeric() and _many_numbers(column) and not numbered_classes(column)
+    if many or _quantity(column):
         return Task.REGRESSION
     return Task.BINARY if table.as_names(column.name).drop_nulls().n_unique() <= 2 else Task.MULTICLASS
 
@@ -188,6 +190,15 @@ def _infer_task(table: Table, roles: Roles) -> Task:
 def _many_numbers(column: pl.Series) -> bool:
     present = column.drop_nulls()
     return (present.drop_nans() if column.dtype.is_float() else present).n_unique() > _CLASSES_AT_MOST
+
+
+def _quantity(column: pl.Series) -> bool:
+    """Whether few rows hold broken numbers of which most are different, so that as classes they could only be refused."""
+    if not column.dtype.is_float():
+        return False
+    present = column.drop_nulls().drop_nans()
+    broken = bool((present.is_finite() & (present != present.round())).any())
+    return broken and 2 * present.n_unique() > len(present)
 
 
 def numbered_classes(column: pl.Series) -> bool:

@@ -33,6 +33,8 @@ def infer(label, task="auto", **roles):
         ([1.0, 2.0, 3.5] * 4, Task.MULTICLASS, ("1", "2", "3.5")),
         ([" a", "a ", "b"] * 4, Task.BINARY, ("a", "b")),
         ([*range(21), *range(21)], Task.REGRESSION, ()),
+        ([1.5, 2.25, 3.0, -4.5, 0.1, 9.0, None, 7.75, 1.5, 6.0, 8.0, 5.5], Task.REGRESSION, ()),
+        ([1.5, 2.5] * 8, Task.BINARY, ("1.5", "2.5")),
         ([*range(20), *range(20)], Task.MULTICLASS, tuple(sorted(map(str, range(20))))),
         ([["x"], ["x", "y"], []] * 4, Task.MULTILABEL, ("x", "y")),
         ({"spam": [0, 1, 1] * 4, "urgent": ["true", "false", "true"] * 4}, Task.MULTILABEL, ("spam", "urgent")),
