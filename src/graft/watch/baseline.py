@@ -146,7 +146,7 @@ def make_baseline(
             needed=f"{LEAST_ROWS} or more, better a thousand",
             fix="give more rows like those the model is for",
         )
-    notes = _likely_groups(reference, maybe, generator(seed, "watch", "groups"))
+    notes = [*_likely_groups(reference, maybe, generator(seed, "watch", "groups")), *reference.notes]
     usable, learnt = len(reference), int(reference.learnt.sum())
     if (whole := reference.whole) is not None:
         usable, learnt = whole.usable, 0

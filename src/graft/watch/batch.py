@@ -45,6 +45,7 @@ from graft.watch.vocabulary import known_parts, texts_read
 
 WIDEST, PROJECTED = 512, 256
 UNDECIDED = "(left to a person)"
+ALONE = "(none) "  # before what names a row that belongs with no other
 _TOLD = 32_768  # rows, after which a person is told again
 _ALPHABET_OF = 200  # letters of a text that are looked at
 
@@ -203,7 +204,10 @@ def read_batch(
     made = sample.batch() if sample is not None else joined(told)
     return replace(
         made, rows=given, problems=dict(problems),
-        notes=(*notes, *_of_unknown(unknown), *_of_ids(bundle, first, made), *_of_late(late or {}, reader.met, made)),
+        notes=(
+            *notes, *_of_unknown(unknown), *_of_groups(reader), *_of_ids(bundle, first, made),
+            *_of_late(late or {}, reader.met, made),
+        ),
     )  # fmt: skip
 
 
@@ -233,7 +237,7 @@ class _ReadRows:
 
 class _Reader:
     """Pieces of rows as a bundle sees them; what that needs of the study is read once. met: ids of the late labels
-    whose row was among them."""
+    whose row was among them. alone: rows without a group."""
 
     def __init__(
         self, bundle: Bundle, group: str, segments: tuple[str, ...], labels: bool, late: Mapping[str, float] | None,
@@ -244,6 +248,7 @@ class _Reader:
         self.asked, self.group = group, group or roles.group or ""
         self.known = _learnt(bundle.folder)
         self.met: set[str] = set()
+        self.alone = 0
         self.times = times
         said = (times.event, times.label, "" if times.table is not None else times.embedded, times.entity)
         optional = (roles.id, roles.time, self.group if group else None, *(roles.label if labels else ()), *said)
@@ -273,9 +278,10 @@ class _Reader:
         learnt = np.array([name in self.known for name in data.digests], bool)
         # A digest may end in a zero byte, which NumPy's strings of bytes do not keep.
         names = np.array([name.hex() for name in data.digests], dtype=str) if len(data) else np.zeros(0, "<U32")
+        ids = _ids(table, data, before)
         sizes = [float(data.kind.size(one)) for one in data.contents]
         made = Batch(
-            ids=_ids(table, data, before),
+            ids=ids,
             names=names,
             vectors=_vectors(scored.vectors, len(data)),
             scores=np.asarray(judged.probabilities, np.float64),
@@ -292,7 +298,7 @@ class _Reader:
             cut=_cut(bundle, data),
             far=far,
             learnt=learnt,
-            groups=_column(frame, self.group, data) if self.group in frame.columns else None,
+            groups=self._groups(frame, data, ids) if self.group in frame.columns else None,
             times=_times(bundle, frame, data),
             truth=truth,
             segments={name: _column(frame, name, data) for name in self.segments},
@@ -310,6 +316,16 @@ class _Reader:
         made = self._timed(made, table, data.rows)
         lost = Counter(code for row, code in told.items() if row not in usable)
         return _ReadRows(made, texts, lost, unknown, partial(known_parts, bundle.model, texts_read(data)))
+
+    def _groups(self, frame: pl.DataFrame, data: Dataset, ids: np.ndarray) -> np.ndarray:
+        """The group of each row; one without belongs with no other, so it is by itself."""
+        groups = _column(frame, self.group, data)
+        alone = groups == ""
+        if not alone.any():
+            return groups
+        self.alone += int(alone.sum())
+        names = [f"{ALONE}{name.hex()} {one}" for name, one in zip(data.digests, ids.tolist(), strict=True)]
+        return np.where(alone, np.array(names, dtype=str), groups)
 
     def _timed(self, made: Batch, table: Table, rows: np.ndarray) -> Batch:
         """With when rows were decided, their vectors made and their labels told, as far as they say so."""
@@ -540,6 +556,13 @@ def _of_ids(bundle: Bundle, first: Table, made: Batch) -> tuple[str, ...]:
     again = 0 if made.whole is not None else len(made) - len(np.unique(made.ids))
     said = f"{again:,} rows have the id of another row of this batch: a label that comes later is for all of them"
     return (said,) if again else ()
+
+
+def _of_groups(reader: _Reader) -> tuple[str, ...]:
+    if not reader.alone:
+        return ()
+    rows = "1 row has" if reader.alone == 1 else f"{reader.alone:,} rows have"
+    return (f"{rows} nothing in {reader.group!r}, by which rows belong together: each is taken by itself",)
 
 
 def _of_late(late: Mapping[str, float], met: set[str], made: Batch) -> tuple[str, ...]:

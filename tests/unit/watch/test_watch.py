@@ -393,6 +393,23 @@ def test_labels_in_rows_that_were_checked_without(watched):
     assert (found.number, found.quality[0].labelled) == (1, 60)
 
 
+def test_rows_without_a_group_are_by_themselves(watched):
+    """Half of the rows are of nobody who is known, which does not make them one customer."""
+    bundle, batch = load_bundle(watched), rows(100, 25)
+    halves = batch.with_columns(customer=pl.when(pl.int_range(100) < 50).then("customer"))
+    known = read_batch(bundle, halves, group="customer")
+    there = batch["customer"][:50].n_unique()
+    assert len(np.unique(known.groups)) == there + 50
+    assert known.groups[:50].tolist() == batch["customer"][:50].to_list()
+    assert "50 rows have nothing in 'customer', by which rows belong together: each is taken by itself" in known.notes
+    # The same row is the same one wherever it stands, and two rows that say the same are two.
+    again = read_batch(bundle, halves[[70, 60]], group="customer")
+    assert again.groups.tolist() == known.groups[[70, 60]].tolist()
+    told = make_baseline(bundle, halves, group="customer", runs=1, draws=19, batch=30).facts
+    assert told.groups == there + 50
+    assert [one for one in told.notes if one.startswith("50 rows have nothing in 'customer'")]
+
+
 def test_what_is_odd_about_ids_and_labels_is_said(watched):
     bundle, batch = load_bundle(watched), rows(30, 16)
     twice = batch.with_columns(pl.lit("one").alias("key"))
