@@ -178,14 +178,20 @@ class Preferences:
         company = None
         company_scale = np.zeros(len(people), np.float32)
         if self.company is not None:
-            some = sparse.csr_array(people.history[:, self.company.items]).astype(np.float32)
-            company = np.zeros((len(people), self.items), np.float32)
-            company[:, self.company.items] = some @ self.company.weights
+            company = self.together(people)
             company_scale = _ratio(spread, company.std(axis=1))
         mean = np.asarray(content.sum(axis=1)).ravel() / self.items
         square = np.asarray(content.power(2).sum(axis=1)).ravel() / self.items
         content_scale = _ratio(spread, np.sqrt(np.maximum(square - mean**2, 0)))
         return Views(taste, self._served[1], content, company, content_scale, company_scale)
+
+    def together(self, people: People) -> np.ndarray:
+        """What is taken together with what these people took, float32, shape (people, items); 0 where nobody asked."""
+        found = np.zeros((len(people), self.items), np.float32)
+        if self.company is not None:
+            some = sparse.csr_array(people.history[:, self.company.items]).astype(np.float32)
+            found[:, self.company.items] = some @ self.company.weights
+        return found
 
     def scores(self, people: People, views: Views | None = None) -> np.ndarray:
         """Scores of all items for these people, float32, shape (people, items)."""

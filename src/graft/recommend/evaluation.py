@@ -8,7 +8,7 @@ are over users.
 Krichene & Rendle (2020), On Sampled Metrics for Item Recommendation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -50,6 +50,8 @@ SHARE, MARGIN, LEVEL = 0.2, 0.01, 0.95
 _OTHER_ITEMS, _TELLING, _DAY = 1_000_003, 0.8, 86_400_000_000
 _TOGETHER = "taken together"
 _LEAST_USERS, _COMPANIONS = 10, 50
+# Scores that are held at once.
+_CELLS = 8_000_000
 
 MEANINGS = {
     "items": "a fifth of the items is new: none of their events is known",
@@ -236,31 +238,28 @@ def _judged(shop: Shop, held: HeldOut, goods: Goods, fitted: Fitted, seed: int) 
     taken = held.known.take(held.people) if held.shown is None else held.shown
     people = model.newcomers(taken, model.user_priors[held.people])
     plain = learn(replace(goods, items=_bare(goods.items), people=_bare(goods.people)), fitted.choice).model
-    ways: dict[str, Callable[[], np.ndarray]] = {
-        "model": lambda: model.scores(people),
-        "random": lambda: generator(seed, "evaluation", "random").random((len(people), model.items)),
-        "popularity": lambda: np.broadcast_to(_likes(held.known), (len(people), model.items)).astype(np.float64),
-        "content neighbours": lambda: (people.history @ model.alike.T).toarray(),
-        "item neighbours": lambda: _by_company(held.known, people),
-        "factorisation": lambda: plain.scores(plain.newcomers(taken, plain.user_priors[held.people])),
+    unshown = plain.newcomers(taken, plain.user_priors[held.people])
+    blind, drawn = replace(model, blend=Blend()), generator(seed, "evaluation", "random")
+    popular, near = _likes(held.known).astype(np.float64), _companions(held.known)
+    ways: dict[str, Callable[[slice], np.ndarray]] = {
+        "model": lambda some: model.scores(_some(people, some)),
+        "random": lambda some: drawn.random((some.stop - some.start, model.items)),
+        "popularity": lambda some: np.broadcast_to(popular, (some.stop - some.start, model.items)),
+        "content neighbours": lambda some: (people.history[some] @ model.alike.T).toarray(),
+        "item neighbours": lambda some: (people.history[some] @ near.T).toarray(),
+        "factorisation": lambda some: plain.scores(_some(unshown, some)),
     }
-    views = model.views(people)
-    alone: dict[str, Callable[[], np.ndarray]] = {
-        "factorisation with content": lambda: replace(model, blend=Blend()).scores(people, views)
+    alone: dict[str, Callable[[slice], np.ndarray]] = {
+        "factorisation with content": lambda some: blind.scores(_some(people, some))
     }
-    if views.company is not None:
-        together = views.company
-        alone[_TOGETHER] = lambda: together
+    if model.company is not None:
+        alone[_TOGETHER] = lambda some: model.together(_some(people, some))
     met = model.met
     parts = {"known": met, "new": ~met & goods.items.usable, "all": met | goods.items.usable}
     lists: dict[str, dict[str, np.ndarray]] = {name: {} for name in parts}
-    rows = _rows(people.history)
     for way, score in (ways | alone).items():
-        scores = np.array(score())
-        scores[rows, people.history.indices] = -np.inf
-        for name, among in parts.items():
-            ties = generator(seed, "evaluation", "ties")
-            lists[name][way] = top_lists(np.where(among, scores, -np.inf), min(PLACES, model.items), rng=ties)[0]
+        for name, found in _listed_by(score, people, parts, seed).items():
+            lists[name][way] = found
     told = []
     for name, among in parts.items():
         wanted = _among(held.wanted, among)
@@ -286,6 +285,28 @@ def _judged(shop: Shop, held: HeldOut, goods: Goods, fitted: Fitted, seed: int) 
         cold_held=_among(held.wanted, ~parts["all"]).nnz,
         placed=placed_items(shop, new=parts["new"], wanted=held.wanted, lists=lists["new"]["model"], alike=model.alike),
     )
+
+
+def _listed_by(
+    score: Callable[[slice], np.ndarray], people: People, parts: Mapping[str, np.ndarray], seed: int
+) -> dict[str, np.ndarray]:
+    """The lists of each part of the items, (people, places) each; so many people at once that memory stays bounded."""
+    items = people.history.shape[1]
+    ties = {name: generator(seed, "evaluation", "ties") for name in parts}
+    pieces: dict[str, list[np.ndarray]] = {name: [] for name in parts}
+    step = max(1, _CELLS // max(items, 1))
+    for start in range(0, len(people), step):
+        some = slice(start, min(start + step, len(people)))
+        scores, seen = np.array(score(some)), people.history[some]
+        scores[_rows(seen), seen.indices] = -np.inf
+        for name, among in parts.items():
+            ranked = np.where(among, scores, -np.inf)
+            pieces[name].append(top_lists(ranked, min(PLACES, items), rng=ties[name])[0])
+    return {name: np.concatenate(found) for name, found in pieces.items()}
+
+
+def _some(people: People, some: slice) -> People:
+    return People(people.vectors[some], people.history[some])
 
 
 def _score(way: str, quality: ListQuality, model: ListQuality) -> ListScore:
@@ -418,12 +439,11 @@ def _without(items: Known, unmade: np.ndarray) -> Known:
     return replace(items, features=sparse.csr_array(kept @ items.features), said=items.said & ~unmade[:, None])
 
 
-def _by_company(known: Observed, people: People) -> np.ndarray:
-    """Items taken by the same people, by the cosine of who took them: the usual item neighbours."""
+def _companions(known: Observed) -> sparse.csr_array:
+    """Items taken by the same people, by the cosine of who took them: the usual item neighbours, items by items."""
     liked = sparse.csr_array(signed(known).maximum(0))
     takers = sparse.csr_array(liked.T.tocsr())
-    near = content_neighbours(takers, takers, _COMPANIONS)
-    return np.asarray((people.history @ near.T).toarray())
+    return content_neighbours(takers, takers, _COMPANIONS)
 
 
 def _bare(known: Known) -> Known:

@@ -251,3 +251,15 @@ def test_the_names_of_items_tell_nothing_about_them():
     by_name = quality(np.tile(np.arange(shape[1], 0.0, -1.0), (shape[0], 1)))
     assert by_name > drawn.max() + 0.1
     assert abs(quality(np.zeros(shape)) - drawn.mean()) < 4 * drawn.std() + 0.01
+
+
+def test_how_many_people_are_listed_at_once_changes_nothing(shop, found, monkeypatch):
+    monkeypatch.setattr(evaluation, "_CELLS", 7 * len(shop.items.names))
+    pieces = evaluate(shop, tries=1)
+    for one, other in zip(found.splits, pieces.splits, strict=True):
+        for whole, part in zip(one.parts, other.parts, strict=True):
+            scores, again = ({way.recommender: way for way in of.scores} for of in (whole, part))
+            for way in ("random", "popularity", "content neighbours", "item neighbours"):
+                assert (scores[way].ndcg, scores[way].recall) == (again[way].ndcg, again[way].recall)
+            # A product of another shape may round otherwise, which orders what is all but alike in another way.
+            assert again["model"].ndcg.mean == pytest.approx(scores["model"].ndcg.mean, abs=0.05)
