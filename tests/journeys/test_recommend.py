@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from graft.cli.app import app
 from graft.core.errors import GraftError
+from graft.recommend.recommender import Recommender
 
 
 def run(*words, fails=False):
@@ -406,3 +407,24 @@ def test_what_a_fit_does_not_use_is_told(tmp_path):
                "--out", tmp_path / "shop")  # fmt: skip
     assert "  not read: 'Menge' (--columns weight=NAME" in said
     assert "  1 of 2 items with events are in no row of the items: '007'" in said
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("full", "is no bundle"),
+        ("events.csv", "is no bundle"),
+        ("events.csv/shop", "Not a directory"),
+        ("study", "is a bundle, and no shop"),
+        ("a long name" * 40, "File name too long"),
+        ("shop/inner", "lies in "),
+    ],
+)
+def test_a_place_where_no_shop_can_be_is_told_before_the_work(place, tmp_path, monkeypatch, out, said):
+    for name in ("full/notes.txt", "study/manifest.json", "study/contract.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "events.csv").write_text("user,item\nu1,a\n")
+    (tmp_path / "shop").symlink_to(place / "shop")
+    monkeypatch.setattr(Recommender, "fit", lambda *_, **__: pytest.fail("worked for nothing"))
+    assert said in run("fit", tmp_path / "events.csv", *FIT, "--out", tmp_path / out, fails=True)

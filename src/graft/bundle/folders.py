@@ -28,6 +28,11 @@ from graft.inputs.contract import require_columns
 from graft.inputs.schema import Contract
 from graft.rows.table import Table
 
+_UNWRITABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+)
+
 
 def settled(folder: Path) -> Path:
     """Where the folder is: at its place, or stepped aside by a writer that was killed."""
@@ -49,6 +54,20 @@ def require_bundle(folder: Path, table: Table | None = None) -> None:
         return
     table = in_words_of(table, contract)
     require_columns(table, [*contract.roles.content, *contract.roles.numeric, *contract.roles.categorical])
+
+
+def require_place(folder: Path) -> None:
+    """Raise OutputError where ``whole_folder`` cannot make this folder: what it is to hold may take hours to make."""
+    folder = folder.absolute()
+    try:
+        _require_free(folder)
+        above = next(one for one in folder.parents if one.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _explained(error, folder) from error
 
 
 @contextmanager
@@ -131,8 +150,10 @@ def _explained(error: OSError, folder: Path) -> OSError:
         return error
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"the disk is full while writing {folder}", needed="free space", fix="free some space")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
+    if error.errno in _UNWRITABLE:
         return OutputError(
-            f"cannot write {folder}: {error.strerror}", needed="a folder this user may write", fix="choose another"
+            f"cannot write {str(folder)[:200]}: {error.strerror}",
+            needed="a folder this user may write",
+            fix="choose another",
         )
     return error

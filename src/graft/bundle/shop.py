@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from graft.bundle.folders import settled, whole_folder
+from graft.bundle.folders import require_place, settled, whole_folder
 from graft.bundle.manifest import MANIFEST, Manifest, check_files, read_manifest, write_manifest
 from graft.core import foreign
 from graft.core.errors import BundleError, GraftError, OutputError
@@ -45,13 +45,7 @@ def write_shop(folder: Path | str, shop: Shop, *, papers: Callable[[Path], None]
     papers: called with a folder that has the shop's files, to write further ones there.
     """
     out = Path(folder)
-    if (out / MANIFEST).is_file() and not (out / FACTS).is_file():
-        found = place_of(out)
-        raise OutputError(
-            f"{out} is {found.named if found else 'a bundle'}, and no shop",
-            needed="a new or empty folder, or a shop to replace",
-            fix="choose another",
-        )
+    require_shop_place(out)
     state = _state(shop)
     with whole_folder(out) as place:
         save_file(state.tensors(), place / ARRAYS)
@@ -64,6 +58,18 @@ def write_shop(folder: Path | str, shop: Shop, *, papers: Callable[[Path], None]
         if (settled(out) / RECEIPTS).is_dir():
             shutil.copytree(settled(out) / RECEIPTS, place / RECEIPTS, ignore=shutil.ignore_patterns("*.partial"))
     return out
+
+
+def require_shop_place(folder: Path) -> None:
+    """Raise OutputError where no shop can be written: before it is learnt, which may take hours."""
+    require_place(folder)
+    if (folder / MANIFEST).is_file() and not (folder / FACTS).is_file():
+        found = place_of(folder)
+        raise OutputError(
+            f"{folder} is {found.named if found else 'a bundle'}, and no shop",
+            needed="a new or empty folder, or a shop to replace",
+            fix="choose another",
+        )
 
 
 def load_shop(folder: Path | str, *, verify: bool = True) -> Shop:

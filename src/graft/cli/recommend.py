@@ -76,12 +76,13 @@ def fit(
     ] = False,
 ) -> None:
     """Learn who likes what from events, and from what is known about items and users."""
-    from graft.bundle.shop import one_writer
+    from graft.bundle.shop import one_writer, require_shop_place
     from graft.bundle.shop_erasure import erased_from
     from graft.core.display import Bars, Terminal
     from graft.recommend.recommender import Recommender
     from graft.report.shared.formats import plural
 
+    require_shop_place(out)
     recommender = Recommender(
         item_id=item_id, user_id=user_id, item_text=_several(item_text), item_category=_several(item_category),
         item_number=_several(item_number), item_image=item_image, image_source=image_source,
