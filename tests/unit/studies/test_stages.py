@@ -14,6 +14,7 @@ from graft.rows.table import read_frame
 from graft.scores.fitting import Candidate
 from graft.scores.strategies import CLASSICAL, FROZEN, MAJORITY, parse_strategy
 from graft.scores.workbench import Workbench
+from graft.studies import judgement
 from graft.studies.prepared import prepare
 from graft.studies.prior import usual
 from graft.studies.settings import StudySettings
@@ -73,8 +74,41 @@ def test_few_rows_are_judged_again_by_what_costs_seconds(study):
     frozen = gathered.judged[next(name for name in gathered.judged if "frozen" in name)]
     assert frozen.half is not None
     less, _ = frozen.half
-    # Both halves of the training rows of the folds that all share, and one of each further fold.
-    np.testing.assert_allclose(less.weights, 1 / 4)
+    # Both halves of the training rows of every fold.
+    np.testing.assert_allclose(less.weights, 1 / 6)
+
+
+def test_what_rows_teach_one_another_is_known_of_what_learnt_from_halves(study):
+    stages, candidates, gathered = study
+    found = stages.judges.compared(gathered.judged, {})
+    frozen = next(name for name in gathered.judged if "frozen" in name)
+    assert set(found.lessons) == {one.name for one in candidates}
+    lessons = found.lessons[frozen]
+    assert lessons.repeats.shape == (3, found.blocks)
+    assert lessons.halves.shape == (3, 2, found.blocks)
+    assert lessons.share == 1.0
+    # What says the same whatever it learnt from teaches nothing.
+    assert found.taught("majority") == pytest.approx(0.0, abs=1e-12)
+    assert found.taught(frozen, "classical") >= 0.0
+    concluded = stages.conclude(candidates, gathered)
+    assert concluded.judgement.found.lessons[frozen].share == pytest.approx(
+        len(stages.prepared.splits.development) / 120
+    )
+    assert not concluded.alone.lessons
+
+
+def test_no_growth_is_carried_on_from_halves_of_a_few_rows_a_class(reference, study, tmp_path):
+    _, candidates, gathered = study
+    frozen = next(name for name in gathered.judged if "frozen" in name)
+    for least, carried in ((5.0, True), (1000.0, False)):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(judgement, "LEAST_OF_A_HALF", least)
+            judges = Stages(study[0].prepared, settings_of(reference), tmp_path, None, SILENT).judges
+            found = judges.compared(gathered.judged, {})
+        bare = judges.compared({name: replace(one, half=None) for name, one in gathered.judged.items()}, {})
+        assert (found.estimate(frozen) != bare.estimate(frozen)) == carried
+        # How far answers hang on the rows is told by halves all the same.
+        assert set(found.lessons) == {one.name for one in candidates}
 
 
 def test_what_ships_is_learnt_from_all_rows(study):
