@@ -80,7 +80,7 @@ def test_what_killed_writers_left_is_removed_when_it_is_old(parts, tmp_path):
     old, fresh = tmp_path / ".bundle.abc.partial", tmp_path / ".bundle.def.partial"
     for left in (old, fresh):
         left.mkdir()
-    past = time.time() - 2 * folders._STALE_SECONDS
+    past = time.time() - 2 * folders.STALE_SECONDS
     os.utime(old, (past, past))
     write_bundle(tmp_path / "bundle", parts)
     assert sorted(path.name for path in tmp_path.iterdir()) == [fresh.name, "bundle"]
