@@ -300,7 +300,11 @@ def sentence(verdict: Verdict, choice: Choice, metric_name: str) -> str:
     if verdict.outcome is Outcome.NOT_ASKED:
         amount = f"{gap.mean:+.3f} {record.title}{_ends(gap, '+.3f')}"
         amount += "" if record.better == "higher" else ", where + is better"
-        return f"Nothing pretrained was tried. The best model is {choice.chosen}: {amount} against {verdict.control}."
+        # One that costs less is chosen although another scored higher by luck: it is not called the best.
+        which = f"The best model is {choice.chosen}"
+        if gap.mean <= 0:
+            which = f"{choice.chosen} is chosen as the cheapest of equals"
+        return f"Nothing pretrained was tried. {which}: {amount} against {verdict.control}."
     shown, best, control = record.title, choice.chosen, choice.control
     if verdict.outcome is Outcome.HELPS:
         amount = f"{gap.mean:.3f} {record.better} {shown}{_ends(gap, '.3f')}"
