@@ -29,6 +29,7 @@ from graft.representations.row_columns import MOST_CATEGORIES, RowColumns
 from graft.representations.row_source import drawn_row_source, require_shared, row_reading
 from graft.representations.source import Source
 from graft.representations.sources import require_reads
+from graft.rows.content import kind_named
 from graft.rows.names import Names
 from graft.rows.table import Table
 from graft.scores.losses import loss_named
@@ -295,6 +296,7 @@ def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
             needed=f"the columns {', '.join(names)}",
             fix="name the columns as in the file to learn from",
         )
+    test = _named_from(table.folder, test, settings)
     shared = [name for name in table.frame.columns if name in test.frame.columns]
     try:
         frame = pl.concat([table.frame.select(shared), test.frame.select(shared)], how="vertical_relaxed")
@@ -317,6 +319,21 @@ def _with_test(table: Table, test: Table, settings: StudySettings) -> Table:
         }
     )
     return replace(table, frame=frame, written=written, notes=(*table.notes, *test.notes))
+
+
+def _named_from(folder: Path | None, test: Table, settings: StudySettings) -> Table:
+    """The test rows with the files they name found beside them, wherever the rows to learn from lie."""
+    if folder == test.folder:
+        return test
+    frame = test.frame
+    for kind, columns in ((kind_named(name), columns) for name, columns in settings.roles.parts):
+        for name in columns if not kind.travels else ():
+            if frame[name].dtype == pl.String:
+                found = kind.read([test.as_written(name)], test.folder)
+                cells = pl.Series(name, [None if one is None else kind.cell(one) for one in found], pl.String)
+                frame = frame.with_columns(cells)
+    moved = [name for name in test.written.columns if not frame[name].equals(test.frame[name])]
+    return replace(test, frame=frame, written=test.written.with_columns(frame[name] for name in moved))
 
 
 def _as_named_before(table: Table, test: Table, name: str) -> pl.Series:

@@ -3,11 +3,13 @@
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from graft.core.errors import InputError
 from graft.inputs.roles import Roles
+from graft.rows.content import IMAGE
 from graft.rows.table import read_frame
-from graft.studies.prepared import prepare
+from graft.studies.prepared import _with_test, prepare
 from graft.studies.settings import make_settings
 from journeys.small_study import source
 
@@ -109,3 +111,22 @@ def test_classes_and_categories_of_a_test_file_are_those_that_were_learnt(suffix
     (told,) = [note for note in made.table.notes if "test rows" in note]
     assert told.startswith("4 of 20 test rows are of classes that no row to learn from has ('4")
     assert prepare(read_frame(learnt), settings).rows.contract.labels == ("1", "2")
+
+
+def test_files_of_a_test_folder_are_its_own(tmp_path):
+    """train/ and test/ mostly name their files alike: 0.png of the one is not 0.png of the other."""
+    rng = np.random.default_rng(0)
+    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (tmp_path / place).mkdir(parents=True)
+        for number in range(2):
+            picture = Image.fromarray(rng.integers(256, size=(16, 16, 3)).astype(np.uint8))
+            picture.save(tmp_path / place / f"{number}.png")
+    learnt, tested = read_frame(tmp_path / "train"), read_frame(tmp_path / "test")
+    settings = make_settings({"roles": Roles(content=("image",), label=("label",), kind="image"), "sources": ("x",)})
+    both = _with_test(learnt, tested, settings)
+    found = IMAGE.read([both.as_written("image")], both.folder)
+    assert [one.path for one in found[4:]] == [str(tmp_path / "test" / name) for name in tested.frame["image"]]
+    assert [one.digest for one in found[4:]] == [
+        one.digest for one in IMAGE.read([tested.frame["image"]], tested.folder)
+    ]
+    assert len({one.digest for one in found}) == 8
