@@ -26,6 +26,8 @@ def prometheus(found: WatchCheck, *, name: str) -> str:
     told("rows", "Rows given", [({}, float(found.rows))])
     told("rows_compared", "Rows that were compared", [({}, float(found.usable))])
     told("evidence", "What bets against no change have won; an alarm from 1 / level on", [({}, found.evidence)])
+    if found.highest is not None:
+        told("evidence_highest", "The most it was since it began, by which an alarm stands", [({}, found.highest)])
     shifts = [({"detector": one.detector, "segment": one.segment}, one) for one in found.shifts]
     told("shift_p_value", "p-value after all that was looked at", [(key, one.adjusted) for key, one in shifts])
     told(

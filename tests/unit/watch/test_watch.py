@@ -534,6 +534,7 @@ def test_gauges_of_two_models_differ_and_odd_names_are_written_once(watched):
     found = check_batch(load_bundle(watched), rows(60, 62))
     text = prometheus(found, name='a "b\\c\nd')
     assert 'graft_watch_outcome{bundle="a \\"b\\\\c\\nd"} ' in text
+    assert "\n# TYPE graft_watch_evidence_highest gauge\n" in text
     # Two files that say the same of two models are refused whole.
     assert series_name(Path("/m/one/bundle")) != series_name(Path("/m/two/bundle"))
     assert (series_name(Path("/m/one/bundle/")), series_name(Path("/m/shop"))) == ("one/bundle", "shop")
