@@ -193,7 +193,7 @@ def _many_numbers(column: pl.Series) -> bool:
 
 
 def _quantity(column: pl.Series) -> bool:
-    """Whether few rows hold broken numbers of which most are different, so that as classes they could only be refused."""
+    """Whether they are broken numbers of which most are different: as classes they could only be refused."""
     if not column.dtype.is_float():
         return False
     present = column.drop_nulls().drop_nans()
