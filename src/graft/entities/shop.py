@@ -756,7 +756,7 @@ class Shop:
         else:
             first = explorer.lists
             answered = explorer.answer(scores, people.vectors, k, self._quota(rules))
-            places = np.full((len(names), k), -1, np.int64)
+            places = np.full((len(names), max((len(one.places) for one in answered), default=0)), -1, np.int64)
             for row, one in enumerate(answered):
                 places[row, : len(one.places)] = one.places
             values = np.take_along_axis(scores, np.maximum(places, 0), axis=1)
@@ -782,7 +782,7 @@ class Shop:
 
     def _spread_out(self, scores: np.ndarray, k: int, column: str, most: int) -> tuple[np.ndarray, np.ndarray]:
         """The best lists with at most so many of one value; items without a value are not counted."""
-        held = self.columns[column]
+        held, k = self.columns[column], min(k, scores.shape[1])
         places, values = np.full((len(scores), k), -1, np.int64), np.full((len(scores), k), -np.inf, scores.dtype)
         for row, mine in enumerate(scores):
             counts: dict[str, int] = {}

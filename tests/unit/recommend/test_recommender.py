@@ -14,6 +14,7 @@ import graft
 from graft.bundle import shop as bundle
 from graft.bundle.shop import one_writer
 from graft.core.errors import BundleError, InputError, OutputError
+from graft.entities.exploration import Exploration
 from graft.entities.shop import Rules, Shop
 from graft.recommend.recommender import EventReading
 
@@ -91,6 +92,17 @@ def test_ids_mean_the_same_whatever_type_they_come_in(made):
     assert again.recommend(0, 44, rules=Rules(available="17"))["item"].to_list() == ["17"]
     assert again.similar(3.0, 2).equals(again.similar("3", 2))
     assert "7" not in again.forget(7.0).shop.people.names
+
+
+def test_a_list_longer_than_the_catalogue_is_the_catalogue(made):
+    most, long = Rules(most_per=("brand", 30)), 10**11
+    whole = made.recommend("0", 30)["item"].to_list()
+    assert made.recommend("0", long)["item"].to_list() == whole
+    assert made.recommend("0", long, rules=most)["item"].to_list() == whole
+    explored = made.recommend("0", long, explore=Exploration(share=1e-12))
+    assert explored["item"].to_list() == whole
+    assert made.recommend_session(["tea-1"], long, rules=most).height == 29
+    assert made.similar("tea-1", long).height == 29
 
 
 def test_what_a_user_has_is_listed_where_the_call_or_the_rules_say_so(made):
