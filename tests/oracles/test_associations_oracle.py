@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from graft.audit.associations import Words, audit_associations
+from graft.audit.associations import WordVectors, audit_associations
 from graft.audit.word_tests import known_tests, named_tests
 from graft.evidence.associations import association
 
@@ -24,7 +24,7 @@ def test_published_effects_on_vectors_of_news():
     lines = WEFE.read_text(encoding="utf-8").splitlines()[1:]
     vectors = {line.split(" ")[0]: np.array(line.split(" ")[1:301], dtype=float) for line in lines}
     tests = named_tests(["all"])
-    found = audit_associations(tests, {one.name: Words("news", "", vectors) for one in tests})
+    found = audit_associations(tests, {one.name: WordVectors("news", "", vectors) for one in tests})
     effects = {one.name: one.effect.mean for one in found.tests if one.effect is not None}
     assert {name: round(effects[f"weat{name}"], 2) for name in WORD2VEC} == WORD2VEC
     assert found.tests[2].effect is None  # of few names of the third there are vectors
@@ -126,7 +126,7 @@ def test_a_whole_audit_finds_what_is_not_there_in_one_of_twenty():
     for seed in range(40):
         drawn = np.random.default_rng(seed).standard_normal((len(words), 20))
         vectors = dict(zip(words, drawn, strict=True))
-        found = audit_associations(tests, {one.name: Words("noise", "", vectors) for one in tests}, seed=seed)
+        found = audit_associations(tests, {one.name: WordVectors("noise", "", vectors) for one in tests}, seed=seed)
         hits += any(one.outcome == "found" for one in found.findings)
     # Of 40 audits two on average; more than six in one of two hundred series.
     assert hits <= 6

@@ -34,7 +34,7 @@ _SHOWN = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class WordVectors:
     """Where words lie. of: what knows them, for a reader; digest: of its weights. vectors: by word, shape (dimension,);
     a word that is not known is not among them."""
 
@@ -43,7 +43,9 @@ class Words:
     vectors: dict[str, np.ndarray]
 
 
-def words_of_source(tests: Sequence[WordTest], source: Source, *, progress: Progress = SILENT) -> dict[str, Words]:
+def words_of_source(
+    tests: Sequence[WordTest], source: Source, *, progress: Progress = SILENT
+) -> dict[str, WordVectors]:
     """The words of each test, by the test's name. Raises InputError for a source that reads no texts."""
     if source.reading.kind != TEXT.name:
         raise InputError(
@@ -67,11 +69,13 @@ def words_of_source(tests: Sequence[WordTest], source: Source, *, progress: Prog
         unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         means = unit.reshape(len(known), len(frames), -1).mean(axis=1)
         lying = {word: one for word, one in zip(known, means, strict=True) if np.linalg.norm(one) > 0}
-        found[test.name] = Words(source.weights.reference, source.weights.digest, lying)
+        found[test.name] = WordVectors(source.weights.reference, source.weights.digest, lying)
     return found
 
 
-def words_of_table(tests: Sequence[WordTest], table: EmbeddingTable, *, version: int | None = None) -> dict[str, Words]:
+def words_of_table(
+    tests: Sequence[WordTest], table: EmbeddingTable, *, version: int | None = None
+) -> dict[str, WordVectors]:
     """The same of a table whose ids are the words. Raises InputError for sentences, which have no place there."""
     if told := [test.name for test in tests if test.sentences]:
         raise InputError(
@@ -81,11 +85,11 @@ def words_of_table(tests: Sequence[WordTest], table: EmbeddingTable, *, version:
     wanted = {word for test in tests for one in test.lists for word in one.words}
     lengths = np.linalg.norm(vectors, axis=1)
     lying = {str(name): vectors[row] for row, name in enumerate(ids) if str(name) in wanted and lengths[row] > 0}
-    return {test.name: Words(f"table {table.path.name}", "", lying) for test in tests}
+    return {test.name: WordVectors(f"table {table.path.name}", "", lying) for test in tests}
 
 
 def audit_associations(
-    tests: Sequence[WordTest], words: dict[str, Words], *, level: float = 0.95, seed: int = 0
+    tests: Sequence[WordTest], words: dict[str, WordVectors], *, level: float = 0.95, seed: int = 0
 ) -> AssociationAudit:
     """The tests on these words. Raises InputError without a test, or for two of one name."""
     names = [one.name for one in tests]
@@ -109,7 +113,7 @@ def audit_associations(
     )
 
 
-def _tested(test: WordTest, words: Words, level: float, rng: np.random.Generator) -> AssociationFact:
+def _tested(test: WordTest, words: WordVectors, level: float, rng: np.random.Generator) -> AssociationFact:
     lists, vectors = [], []
     for one in test.lists:
         known = [word for word in one.words if word in words.vectors]

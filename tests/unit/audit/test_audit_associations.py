@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import graft
 import tiny
-from graft.audit.associations import Words, audit_associations
+from graft.audit.associations import WordVectors, audit_associations
 from graft.audit.word_tests import WordList, WordTest
 from graft.cli.app import app
 from graft.core.errors import InputError
@@ -38,7 +38,7 @@ def lying(test: WordTest, lean: float, *, without: int = 0) -> dict[str, np.ndar
 
 
 def audited(test: WordTest, vectors: dict[str, np.ndarray]) -> AssociationAudit:
-    return audit_associations([test], {test.name: Words("somewhere", "", vectors)})
+    return audit_associations([test], {test.name: WordVectors("somewhere", "", vectors)})
 
 
 def test_a_sure_and_large_association_about_people_is_a_finding_with_something_to_do():
@@ -76,7 +76,7 @@ def test_a_list_of_which_half_is_not_known_makes_a_test_not_applicable():
 
 def test_all_tests_are_paid_for_together():
     tests = [asked(name) for name in ("one", "two", "three")]
-    found = audit_associations(tests, {one.name: Words("x", "", lying(one, 0.5)) for one in tests})
+    found = audit_associations(tests, {one.name: WordVectors("x", "", lying(one, 0.5)) for one in tests})
     assert [one.p_adjusted for one in found.tests] == pytest.approx([3 * found.tests[0].p_either] * 3)
 
 

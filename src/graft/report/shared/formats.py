@@ -187,9 +187,9 @@ def beside(value: float, span: Interval) -> str:
 
 def between(span: Interval) -> str:
     """The interval alone, in brackets, with a space before it; empty when there is none."""
-    if not known(span.low) or not known(span.high):
+    if span.ends is None or not all(map(known, span.ends)):
         return ""
-    return f" ({beside(span.low, span)} to {beside(span.high, span)})"
+    return f" ({beside(span.ends[0], span)} to {beside(span.ends[1], span)})"
 
 
 def between_alone(span: Interval) -> str:
