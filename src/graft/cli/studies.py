@@ -314,8 +314,9 @@ def report(
     if evaluation.is_file() and not (place / "study.json").exists():
         _report_evaluation(evaluation, page)
         return
-    require_output(page, read=(place / "study.json", place / "predictions.parquet"), ends=(".html",))
+    # Where the study is no study, where its page would go is not the question.
     record = read_study(folder)
+    require_output(page, read=(place / "study.json", place / "predictions.parquet"), ends=(".html",))
     write_page(record, page)
     print_summary(record, Terminal(), page)
 

@@ -25,7 +25,7 @@ def least_gap(above: Interval, below: Interval) -> float:
 
     above, below: of rows that have nothing to do with one another. Minus infinity where an end is not known.
 
-    >>> least_gap(Interval(0.9, 0.87, 0.92), Interval(0.8, 0.75, 0.84))
+    >>> round(least_gap(Interval(0.9, 0.87, 0.92), Interval(0.8, 0.75, 0.84)), 3)
     0.05
     >>> least_gap(Interval(0.9), Interval(0.8, 0.75, 0.84))
     -inf
