@@ -314,9 +314,12 @@ def report(
     if evaluation.is_file() and not (place / "study.json").exists():
         _report_evaluation(evaluation, page)
         return
-    # Where the study is no study, where its page would go is not the question.
-    record = read_study(folder)
+    if out is None:
+        # Where the folder is no study, where its page would go is not the question.
+        record = read_study(folder)
     require_output(page, read=(place / "study.json", place / "predictions.parquet"), ends=(".html",))
+    if out is not None:
+        record = read_study(folder)
     write_page(record, page)
     print_summary(record, Terminal(), page)
 
