@@ -81,11 +81,12 @@ def words_of_table(
         raise InputError(
             f"the test {told[0]!r} has sentences", needed="words that are ids of the table", fix="leave sentences out"
         )
+    version = table.snapshot(version).version
     ids, vectors = table.vectors(version=version)
     wanted = {word for test in tests for one in test.lists for word in one.words}
     lengths = np.linalg.norm(vectors, axis=1)
     lying = {str(name): vectors[row] for row, name in enumerate(ids) if str(name) in wanted and lengths[row] > 0}
-    return {test.name: WordVectors(f"table {table.path.name}", "", lying) for test in tests}
+    return {test.name: WordVectors(f"table {table.path.name}, version {version}", "", lying) for test in tests}
 
 
 def audit_associations(

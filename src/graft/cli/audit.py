@@ -32,7 +32,7 @@ def _group() -> None:
 
 @audit.command()
 def associations(
-    source: Annotated[str, typer.Option(help="Reference of a source of texts.")] = "",
+    source: Annotated[str, typer.Option(help="Reference of a source of texts; minilm when left out.")] = "",
     table: Annotated[Path | None, typer.Option(help="A table of vectors instead, whose ids are the words.")] = None,
     test: Annotated[
         list[str], typer.Option(help="weat1 to weat10, or all; with commas or repeated. All when left out.")

@@ -57,7 +57,7 @@ class AssociationFact(Fact):
 
 
 class AssociationAudit(Document):
-    """Association tests of one source or table. of: its reference, or the folder of the table with its version. digest:
+    """Association tests of one source or table. of: its reference, or the name of the table with its version. digest:
     of the weights, "" for a table. tests and findings: one of each for every test, in their order."""
 
     schema_: Literal["graft/association-audit/1"] = Field(default="graft/association-audit/1", alias="schema")

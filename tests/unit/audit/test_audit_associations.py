@@ -111,6 +111,7 @@ def test_ids_of_a_table_are_words(colours, spec):
     assert found.tests[0].effect.mean == pytest.approx(
         audited(asked(), lying(asked(), 0.5)).tests[0].effect.mean, abs=1e-5
     )
+    assert found.of == "table colours, version 1"
     with pytest.raises(InputError, match="has sentences"):
         graft.audit_associations(table=colours, spec=spec, sentences=True)
     with pytest.raises(InputError, match="a source and a table"):
