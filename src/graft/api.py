@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graft.core.display import as_progress
 from graft.core.errors import InputError
-from graft.core.progress import SILENT, Progress
+from graft.core.progress import Progress
 from graft.core.settings import parse_size
 from graft.core.several import Names, several
 
@@ -192,7 +193,7 @@ def study(
         out=folder,
         after=earlier,
         test_file="" if tested is None else named,
-        progress=_shown(progress),
+        progress=as_progress(progress),
         on_plan=on_plan,
     )
     write_page(result.record, folder / "report.html")
@@ -239,7 +240,7 @@ def rank_sources(
     # Not before all was checked that can be: this imports model libraries, which takes seconds.
     from graft.studies.ranking import rank_sources as ranked
 
-    return ranked(asked, given=data, seed=seed, progress=_shown(progress))
+    return ranked(asked, given=data, seed=seed, progress=as_progress(progress))
 
 
 def adapt_source(
@@ -297,7 +298,7 @@ def adapt_source(
         pairs=held,
         course=Course(steps=steps, minutes=minutes),
         seed=seed,
-        progress=_shown(progress),
+        progress=as_progress(progress),
     )
 
 
@@ -365,7 +366,7 @@ def pretrain_source(
         form_named(arch, roles.kind),
         out=folder,
         teaching=Teaching(passes=passes, steps=steps, side=side, seed=seed),
-        progress=_shown(progress),
+        progress=as_progress(progress),
     )
 
 
@@ -376,7 +377,7 @@ def embed(
     role: str = "document",
     prompt: str | None = None,
     precision: str = "native",
-    progress: Progress = SILENT,
+    progress: Progress | bool = False,
 ) -> "np.ndarray":
     """Vectors of contents, float32, shape (rows, dimension), pooled and normalised as the source states.
 
@@ -391,7 +392,7 @@ def embed(
     """
     from graft.representations.embedder import embed_texts
 
-    return embed_texts(contents, source, role=role, prompt=prompt, precision=precision, progress=progress)
+    return embed_texts(contents, source, role=role, prompt=prompt, precision=precision, progress=as_progress(progress))
 
 
 def embed_table(
@@ -412,7 +413,7 @@ def embed_table(
     encoder: "Encoder | None" = None,
     strict: bool = False,
     encoding: str | None = None,
-    progress: Progress = SILENT,
+    progress: Progress | bool = False,
 ) -> "tuple[EmbeddingTable, EmbeddingReport]":
     """Embed rows into a table, which is made when it is not there; only rows whose content changed are encoded.
 
@@ -485,11 +486,11 @@ def embed_table(
         unread=unread,
         precision="int8" if encoder.precision == "int8" else "native",
         strict=strict,
-        progress=progress,
+        progress=as_progress(progress),
     )
     with Registry() as registry:
         record_table(registry, opened, file)
-    keep_up(opened, rng=generator(0, "index"), progress=progress)
+    keep_up(opened, rng=generator(0, "index"), progress=as_progress(progress))
     return opened, done
 
 
@@ -575,7 +576,7 @@ def audit_associations(
     from graft.tables.table import EmbeddingTable
 
     if table is None:
-        words = words_of_source(tests, resolve_source(source or "minilm"), progress=_shown(progress))
+        words = words_of_source(tests, resolve_source(source or "minilm"), progress=as_progress(progress))
     else:
         words = words_of_table(tests, table if isinstance(table, EmbeddingTable) else EmbeddingTable.open(table))
     return audited(tests, words, level=level, seed=seed)
@@ -589,13 +590,3 @@ def load(folder: str | Path) -> "Bundle":
     from graft.bundle.loading import load_bundle
 
     return load_bundle(Path(folder))
-
-
-def _shown(progress: Progress | bool) -> Progress:
-    if not isinstance(progress, bool):
-        return progress
-    if not progress:
-        return SILENT
-    from graft.core.display import Bars, Terminal
-
-    return Bars(Terminal(stderr=True))

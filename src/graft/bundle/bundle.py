@@ -19,7 +19,8 @@ from graft.bundle.origin import Origin
 from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemble, identifiers, in_words_of
 from graft.bundle.raw_scores import RawScores, score
 from graft.bundle.reference import Reference, why_far
-from graft.core.progress import SILENT, Progress
+from graft.core.display import as_progress
+from graft.core.progress import Progress
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import StudyRecord
 from graft.inputs.dataset import Dataset, build_dataset
@@ -78,7 +79,7 @@ class Bundle:
         *,
         explain: bool = False,
         encoding: str | None = None,
-        progress: Progress = SILENT,
+        progress: Progress | bool = False,
     ) -> Predictions:
         """Predictions for every row of a table, in its order.
 
@@ -92,11 +93,12 @@ class Bundle:
         problems = Problems(len(table))
         for problem in found:
             problems.add(problem.row, problem.code, f"{problem.column}: {problem.message}")
-        scored = score(self.model, data, progress=progress)
+        told = as_progress(progress)
+        scored = score(self.model, data, progress=told)
         far = self._far(data, scored)
         judgement = self.decision.judge(scored.scores, np.array([why is not None for why in far], bool))
         self._note_doubts(data, far, problems)
-        explained = self._explained(data, scored, judgement, progress) if explain else {}
+        explained = self._explained(data, scored, judgement, told) if explain else {}
         frame = assemble(
             identifiers(table, self.contract),
             judgement,

@@ -18,7 +18,8 @@ from rich.segment import Segment
 from rich.text import Text
 
 from graft.core.escapes import visible
-from graft.core.progress import Stage
+from graft.core.progress import SILENT, Stage
+from graft.core.progress import Progress as Told
 
 _EVERY = 60.0  # seconds between two lines of a log
 
@@ -150,3 +151,10 @@ class JsonLines:
 def _write(stream: TextIO, facts: dict[str, object]) -> None:
     stream.write(json.dumps(facts, ensure_ascii=False) + "\n")
     stream.flush()
+
+
+def as_progress(given: Told | bool) -> Told:
+    """What is told while work runs: bars or lines for True, nothing for False, and whatever else was given."""
+    if isinstance(given, bool):
+        return Bars(Terminal(stderr=True)) if given else SILENT
+    return given

@@ -17,9 +17,10 @@ from graft.bundle.shop import load_shop
 from graft.bundle.shop_documents import keep_shop
 from graft.bundle.shop_lineage import ADD_EVENTS, ADD_ITEMS, ERASE, ShopLineage, fitted_from, read_lineage
 from graft.bundle.shop_vectors import ShopExport, export_vectors
+from graft.core.display import as_progress
 from graft.core.errors import InputError
 from graft.core.files import write_json, write_text
-from graft.core.progress import SILENT, Progress
+from graft.core.progress import Progress
 from graft.core.several import Names, several
 from graft.entities.exploration import Exploration, Exposures
 from graft.entities.factorisation import Factorisation
@@ -135,7 +136,7 @@ class Recommender:
 
     def fit(
         self, interactions: object, items: object | None = None, users: object | None = None,
-        *, use: Names = (), erased: Callable[[str], bool] | None = None, progress: Progress = SILENT,
+        *, use: Names = (), erased: Callable[[str], bool] | None = None, progress: Progress | bool = False,
     ) -> "Recommender":  # fmt: skip
         """Learn from one row per event, and from tables of items and users; itself.
 
@@ -148,7 +149,7 @@ class Recommender:
         events, self.left_out = self._events(interactions, None), ()
         self._require_forbidden(items, users)
         given = {EVENTS: (interactions, events), ITEMS: (items, items), USERS: (users, users)}
-        terms = require_terms(given, self._sources, use=use, tell=progress.say)
+        terms = require_terms(given, self._sources, use=use, tell=as_progress(progress).say)
         if erased is not None:
             self.left_out = tuple(name for name in events.users if erased(name))
             events = events.without(users=self.left_out).met() if self.left_out else events
@@ -171,7 +172,7 @@ class Recommender:
         threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
         shop, fitted = make_shop(
             events, items=things, people=people, start=self._start, tries=self._tries, seed=self._seed,
-            threads=threads, progress=progress,
+            threads=threads, progress=as_progress(progress),
         )  # fmt: skip
         shop = replace(shop, columns=self._kept(items, shop), forbidden=self._forbidden, made=self._made)
         self._shop, self.tries, self.lineage = shop, fitted.tries, fitted_from(terms.rows, terms.sources)

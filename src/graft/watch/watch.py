@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from graft.bundle.bundle import Bundle
 from graft.bundle.folders import settled
 from graft.bundle.loading import load_bundle
+from graft.core.display import as_progress
 from graft.core.errors import InputError
 from graft.core.places import SHOP, place_of
-from graft.core.progress import SILENT, Progress
+from graft.core.progress import Progress
 from graft.core.several import Names, several
 from graft.facts.watch import LabelledEstimate, WatchBacktest, WatchBaseline, WatchCheck, WatchStory
 from graft.watch.baseline import DRAWS, LEVEL, RUNS, make_baseline, watch_folder, write_baseline
@@ -71,7 +72,7 @@ class Watch:
         runs: int = RUNS,
         draws: int | None = None,
         seed: int = 0,
-        progress: Progress = SILENT,
+        progress: Progress | bool = False,
     ) -> WatchBaseline:
         """Take rows, or events of a shop, as the reference; what every detector is worth on them.
 
@@ -89,7 +90,7 @@ class Watch:
             self._refuse({"group": group})
             made = shop.make_shop_baseline(
                 self.model, rows, reading=reading, segments=segments, allowed=allowed, batch=batch, level=level,
-                runs=runs, draws=draws or shop.DRAWS, seed=seed, progress=progress,
+                runs=runs, draws=draws or shop.DRAWS, seed=seed, progress=as_progress(progress),
             )  # fmt: skip
             shop.write_shop_baseline(self.model, made)
             return made.facts
@@ -100,7 +101,7 @@ class Watch:
             )
         reference = make_baseline(
             self.bundle, rows, group=group, segments=several(segments), allowed=several(allowed), batch=batch,
-            level=level, runs=runs, draws=draws or DRAWS, seed=seed, progress=progress,
+            level=level, runs=runs, draws=draws or DRAWS, seed=seed, progress=as_progress(progress),
         )  # fmt: skip
         write_baseline(self.folder / "baseline", reference)
         return reference.facts
@@ -115,7 +116,7 @@ class Watch:
         reading: "FeedbackReading | None" = None,
         dealt_with: str = "",
         by: str = "",
-        progress: Progress = SILENT,
+        progress: Progress | bool = False,
     ) -> WatchCheck:
         """Compare a batch with the baseline, and remember what was found; the same rows again are one check.
 
@@ -129,21 +130,30 @@ class Watch:
             from graft.watch.shop import check_shop
 
             self._refuse({"labels": labels, "group": group, "times": times})
-            return check_shop(self.model, rows, reading=reading, dealt_with=dealt_with, by=by, progress=progress)
+            return check_shop(
+                self.model, rows, reading=reading, dealt_with=dealt_with, by=by, progress=as_progress(progress)
+            )
         self._refuse({"reading": reading})
         from graft.watch.check import check_batch
 
         return check_batch(
-            self.bundle, rows, labels=labels, group=group, times=times, dealt_with=dealt_with, by=by, progress=progress
+            self.bundle,
+            rows,
+            labels=labels,
+            group=group,
+            times=times,
+            dealt_with=dealt_with,
+            by=by,
+            progress=as_progress(progress),
         )
 
     def sample(
-        self, rows: Any, n: int = 50, *, group: str = "", seed: int = 0, progress: Progress = SILENT
+        self, rows: Any, n: int = 50, *, group: str = "", seed: int = 0, progress: Progress | bool = False
     ) -> "Sample":
         """Draw n rows of a batch to label, with known chances; ``.frame()`` is the table to fill in."""
         from graft.watch.sample import draw_sample
 
-        return draw_sample(self.bundle, rows, n, group=group, seed=seed, progress=progress)
+        return draw_sample(self.bundle, rows, n, group=group, seed=seed, progress=as_progress(progress))
 
     def estimate(self, sample: "Sample", labels: Any) -> LabelledEstimate:
         """How good the model is on the whole batch, from a sample whose table was filled in."""
@@ -160,7 +170,7 @@ class Watch:
         delay: int = 1,
         group: str = "",
         seed: int = 0,
-        progress: Progress = SILENT,
+        progress: Progress | bool = False,
     ) -> WatchBacktest:
         """What following the advice would have been worth on labelled history, beside doing nothing and always
         learning anew.
@@ -171,7 +181,14 @@ class Watch:
         from graft.watch.backtest import backtest
 
         return backtest(
-            self.bundle, rows, batch=batch, start=start, delay=delay, group=group, seed=seed, progress=progress
+            self.bundle,
+            rows,
+            batch=batch,
+            start=start,
+            delay=delay,
+            group=group,
+            seed=seed,
+            progress=as_progress(progress),
         )
 
     @property

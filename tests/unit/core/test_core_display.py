@@ -5,8 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from graft import api
-from graft.core.display import Bars
+from graft.core.display import Bars, as_progress
 from graft.core.progress import SILENT
 
 
@@ -70,7 +69,7 @@ def test_a_notebook_has_bars_where_they_can_be_shown(monkeypatch, there, live):
 
 
 def test_a_study_shows_its_progress_unless_told_not_to():
-    assert isinstance(api._shown(True), Bars)
-    assert api._shown(False) is SILENT
+    assert isinstance(as_progress(True), Bars)
+    assert as_progress(False) is SILENT
     own = Bars(Console(file=io.StringIO()))
-    assert api._shown(own) is own
+    assert as_progress(own) is own

@@ -129,4 +129,6 @@ def test_embed_gives_vectors_of_minilm_that_mean_something():
 
 def test_embed_takes_any_reference(reference):
     assert graft.embed(["ba", "be"], reference).shape == (2, 32)
+    assert graft.embed(["ba"], reference, progress=True).shape == (1, 32)
+    assert graft.embed(["ba"], reference, progress=False).shape == (1, 32)
     assert graft.embed([], reference).shape == (0, 32)
