@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from graft.facts.audit import AssociationAudit
+    from graft.facts.audit import Audit
 
 audit = typer.Typer(
     no_args_is_help=True,
@@ -52,9 +52,8 @@ def associations(
     """
     from graft.api import audit_associations
     from graft.core.display import Bars, Terminal
-    from graft.core.files import write_text
     from graft.core.places import require_output
-    from graft.facts.audit import SEVERITIES
+    from graft.report.audit.words import association_lines
 
     if out is not None:
         require_output(out, ends=(".json",))
@@ -63,45 +62,18 @@ def associations(
         source=source or None, table=table, test=names, spec=spec, sentences=sentences, level=level, seed=seed,
         progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
-    for line in told(found):
+    _end(found, association_lines(found), out, fail_on)
+
+
+def _end(found: "Audit", lines: list[str], out: Path | None, fail_on: FailOn | None) -> None:
+    """Print, write the record and leave with 3 where a finding is as severe as asked."""
+    from graft.core.files import write_text
+    from graft.facts.audit import SEVERITIES
+
+    for line in lines:
         typer.echo(line)
     if out is not None:
         write_text(out, found.to_json())
         typer.echo(f"written to {out}")
     if fail_on is not None and SEVERITIES.index(found.severity) >= SEVERITIES.index(fail_on.value):
         raise typer.Exit(_FAILED)
-
-
-def told(found: "AssociationAudit") -> list[str]:
-    """The audit in lines: the worst first, then what was looked for and not found, then what could not be asked."""
-    from graft.facts.audit import SEVERITIES
-
-    order = {"found": 0, "not found": 1, "not applicable": 2}
-    both = sorted(
-        zip(found.tests, found.findings, strict=True),
-        key=lambda pair: (-SEVERITIES.index(pair[1].severity), order[pair[1].outcome]),
-    )
-    lines = [f"Associations in {found.of}: {_sum(found)}"]
-    for fact, finding in both:
-        together = " for all tests together" if len(found.tests) > 1 else ""
-        p_value = "" if fact.p_adjusted is None else f"; p = {_p(fact.p_adjusted)}{together}"
-        state = finding.severity if finding.severity != "none" else finding.outcome.replace("not found", "not shown")
-        lines.append(f"  [{state}] {fact.name}: {finding.said}{p_value}")
-        missing = [word for one in fact.lists for word in one.missing]
-        if missing and finding.outcome != "not applicable":
-            lines.append(f"      not known, and left out: {', '.join(missing[:8])}{' …' if len(missing) > 8 else ''}")
-    todos = list(dict.fromkeys(one.todo for one in found.findings if one.todo))
-    return [*lines, *(f"To do: {one}." for one in todos)]
-
-
-def _sum(found: "AssociationAudit") -> str:
-    people = [one for fact, one in zip(found.tests, found.findings, strict=True) if fact.people]
-    hit = sum(one.outcome == "found" for one in people)
-    asked = sum(one.outcome != "not applicable" for one in people)
-    if not asked:
-        return "no test about people could be made" if people else "no test was about people"
-    return f"{hit} of {asked} tests about people found one"
-
-
-def _p(value: float) -> str:
-    return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"

@@ -26,6 +26,23 @@ class AuditFinding(Fact):
     todo: str = ""
 
 
+class Audit(Document):
+    """What every audit has. of: what was audited, for a reader (a reference, a table with its version, a bundle).
+    digest: of its weights or of its bundle, "" for a table. level: of intervals; ``1 - level`` is the chance that
+    an audit of what treats all alike finds anything."""
+
+    of: str
+    digest: str
+    level: float
+    seed: int
+    findings: tuple[AuditFinding, ...]
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of all findings."""
+        return max((one.severity for one in self.findings), key=SEVERITIES.index, default="none")
+
+
 class TestedList(Fact):
     """A list of words (or ids) in a test. known: how many of ``words`` the source has. missing: the others."""
 
@@ -56,19 +73,8 @@ class AssociationFact(Fact):
     arrangements: int = 0
 
 
-class AssociationAudit(Document):
-    """Association tests of one source or table. of: its reference, or the name of the table with its version. digest:
-    of the weights, "" for a table. tests and findings: one of each for every test, in their order."""
+class AssociationAudit(Audit):
+    """Association tests of one source or table: one of ``tests`` for each finding, in their order."""
 
     schema_: Literal["graft/association-audit/1"] = Field(default="graft/association-audit/1", alias="schema")
-    of: str
-    digest: str
-    level: float
-    seed: int
     tests: tuple[AssociationFact, ...]
-    findings: tuple[AuditFinding, ...]
-
-    @property
-    def severity(self) -> Severity:
-        """The worst of all findings."""
-        return max((one.severity for one in self.findings), key=SEVERITIES.index, default="none")

@@ -1,0 +1,1 @@
+"""Audits for a reader: their lines, and the page."""
