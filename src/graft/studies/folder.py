@@ -71,7 +71,8 @@ def save_study(out: Path, study: StudyParts, record: StudyRecord, saved: ToSave,
 def _predictions(study: StudyParts) -> pl.DataFrame:
     """Rows that were unseen, as scored by the shipped procedure and the best control.
 
-    digest: of the content. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
+    role: ``shipped``, ``control``, and ``reused`` where the best candidate that reuses something does not ship. digest: of
+    the content. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
     decided, truth: class or value; for several labels those given, joined by ``;``.
     """
     prepared, concluded = study.prepared, study.concluded
@@ -79,6 +80,9 @@ def _predictions(study: StudyParts) -> pl.DataFrame:
     digests = [digest.hex() for digest in rows.digests]
     frames = []
     names = {"shipped": concluded.shipped, "control": study.judgement.choice.control}
+    if study.judgement.choice.chosen != concluded.shipped:
+        # An audit compares reuse with doing without it, whichever of them ships.
+        names["reused"] = study.judgement.choice.chosen
     for role, name in names.items():
         judged = study.gathered.judged[name]
         held = prepared.splits.holdout

@@ -15,22 +15,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from graft.bundle.answers import StudyAnswers, read_truth
 from graft.bundle.bundle import Bundle
 from graft.bundle.raw_scores import score
 from graft.bundle.reference import why_far
-from graft.core import foreign
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.tasks import Task
 from graft.inputs.dataset import Dataset, build_dataset
-from graft.inputs.targets import read_labels
 from graft.representations.encoding.joined_encoder import cut_parts
 from graft.rows import values
 from graft.rows.content import TEXT
@@ -246,7 +244,7 @@ class _Reader:
         roles = bundle.contract.roles
         self.bundle, self.segments, self.labels, self.late = bundle, segments, labels, late
         self.asked, self.group = group, group or roles.group or ""
-        self.known = _learnt(bundle.folder)
+        self.study = StudyAnswers(bundle.folder.parent, bundle.contract)
         self.met: set[str] = set()
         self.alone = 0
         self.times = times
@@ -275,7 +273,7 @@ class _Reader:
         for one in found:
             told.setdefault(one.row, one.code)
         usable = set(data.rows.tolist())
-        learnt = np.array([name in self.known for name in data.digests], bool)
+        learnt = self.study.learnt(data)
         # A digest may end in a zero byte, which NumPy's strings of bytes do not keep.
         names = np.array([name.hex() for name in data.digests], dtype=str) if len(data) else np.zeros(0, "<U32")
         ids = _ids(table, data, before)
@@ -312,7 +310,7 @@ class _Reader:
             mine = np.array([self.late.get(name, np.nan) for name in names], np.float64)
             own = made.truth if made.truth is not None else np.full(len(made), np.nan)
             made = made.with_truth(np.where(np.isfinite(mine), mine, own))
-        made = self._as_unlearnt(made) if learnt.any() else made
+        made = self._as_unlearnt(made, data) if learnt.any() else made
         made = self._timed(made, table, data.rows)
         lost = Counter(code for row, code in told.items() if row not in usable)
         return _ReadRows(made, texts, lost, unknown, partial(known_parts, bundle.model, texts_read(data)))
@@ -359,38 +357,22 @@ class _Reader:
         """When the rows of an embedding table were written, by id."""
         return self.times.written()
 
-    @cached_property
-    def _study(self) -> tuple[dict[str, int], np.ndarray, np.ndarray] | None:
-        """Of rows that the study had not learnt then: the place of each, its scores and what was decided."""
-        path = self.bundle.folder.parent / "predictions.parquet"
-        if not path.is_file() or self.bundle.contract.task is Task.MULTILABEL:
-            return None
-        told = pl.read_parquet(path).filter(pl.col("role") == "shipped")
-        told = told.unique("digest", keep="first", maintain_order=True)
-        at = dict(zip(told["digest"].to_list(), range(told.height), strict=True))
-        regression = self.bundle.contract.task is Task.REGRESSION
-        said = [] if regression else [one or UNDECIDED for one in told["decided"].to_list()]
-        return at, np.array(told["scores"].to_list(), np.float64), np.array(said, object)
-
-    def _as_unlearnt(self, batch: Batch) -> Batch:
+    def _as_unlearnt(self, batch: Batch, data: Dataset) -> Batch:
         """With what the study said of learnt rows while it had not learnt them, where it kept that."""
-        if self._study is None:
+        contract = self.bundle.contract
+        if contract.task is Task.MULTILABEL:
             return batch
-        at, scores, said = self._study
-        rows = np.array([at.get(name, -1) for name in batch.names.tolist()], np.int64)
-        known = batch.learnt & (rows >= 0)
+        told, known = self.study.of("shipped", data)
+        known &= batch.learnt
         if not known.any():
             return batch
         whole, certainty, decided = batch.scores.copy(), batch.certainty.copy(), batch.decided.astype(object)
-        whole[known] = scores[rows[known]]
-        contract = self.bundle.contract
+        whole[known] = given = told.probabilities[known]
         if contract.task is Task.REGRESSION:
-            certainty[known] = whole[known, 0]
+            certainty[known] = given[:, 0]
         else:
-            decided[known] = said[rows[known]]
-            places = {label: place for place, label in enumerate(contract.labels)}
-            chosen = np.array([places.get(one, -1) for one in decided[known].tolist()])
-            given = whole[known]
+            chosen = told.decided[known]
+            decided[known] = np.array([*contract.labels, UNDECIDED], object)[chosen]
             certainty[known] = np.where(chosen < 0, given.max(axis=1), given[np.arange(len(given)), chosen])
         return replace(batch, scores=whole, certainty=certainty, decided=np.asarray(decided, dtype=str))
 
@@ -636,20 +618,11 @@ def _times(bundle: Bundle, frame: pl.DataFrame, data: Dataset) -> np.ndarray | N
     return np.asarray(values.times(frame[name])[0][data.rows])
 
 
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """Labels of all rows of a table. values: class or value, (rows,), or 0/1 (rows, labels); nan where it is not known.
-    unknown: what is written where no label of the model is, with its row from 0."""
-
-    values: np.ndarray
-    unknown: dict[int, str]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What to say of labels that the model does not know."""
-        told = Tally()
-        told.add(np.array(list(self.unknown.values()), dtype=str))
-        return _of_unknown(told)
+def notes_of(unknown: Mapping[int, str]) -> tuple[str, ...]:
+    """What to say of labels that the model does not know. unknown: what is written, by row."""
+    told = Tally()
+    told.add(np.array(list(unknown.values()), dtype=str))
+    return _of_unknown(told)
 
 
 def _of_unknown(told: Tally) -> tuple[str, ...]:
@@ -663,39 +636,13 @@ def _of_unknown(told: Tally) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def read_truth(bundle: Bundle, table: Table) -> Truth:
-    """Labels as the contract reads them, whichever type a later table has. Raises ContractError for a column that
-    cannot hold them."""
-    contract, frame = bundle.contract, table.frame
-    if any(frame[name].dtype == pl.Null for name in contract.roles.label if name in frame.columns):
-        # No cell is filled in, so the column has no type yet.
-        shape = (frame.height, len(contract.labels)) if contract.task is Task.MULTILABEL else (frame.height,)
-        return Truth(np.full(shape, np.nan), {})
-    found = read_labels(
-        table, contract.roles, contract.task, separator=contract.separator, positions=contract.positions,
-        classes=contract.labels,
-    )  # fmt: skip
-    values = found.values.astype(np.float64)
-    values[found.missing | found.bad] = np.nan
-    return Truth(values, dict(found.given))
-
-
 def _truth(bundle: Bundle, table: Table, data: Dataset) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """The truth of each row under the contract, and what is written where no label of the model is."""
     contract = bundle.contract
     if contract.roles.label[0] not in table.frame.columns or contract.task is Task.MULTILABEL:
         return None, ()
-    found = read_truth(bundle, table)
+    found = read_truth(contract, table)
     return found.values[data.rows], tuple(found.unknown.values())
-
-
-def _learnt(folder: Path) -> frozenset[bytes]:
-    """What the rows say that the model learnt from, where its study keeps that beside the bundle."""
-    path = folder.parent / "learnt.json"
-    if not path.is_file():
-        return frozenset()
-    told = foreign.read_json(path)
-    return frozenset(bytes.fromhex(str(one))[:16] for one in told) if isinstance(told, list) else frozenset()
 
 
 def choices_of(bundle: Bundle, batch: Batch) -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from graft.bundle.answers import read_truth
 from graft.bundle.bundle import Bundle
 from graft.bundle.judged_rows import are_judged, one_number
 from graft.bundle.watch_erasure import word_marks
@@ -67,7 +68,7 @@ from graft.rows.table import read_frame
 from graft.watch.advice import LEAST_LABELLED, advised
 from graft.watch.ages import ages_of, placed_rows
 from graft.watch.baseline import Baseline, read_baseline, watch_folder
-from graft.watch.batch import Batch, choices_of, read_batch, read_truth, until
+from graft.watch.batch import Batch, choices_of, notes_of, read_batch, until
 from graft.watch.budget import alarm_budget
 from graft.watch.comparison import bounded, compare, compare_all, matched, shift_fact
 from graft.watch.contexts import CONTEXT_SHARE, moved_contexts
@@ -662,7 +663,7 @@ def _late_labels(bundle: Bundle, labels: Any) -> tuple[dict[str, float], tuple[s
     frame = read_columns(labels, [roles.id, roles.label[0]], what="labels")
     ids = ids_of(frame, roles.id, what="labels").to_list()
     # Before the first label has come its table has a header alone.
-    found = read_truth(bundle, read_frame(frame, empty=True))
+    found = read_truth(bundle.contract, read_frame(frame, empty=True))
     told: dict[str, float] = {}
     other: set[str] = set()
     for name, value in zip(ids, found.values.tolist(), strict=True):
@@ -673,7 +674,7 @@ def _late_labels(bundle: Bundle, labels: Any) -> tuple[dict[str, float], tuple[s
         told[name] = value
     several = "of 1 row the labels say" if len(other) == 1 else f"of {len(other):,} rows the labels say"
     said = (f"{several} more than one thing: the last one counts, with --times the newest",) if other else ()
-    return told, (*found.notes, *said)
+    return told, (*notes_of(found.unknown), *said)
 
 
 def _sample(batch: Batch) -> BatchSample | None:

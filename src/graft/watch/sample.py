@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from graft.bundle.answers import read_truth
 from graft.bundle.bundle import Bundle
 from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
@@ -30,7 +31,7 @@ from graft.evidence.unlabelled import Answers, RowExpectation, expected_rows, ro
 from graft.facts.watch import LabelledEstimate, SampledQuality
 from graft.rows import values
 from graft.rows.table import Table, read_frame
-from graft.watch.batch import Batch, choices_of, read_batch, read_truth
+from graft.watch.batch import Batch, choices_of, read_batch
 
 ROW, CHANCE = "row", "chance"
 
@@ -93,7 +94,7 @@ def estimate_sample(bundle: Bundle, sample: Sample, labels: Any) -> LabelledEsti
                 needed="the table that graft watch sample wrote, with its label column filled in",
             )
     numbers = values.numbers(table.frame[ROW])[0]
-    found = read_truth(bundle, table)
+    found = read_truth(bundle.contract, table)
     told = _by_row(numbers, found.values)
     wanted = sample.batch.rows_given[sample.drawn.rows].tolist()
     strange = sorted(set(told) - set(wanted))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graft.bundle.answers import read_truth
 from graft.bundle.bundle import Bundle
 from graft.bundle.judged_rows import one_number
 from graft.bundle.watch_erasure import word_marks
@@ -21,7 +22,7 @@ from graft.evidence.label_arrival import matured, settle_labels, usual_delay
 from graft.facts.watch import LabelArrivals
 from graft.rows import values
 from graft.rows.table import Table, read_frame
-from graft.watch.batch import Batch, choices_of, read_truth
+from graft.watch.batch import Batch, choices_of
 from graft.watch.row_times import RowTimes, require_column, whole_days, written_day
 
 ROWS, CELLS = 50_000, 4_000_000  # that are kept, and numbers among their scores
@@ -182,7 +183,7 @@ def told_labels(bundle: Bundle, batch: Batch, labels: Any | None, times: RowTime
     when = times.column(table, times.label, what="labels")
     named = values.ids(table.as_written(roles.id)).to_list()
     there = np.array([one is not None for one in named], bool)
-    found = read_truth(bundle, table)
+    found = read_truth(bundle.contract, table)
     ids = word_marks([one or "" for one in named])
     made = _told(ids[there], found.values[there], when[there], len(found.unknown))
     return replace(made, lasts=float(whole_days(table.as_written(times.label))))
