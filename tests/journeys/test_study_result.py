@@ -58,7 +58,7 @@ def test_what_was_learnt_and_what_was_said_of_unseen_rows_is_kept(studied):
     assert held < learnt
     assert len(learnt) == result.record.refit.rows
     said = pl.read_parquet(folder / "out" / "predictions.parquet")
-    assert set(said["role"]) == {"shipped", "control"}
+    assert {"shipped", "control"} <= set(said["role"])
     shipped = said.filter(pl.col("role") == "shipped")
     assert set(shipped["digest"]) == learnt
     assert set(shipped.filter(pl.col("part") == "holdout")["digest"]) == held

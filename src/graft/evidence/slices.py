@@ -98,9 +98,9 @@ def per_class(
         true = scored.targets[:, k] == 1 if multilabel else scored.targets == k
         said = scored.decided[:, k] == 1 if multilabel else scored.decided == k
         hit = true & said
-        precision = _share(hit, said, places, level)
-        recall = _share(hit, true, places, level)
-        overlap = _share(hit, true | said, places, level)
+        precision = exact_share(hit, said, places, level)
+        recall = exact_share(hit, true, places, level)
+        overlap = exact_share(hit, true | said, places, level)
         f1 = None if overlap is None else _doubled(overlap)
         note = _note(str(name), true, said, places)
         found.append(ClassScore(str(name), int(true.sum()), int(said.sum()), precision, recall, f1, note))
@@ -136,10 +136,10 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _share(hit: np.ndarray, among: np.ndarray, places: np.ndarray | None, level: float) -> Interval | None:
+def exact_share(hit: np.ndarray, among: np.ndarray, places: np.ndarray | None, level: float) -> Interval | None:
     """The share of hits among some rows (both masks of shape (rows,)), exact, by groups where there are any.
 
-    None without rows.
+    places: the group of each row as a number, shape (rows,), where rows of a group go together. None without rows.
     """
     rows = int(among.sum())
     if rows == 0:
