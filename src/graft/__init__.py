@@ -15,6 +15,7 @@ from graft.core.version import __version__
 if TYPE_CHECKING:
     from graft.api import adapt_source as adapt_source
     from graft.api import audit_associations as audit_associations
+    from graft.api import audit_groups as audit_groups
     from graft.api import embed as embed
     from graft.api import embed_table as embed_table
     from graft.api import load as load
@@ -46,6 +47,7 @@ _WHERE = {
     "Watch": "graft.watch.watch",
     "adapt_source": "graft.api",
     "audit_associations": "graft.api",
+    "audit_groups": "graft.api",
     "embed": "graft.api",
     "embed_table": "graft.api",
     "load": "graft.api",

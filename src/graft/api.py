@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from graft.bundle.bundle import Bundle
     from graft.core.tasks import TaskName
-    from graft.facts.audit import AssociationAudit
+    from graft.facts.audit import AssociationAudit, GroupAudit
     from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
     from graft.facts.watch import TableCheck
@@ -580,6 +580,74 @@ def audit_associations(
     else:
         words = words_of_table(tests, table if isinstance(table, EmbeddingTable) else EmbeddingTable.open(table))
     return audited(tests, words, level=level, seed=seed)
+
+
+def audit_groups(
+    bundle: "Bundle | str | Path",
+    rows: Any,
+    *,
+    sensitive: Names,
+    favourable: str = "",
+    large: float = 0.05,
+    least: int = 10,
+    against: "Bundle | str | Path | None" = None,
+    costs: str | Path | None = None,
+    encoding: str | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    progress: Progress | bool = False,
+) -> "GroupAudit":
+    """How differently a model treats groups of rows, how surely, and whether reuse widens it.
+
+    bundle: a saved model, or its folder. rows: like those it is for, with labels where they are known, as ``study``
+    takes them. sensitive: the columns whose groups are compared, and where they meet; the model need not read them.
+    favourable: which of two classes the figures are of; the second when empty. large: from where on a gap of shares
+    matters. least: rows that a group needs to be judged. against: another bundle, compared on the same rows. costs: a
+    table of what errors cost, instead of the bundle's. level: of the intervals, and of the chance that nothing is found
+    where nothing differs. seed: of permutations.
+
+    The record has every figure in every group with its interval, gaps, equalized odds, what reuse changes, and
+    findings. Raises InputError for columns that are not there or say nothing, BundleError for what is no bundle.
+    """
+    from graft.bundle.folders import require_bundle
+    from graft.inputs.contract import require_columns
+    from graft.rows.table import read_frame
+
+    if not 0.5 < level < 1:
+        raise InputError(f"level={level}", needed="a share between 0.5 and 1", fix="use 0.95")
+    if not 0 < large < 1:
+        raise InputError(f"large={large}", needed="a share between 0 and 1", fix="use 0.05")
+    if least < 2:
+        raise InputError(f"least={least}", needed="2 rows or more", fix="use 10")
+    for one in (bundle, against):
+        if isinstance(one, str | Path):
+            require_bundle(Path(one))
+    table = read_frame(rows, encoding=encoding)
+    require_columns(table, list(several(sensitive)))
+
+    from graft.audit.groups import audit_groups as audited
+    from graft.bundle.loading import load_bundle
+    from graft.bundle.predictions import in_words_of
+    from graft.decisions.costs import load_costs
+
+    def loaded(one: "Bundle | str | Path") -> "Bundle":
+        return load_bundle(Path(one)) if isinstance(one, str | Path) else one
+
+    model = loaded(bundle)
+    contract = model.contract
+    return audited(
+        model,
+        in_words_of(table, contract),
+        several(sensitive),
+        favourable=favourable,
+        large=large,
+        least=least,
+        against=None if against is None else loaded(against),
+        costs=None if costs is None else load_costs(costs, contract.labels, task=str(contract.task)),
+        level=level,
+        seed=seed,
+        progress=as_progress(progress),
+    )
 
 
 def load(folder: str | Path) -> "Bundle":

@@ -19,7 +19,7 @@ from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.evidence.associations import Association, association
 from graft.evidence.discoveries import holm
-from graft.facts.audit import AssociationAudit, AssociationFact, AuditFinding, TestedList
+from graft.facts.audit import AssociationAudit, AssociationFact, AuditFinding, WordListFact
 from graft.representations.cache import ActivationCache
 from graft.representations.encoding.backbones import token_rows
 from graft.representations.encoding.encoder import Encoder
@@ -119,7 +119,7 @@ def _tested(test: WordTest, words: WordVectors, level: float, rng: np.random.Gen
     for one in test.lists:
         known = [word for word in one.words if word in words.vectors]
         missing = tuple(word for word in one.words if word not in words.vectors)
-        lists.append(TestedList(name=one.name, words=len(one.words), known=len(known), missing=missing))
+        lists.append(WordListFact(name=one.name, words=len(one.words), known=len(known), missing=missing))
         vectors.append(np.array([words.vectors[word] for word in known]))
     fact = AssociationFact(
         name=test.name, about=test.about, people=test.people, lists=tuple(lists), sentences=test.sentences

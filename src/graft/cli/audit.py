@@ -2,14 +2,32 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from graft.facts.audit import Audit
 
+
+class _OrGroups(TyperGroup):
+    """``graft audit study/bundle`` is ``graft audit groups study/bundle``: what is no command is a bundle."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """With the word that was left out."""
+        given = args[0] if args else ""
+        if given and not given.startswith("-") and self.get_command(ctx, given) is None and _is_place(given):
+            args = ["groups", *args]
+        return super().parse_args(ctx, args)
+
+
+def _is_place(given: str) -> bool:
+    return Path(given).exists() or "/" in given or "." in given
+
+
 audit = typer.Typer(
+    cls=_OrGroups,
     no_args_is_help=True,
     help="Audit representations: whom they treat differently, how surely, and what to do. Exit code 3: --fail-on.",
 )
@@ -25,9 +43,39 @@ class FailOn(StrEnum):
     HIGH = "high"
 
 
-@audit.callback()
-def _group() -> None:
-    """Keep ``associations`` a word of its own while it is the only one."""
+@audit.command()
+def groups(
+    bundle: Annotated[Path, typer.Argument(help="A saved model; the word groups may be left out.")],
+    rows: Annotated[Path, typer.Option(help="Rows like those it is for, with labels where they are known.")],
+    sensitive: Annotated[list[str], typer.Option(help="Columns whose groups are compared, with commas or repeated.")],
+    favourable: Annotated[str, typer.Option(help="Of two classes the one that figures are of.")] = "",
+    large: Annotated[float, typer.Option(help="From where on a gap of shares matters.")] = 0.05,
+    least: Annotated[int, typer.Option(help="Rows that a group needs to be judged.")] = 10,
+    against: Annotated[Path | None, typer.Option(help="Another bundle, compared on the same rows.")] = None,
+    costs: Annotated[Path | None, typer.Option(help="What errors cost, instead of the bundle's table.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="What the rows are written in, if not recognised.")] = None,
+    level: Annotated[float, typer.Option(help="Of intervals, and what all tests together may find in error.")] = 0.95,
+    out: Annotated[Path | None, typer.Option(help="Where to write the page (.html) or the record (.json).")] = None,
+    fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 3 when a finding is as severe as this.")] = None,
+    seed: Annotated[int, typer.Option(help="Of permutations.")] = 0,
+) -> None:
+    """Compare what a model does for groups of rows, with intervals, and with what it does without reuse.
+
+    Example: graft audit study/bundle --rows holdout.csv --sensitive gender,region --out audit.html
+    """
+    from graft.api import audit_groups
+    from graft.core.display import Bars, Terminal
+    from graft.core.places import require_output
+    from graft.report.audit.words import group_lines
+
+    if out is not None:
+        require_output(out, read=(rows,), ends=(".html", ".json"))
+    names = [part.strip() for one in sensitive for part in one.split(",") if part.strip()]
+    found = audit_groups(
+        bundle, rows, sensitive=names, favourable=favourable, large=large, least=least, against=against, costs=costs,
+        encoding=encoding, level=level, seed=seed, progress=Bars(Terminal(stderr=True)),
+    )  # fmt: skip
+    _end(found, group_lines(found), out, fail_on)
 
 
 @audit.command()
@@ -69,11 +117,15 @@ def _end(found: "Audit", lines: list[str], out: Path | None, fail_on: FailOn | N
     """Print, write the record and leave with 3 where a finding is as severe as asked."""
     from graft.core.files import write_text
     from graft.facts.audit import SEVERITIES
+    from graft.report.audit import write_audit_page
 
     for line in lines:
         typer.echo(line)
     if out is not None:
-        write_text(out, found.to_json())
+        if out.suffix.lower() == ".html":
+            write_audit_page(found, out)
+        else:
+            write_text(out, found.to_json())
         typer.echo(f"written to {out}")
     if fail_on is not None and SEVERITIES.index(found.severity) >= SEVERITIES.index(fail_on.value):
         raise typer.Exit(_FAILED)

@@ -71,8 +71,8 @@ def save_study(out: Path, study: StudyParts, record: StudyRecord, saved: ToSave,
 def _predictions(study: StudyParts) -> pl.DataFrame:
     """Rows that were unseen, as scored by the shipped procedure and the best control.
 
-    role: ``shipped``, ``control``, and ``reused`` where the best candidate that reuses something does not ship. digest: of
-    the content. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
+    role: ``shipped``, ``control``, and ``reused`` where the best candidate that reuses something does not ship.
+    digest: of the content. part: ``fold`` or ``holdout``. scores: calibrated, in the order of the contract's labels.
     decided, truth: class or value; for several labels those given, joined by ``;``.
     """
     prepared, concluded = study.prepared, study.concluded

@@ -1,6 +1,9 @@
 """What audits found, in words."""
 
-from graft.facts.audit import SEVERITIES, AssociationAudit
+from graft.core.intervals import Interval
+from graft.facts.audit import SEVERITIES, AssociationAudit, Audit, AuditFinding, GapChangeFact, GapFact, GroupAudit
+from graft.report.shared.badge import Badge
+from graft.report.shared.formats import NOTHING, number
 
 
 def association_lines(found: AssociationAudit) -> list[str]:
@@ -34,3 +37,165 @@ def _sum(found: AssociationAudit) -> str:
 
 def _p(value: float) -> str:
     return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def group_lines(found: GroupAudit) -> list[str]:
+    """The audit in lines: what was judged, the worst first, what was not found, what could not be asked, what to do."""
+    judged = f"{found.rows:,} rows" + ("" if found.labelled else " without labels: what is decided, and no errors")
+    if found.learnt:
+        judged += f"; {found.learnt:,} of them learnt, judged by what the study said before it had learnt them"
+    if found.left_out:
+        judged += f"; {found.left_out:,} left out that it has learnt, and of which nothing like that is kept"
+    lines = [f"Groups in {found.of}: {group_headline(found)}", f"  judged on {judged}"]
+    for one in ordered(found.findings):
+        state = one.severity if one.severity != "none" else one.outcome.replace("not found", "not shown")
+        lines.append(f"  [{state}] {one.code} {one.said}")
+    for attribute in found.attributes:
+        few = sorted({group.name for gap in found.gaps if gap.attribute == attribute.name
+                      for group in gap.groups if not group.judged})  # fmt: skip
+        if attribute.unknown:
+            lines.append(f"  {attribute.name}: not known of {attribute.unknown:,} rows")
+        if few:
+            told = ", ".join(few[:6]) + (f" and {len(few) - 6:,} more" if len(few) > 6 else "")
+            lines.append(f"  {attribute.name}: too few rows in some figures for {told}")
+    lines += [f"  {note}" for note in found.notes]
+    todos = list(dict.fromkeys(one.todo for one in ordered(found.findings) if one.todo))
+    return [*lines, *(f"To do: {one}." for one in todos)]
+
+
+def ordered(findings: tuple[AuditFinding, ...]) -> list[AuditFinding]:
+    """The worst first; then what was found and is no fault, what was not found, what could not be asked."""
+    order = {"found": 0, "not found": 1, "not applicable": 2}
+    return sorted(findings, key=lambda one: (-SEVERITIES.index(one.severity), order[one.outcome]))
+
+
+def group_headline(found: GroupAudit) -> str:
+    """What an audit of groups found, in one sentence."""
+    asked = [one.name for one in found.attributes if "\u00d7" not in one.name]
+    gaps = [one for one in found.findings if one.code in ("A301", "A302", "A303", "A304")]
+    severe = [one for one in gaps if one.severity in ("high", "medium")]
+    if severe:
+        return f"{len(severe)} large difference{'' if len(severe) == 1 else 's'} between groups of {_and(asked)}"
+    if any(one.outcome == "found" for one in gaps):
+        return f"differences between groups of {_and(asked)}, none surely large"
+    if any(one.outcome == "not found" for one in gaps):
+        return f"no difference shown between groups of {_and(asked)}"
+    return f"nothing could be compared between groups of {_and(asked)}"
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def headline(record: Audit) -> str:
+    """What an audit found, in one sentence."""
+    if isinstance(record, GroupAudit):
+        return group_headline(record)
+    hits = sum(one.outcome == "found" and one.severity != "none" for one in record.findings)
+    if hits:
+        return f"{hits} of {len(record.findings)} questions found something"
+    if any(one.outcome != "not applicable" for one in record.findings):
+        return "nothing was found that matters"
+    return "nothing could be asked"
+
+
+def lead(record: Audit) -> str:
+    """What was looked at, and how sure an answer is."""
+    errors = f"{100 * (1 - record.level):.3g}"
+    sure = f"Where everything is treated alike, at most {errors} of 100 such audits would find anything."
+    if not isinstance(record, GroupAudit):
+        return sure
+    rows = f"{record.rows:,} rows were judged"
+    rows += ". " if record.labelled else " without labels: what is decided can be compared, errors cannot. "
+    of = f"Figures are of {record.favourable}. " if record.favourable else ""
+    return rows + of + sure
+
+
+def reservations(record: Audit) -> list[str]:
+    """What a reader has to mind."""
+    if not isinstance(record, GroupAudit):
+        return []
+    told = []
+    if record.learnt:
+        told.append(
+            f"{record.learnt:,} of the rows the model has learnt: they are judged by what its study said"
+            " while it had not learnt them"
+        )
+    if record.left_out:
+        told.append(f"{record.left_out:,} rows that the model has learnt were left out: it would remember them")
+    told += [
+        f"{one.name} is not known of {one.unknown:,} rows, which are in no group"
+        for one in record.attributes
+        if one.unknown
+    ]
+    told += [f"{count:,} rows could not be read: {code}" for code, count in record.problems.items()]
+    return [*told, *record.notes]
+
+
+def todos(record: Audit) -> list[str]:
+    """What to do, the most pressing first."""
+    return list(dict.fromkeys(one.todo for one in ordered(record.findings) if one.todo))
+
+
+def audit_badge(record: Audit) -> Badge:
+    """The outcome at a glance."""
+    if record.severity == "high":
+        return Badge("Large differences", "harms", "\u25b2")
+    if record.severity == "medium":
+        return Badge("Differences that matter", "harms", "\u25b2")
+    if record.severity == "low":
+        return Badge("Differences", "open", "\u25c6")
+    if all(one.outcome == "not applicable" for one in record.findings):
+        return Badge("Nothing could be judged", "tied", "?")
+    return Badge("No difference shown", "tied", "=")
+
+
+def state_words(one: AuditFinding) -> str:
+    """The answer of a finding in a word."""
+    return one.severity if one.severity != "none" else one.outcome.replace("not found", "not shown")
+
+
+def state_style(one: AuditFinding) -> str:
+    """The class of its colour."""
+    return one.severity
+
+
+def amount(value: float | None, unit: str, *, gap: bool = False, signed: bool = False) -> str:
+    """A figure of a group, or a gap of two.
+
+    >>> amount(0.243, "share"), amount(0.151, "share", gap=True), amount(-0.02, "points"), amount(3.0, "EUR")
+    ('24.3 %', '15.1 points', '-2.0 points', '3 EUR')
+    """
+    if value is None:
+        return NOTHING
+    if unit == "share" and not gap and not signed:
+        return f"{100 * value:.1f} %"
+    if unit in ("share", "points"):
+        return f"{100 * value:+.1f} points" if signed else f"{100 * value:.1f} points"
+    told = number(value)
+    return f"{'+' if signed and value > 0 else ''}{told} {unit}".strip()
+
+
+def span_words(span: Interval, unit: str) -> str:
+    """Both ends of an interval.
+
+    >>> span_words(Interval(0.2, 0.1, 0.31), "share")
+    '10.0 to 31.0'
+    """
+    if span.ends is None:
+        return "no interval"
+    if unit in ("share", "points"):
+        return f"{100 * span.ends[0]:.1f} to {100 * span.ends[1]:.1f}"
+    return f"{number(span.ends[0])} to {number(span.ends[1])}"
+
+
+def p_words(fact: GapFact) -> str:
+    """A p-value in words."""
+    if fact.p_adjusted is None:
+        return "not tested"
+    return f"p = {_p(fact.p_adjusted)} for all together" if fact.p_adjusted >= 0.001 else "p < 0.001 for all together"
+
+
+def figure_title(fact: GapFact | GapChangeFact) -> str:
+    """The name of a figure, with the class or label it is of."""
+    return f"{fact.figure} of {fact.label}" if fact.label else fact.figure
