@@ -62,7 +62,11 @@ def _of_code(
     if not hits:
         widest = max(asked, key=lambda one: _reach(one) / max(one.matters, 1e-12))
         alike = all(_reach(one) <= one.matters for one in asked)
-        state = "alike" if alike else "no difference shown, and a large one not ruled out"
+        likely = min(asked, key=lambda one: one.p_value if one.p_value is not None else 1.0)
+        if likely.p_value is not None and likely.p_value <= alpha:
+            widest, state = likely, "perhaps different: asked alone it would be shown, and more rows would settle it"
+        else:
+            state = "alike" if alike else "no difference shown, and a large one not ruled out"
         said = f"{attribute.name}, {_TITLES[code]}: {state} ({gap_words(widest)})"
         return AuditFinding(code=code, outcome="not found", severity="none", said=said)
     worst = max(hits, key=lambda one: (_least(one) / max(one.matters, 1e-12), -float(one.p_adjusted or 0)))

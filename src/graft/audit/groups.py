@@ -358,14 +358,17 @@ def _compared(
         for figure in told[0]:
             rival = second.get((figure.name, figure.label))
             # Precision is of the rows that a model chose, and these are others for each model.
-            if rival is None or not np.array_equal(figure.counts, rival.counts):
+            if rival is None or figure.name == "precision":
                 continue
-            groups = mine.groups[figure.counts]
+            # One model may have left to a person what the other decides.
+            shared = figure.counts & rival.counts
+            values, others = figure.values[shared[figure.counts]], rival.values[shared[rival.counts]]
+            groups = mine.groups[shared]
             enough = [group for group in range(len(mine.names)) if int((groups == group).sum()) >= LEAST]
-            inside = None if clusters is None else clusters[places][figure.counts]
+            inside = None if clusters is None else clusters[places][shared]
             found = gap_change(
-                GroupFigure(figure.values, groups, figure.share, figure.possible, inside),
-                GroupFigure(rival.values, groups, rival.share, rival.possible, inside),
+                GroupFigure(values, groups, figure.share, figure.possible, inside),
+                GroupFigure(others, groups, rival.share, rival.possible, inside),
                 enough, level=level,
             )  # fmt: skip
             if found is not None:
@@ -379,7 +382,7 @@ def _compared(
                         matters=figure.matters,
                         highest=mine.names[found.highest],
                         lowest=mine.names[found.lowest],
-                        rows=int(figure.counts.sum()),
+                        rows=int(shared.sum()),
                         gap=found.one,
                         other=found.other,
                         change=found.change,
