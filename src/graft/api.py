@@ -595,6 +595,7 @@ def audit_groups(
     encoding: str | None = None,
     level: float = 0.95,
     seed: int = 0,
+    keep: bool = True,
     progress: Progress | bool = False,
 ) -> "GroupAudit":
     """How differently a model treats groups of rows, how surely, and whether reuse widens it.
@@ -604,12 +605,14 @@ def audit_groups(
     favourable: which of two classes the figures are of; the second when empty. large: from where on a gap of shares
     matters. least: rows that a group needs to be judged. against: another bundle, compared on the same rows. costs: a
     table of what errors cost, instead of the bundle's. level: of the intervals, and of the chance that nothing is found
-    where nothing differs. seed: of permutations.
+    where nothing differs. seed: of permutations. keep: what is found goes into the addendum beside the bundle and into
+    the ledger, from where its card and its bills of materials take it.
 
     The record has every figure in every group with its interval, gaps, equalized odds, what reuse changes, and
     findings. Raises InputError for columns that are not there or say nothing, BundleError for what is no bundle.
     """
-    from graft.bundle.folders import require_bundle
+    from graft.bundle.audits import audits_of, keep_audit
+    from graft.bundle.folders import require_bundle, require_place
     from graft.inputs.contract import require_columns
     from graft.rows.table import read_frame
 
@@ -622,6 +625,8 @@ def audit_groups(
     for one in (bundle, against):
         if isinstance(one, str | Path):
             require_bundle(Path(one))
+    if keep:
+        require_place(audits_of(Path(bundle) if isinstance(bundle, str | Path) else bundle.folder))
     table = read_frame(rows, encoding=encoding)
     require_columns(table, list(several(sensitive)))
 
@@ -635,7 +640,7 @@ def audit_groups(
 
     model = loaded(bundle)
     contract = model.contract
-    return audited(
+    found = audited(
         model,
         in_words_of(table, contract),
         several(sensitive),
@@ -648,6 +653,9 @@ def audit_groups(
         seed=seed,
         progress=as_progress(progress),
     )
+    if keep:
+        keep_audit(model.folder, found, about=", ".join(several(sensitive)))
+    return found
 
 
 def load(folder: str | Path) -> "Bundle":

@@ -38,7 +38,11 @@ def group_findings(
             found.append(_of_code(code, attribute, [one for one in mine if one.code == code], odds, labelled, alpha))
         if attribute.input and BETWEEN not in attribute.name:
             said = f"{attribute.name} is a column the model reads: it can decide by it"
-            found.append(AuditFinding(code=INPUT, outcome="found", severity="low", said=said, todo=_INPUT_TODO))
+            found.append(
+                AuditFinding(
+                    code=INPUT, outcome="found", severity="low", said=said, todo=_INPUT_TODO, about=attribute.name
+                )
+            )
         if partly := _partly_known(attribute, mine):
             found.append(partly)
     found += [_of_transfer(one, alpha) for one in transfer]
@@ -57,7 +61,7 @@ def _of_code(
         else:
             why = facts[0].why
         said = f"{attribute.name}, {_TITLES[code]}: {why}"
-        return AuditFinding(code=code, outcome="not applicable", severity="none", said=said)
+        return AuditFinding(code=code, outcome="not applicable", severity="none", said=said, about=attribute.name)
     hits = [one for one in asked if one.p_adjusted is not None and one.p_adjusted <= alpha]
     if not hits:
         widest = max(asked, key=lambda one: _reach(one) / max(one.matters, 1e-12))
@@ -68,7 +72,7 @@ def _of_code(
         else:
             state = "alike" if alike else "no difference shown, and a large one not ruled out"
         said = f"{attribute.name}, {_TITLES[code]}: {state} ({gap_words(widest)})"
-        return AuditFinding(code=code, outcome="not found", severity="none", said=said)
+        return AuditFinding(code=code, outcome="not found", severity="none", said=said, about=attribute.name)
     worst = max(hits, key=lambda one: (_least(one) / max(one.matters, 1e-12), -float(one.p_adjusted or 0)))
     severity = _severity(code, worst, labelled)
     more = len(hits) - 1
@@ -79,7 +83,9 @@ def _of_code(
     if code == ERRORS and equal and equal[0].difference is not None:
         told = equal[0].difference
         said += f". Equalized odds differ by {points(told.mean)} ({_ends(told)})"
-    return AuditFinding(code=code, outcome="found", severity=severity, said=said, todo=_TODO[_known_code(code)])
+    return AuditFinding(
+        code=code, outcome="found", severity=severity, said=said, todo=_TODO[_known_code(code)], about=attribute.name
+    )
 
 
 _TITLES: dict[str, str] = {
@@ -133,7 +139,9 @@ def _partly_known(attribute: AttributeFact, facts: Sequence[GapFact]) -> AuditFi
         f" {_named(worst)} lies between {points(low)} and {points(high)};"
         f" {points(worst.if_known.mean)} where it is known"
     )
-    return AuditFinding(code=PARTLY, outcome="found", severity="low", said=said, todo=_PARTLY_TODO)
+    return AuditFinding(
+        code=PARTLY, outcome="found", severity="low", said=said, todo=_PARTLY_TODO, about=attribute.name
+    )
 
 
 def _of_transfer(fact: TransferFact, alpha: float) -> AuditFinding:

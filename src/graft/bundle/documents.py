@@ -9,6 +9,7 @@ the same facts and today's decisions; what was sealed stays as it is.
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.bundle.audits import audited_considerations, audited_measures, read_addendum
 from graft.bundle.document_files import document, every_obligation, packages, require_format, write_all
 from graft.bundle.evidence import read_evidence
 from graft.bundle.loading import load_bundle
@@ -115,4 +116,8 @@ def _facts(folder: Path, registry: Registry) -> ModelFacts:
     )
     facts = model_facts(folder, bundle.origin, told, descent=read_descent(folder), answers=answers)
     decided = [one.licence for one in decisions if one.asset == asset.identity]
-    return facts.model_copy(update={"created": info.created, "licence": decided[-1] if decided else ""})
+    told_since: dict[str, object] = {"created": info.created, "licence": decided[-1] if decided else ""}
+    if (addendum := read_addendum(folder)) is not None:
+        told_since["considerations"] = audited_considerations(facts.considerations, addendum)
+        told_since["metrics"] = (*facts.metrics, *audited_measures(folder, addendum))
+    return facts.model_copy(update=told_since)

@@ -58,12 +58,16 @@ def groups(
     out: Annotated[Path | None, typer.Option(help="Where to write the page (.html) or the record (.json).")] = None,
     fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 3 when a finding is as severe as this.")] = None,
     seed: Annotated[int, typer.Option(help="Of permutations.")] = 0,
+    keep: Annotated[
+        bool, typer.Option(help="Put what is found into the addendum beside the bundle, and into the ledger.")
+    ] = True,
 ) -> None:
     """Compare what a model does for groups of rows, with intervals, and with what it does without reuse.
 
     Example: graft audit study/bundle --rows holdout.csv --sensitive gender,region --out audit.html
     """
     from graft.api import audit_groups
+    from graft.bundle.audits import audits_of
     from graft.core.display import Bars, Terminal
     from graft.core.places import require_output
     from graft.report.audit.words import group_lines
@@ -73,8 +77,10 @@ def groups(
     names = [part.strip() for one in sensitive for part in one.split(",") if part.strip()]
     found = audit_groups(
         bundle, rows, sensitive=names, favourable=favourable, large=large, least=least, against=against, costs=costs,
-        encoding=encoding, level=level, seed=seed, progress=Bars(Terminal(stderr=True)),
+        encoding=encoding, level=level, seed=seed, keep=keep, progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
+    if keep:
+        typer.echo(f"kept in {audits_of(bundle)}", err=True)
     _end(found, group_lines(found), out, fail_on)
 
 

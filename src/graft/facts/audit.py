@@ -17,13 +17,15 @@ SEVERITIES: tuple[Severity, ...] = ("none", "low", "medium", "high")
 
 class AuditFinding(Fact):
     """One result. code: stable, with a page in the documentation. outcome: ``not found`` says that it was looked for.
-    said: in words. todo: what to do; empty when nothing is."""
+    said: in words. todo: what to do; empty when nothing is. about: which groups, columns or words it is about, in
+    short; empty where the audit as a whole says it."""
 
     code: str
     outcome: Literal["found", "not found", "not applicable"]
     severity: Severity
     said: str
     todo: str = ""
+    about: str = ""
 
 
 class Audit(Document):
@@ -196,3 +198,25 @@ class GroupAudit(Audit):
     transfer: tuple[TransferFact, ...] = ()
     problems: dict[str, int] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+class AuditEntry(Fact):
+    """One audit in an addendum. made: UTC. kind: the schema of its record. about: what was asked. file, sha256: where
+    the whole record lies beside the addendum, and its digest."""
+
+    made: str
+    kind: str
+    of: str
+    about: str
+    level: float
+    findings: tuple[AuditFinding, ...]
+    file: str
+    sha256: str
+
+
+class AuditAddendum(Document):
+    """What audits found of a sealed bundle. bundle: the seal of its manifest."""
+
+    schema_: Literal["graft/audit-addendum/1"] = Field(default="graft/audit-addendum/1", alias="schema")
+    bundle: str
+    entries: tuple[AuditEntry, ...]

@@ -129,6 +129,19 @@ class Decision(Record):
     at: str = ""
 
 
+class AuditStatement(Record):
+    """An audit of an asset. kind: the schema of its record. about: what was asked. sha256: of the record. severity: the
+    worst of its findings. found: codes of what was found. at: UTC."""
+
+    asset: str
+    kind: str
+    about: str
+    sha256: str
+    severity: str
+    found: tuple[str, ...] = ()
+    at: str = ""
+
+
 class Finding(Record):
     """Something a person should know.
 

@@ -26,7 +26,7 @@ from graft.governance.ledger.state import (
 from graft.governance.ledger.store import Ledger
 from graft.governance.licences import refuse_unknown
 from graft.governance.reading import named_parent, parent_reference
-from graft.governance.records import Asset, Decision, Record
+from graft.governance.records import Asset, AuditStatement, Decision, Record
 
 __all__ = ["HoldoutOpenings", "Opening", "Registry", "SourcesRanked", "SourcesTuned", "StudyEntry"]
 
@@ -189,6 +189,23 @@ class Registry:
             return None if known else (Kind.SOURCES_TUNED, tuned.rows, facts)
 
         self._say(news)
+
+    def state_audit(self, audit: AuditStatement) -> None:
+        """Record what an audit found of an asset. The same record again makes no event."""
+
+        def news(state: State) -> News:
+            facts = _facts(audit, "at")
+            last = next(
+                (one for one in reversed(state.audits) if (one.asset, one.about) == (audit.asset, audit.about)), None
+            )
+            return None if last and _facts(last, "at") == facts else (Kind.AUDITED, audit.asset, facts)
+
+        self._say(news)
+
+    def audits(self, asset: str) -> tuple[AuditStatement, ...]:
+        """What audits found of an asset, by its identity, in order."""
+        with self._lock:
+            return tuple(one for one in self._now().audits if one.asset == asset)
 
     def rankings(self) -> tuple[tuple[SourcesRanked, SourcesTuned], ...]:
         """Every study that tuned sources which were ranked for the same rows, with the last such ranking."""

@@ -66,10 +66,14 @@ def show(named: Named) -> None:
     with Registry() as registry:
         asset, _ = look_up(registry, named)
         decisions = [one for one in registry.decisions() if one.asset == asset.identity]
+        audits = registry.audits(asset.identity)
     typer.echo(f"{asset.kind} {asset.name} {asset.version}".rstrip())
     print_facts(asset)
     for decision in decisions:
         typer.echo(f"  decided      {decision.licence} by {decision.by} ({decision.at}): {decision.because}")
+    for audit in audits:
+        found = f"{audit.severity}: {', '.join(audit.found)}" if audit.found else "nothing found"
+        typer.echo(f"  audited      {audit.about} ({audit.at}): {found}")
     for finding in conflicts(asset):
         typer.echo(f"\n{finding.severity}: {finding.message}" + (f"\n  fix: {finding.fix}" if finding.fix else ""))
 

@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 
 from graft.core.errors import LedgerError
 from graft.governance.ledger.events import Event, Head
-from graft.governance.records import Asset, Decision, Edge, LicenceStatement, Record
+from graft.governance.records import Asset, AuditStatement, Decision, Edge, LicenceStatement, Record
 
 
 def merged(old: Asset, new: Asset) -> Asset:
@@ -64,6 +64,7 @@ class Kind(StrEnum):
     STUDY_FINISHED = "study-finished"
     SOURCES_RANKED = "sources-ranked"
     SOURCES_TUNED = "sources-tuned"
+    AUDITED = "audited"
 
 
 class Opening(Record):
@@ -136,6 +137,7 @@ class State:
     studies: dict[str, StudyEntry] = field(default_factory=dict)
     ranked: list[SourcesRanked] = field(default_factory=list)
     tuned: list[SourcesTuned] = field(default_factory=list)
+    audits: list[AuditStatement] = field(default_factory=list)
 
     @property
     def head(self) -> Head:
@@ -201,6 +203,10 @@ def _tuned(state: State, event: Event) -> None:
     state.tuned.append(_read(SourcesTuned, event).model_copy(update={"at": event.time}))
 
 
+def _audited(state: State, event: Event) -> None:
+    state.audits.append(_read(AuditStatement, event).model_copy(update={"at": event.time}))
+
+
 _TAKE: dict[str, Callable[[State, Event], None]] = {
     Kind.ASSET_ADDED: _asset,
     Kind.ASSET_UPDATED: _asset,
@@ -211,6 +217,7 @@ _TAKE: dict[str, Callable[[State, Event], None]] = {
     Kind.STUDY_FINISHED: _finished,
     Kind.SOURCES_RANKED: _ranked,
     Kind.SOURCES_TUNED: _tuned,
+    Kind.AUDITED: _audited,
 }
 
 
