@@ -8,8 +8,8 @@ movielens, adult, detectors, detectors-power, detectors-groups, detectors-eviden
 Evidently; draws, hours each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=build/draws.jsonl``, where ``keep`` lets
 a run go on that was stopped), unlabelled, labels, labels-real, windows (quality without labels and with few; ``windows
 peer=PYTHON``, one that has NannyML), detectors-speed, watch-check (what a whole check costs), watch-million (batches of
-any size in bounded memory), watch-history (ten thousand checks), audit-groups
-(false findings and power of whole audits), ledger, assets, register, check, embed, query,
+any size in bounded memory), watch-history (ten thousand checks), audit-groups (false findings and power of whole
+audits), audit-leakage (false findings, coverage and power of probes), ledger, assets, register, check, embed, query,
 pictures, pictures-study, clips (speed of media), tables, search, exact, crossover, updating, million (a table of a
 million rows), million-index. Without a name all run, but for those that take hours. The real rows lie beside the
 project, in ``../shared/data``.
@@ -30,6 +30,7 @@ from bench import (
     few_labels,
     governance,
     images,
+    leakage,
     ledger,
     measure,
     media,
@@ -109,6 +110,7 @@ ALL = {
     "watch-million": watch_million.watch_million,
     "watch-history": watch_history.watch_history,
     "audit-groups": audit_groups.audit_groups,
+    "audit-leakage": leakage.audit_leakage,
 }
 
 
@@ -136,6 +138,7 @@ HOURS = (
     "detectors-groups",
     "detectors-evidently",
     "watch-history",
+    "audit-leakage",
 )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graft.api import adapt_source as adapt_source
     from graft.api import audit_associations as audit_associations
     from graft.api import audit_groups as audit_groups
+    from graft.api import audit_leakage as audit_leakage
     from graft.api import embed as embed
     from graft.api import embed_table as embed_table
     from graft.api import load as load
@@ -48,6 +49,7 @@ _WHERE = {
     "adapt_source": "graft.api",
     "audit_associations": "graft.api",
     "audit_groups": "graft.api",
+    "audit_leakage": "graft.api",
     "embed": "graft.api",
     "embed_table": "graft.api",
     "load": "graft.api",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from graft.bundle.bundle import Bundle
     from graft.core.tasks import TaskName
-    from graft.facts.audit import AssociationAudit, GroupAudit
+    from graft.facts.audit import AssociationAudit, GroupAudit, LeakageAudit
     from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
     from graft.facts.watch import TableCheck
@@ -656,6 +656,73 @@ def audit_groups(
     if keep:
         keep_audit(model.folder, found, about=", ".join(several(sensitive)))
     return found
+
+
+def audit_leakage(
+    *,
+    table: "EmbeddingTable | str | Path",
+    attribute: Names,
+    given: Names = (),
+    group: str = "",
+    rows: Any = None,
+    id: str = "",  # noqa: A002 - the field's own word
+    task: str = "",
+    erase_into: str | Path | None = None,
+    encoding: str | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    progress: Progress | bool = False,
+) -> "LeakageAudit":
+    """Whether the vectors of a table tell an attribute, where its groups gather, and what erasing it would do.
+
+    table: opened, or its folder. attribute: columns; numbers of many values are told apart by quarters. given: columns
+    that may be known: asked is what vectors tell beyond them. group: a column whose rows belong together (a person).
+    rows: a file or frame with these columns, joined to the table by its column ``id``; columns of the table itself when
+    left out. task: a column that erasing should not harm. erase_into: a folder for a new table of erased vectors; none
+    is made when left out. encoding: of a text file. level: of intervals, and of the chance that the audit finds nothing
+    where there is nothing. seed: of everything random.
+
+    The record has probes with intervals and p-values, clusters, what erasure takes, leaves and costs, and findings.
+    Raises InputError for what cannot be asked, TableError for what is no table, OutputError where the new table cannot
+    be.
+    """
+    names, allowed = several(attribute), several(given)
+    if not names:
+        raise InputError("no attribute", needed="one or more columns", fix="--attribute COLUMN")
+    roles = {"given": allowed, "group": (group,) if group else (), "task": (task,) if task else ()}
+    for role, columns in roles.items():
+        if both := [one for one in columns if one in names]:
+            raise InputError(
+                f"{both[0]!r} as attribute and as {role}", needed="another column", fix=f"leave it out of {role}"
+            )
+    if not 0.5 < level < 1:
+        raise InputError(f"level={level}", needed="a share between 0.5 and 1", fix="use 0.95")
+    from graft.tables.table import EmbeddingTable
+
+    opened = table if isinstance(table, EmbeddingTable) else EmbeddingTable.open(table)
+    into = None if erase_into is None else Path(erase_into)
+    if into is not None:
+        from graft.representations.new_folder import require_free
+
+        require_free(into)
+    from graft.audit.table_columns import read_table_columns
+
+    wanted = list(dict.fromkeys([*names, *allowed, *roles["group"], *roles["task"]]))
+    columns_read = read_table_columns(opened, wanted, rows=rows, id_column=id, encoding=encoding)
+
+    from graft.audit.leakage import LeakageQuestion, with_table
+    from graft.audit.leakage import audit_leakage as audited
+    from graft.audit.leakage_eraser import erasing_of
+
+    erasing = None if into is None else erasing_of(opened, columns_read, names)
+    question = LeakageQuestion(tuple(dict.fromkeys(names)), allowed, group, task)
+    found = audited(columns_read, question, level=level, seed=seed, progress=as_progress(progress))
+    if into is None or erasing is None:
+        return found
+    from graft.tables.erased import write_erased
+
+    write_erased(opened, into, erasing)
+    return with_table(found, str(into))
 
 
 def load(folder: str | Path) -> "Bundle":

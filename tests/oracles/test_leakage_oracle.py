@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from graft.core.errors import InputError
 from graft.evidence import leakage
+from graft.evidence.areas import areas_of
 from graft.evidence.leakage import in_quarters, probe_leakage
 
 
@@ -20,10 +21,10 @@ def made(rows: int, lean: float, seed: int, *, classes: int = 2, width: int = 8)
 def test_area_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     scores, classes = rng.normal(size=(200, 3)).round(1), rng.integers(3, size=200)
-    area, influence = leakage._area(scores, classes)
+    found = areas_of(scores, classes)
     wanted = np.mean([roc_auc_score(classes == one, scores[:, one]) for one in range(3)])
-    assert area == pytest.approx(wanted, abs=1e-12)
-    assert influence.mean() == pytest.approx(0, abs=1e-12)
+    assert found.mean == pytest.approx(wanted, abs=1e-12)
+    assert found.part.mean() == pytest.approx(0, abs=1e-12)
 
 
 def test_variance_is_delongs():
@@ -33,8 +34,7 @@ def test_variance_is_delongs():
     wins = ahead[:, None] > behind[None]
     delong = wins.mean(axis=1).var(ddof=1) / 40 + wins.mean(axis=0).var(ddof=1) / 70
     # Two classes scored by one number and its opposite are one area.
-    _, influence = leakage._area(np.stack([-one, one], axis=1), classes)
-    assert influence.var() / 110 == pytest.approx(delong, rel=0.03)
+    assert areas_of(np.stack([-one, one], axis=1), classes).part.var() / 110 == pytest.approx(delong, rel=0.03)
 
 
 @pytest.mark.parametrize("width", [4, 300])
@@ -46,9 +46,9 @@ def test_the_ridge_is_that_of_scikit_learn(width):
     gram = inside.T @ inside if width < 40 else inside @ inside.T
     penalty = 0.3 * np.trace(gram) / len(gram)
     peer = Ridge(alpha=penalty, fit_intercept=False).fit(inside, targets[~held] - targets[~held].mean(axis=0))
-    found = leakage._Solved.of(rows, held).predict(targets)
+    found = leakage.SolvedRidge.of(rows, held).predict(targets)
     np.testing.assert_allclose(found, peer.predict(rows[held]), atol=1e-8)
-    np.testing.assert_allclose(leakage._Solved.of(sparse.csr_array(rows), held).predict(targets), found, atol=1e-8)
+    np.testing.assert_allclose(leakage.SolvedRidge.of(sparse.csr_array(rows), held).predict(targets), found, atol=1e-8)
 
 
 def test_what_leaks_is_found_and_how_far():

@@ -111,12 +111,51 @@ def associations(
 
     if out is not None:
         require_output(out, ends=(".json",))
-    names = [part.strip() for one in test for part in one.split(",") if part.strip()]
     found = audit_associations(
-        source=source or None, table=table, test=names, spec=spec, sentences=sentences, level=level, seed=seed,
+        source=source or None, table=table, test=_named(test), spec=spec, sentences=sentences, level=level, seed=seed,
         progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
     _end(found, association_lines(found), out, fail_on)
+
+
+@audit.command()
+def leakage(
+    table: Annotated[Path, typer.Option(help="A table of vectors.")],
+    attribute: Annotated[list[str], typer.Option(help="What vectors should not tell: columns, with commas.")],
+    given: Annotated[list[str], typer.Option(help="Columns that may be known; asked is what lies beyond.")] = [],  # noqa: B006
+    group: Annotated[str, typer.Option(help="A column whose rows belong together, such as a person.")] = "",
+    rows: Annotated[Path | None, typer.Option(help="A file that has these columns; the table when left out.")] = None,
+    row_id: Annotated[str, typer.Option("--id", help="The column of --rows that holds the ids of the table.")] = "",
+    task: Annotated[str, typer.Option(help="A column that erasing should not harm.")] = "",
+    erase_into: Annotated[
+        Path | None, typer.Option(help="Write a new table of erased vectors here; nothing is changed without it.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of --rows, where it is not recognised.")] = None,
+    level: Annotated[float, typer.Option(help="Of intervals, and what all tests together may find in error.")] = 0.95,
+    out: Annotated[Path | None, typer.Option(help="Where to write the record (JSON).")] = None,
+    fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 3 when a finding is as severe as this.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+) -> None:
+    """Ask whether vectors tell an attribute, beyond what may be known, and what erasing it would do.
+
+    Example: graft audit leakage --table vectors/users --attribute gender --given age,country
+    """
+    from graft.api import audit_leakage
+    from graft.core.display import Bars, Terminal
+    from graft.core.places import require_output
+    from graft.report.audit.words import leakage_lines
+
+    if out is not None:
+        require_output(out, ends=(".json",))
+    found = audit_leakage(
+        table=table, attribute=_named(attribute), given=_named(given), group=group, rows=rows, id=row_id, task=task,
+        erase_into=erase_into, encoding=encoding, level=level, seed=seed, progress=Bars(Terminal(stderr=True)),
+    )  # fmt: skip
+    _end(found, leakage_lines(found), out, fail_on)
+
+
+def _named(given: list[str]) -> list[str]:
+    return [part.strip() for one in given for part in one.split(",") if part.strip()]
 
 
 def _end(found: "Audit", lines: list[str], out: Path | None, fail_on: FailOn | None) -> None:

@@ -18,6 +18,7 @@ from scipy import linalg, sparse, special, stats
 
 from graft.core.errors import InputError
 from graft.core.intervals import Interval
+from graft.evidence.areas import area_interval, areas_of
 
 LEAST_ROWS, LEAST_OF_A_CLASS = 20, 5
 MOST_ROWS, _MOST_DUAL = 10_000, 2_500
@@ -95,22 +96,22 @@ def probe_leakage(
             needed=f"{LEAST_ROWS} rows and 2 classes",
             fix="give more rows whose class is known, or join rare classes",
         )
-    rows = _standardised(vectors[chosen])
+    rows = standardised(vectors[chosen])
     mine = np.searchsorted(usual, given[chosen])
-    fold = _folds(mine, min(folds, int(np.bincount(mine).min())), rng)
-    solved = [_Solved.of(rows, fold == one) for one in range(fold.max() + 1)]
+    fold = even_folds(mine, min(folds, int(np.bincount(mine).min())), rng)
+    solved = [SolvedRidge.of(rows, fold == one) for one in range(fold.max() + 1)]
     found = _predicted(solved, mine, len(usual))
-    area, influence = _area(found, mine)
+    areas = areas_of(found, mine)
     drawn = np.empty(permutations)
     for one in range(permutations):
         # Within folds, so that every class keeps its rows in each of them, as the real labels do.
         moved = _moved(mine, fold, rng)
-        drawn[one] = _area(_predicted(solved, moved, len(usual)), moved)[0]
-    p_value = float((1 + (drawn >= area - 1e-12).sum()) / (1 + permutations))
-    spread = float(np.hypot(influence.std() / np.sqrt(len(mine)), _learning_spread(rows, mine, fold, rng)))
+        drawn[one] = areas_of(_predicted(solved, moved, len(usual)), moved).mean
+    p_value = float((1 + (drawn >= areas.mean - 1e-12).sum()) / (1 + permutations))
+    spread = float(np.hypot(areas.part.std() / np.sqrt(len(mine)), _learning_spread(rows, mine, fold, rng)))
     return Leakage(
-        _interval(area, spread, len(mine), level), float(drawn.mean()), float(np.quantile(drawn, level)), p_value,
-        len(mine), len(usual), left_out,
+        area_interval(areas.mean, spread, len(mine), level), float(drawn.mean()), float(np.quantile(drawn, level)),
+        p_value, len(mine), len(usual), left_out,
     )  # fmt: skip
 
 
@@ -152,7 +153,7 @@ def follows(numbers: np.ndarray, counts: np.ndarray, *, level: float = 0.95) -> 
     return Interval(found, float(np.tanh(middle - wide)), float(np.tanh(middle + wide)))
 
 
-def _standardised(vectors: _Matrix) -> _Matrix:
+def standardised(vectors: _Matrix) -> _Matrix:
     """Centred and of one spread; sparse ones only scaled, so that they stay sparse."""
     values = vectors.data if isinstance(vectors, sparse.csr_array) else vectors
     if not np.all(np.isfinite(values)):
@@ -164,7 +165,7 @@ def _standardised(vectors: _Matrix) -> _Matrix:
     return np.asarray((dense - dense.mean(axis=0)) / np.where(spread > 1e-12, spread, 1.0))
 
 
-def _folds(classes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
+def even_folds(classes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
     """The fold of each row: every class is spread evenly."""
     found = np.empty(len(classes), np.int64)
     start = 0
@@ -176,7 +177,7 @@ def _folds(classes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndar
 
 
 @dataclass(frozen=True, eq=False)
-class _Solved:
+class SolvedRidge:
     """A ridge of one fold, for any targets. held: rows that are predicted. learnt: rows it learns from. left, right:
     predictions are left @ right @ targets of the learnt rows, whose mean is taken off."""
 
@@ -186,30 +187,48 @@ class _Solved:
     right: np.ndarray
 
     @classmethod
-    def of(cls, rows: _Matrix, held: np.ndarray, among: np.ndarray | None = None) -> "_Solved":
+    def of(cls, rows: _Matrix, held: np.ndarray, among: np.ndarray | None = None) -> "SolvedRidge":
+        """The ridge that predicts rows where ``held`` from the others, of which ``among`` chooses some."""
         learnt = np.flatnonzero(~held if among is None else ~held & among)
-        inside, outside = rows[learnt], rows[np.flatnonzero(held)]
+        return cls.between(rows, np.flatnonzero(held), learnt)
+
+    @classmethod
+    def between(cls, rows: _Matrix, held: np.ndarray, learnt: np.ndarray) -> "SolvedRidge":
+        """The ridge that predicts the rows ``held`` from the rows ``learnt`` (positions)."""
+        inside, outside = rows[learnt], rows[held]
         count, width = inside.shape
         if width <= count:
             gram = _dense(inside.T @ inside)
             gram[np.diag_indices_from(gram)] += _PENALTY * max(np.trace(gram) / width, 1e-12)
             right = linalg.cho_solve(linalg.cho_factor(gram), _dense(inside.T))
-            return cls(np.flatnonzero(held), learnt, outside, right)
+            return cls(held, learnt, outside, right)
         kernel = _dense(inside @ inside.T)
         kernel[np.diag_indices_from(kernel)] += _PENALTY * max(np.trace(kernel) / count, 1e-12)
         right = linalg.cho_solve(linalg.cho_factor(kernel), np.eye(count))
-        return cls(np.flatnonzero(held), learnt, _dense(outside @ inside.T), right)
+        return cls(held, learnt, _dense(outside @ inside.T), right)
 
     def predict(self, targets: np.ndarray) -> np.ndarray:
+        """Predictions of the held rows, for targets of shape (rows, targets)."""
         mine = targets[self.learnt]
         return np.asarray(self.left @ (self.right @ (mine - mine.mean(axis=0))))
+
+
+def ridge_predictions(rows: np.ndarray, held: np.ndarray, learnt: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """What ``SolvedRidge.between(rows, held, learnt).predict(targets)`` says, without being ready for other targets."""
+    inside, mine = rows[learnt], targets[learnt]
+    if inside.shape[1] > len(inside):
+        return SolvedRidge.between(rows, held, learnt).predict(targets)
+    gram = inside.T @ inside
+    gram[np.diag_indices_from(gram)] += _PENALTY * max(np.trace(gram) / len(gram), 1e-12)
+    weights = linalg.cho_solve(linalg.cho_factor(gram), inside.T @ (mine - mine.mean(axis=0)))
+    return np.asarray(rows[held] @ weights)
 
 
 def _dense(matrix: _Matrix) -> np.ndarray:
     return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray(), np.float64)
 
 
-def _predicted(solved: list[_Solved], classes: np.ndarray, count: int) -> np.ndarray:
+def _predicted(solved: list[SolvedRidge], classes: np.ndarray, count: int) -> np.ndarray:
     """Scores of every row by the fold that did not see it, shape (rows, classes)."""
     targets = np.eye(count)[classes]
     found = np.empty((len(classes), count))
@@ -226,23 +245,6 @@ def _moved(classes: np.ndarray, fold: np.ndarray, rng: np.random.Generator) -> n
     return moved
 
 
-def _area(scores: np.ndarray, classes: np.ndarray) -> tuple[float, np.ndarray]:
-    """The area, mean over classes, and the part of each row in it (whose variance is that of the area, times rows)."""
-    rows, count = scores.shape
-    areas, influence = np.empty(count), np.zeros(rows)
-    for one in range(count):
-        mine = classes == one
-        ahead, behind = int(mine.sum()), int((~mine).sum())
-        ranks = stats.rankdata(scores[:, one])
-        # The share of the other side that a row beats, half of those alike.
-        beaten = np.empty(rows)
-        beaten[mine] = (ranks[mine] - stats.rankdata(scores[mine, one])) / behind
-        beaten[~mine] = 1 - (ranks[~mine] - stats.rankdata(scores[~mine, one])) / ahead
-        areas[one] = beaten[mine].mean()
-        influence += np.where(mine, rows / ahead, rows / behind) * (beaten - areas[one]) / count
-    return float(areas.mean()), influence
-
-
 def _learning_spread(rows: _Matrix, classes: np.ndarray, fold: np.ndarray, rng: np.random.Generator) -> float:
     """How far the area moves with the rows that the probes learn from: its standard deviation over halves of them.
 
@@ -252,16 +254,6 @@ def _learning_spread(rows: _Matrix, classes: np.ndarray, fold: np.ndarray, rng: 
     drawn = np.empty(_HALVES)
     for one in range(_HALVES):
         half = rng.permuted(np.arange(len(classes)) % 2).astype(bool)
-        solved = [_Solved.of(rows, fold == held, half) for held in range(fold.max() + 1)]
-        drawn[one] = _area(_predicted(solved, classes, count), classes)[0]
+        solved = [SolvedRidge.of(rows, fold == held, half) for held in range(fold.max() + 1)]
+        drawn[one] = areas_of(_predicted(solved, classes, count), classes).mean
     return float(drawn.std(ddof=1))
-
-
-def _interval(area: float, spread: float, rows: int, level: float) -> Interval:
-    """On the scale of log odds, so that it stays within 0 and 1; half a row is added to an area of 1."""
-    spread = max(spread, 0.5 / rows)
-    inside = min(max(area, 0.5 / rows), 1 - 0.5 / rows)
-    z = float(special.ndtri((1 + level) / 2))
-    middle, wide = special.logit(inside), z * spread / (inside * (1 - inside))
-    low, high = special.expit(middle - wide), special.expit(middle + wide)
-    return Interval(area, float(min(low, area)), float(max(high, area)))

@@ -220,3 +220,130 @@ class AuditAddendum(Document):
     schema_: Literal["graft/audit-addendum/1"] = Field(default="graft/audit-addendum/1", alias="schema")
     bundle: str
     entries: tuple[AuditEntry, ...]
+
+
+class AttributeValue(Fact):
+    """A value of an attribute. rows: that have it. area: how well vectors tell it from the others, None where nothing
+    could be compared."""
+
+    name: str
+    rows: int
+    area: float | None = None
+
+
+class ProbeFact(Fact):
+    """What a probe found: ``linear``, or ``curved`` (random Fourier features).
+
+    area: of two rows of two values, how often it tells which is which; .5 is chance. With given columns, of two rows
+    that are alike in them. chance, chance_high: where vectors tell nothing (more), on average and at the level.
+    p_value: paid for both probes.
+    """
+
+    probe: str
+    area: Interval
+    chance: float
+    chance_high: float
+    p_value: float
+
+
+class ClusterShareFact(Fact):
+    """The share of a value in a cluster. rows: of the cluster. share: its interval pays for all that were asked.
+    expected: by chance, or by what the given columns tell. p_value: paid for all clusters and values of the attribute.
+    examples: ids of rows next to its centre."""
+
+    cluster: int
+    rows: int
+    value: str
+    share: Interval
+    expected: float
+    p_value: float
+    examples: tuple[str, ...] = ()
+
+
+class LeakFact(Fact):
+    """What vectors tell of an attribute.
+
+    values: most rows first. quarters: whether they are quarters of numbers. rows: asked. missing: without a value.
+    rare: values of too few rows, which were left out. drawn: whether ``rows`` are a sample. probes: beyond the given
+    columns. in_all: the area of the linear and the curved probe without regard to these; by_given: of the given columns
+    alone. p_adjusted: of the probes, corrected for all that was asked of the audit (Holm); None where nothing could be.
+    clusters: all shares that were asked, the surest first; clusters_p: their smallest p, corrected likewise. why_not:
+    why nothing could be asked.
+    """
+
+    name: str
+    values: tuple[AttributeValue, ...]
+    quarters: bool = False
+    rows: int = 0
+    missing: int = 0
+    rare: tuple[str, ...] = ()
+    drawn: bool = False
+    probes: tuple[ProbeFact, ...] = ()
+    in_all: tuple[Interval, ...] = ()
+    by_given: Interval | None = None
+    p_adjusted: float | None = None
+    clusters: tuple[ClusterShareFact, ...] = ()
+    clusters_p: float | None = None
+    why_not: str = ""
+
+
+class TaskCost(Fact):
+    """What erasing costs a task. column: that is predicted, by a linear probe. before, after: its area."""
+
+    column: str
+    before: Interval
+    after: Interval
+    change: Interval
+
+
+class ErasedLeak(Fact):
+    """What is left of an attribute after erasure. probes: of rows whose eraser was fitted on the rows the probe learnt
+    from. unseen: the area of a linear probe that learns from rows which the eraser never saw. p_adjusted: of the
+    probes, corrected for all attributes; None where the attribute was not found before. same_before, same_after: of the
+    ten nearest rows, the share of the same value; same_by_chance: of any rows."""
+
+    name: str
+    probes: tuple[ProbeFact, ...]
+    unseen: Interval
+    p_adjusted: float | None
+    same_before: float
+    same_after: float
+    same_by_chance: float
+
+
+class ErasureFact(Fact):
+    """What least-squares erasure of the attributes, all together, would do.
+
+    rows: measured on, those whose attributes are all known. directions: that are taken away. moved: how far a vector
+    moves, in parts of how far it lies from the mean. neighbours: of the ten nearest, the share that stay. into: the
+    table that was made, "" when none was asked for.
+    """
+
+    attributes: tuple[str, ...]
+    rows: int
+    directions: int
+    dimension: int
+    moved: float
+    neighbours: float
+    left: tuple[ErasedLeak, ...]
+    task: TaskCost | None = None
+    into: str = ""
+    why_not: str = ""
+
+
+class LeakageAudit(Audit):
+    """What the vectors of a table tell of attributes, where groups gather, and what erasing would do.
+
+    given: columns that may be known. group: the column whose rows belong together. rows: of the table. unmatched: rows
+    of the file without a row in the table. cluster_sizes: rows of each cluster, of those looked at.
+    """
+
+    schema_: Literal["graft/leakage-audit/1"] = Field(default="graft/leakage-audit/1", alias="schema")
+    rows: int
+    dimension: int
+    given: tuple[str, ...] = ()
+    group: str = ""
+    unmatched: int = 0
+    cluster_sizes: tuple[int, ...] = ()
+    attributes: tuple[LeakFact, ...]
+    erasure: ErasureFact | None = None

@@ -12,20 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from scipy import sparse
 
 from graft.core.errors import InputError
 from graft.core.seeds import generator
+from graft.entities.attributes import attribute_of
 from graft.entities.item_features import ItemFeatures
 from graft.entities.shop import HOT, Shop
-from graft.evidence.leakage import Leakage, in_quarters, probe_leakage
+from graft.evidence.leakage import Leakage, probe_leakage
 from graft.facts.recommend import LeakProbe
-from graft.rows import values
 from graft.rows.named import ids_of, read_columns
 
 PROXY_LIMIT = 0.8
-_FEW_NUMBERS = 10
 
 _KINDS = ("text", "category", "number", "image")
 
@@ -125,10 +123,4 @@ def _classes(rows: object, id_column: str, name: str) -> tuple[list[str], np.nda
     """Ids and the class of each: a category as a number, a quarter of the numbers, -1 where it is empty."""
     frame = read_columns(rows, [id_column, name], what=f"rows of {id_column}s")
     ids = ids_of(frame, id_column, what=f"rows of {id_column}s").to_list()
-    numbers = values.numbers(frame[name])[0]
-    words = values.written_names(frame[name])
-    there = ~words.is_null().to_numpy()
-    if there.any() and np.isfinite(numbers[there]).all() and len(np.unique(numbers[there])) > _FEW_NUMBERS:
-        return ids, in_quarters(numbers)
-    codes = words.cast(pl.Categorical).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    return ids, np.asarray(codes, np.int64)
+    return ids, attribute_of(frame[name]).classes

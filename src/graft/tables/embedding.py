@@ -27,6 +27,7 @@ from graft.rows.content import Content, ContentKind, kind_named
 from graft.rows.table import Table
 from graft.tables.columns import OURS, fitted
 from graft.tables.encoders import pinned
+from graft.tables.erasing_map import eraser_of
 from graft.tables.pointer import POINTER, Precision, local_folder
 from graft.tables.table import EmbeddingTable
 
@@ -225,6 +226,12 @@ def _table(
             prompt_document=prompts.document,
         )
     table = EmbeddingTable.open(path)
+    if (eraser := eraser_of(path, table.generation)) is not None:
+        raise SpaceMismatch(
+            f"table {table.name!r} holds vectors from which {', '.join(eraser.attributes)} was erased",
+            needed="rows that go through the same eraser",
+            fix="embed them into the first table, and erase it again with graft audit leakage --erase-into",
+        )
     if table.space.fingerprint != encoder.space.fingerprint:
         known, given = table.generation, encoder.source.weights.reference
         theirs = Prompts(query=known.prompt_query or "", document=known.prompt_document or "").said()

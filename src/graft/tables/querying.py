@@ -25,6 +25,7 @@ from graft.rows.content.row import row_in_words
 from graft.tables.adapters import adapter_between
 from graft.tables.conditions import read_condition
 from graft.tables.encoders import encoder_of
+from graft.tables.erasing_map import ErasingMap, eraser_of
 from graft.tables.indexing import index_folder, usable_index
 from graft.tables.opened import OpenTable
 from graft.tables.searching import Hits, Searcher
@@ -80,6 +81,7 @@ class Asking:
 
     held: HeldRows | None = None
     encoders: dict[str, "Encoder"] = field(default_factory=dict)
+    erasers: dict[str, ErasingMap | None] = field(default_factory=dict)
     _one: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __reduce__(self) -> tuple[type["Asking"], tuple[()]]:
@@ -99,16 +101,25 @@ class Asking:
     def vectors_of(self, table: OpenTable, contents: Sequence[Content], *, typed: bool = False) -> np.ndarray:
         """Contents as vectors of the table's space. typed: rows were written as words, so each column must be known."""
         name = table.generation.name
+        eraser = self.eraser_of(table)
         if name not in self.encoders:
             with self._one:
                 if name not in self.encoders:
-                    self.encoders[name] = encoder_of(table.generation, cached=False).reading_as(Role.QUERY)
+                    made = table.generation if eraser is None else eraser.generation(table.generation)
+                    self.encoders[name] = encoder_of(made, cached=False).reading_as(Role.QUERY)
         encoder = self.encoders[name]
         if isinstance(encoder.source.reading, RowReading):
             contents = [encoder.source.reading.understood(ROW.taken(one), strict=typed) for one in contents]
         vectors, report = encoder.vectors(contents)
         report.warn()
-        return vectors
+        return vectors if eraser is None else eraser.apply(vectors)
+
+    def eraser_of(self, table: OpenTable) -> ErasingMap | None:
+        """What the vectors of the table went through, which those of questions must go through too."""
+        name = table.generation.name
+        if name not in self.erasers:
+            self.erasers[name] = eraser_of(table.path, table.generation)
+        return self.erasers[name]
 
 
 def _current(held: HeldRows, table: OpenTable) -> bool:
@@ -190,6 +201,9 @@ def _vectors(
     vectors = np.asarray(queries, np.float32)
     vectors = vectors[None] if vectors.ndim == 1 else vectors
     given = space.fingerprint if isinstance(space, Space) else space
+    eraser = None if given == table.space.fingerprint else asking.eraser_of(table)
+    if eraser is not None and given == eraser.origin.fingerprint:
+        return eraser.apply(vectors), table.space
     adapter = None if given == table.space.fingerprint else adapter_between(table.path, given, table.space.fingerprint)
     # While the table moves to the space of the queries, they go through the adapter into that of the rows.
     return (vectors, space) if adapter is None else (adapter.apply(vectors, space=given), table.space)

@@ -1,9 +1,22 @@
 """What audits found, in words."""
 
 from graft.core.intervals import Interval
-from graft.facts.audit import SEVERITIES, AssociationAudit, Audit, AuditFinding, GapChangeFact, GapFact, GroupAudit
+from graft.facts.audit import (
+    SEVERITIES,
+    AssociationAudit,
+    Audit,
+    AuditFinding,
+    ErasureFact,
+    GapChangeFact,
+    GapFact,
+    GroupAudit,
+    LeakageAudit,
+    LeakFact,
+)
 from graft.report.shared.badge import Badge
 from graft.report.shared.formats import NOTHING, number
+
+_VALUES = 8
 
 
 def association_lines(found: AssociationAudit) -> list[str]:
@@ -199,3 +212,83 @@ def p_words(fact: GapFact) -> str:
 def figure_title(fact: GapFact | GapChangeFact) -> str:
     """The name of a figure, with the class or label it is of."""
     return f"{fact.figure} of {fact.label}" if fact.label else fact.figure
+
+
+def leakage_lines(found: LeakageAudit) -> list[str]:
+    """The audit in lines: what is told of whom first, then what was not shown, then what erasing would do."""
+    hit = [one for one in found.findings if one.code == "A201" and one.outcome == "found"]
+    asked = [one for one in found.attributes if not one.why_not]
+    beyond = f" beyond {', '.join(found.given)}" if found.given else ""
+    told = f"vectors tell {len(hit)} of {len(asked)} attributes{beyond}" if asked else "no attribute could be asked"
+    lines = [f"Leakage in {found.of} ({found.rows:,} rows of {found.dimension} numbers): {told}"]
+    order = {"found": 0, "not found": 1, "not applicable": 2}
+    for finding in sorted(found.findings, key=lambda one: (order[one.outcome], -SEVERITIES.index(one.severity))):
+        state = finding.severity if finding.severity != "none" else finding.outcome.replace("not found", "not shown")
+        lines.append(f"  [{state}] {finding.code} {finding.said}")
+    for fact in asked:
+        lines += _leak_lines(fact, found)
+    if found.erasure is not None:
+        lines += _erasure_lines(found.erasure)
+    if found.unmatched:
+        lines.append(f"  {found.unmatched:,} rows of the file are not in the table")
+    todos = list(dict.fromkeys(one.todo for one in found.findings if one.todo))
+    return [*lines, *(f"To do: {one}." for one in todos)]
+
+
+def _leak_lines(fact: LeakFact, found: LeakageAudit) -> list[str]:
+    probes = ", ".join(f"{one.probe} {_hundred(one.area)}" for one in fact.probes)
+    p_value = "" if fact.p_adjusted is None else f"; p = {_p(fact.p_adjusted)} for all that was asked"
+    drawn = " (a sample)" if fact.drawn else ""
+    lines = [f"      {fact.name}, {fact.rows:,} rows{drawn}: probes {probes}{p_value}"]
+    if fact.in_all and fact.by_given is not None:
+        whole = max(fact.in_all, key=lambda one: one.mean)
+        given = ", ".join(found.given)
+        lines.append(f"      without regard to {given}: {_hundred(whole)}; by {given} alone: {_hundred(fact.by_given)}")
+    shown = fact.values[:_VALUES]
+    values = ", ".join(f"{one.name} ({one.rows:,})" for one in shown) + (" …" if len(fact.values) > _VALUES else "")
+    lines.append(f"      {'quarters' if fact.quarters else 'values'}: {values}")
+    if fact.missing:
+        lines.append(f"      {fact.missing:,} rows without a value are left out")
+    if fact.rare:
+        more = " …" if len(fact.rare) > _VALUES else ""
+        lines.append(
+            f"      {len(fact.rare)} values of too few rows are left out: {', '.join(fact.rare[:_VALUES])}{more}"
+        )
+    return lines
+
+
+def _erasure_lines(erasure: ErasureFact) -> list[str]:
+    names = ", ".join(erasure.attributes)
+    if erasure.why_not:
+        return [f"  Erasing {names} was not measured: {erasure.why_not}"]
+    done = f"wrote {erasure.into}" if erasure.into else "would take"
+    took = f"{done}: " if erasure.into else f"{done} "
+    lines = [
+        f"  Erasing {names} {took}{erasure.directions} of {erasure.dimension} directions; a vector moves by"
+        f" {100 * erasure.moved:.0f} % of its distance from the mean, and {100 * erasure.neighbours:.0f} % of nearest"
+        f" rows stay"
+    ]
+    for left in erasure.left:
+        after = ", ".join(f"{one.probe} {_hundred(one.area)}" for one in left.probes)
+        lines.append(f"      {left.name} is then told: {after}")
+        lines.append(
+            f"      in rows that the eraser did not see, a linear probe learns: {_hundred(left.unseen)};"
+            f" of the nearest rows {100 * left.same_after:.0f} % have the same value ({100 * left.same_before:.0f} %"
+            f" before, {100 * left.same_by_chance:.0f} % by chance)"
+        )
+    if erasure.task is not None:
+        task = erasure.task
+        lines.append(
+            f"      {task.column} is told {_hundred(task.after)} after, {_hundred(task.before)} before"
+            f" (a change of {100 * task.change.mean:+.1f}{_change_ends(task.change)})"
+        )
+    return lines
+
+
+def _hundred(area: Interval) -> str:
+    ends = "" if area.ends is None else f" ({100 * area.ends[0]:.0f} to {100 * area.ends[1]:.0f})"
+    return f"{100 * area.mean:.0f}{ends}"
+
+
+def _change_ends(change: Interval) -> str:
+    return "" if change.ends is None else f", {100 * change.ends[0]:+.1f} to {100 * change.ends[1]:+.1f}"
