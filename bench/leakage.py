@@ -66,8 +66,8 @@ def _classes(rng: np.random.Generator, chance: np.ndarray) -> np.ndarray:
 
 WORLDS: dict[str, tuple[Callable[[np.random.Generator, int], World], tuple[int, ...]]] = {
     "nothing": (nothing, (24, 60, 300, 2000)),
-    "allowed: a region": (region, (120, 500, 3000)),
-    "allowed: age and region": (age_and_region, (120, 500, 3000)),
+    "allowed: a region": (region, (120, 500, 2000)),
+    "allowed: age and region": (age_and_region, (120, 500, 2000)),
     "people, nothing": (people, (400, 2000)),
     "erased: shifted": (shifted, (100, 500, 2000)),
     "shifted": (shifted, (40, 100, 500, 2000)),

@@ -49,6 +49,7 @@ from graft.facts.audit import (
     Severity,
     TaskCost,
 )
+from graft.rows import values
 from graft.tables.neighbourhood.clusters import Clustering, find_clusters
 
 LEAK, GATHERED, LEFT = "A201", "A202", "A203"
@@ -128,10 +129,11 @@ def _as_given(column: pl.Series) -> np.ndarray:
 
 def _groups(column: pl.Series) -> np.ndarray:
     """Numbers of groups; a row without one is a group of its own."""
-    classes = attribute_of(column.cast(pl.String, strict=False)).classes
-    alone = classes < 0
-    classes[alone] = classes.max(initial=-1) + 1 + np.arange(int(alone.sum()))
-    return classes
+    named = values.ids(column)
+    alone = named.is_null().to_numpy()
+    found = named.fill_null("").rank("dense").cast(pl.Int64).to_numpy().copy()
+    found[alone] = found.max(initial=0) + 1 + np.arange(int(alone.sum()))
+    return np.asarray(found)
 
 
 def _sample(

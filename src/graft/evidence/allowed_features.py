@@ -54,10 +54,7 @@ class AllowedFeatures:
     def rest(self, values: np.ndarray) -> np.ndarray:
         """What the features do not tell of values, shape (rows, columns)."""
         if self.cells is not None:
-            sizes = np.bincount(self.cells)
-            means = np.zeros((len(sizes), values.shape[1]))
-            np.add.at(means, self.cells, values)
-            return np.asarray(values - (means / sizes[:, None])[self.cells])
+            return np.asarray(values - self.cell_means(values)[self.cells])
         centred = values - values.mean(axis=0)
         left, sizes, _ = np.linalg.svd(self.basis, full_matrices=False)
         shared = left.T @ centred
@@ -69,13 +66,23 @@ class AllowedFeatures:
             best = min(best, (missed / (len(values) - 1 - kept.sum()) ** 2, kept), key=lambda one: one[0])
         return np.asarray(centred - left @ (best[1][:, None] * shared))
 
+    def cell_means(self, values: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+        """Means of values within cells, shape (cells, columns), of rows ``among``; of all where these have none."""
+        assert self.cells is not None
+        rows = np.arange(len(values)) if among is None else np.flatnonzero(among)
+        count = int(self.cells.max()) + 1
+        sums = np.zeros((count, values.shape[1]))
+        np.add.at(sums, self.cells[rows], values[rows])
+        sizes = np.bincount(self.cells[rows], minlength=count)[:, None]
+        return np.where(sizes > 0, sums / np.maximum(sizes, 1), values[rows].mean(axis=0))
+
     def chances(self, classes: np.ndarray, fold: np.ndarray) -> np.ndarray:
         """The chance of each class given the features, shape (rows, classes), by the rows of other folds; within cells,
         the shares."""
         count = int(classes.max()) + 1
         known = np.eye(count)[classes]
         if self.cells is not None:
-            return np.asarray(known - self.rest(known))
+            return np.asarray(self.cell_means(known)[self.cells])
         tried = [_logistic(self.basis, classes, fold, strength, count) for strength in _STRENGTHS]
         losses = [-np.log(one[np.arange(len(classes)), classes]).mean() for one in tried]
         return tried[int(np.argmin(losses))]

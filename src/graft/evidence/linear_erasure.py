@@ -6,8 +6,8 @@ has the same mean whatever the shrinkage. Their bound on the trace is left out: 
 oblique one would lengthen vectors. What no linear model can tell, another may.
 
 Belrose et al. (2023), LEACE: Perfect linear concept erasure in closed form, theorem 4.2; Bodnar, Gupta & Parolya
-(2014), On the strong convergence of the optimal linear shrinkage estimator for large dimensional covariance matrix; Gonen
-& Goldberg (2019), Lipstick on a pig, for what is left.
+(2014), On the strong convergence of the optimal linear shrinkage estimator for large dimensional covariance matrix;
+Gonen & Goldberg (2019), Lipstick on a pig, for what is left.
 """
 
 from dataclasses import dataclass
