@@ -87,10 +87,10 @@ def one_audit(world: World, rng: np.random.Generator, *, erased: bool, draws: in
     return min(one.p_value for one in found.values()) <= 0.05, found["linear"].area
 
 
-def audit_leakage(worlds: int = 200, names: str = "", seed: int = 0) -> dict[str, Any]:
+def audit_leakage(worlds: int = 200, names: tuple[str, ...] = (), seed: int = 0) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name, (make, sizes) in WORLDS.items():
-        if names and not any(name.startswith(one) for one in names.split(",")):
+        if names and not any(name.startswith(one) for one in names):
             continue
         for rows in sizes:
             hits, areas = 0, []

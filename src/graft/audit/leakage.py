@@ -7,6 +7,7 @@ times in 100 or more is *high*, since whoever holds the vectors then holds the a
 5,000 rows a sample is asked, whole groups together.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -70,7 +71,7 @@ class LeakageQuestion:
 
 
 @dataclass(frozen=True, eq=False)
-class _Looked:
+class _LookedAttribute:
     """An attribute in the rows looked at. where: positions among all rows of the table. asked: None where nothing can
     be, and ``fact`` says why."""
 
@@ -185,7 +186,7 @@ def _looked(
     clustering: Clustering,
     level: float,
     seed: int,
-) -> _Looked:
+) -> _LookedAttribute:
     here = replace(attribute, classes=attribute.classes[looked_at])
     classes, names, rare = usual_classes(here, None if group is None else group[looked_at])
     inside = np.flatnonzero(classes >= 0)
@@ -205,12 +206,12 @@ def _looked(
     units = len(where) if group is None else len(np.unique(group[where]))
     what = "rows" if group is None else f"groups by {question.group!r}"
     if why := _why_not(attribute, known, names, units, what):
-        return _Looked(fact.model_copy(update={"why_not": why}), where, mine, names)
+        return _LookedAttribute(fact.model_copy(update={"why_not": why}), where, mine, names)
     rng = generator(seed, "leakage", name)
     allowed = [one[where] for one in given]
     mine_groups = None if group is None else group[where]
     try:
-        asked = asked_rows(mine, rng=rng, given=allowed, groups=mine_groups)
+        asked = asked_rows(mine, rng=rng, given=allowed, groups=mine_groups, least_draws=_least(question, level))
     except InputError as error:
         if "varies within" not in error.given:
             raise
@@ -221,7 +222,7 @@ def _looked(
         ) from error
     if not asked.comparable:
         why = f"no two rows that are alike in {_and(question.given)} differ in it"
-        return _Looked(fact.model_copy(update={"why_not": why}), where, mine, names)
+        return _LookedAttribute(fact.model_copy(update={"why_not": why}), where, mine, names)
     vectors = columns.vectors[where]
     found = probed(probe_columns(vectors, asked, rng), asked, rng=rng, level=level)
     best = min(found.values(), key=lambda one: (one.p_value, -one.area.mean))
@@ -251,7 +252,12 @@ def _looked(
         )
         for one in shares
     )  # fmt: skip
-    return _Looked(fact.model_copy(update=update), where, mine, names, asked, found)
+    return _LookedAttribute(fact.model_copy(update=update), where, mine, names, asked, found)
+
+
+def _least(question: LeakageQuestion, level: float) -> int:
+    """So many draws that what all questions of the audit together pay can be half of what is significant."""
+    return max(199, math.ceil(4 * len(question.attributes) / (1 - level)))
 
 
 def _why_not(attribute: Attribute, known: int, names: tuple[str, ...], units: int, what: str) -> str:
@@ -281,7 +287,7 @@ def _probe_facts(found: dict[str, ProbeResult]) -> tuple[ProbeFact, ...]:
     )  # fmt: skip
 
 
-def _together(looked: list[_Looked]) -> list[_Looked]:
+def _together(looked: list[_LookedAttribute]) -> list[_LookedAttribute]:
     """Attributes with p-values that pay for all that was asked."""
     asked: list[tuple[int, str, float]] = []
     for place, one in enumerate(looked):
@@ -298,8 +304,8 @@ def _together(looked: list[_Looked]) -> list[_Looked]:
 
 def _erasure(
     columns: TableColumns,
-    looked: list[_Looked],
-    told: list[_Looked],
+    looked: list[_LookedAttribute],
+    told: list[_LookedAttribute],
     question: LeakageQuestion,
     given: list[np.ndarray],
     group: np.ndarray | None,
@@ -341,7 +347,9 @@ def _erasure(
         assert asked is not None
         if len(able) > 1:
             groups = None if group is None else group[where]
-            asked = asked_rows(mine, rng=rng, given=[each[where] for each in given], groups=groups)
+            asked = asked_rows(
+                mine, rng=rng, given=[each[where] for each in given], groups=groups, least_draws=_least(question, level)
+            )
         found = probed(erased_columns(vectors, wanted, asked, rng), asked, rng=rng, level=level)
         shares = np.bincount(mine) / len(mine)
         left.append(
@@ -506,7 +514,11 @@ def _pairs(fact: LeakFact, given: tuple[str, ...]) -> str:
     alike = f" that are alike in {_and(given)}" if given else ""
     if len(fact.values) == 2:
         return f"of two rows{alike}, one {fact.values[0].name} and one {fact.values[1].name}, which is which is told"
-    return f"of two rows{alike} and two values, which is which is told"
+    return (
+        f"of two rows{alike} and have two values, which is which is told"
+        if given
+        else ("of two rows of two values, which is which is told")
+    )
 
 
 def times(area: Interval) -> str:

@@ -146,7 +146,7 @@ def leakage(
     from graft.report.audit.words import leakage_lines
 
     if out is not None:
-        require_output(out, ends=(".json",))
+        require_output(out, read=() if rows is None else (rows,), ends=(".json",))
     found = audit_leakage(
         table=table, attribute=_named(attribute), given=_named(given), group=group, rows=rows, id=row_id, task=task,
         erase_into=erase_into, encoding=encoding, level=level, seed=seed, progress=Bars(Terminal(stderr=True)),

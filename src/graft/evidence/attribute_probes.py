@@ -38,7 +38,7 @@ from graft.evidence.leakage import (
 from graft.evidence.linear_erasure import fit_eraser
 
 LINEAR, CURVED = "linear", "curved"
-MOST_DRAWS, LEAST_DRAWS = 999, 199
+MOST_DRAWS = 999
 _COLUMNS, _CHUNK = 2_000, 100
 _WAVES, _PAIRS = 512, 500
 _MOST_HALVES, _LEAST_HALVES, _HALF_ROWS = 20, 8, 16_000
@@ -102,10 +102,12 @@ def asked_rows(
     groups: np.ndarray | None = None,
     folds: int = 5,
     draws: int | None = None,
+    least_draws: int = 199,
 ) -> AskedRows:
     """Rows to be asked. classes: whole numbers from 0, each in 5 rows (or groups) or more, shape (rows,). given:
     columns that may be known, see ``AllowedFeatures.of``. groups: whole numbers, shape (rows,); a class and what is
-    given are the same in all rows of a group. draws: as many as time allows when None.
+    given are the same in all rows of a group. draws: when None as many as time allows,
+    ``least_draws`` or more.
 
     Raises InputError for fewer than 20 rows, 2 classes or 5 rows (or groups) of one, and groups in which a class or
     what is given varies.
@@ -127,7 +129,7 @@ def asked_rows(
             needed=f"{LEAST_ROWS} {of}, 2 classes, and {LEAST_OF_A_CLASS} {of} of each",
         )
     count = len(sizes)
-    draws = draws or int(np.clip(_COLUMNS // (1 if count == 2 else count), LEAST_DRAWS, MOST_DRAWS))
+    draws = draws or int(np.clip(_COLUMNS // (1 if count == 2 else count), min(least_draws, MOST_DRAWS), MOST_DRAWS))
     if not given:
         # Every class is spread evenly over folds, within which they are exchanged.
         fold = even_folds(mine, min(folds, int(sizes.min())), rng)

@@ -221,8 +221,7 @@ def leakage_lines(found: LeakageAudit) -> list[str]:
     beyond = f" beyond {', '.join(found.given)}" if found.given else ""
     told = f"vectors tell {len(hit)} of {len(asked)} attributes{beyond}" if asked else "no attribute could be asked"
     lines = [f"Leakage in {found.of} ({found.rows:,} rows of {found.dimension} numbers): {told}"]
-    order = {"found": 0, "not found": 1, "not applicable": 2}
-    for finding in sorted(found.findings, key=lambda one: (order[one.outcome], -SEVERITIES.index(one.severity))):
+    for finding in ordered(found.findings):
         state = finding.severity if finding.severity != "none" else finding.outcome.replace("not found", "not shown")
         lines.append(f"  [{state}] {finding.code} {finding.said}")
     for fact in asked:
