@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from graft.api import audit_associations as audit_associations
     from graft.api import audit_groups as audit_groups
     from graft.api import audit_leakage as audit_leakage
+    from graft.api import audit_recommender as audit_recommender
+    from graft.api import audit_search as audit_search
     from graft.api import embed as embed
     from graft.api import embed_table as embed_table
     from graft.api import load as load
@@ -50,6 +52,8 @@ _WHERE = {
     "audit_associations": "graft.api",
     "audit_groups": "graft.api",
     "audit_leakage": "graft.api",
+    "audit_recommender": "graft.api",
+    "audit_search": "graft.api",
     "embed": "graft.api",
     "embed_table": "graft.api",
     "load": "graft.api",

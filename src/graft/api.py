@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from graft.bundle.bundle import Bundle
     from graft.core.tasks import TaskName
-    from graft.facts.audit import AssociationAudit, GroupAudit, LeakageAudit
+    from graft.facts.audit import AssociationAudit, GroupAudit, LeakageAudit, RecommenderAudit, SearchAudit
     from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
     from graft.facts.watch import TableCheck
+    from graft.recommend.recommender import Recommender
     from graft.representations.encoding.encoder import Encoder
     from graft.studies.adapting import AdaptedSource
     from graft.studies.pretraining import PretrainedSource
@@ -723,6 +724,119 @@ def audit_leakage(
 
     write_erased(opened, into, erasing)
     return with_table(found, str(into))
+
+
+def audit_recommender(
+    shop: "Recommender | str | Path",
+    *,
+    attribute: str,
+    items: Any = None,
+    users: Any = None,
+    sensitive: str = "",
+    k: int = 20,
+    sample: int = 2_000,
+    merit: str = "held-out",
+    later: Any = None,
+    at_least: float | None = None,
+    dislike_below: float | None = None,
+    discount: str = "log",
+    level: float = 0.95,
+    seed: int = 0,
+    progress: Progress | bool = False,
+) -> "RecommenderAudit":
+    """Who gets the attention of a recommender's lists, against the catalogue and against merit, and for whom the lists
+    are good.
+
+    shop: a recommender, or the folder of one. attribute: a column of its items, kept or used at the fit, or of
+    ``items``, a table joined by id. sensitive: a column of ``users``, a table of users. k: places of a list. sample: so
+    many users at most, drawn. merit: ``held-out`` (the newest fifth of what each user took, and a model that did not
+    see it), ``later`` (events in ``later``, read as ``at_least`` and ``dislike_below`` say, and the shop's own lists),
+    ``model`` (the shop's own scores) or ``none``. discount: what a place is worth: ``log``, ``reciprocal``,
+    ``geometric`` or ``even``. level: of the intervals, and of the chance that nothing is found where all are treated
+    alike.
+
+    Raises InputError for what cannot be audited, BundleError for a folder that is no shop.
+    """
+    from graft.audit.exposure import require_settings
+    from graft.evidence.exposure import discount_named
+    from graft.recommend.audited import audited_lists, require_merit
+
+    require_settings(k, level, sample)
+    discount_named(discount)
+    merit = require_merit(merit, later)
+    if (users is None) != (not sensitive):
+        raise InputError(
+            f"{'no ' if users is None else ''}users and {'no ' if not sensitive else ''}attribute of theirs are given",
+            needed="both or neither: a table of users, and which of its columns to ask about",
+            fix="give --users and --sensitive (users=, sensitive=)",
+        )
+
+    from graft.audit.attributes import joined_groups, shop_groups
+    from graft.audit.recommender import audit_lists
+    from graft.recommend.recommender import EventReading, Recommender
+
+    digest, name = "", "a recommender"
+    if not isinstance(shop, Recommender):
+        from graft.bundle.folders import settled
+        from graft.bundle.manifest import read_manifest
+
+        digest, name = read_manifest(settled(Path(shop))).seal, str(shop)
+        shop = Recommender.load(shop)
+    served = shop.shop
+    groups = shop_groups(served, attribute, items)
+    # Read before the lists are made, so that what cannot be read is told before the work.
+    people = None if users is None else joined_groups(users, sensitive, served.people.names, what="users")
+    events = None
+    if later is not None:
+        reading = EventReading(at_least=at_least, dislike_below=dislike_below)
+        events = shop.read_as(reading).read(later)
+    shown = audited_lists(
+        served, k=k, sample=sample, merit=merit, later=events, seed=seed, progress=as_progress(progress)
+    )
+    if people is not None:
+        people = people.take([served.people.places[one] for one in shown.users])
+    return audit_lists(shown, groups, of=name, digest=digest, people=people, discount=discount, level=level, seed=seed)
+
+
+def audit_search(
+    table: "EmbeddingTable | str | Path",
+    *,
+    attribute: str,
+    queries: Any = None,
+    merit: str = "",
+    k: int = 20,
+    sample: int = 2_000,
+    discount: str = "log",
+    level: float = 0.95,
+    seed: int = 0,
+) -> "SearchAudit":
+    """Who is found when a table is searched, and whether queries of a group find more of their own.
+
+    table: one, or its folder. attribute: a column of its rows. queries: a table with a column ``id`` (of rows) or
+    ``query`` (texts), and the attribute where the groups of texts are known; the rows themselves ask when None,
+    ``sample`` of them at most. merit: a column of numbers, how much attention each row deserves. k: places of a result.
+    discount, level: as for ``audit_recommender``.
+
+    Raises InputError for what cannot be audited, TableError for what is no table.
+    """
+    from graft.audit.exposure import require_settings
+    from graft.evidence.exposure import discount_named
+
+    require_settings(k, level, sample)
+    discount_named(discount)
+
+    from graft.audit.attributes import table_groups
+    from graft.audit.search import audit_found, find_rows
+    from graft.tables.table import EmbeddingTable
+
+    opened = table if isinstance(table, EmbeddingTable) else EmbeddingTable.open(table)
+    still = opened.as_of(opened.version)
+    groups, deserved = table_groups(still, attribute, merit)
+    found = find_rows(still, groups, queries, k=k, sample=sample, seed=seed)
+    return audit_found(
+        found, groups, of=f"table {still.path.name}, version {still.version}", merit=deserved, merit_is=merit,
+        discount=discount, level=level, seed=seed,
+    )  # fmt: skip
 
 
 def load(folder: str | Path) -> "Bundle":

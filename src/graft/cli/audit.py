@@ -43,6 +43,13 @@ class FailOn(StrEnum):
     HIGH = "high"
 
 
+Discount = Annotated[str, typer.Option(help="What a place is worth: log (as for NDCG), reciprocal, geometric or even.")]
+Level = Annotated[float, typer.Option(help="Of intervals, and what all tests together may find in error.")]
+Out = Annotated[Path | None, typer.Option(help="Where to write the record (JSON).")]
+Fail = Annotated[FailOn | None, typer.Option(help="Exit with 3 when a finding is as severe as this.")]
+Seed = Annotated[int, typer.Option(help="Of everything random.")]
+
+
 @audit.command()
 def groups(
     bundle: Annotated[Path, typer.Argument(help="A saved model; the word groups may be left out.")],
@@ -156,6 +163,83 @@ def leakage(
 
 def _named(given: list[str]) -> list[str]:
     return [part.strip() for one in given for part in one.split(",") if part.strip()]
+
+
+def recommender(
+    shop: Annotated[Path, typer.Argument(help="Folder of a shop, as graft recommend fit wrote it.")],
+    attribute: Annotated[str, typer.Option(help="Column of the items: provider, genre; kept or used at the fit.")],
+    items: Annotated[Path | None, typer.Option(help="A table of items that has the attribute instead.")] = None,
+    users: Annotated[Path | None, typer.Option(help="A table of users, with --sensitive.")] = None,
+    sensitive: Annotated[str, typer.Option(help="Column of the users: for whom are the lists good?")] = "",
+    k: Annotated[int, typer.Option("--k", "-k", help="Places of a list.")] = 20,
+    sample: Annotated[int, typer.Option(help="Users whose lists are looked at, at most; drawn.")] = 2_000,
+    merit: Annotated[
+        str,
+        typer.Option(
+            help="What is due: held-out (the newest fifth of what users took; a model that did not see it), later (see"
+            " --later), model (the shop's own scores) or none."
+        ),
+    ] = "held-out",
+    later: Annotated[Path | None, typer.Option(help="Events after the fit: merit is what users took later.")] = None,
+    at_least: Annotated[float | None, typer.Option(help="Ratings in --later from which on an event is a like.")] = None,
+    dislike_below: Annotated[float | None, typer.Option(help="Ratings in --later below which it is a dislike.")] = None,
+    discount: Discount = "log",
+    level: Level = 0.95,
+    out: Out = None,
+    fail_on: Fail = None,
+    seed: Seed = 0,
+) -> None:
+    """Test who gets the attention of a recommender's lists, and for whom the lists are good.
+
+    Example: graft audit recommender shop/ --attribute provider --users users.csv --sensitive gender
+    """
+    from graft.api import audit_recommender
+    from graft.core.display import Bars, Terminal
+    from graft.core.places import require_output
+    from graft.report.audit.exposure_words import recommender_lines
+
+    if out is not None:
+        require_output(out, ends=(".json",))
+    found = audit_recommender(
+        shop, attribute=attribute, items=items, users=users, sensitive=sensitive, k=k, sample=sample, merit=merit,
+        later=later, at_least=at_least, dislike_below=dislike_below, discount=discount, level=level, seed=seed,
+        progress=Bars(Terminal(stderr=True)),
+    )  # fmt: skip
+    _end(found, recommender_lines(found), out, fail_on)
+
+
+@audit.command("search")
+def found_rows(
+    table: Annotated[Path, typer.Option(help="Folder of a table of vectors.")],
+    attribute: Annotated[str, typer.Option(help="Column of its rows.")],
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="A file with a column id (of rows) or query (texts). The rows themselves when left out."),
+    ] = None,
+    merit: Annotated[str, typer.Option(help="Column of numbers: how much attention each row deserves.")] = "",
+    k: Annotated[int, typer.Option("--k", "-k", help="Places of a result.")] = 20,
+    sample: Annotated[int, typer.Option(help="Rows that ask, at most; drawn.")] = 2_000,
+    discount: Discount = "log",
+    level: Level = 0.95,
+    out: Out = None,
+    fail_on: Fail = None,
+    seed: Seed = 0,
+) -> None:
+    """Test who is found when a table is searched, and whether a group finds its own.
+
+    Example: graft audit search --table vectors/people --attribute gender
+    """
+    from graft.api import audit_search
+    from graft.core.places import require_output
+    from graft.report.audit.exposure_words import search_lines
+
+    if out is not None:
+        require_output(out, ends=(".json",))
+    found = audit_search(
+        table, attribute=attribute, queries=queries, merit=merit, k=k, sample=sample, discount=discount, level=level,
+        seed=seed,
+    )  # fmt: skip
+    _end(found, search_lines(found), out, fail_on)
 
 
 def _end(found: "Audit", lines: list[str], out: Path | None, fail_on: FailOn | None) -> None:

@@ -347,3 +347,127 @@ class LeakageAudit(Audit):
     cluster_sizes: tuple[int, ...] = ()
     attributes: tuple[LeakFact, ...]
     erasure: ErasureFact | None = None
+
+
+class GroupShare(Fact):
+    """What one group of items gets of the attention against what is due to it.
+
+    items: how many, an item of several values counting in parts. share, due: of 1. ratio: one over the other, with its
+    interval; None where nothing is due. p_value: corrected for the whole audit; None where the group was not judged,
+    and ``why`` says why.
+    """
+
+    name: str
+    items: float
+    share: float
+    due: float
+    ratio: Interval | None = None
+    p_value: float | None = None
+    why: str = ""
+
+
+class ShareTest(Fact):
+    """Shares of all groups against one thing that is due. due_is: in words. lists: that were looked at. groups: largest
+    first, ``left_out`` further ones are not among them."""
+
+    against: Literal["population", "merit"]
+    due_is: str
+    lists: int
+    groups: tuple[GroupShare, ...]
+    left_out: int = 0
+
+
+class ConcentrationFact(Fact):
+    """How unequally groups (providers) share the attention. gini: 0 all alike. largest: what the tenth of them gets
+    that gets most. random: the Gini of lists drawn at random. dealt: if the same items belonged to groups at random.
+    p_value: of both, the larger one, corrected for the whole audit; None where it was not judged."""
+
+    providers: int
+    gini: float
+    largest: float
+    random: float
+    dealt: float
+    p_value: float | None = None
+
+
+class GroupQuality(Fact):
+    """How good lists are for one group of users. judged: whether it is compared."""
+
+    name: str
+    users: int
+    mean: Interval
+    judged: bool
+
+
+class QualityGap(Fact):
+    """How much better lists are for some users. metric: ``ndcg`` or ``recall``, on interactions that were held out.
+    gap: between the two groups that differ most. p_value: corrected for the whole audit; without, ``why`` says why."""
+
+    metric: str
+    groups: tuple[GroupQuality, ...]
+    gap: Interval | None = None
+    highest: str = ""
+    lowest: str = ""
+    p_value: float | None = None
+    why: str = ""
+
+
+class ShownGap(Fact):
+    """How much more of one group of items some users are shown: gap of its share of a list between the two groups of
+    users that differ most. taken: the same gap in what they took before. p_value: as for ``QualityGap``."""
+
+    items: str
+    gap: Interval
+    highest: str
+    lowest: str
+    taken: float | None
+    p_value: float
+
+
+class SameGroup(Fact):
+    """How much of their own group queries of one group are shown. own: mean share of a result. by_chance: if groups had
+    nothing to do with it. p_value: corrected for the whole audit; None where not judged, and ``why`` says why."""
+
+    name: str
+    queries: int
+    own: Interval
+    by_chance: float | None = None
+    p_value: float | None = None
+    why: str = ""
+
+
+class ExposureAudit(Audit):
+    """Who gets the attention of ranked lists. attribute: what groups the items (or rows). places: of a list. discount:
+    what a place is worth, in words. items: how many could be shown. unknown: those without a value. lists: that were
+    looked at, of ``of_lists``. findings: by code, those found first. notes: what a reader should know beside them."""
+
+    attribute: str
+    places: int
+    discount: str
+    items: int
+    unknown: int
+    lists: int
+    of_lists: int
+    population: ShareTest
+    merit: ShareTest | None = None
+    notes: tuple[str, ...] = ()
+
+
+class RecommenderAudit(ExposureAudit):
+    """Who gets the attention of a recommender's lists, and for whom the lists are good. sensitive: what groups the
+    users, "" where nothing does. quality, shown: empty without it."""
+
+    schema_: Literal["graft/recommender-audit/1"] = Field(default="graft/recommender-audit/1", alias="schema")
+    sensitive: str = ""
+    concentration: ConcentrationFact | None = None
+    quality: tuple[QualityGap, ...] = ()
+    shown: tuple[ShownGap, ...] = ()
+
+
+class SearchAudit(ExposureAudit):
+    """Who is found when a table is searched. queries: what was asked, in words. same_group: for each group of queries,
+    empty where their groups are not known."""
+
+    schema_: Literal["graft/search-audit/1"] = Field(default="graft/search-audit/1", alias="schema")
+    queries: str
+    same_group: tuple[SameGroup, ...] = ()
