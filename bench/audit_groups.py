@@ -17,7 +17,7 @@ from graft.evidence.discoveries import holm
 from graft.evidence.group_gaps import GroupFigure, group_gap
 from graft.inputs.roles import Roles
 from graft.inputs.schema import Contract
-from graft.rows.attributes import AttributeColumn, together
+from graft.rows.attributes import Attribute, together
 
 GAPS = (0.05, 0.1, 0.15)
 
@@ -38,7 +38,7 @@ def audit_groups(draws: int = 200, rows: tuple[str, ...] | int = ("60", "400", "
     return told
 
 
-def world(seed: int, count: int, gap: float) -> tuple[AnsweredRows, Contract, list[AttributeColumn]]:
+def world(seed: int, count: int, gap: float) -> tuple[AnsweredRows, Contract, list[Attribute]]:
     """Rows with their answers, and attributes. gap: of the selection rate between the two groups of the first."""
     rng = generator(seed, "audit-groups", count, gap)
     first = np.arange(count) % 2
@@ -54,11 +54,11 @@ def world(seed: int, count: int, gap: float) -> tuple[AnsweredRows, Contract, li
     )  # fmt: skip
     nothing = np.zeros(count, bool)
     made = AnsweredRows(None, truth * 1.0, answers, nothing, nothing, {}, {})  # type: ignore[arg-type]
-    columns = [AttributeColumn("a0", first, ("0", "1"), (("0",), ("1",)))]
+    columns = [Attribute(first, ("0", "1"), "a0", traits=(("0",), ("1",)))]
     for place, groups in enumerate((4, 6), start=1):
         names = tuple(map(str, range(groups)))
         columns.append(
-            AttributeColumn(f"a{place}", rng.integers(groups, size=count), names, tuple((one,) for one in names))
+            Attribute(rng.integers(groups, size=count), names, f"a{place}", traits=tuple((one,) for one in names))
         )
     return made, contract, columns
 

@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 from graft.core.errors import InputError
 from graft.evidence import leakage
 from graft.evidence.areas import areas_of
-from graft.evidence.leakage import in_quarters, probe_leakage
+from graft.evidence.leakage import probe_leakage
+from graft.rows.attributes import in_quarters
 
 
 def made(rows: int, lean: float, seed: int, *, classes: int = 2, width: int = 8) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from graft.audit.figures import COST, ERRORS, MEANING, SELECTION, Code
 from graft.core.intervals import Interval
-from graft.facts.audit import AttributeFact, AuditFinding, GapFact, OddsFact, Severity, TransferFact
+from graft.facts.audit import AttributeFact, AuditFinding, GapFact, HeadUseFact, OddsFact, Severity, TransferFact
 from graft.rows.attributes import BETWEEN
 
-INPUT, PARTLY, TRANSFER = "A305", "A306", "A601"
+INPUT, PARTLY, TRANSFER, USE = "A305", "A306", "A601", "A602"
 _TODO = {
     SELECTION: "say whether the difference is wanted, and what it follows from; where it follows from unequal labels,"
     " look at how these came about",
@@ -22,12 +22,16 @@ _TODO = {
     COST: "look at which errors cost the group more, and set the cost table with whoever bears them",
 }
 _INPUT_TODO = "study again without the column and compare; where the law forbids deciding by it, leave it out"
+_USE_TODO = (
+    "the gap comes by way of the representation: compare with another source, or erase it from the vectors and study"
+    " again (graft audit leakage shows what that costs)"
+)
 _PARTLY_TODO = "find out the group of more rows before anything is concluded from the gap, for or against"
 
 
 def group_findings(
     attributes: Sequence[AttributeFact], facts: Sequence[GapFact], odds: Sequence[OddsFact],
-    transfer: Sequence[TransferFact], *, labelled: bool, alpha: float,
+    transfer: Sequence[TransferFact], uses: Sequence[HeadUseFact], *, labelled: bool, alpha: float,
 ) -> tuple[AuditFinding, ...]:  # fmt: skip
     """A finding for each attribute and code. labelled: whether what is true is known. alpha: what all p-values together
     may find in error."""
@@ -46,6 +50,7 @@ def group_findings(
         if partly := _partly_known(attribute, mine):
             found.append(partly)
     found += [_of_transfer(one, alpha) for one in transfer]
+    found += [_of_use(one, facts, alpha) for one in uses]
     return tuple(found)
 
 
@@ -169,6 +174,27 @@ def _of_transfer(fact: TransferFact, alpha: float) -> AuditFinding:
     severity: Severity = "medium" if least >= worst.matters else "low"
     todo = "weigh what reuse gains against what it costs this group; try another source, or more rows of the group"
     return AuditFinding(code=TRANSFER, outcome="found", severity=severity, said=said, todo=todo)
+
+
+def _of_use(fact: HeadUseFact, facts: Sequence[GapFact], alpha: float) -> AuditFinding:
+    if fact.why or fact.changed is None or fact.by_chance is None:
+        said = f"{fact.attribute}, whether decisions follow what the vectors tell of it: {fact.why}"
+        return AuditFinding(code=USE, outcome="not applicable", severity="none", said=said, about=fact.attribute)
+    much = f"{_amount(fact.changed.mean, 'share')} of decisions change"
+    chance = f"{_amount(fact.by_chance, 'share')} where groups are dealt at random"
+    left = ""
+    if fact.gap is not None and fact.without is not None:
+        unit = next((one.unit for one in facts if one.attribute == fact.attribute and one.code == SELECTION), "share")
+        of = f"of {fact.label} " if fact.label else ""
+        before, after = (
+            points(abs(one)) if unit == "share" else _amount(abs(one), unit) for one in (fact.gap, fact.without)
+        )
+        left = f"; the gap {of}goes from {before} to {after}"
+    if fact.p_value is not None and fact.p_value <= alpha and fact.changed.mean > fact.by_chance:
+        said = f"{fact.attribute}: decisions follow what the vectors tell of it. Without it {much} ({chance}){left}"
+        return AuditFinding(code=USE, outcome="found", severity="low", said=said, todo=_USE_TODO, about=fact.attribute)
+    said = f"{fact.attribute}: decisions do not follow what the vectors tell of it. Without it {much} ({chance}){left}"
+    return AuditFinding(code=USE, outcome="not found", severity="none", said=said, about=fact.attribute)
 
 
 def gap_words(fact: GapFact) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from graft.audit.figures import LARGE, RowFigure, row_figures
 from graft.audit.group_findings import group_findings
+from graft.audit.uses import uses_of
 from graft.bundle.answers import Answered, AnsweredRows, StudyAnswers, answer_rows
 from graft.bundle.bundle import Bundle
 from graft.core.errors import InputError
@@ -45,7 +46,7 @@ from graft.facts.audit import (
     TransferFact,
 )
 from graft.inputs.contract import require_columns
-from graft.rows.attributes import BETWEEN, AttributeColumn, read_attribute, together
+from graft.rows.attributes import BETWEEN, Attribute, read_attribute, together
 from graft.rows.table import Table
 
 _MOST_GROUPS = 200
@@ -55,7 +56,7 @@ _MOST_GROUPS = 200
 class _Asked:
     """One figure in the groups of one attribute. figure: of all rows that count. here: of those whose figure it is."""
 
-    attribute: AttributeColumn
+    attribute: Attribute
     row_figure: RowFigure
     figure: GroupFigure
     found: GroupGap
@@ -109,7 +110,8 @@ def audit_groups(
     attributes = tuple(_attribute_fact(one, bundle) for one in (*columns, *crossed))
     transfer = _transfers(bundle, against, rows, table, columns, clusters, favourable, large, level)
     facts, transfer = _adjusted(facts, transfer)
-    findings = group_findings(attributes, facts, odds, transfer, labelled=rows.truth is not None, alpha=1 - level)
+    uses = uses_of(bundle, rows, columns, facts, favourable=favourable, level=level, seed=seed, progress=progress)
+    findings = group_findings(attributes, facts, odds, transfer, uses, labelled=rows.truth is not None, alpha=1 - level)
     return GroupAudit(
         of=str(bundle.folder),
         digest=bundle.manifest.seal,
@@ -127,6 +129,7 @@ def audit_groups(
         gaps=tuple(facts),
         odds=odds,
         transfer=transfer,
+        uses=uses,
         problems=dict(rows.problems),
         notes=_notes(table, rows, columns),
     )
@@ -198,7 +201,7 @@ def _stated_costs(bundle: Bundle) -> CostTable | None:
 
 
 def _ask(
-    attribute: AttributeColumn, figure: RowFigure, clusters: np.ndarray | None, crossed: bool, *, level: float,
+    attribute: Attribute, figure: RowFigure, clusters: np.ndarray | None, crossed: bool, *, level: float,
     least: int, seed: int,
 ) -> _Asked:  # fmt: skip
     here = GroupFigure(
@@ -283,7 +286,7 @@ def _odds(asked: list[_Asked], level: float) -> tuple[OddsFact, ...]:
     return tuple(told)
 
 
-def _attribute_fact(attribute: AttributeColumn, bundle: Bundle) -> AttributeFact:
+def _attribute_fact(attribute: Attribute, bundle: Bundle) -> AttributeFact:
     counts = np.bincount(attribute.groups[attribute.groups >= 0], minlength=len(attribute.names))
     order = np.argsort(-counts, kind="stable")[:_MOST_GROUPS]
     read = set(bundle.contract.roles.inputs)
@@ -297,7 +300,7 @@ def _attribute_fact(attribute: AttributeColumn, bundle: Bundle) -> AttributeFact
 
 
 def _transfers(
-    bundle: Bundle, against: Bundle | None, rows: AnsweredRows, table: Table, columns: Sequence[AttributeColumn],
+    bundle: Bundle, against: Bundle | None, rows: AnsweredRows, table: Table, columns: Sequence[Attribute],
     clusters: np.ndarray | None, favourable: str, large: float, level: float,
 ) -> tuple[TransferFact, ...]:  # fmt: skip
     """Reuse against the best control, as the study kept both; and this bundle against another."""
@@ -338,7 +341,7 @@ def _transfers(
 
 def _compared(
     model: str, other: str, rows: AnsweredRows, both: tuple[Answered, Answered], known: np.ndarray, bundle: Bundle,
-    columns: Sequence[AttributeColumn], clusters: np.ndarray | None, favourable: str,
+    columns: Sequence[Attribute], clusters: np.ndarray | None, favourable: str,
     large: float, level: float,
 ) -> TransferFact:  # fmt: skip
     """Every figure of rows that both have answered without having learnt them."""
@@ -393,7 +396,7 @@ def _compared(
     return TransferFact(model=model, other=other, rows=len(places), changes=tuple(changes), why=why)
 
 
-def _notes(table: Table, rows: AnsweredRows, columns: Sequence[AttributeColumn]) -> tuple[str, ...]:
+def _notes(table: Table, rows: AnsweredRows, columns: Sequence[Attribute]) -> tuple[str, ...]:
     told = list(table.notes)
     if rows.unknown:
         words = Counter(rows.unknown.values()).most_common(3)

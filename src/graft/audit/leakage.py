@@ -20,7 +20,6 @@ from graft.core.intervals import Interval
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.vectors import unit_rows
-from graft.entities.attributes import Attribute, attribute_of, numbers_of_attribute
 from graft.evidence.attribute_probes import (
     LINEAR,
     AskedRows,
@@ -51,6 +50,7 @@ from graft.facts.audit import (
     TaskCost,
 )
 from graft.rows import values
+from graft.rows.attributes import Attribute, attribute_of, numbers_of_attribute
 from graft.tables.neighbourhood.clusters import Clustering, find_clusters
 
 LEAK, GATHERED, LEFT = "A201", "A202", "A203"
@@ -125,7 +125,7 @@ def audit_leakage(
 
 def _as_given(column: pl.Series) -> np.ndarray:
     numbers = numbers_of_attribute(column)
-    return attribute_of(column).classes if numbers is None else numbers
+    return attribute_of(column).groups if numbers is None else numbers
 
 
 def _groups(column: pl.Series) -> np.ndarray:
@@ -141,7 +141,7 @@ def _sample(
     columns: TableColumns, attributes: dict[str, Attribute], question: LeakageQuestion, seed: int
 ) -> np.ndarray:
     """Positions of the rows looked at: those of which an attribute is known, drawn where they are too many."""
-    known = np.any([one.classes >= 0 for one in attributes.values()], axis=0)
+    known = np.any([one.groups >= 0 for one in attributes.values()], axis=0)
     there = np.flatnonzero(known)
     if len(there) < 2:
         return np.arange(len(columns.ids))
@@ -162,17 +162,17 @@ def usual_classes(
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     """Classes of enough rows, numbered anew with -1 for the others; their names; places of those that are rare."""
     count = len(attribute.names)
-    known = attribute.classes >= 0
+    known = attribute.groups >= 0
     if units is None:
-        sizes = np.bincount(attribute.classes[known], minlength=count)
+        sizes = np.bincount(attribute.groups[known], minlength=count)
     else:
-        pairs = np.unique(np.stack([attribute.classes[known], units[known]]), axis=1)[0]
+        pairs = np.unique(np.stack([attribute.groups[known], units[known]]), axis=1)[0]
         sizes = np.bincount(pairs, minlength=count)
     usual = np.flatnonzero(sizes >= LEAST_OF_A_CLASS)
     rare = np.flatnonzero((sizes > 0) & (sizes < LEAST_OF_A_CLASS))
     place = np.full(count + 1, -1)
     place[usual] = np.arange(len(usual))
-    return place[attribute.classes], tuple(attribute.names[one] for one in usual), rare
+    return place[attribute.groups], tuple(attribute.names[one] for one in usual), rare
 
 
 def _looked(
@@ -187,7 +187,7 @@ def _looked(
     level: float,
     seed: int,
 ) -> _LookedAttribute:
-    here = replace(attribute, classes=attribute.classes[looked_at])
+    here = attribute.take(looked_at)
     classes, names, rare = usual_classes(here, None if group is None else group[looked_at])
     inside = np.flatnonzero(classes >= 0)
     where, mine = looked_at[inside], classes[inside]
@@ -198,11 +198,11 @@ def _looked(
         values=tuple(AttributeValue(name=names[one], rows=int(sizes[one])) for one in order),
         quarters=attribute.quarters,
         rows=len(where),
-        missing=int((attribute.classes < 0).sum()),
+        missing=int((attribute.groups < 0).sum()),
         rare=tuple(attribute.names[one] for one in rare),
-        drawn=len(looked_at) < int((attribute.classes >= 0).sum()),
+        drawn=len(looked_at) < int((attribute.groups >= 0).sum()),
     )
-    known = int((attribute.classes >= 0).sum())
+    known = int((attribute.groups >= 0).sum())
     units = len(where) if group is None else len(np.unique(group[where]))
     what = "rows" if group is None else f"groups by {question.group!r}"
     if why := _why_not(attribute, known, names, units, what):
@@ -387,7 +387,7 @@ def _task_cost(
 ) -> TaskCost | None:
     """The area of a linear probe for the task, before and after; None where the task cannot be asked."""
     attribute = attribute_of(columns.columns[question.task])
-    classes, names, _ = usual_classes(replace(attribute, classes=attribute.classes[where]))
+    classes, names, _ = usual_classes(attribute.take(where))
     inside = np.flatnonzero(classes >= 0)
     mine = classes[inside]
     if len(names) < 2 or len(inside) < LEAST_ROWS:

@@ -12,8 +12,8 @@ from graft.audit.leakage import usual_classes
 from graft.audit.table_columns import TableColumns
 from graft.core.errors import InputError
 from graft.core.vectors import unit_rows
-from graft.entities.attributes import attribute_of
 from graft.evidence.linear_erasure import fit_eraser
+from graft.rows.attributes import attribute_of
 from graft.tables.erased import is_unit
 from graft.tables.erasing_map import ErasingMap
 from graft.tables.table import EmbeddingTable

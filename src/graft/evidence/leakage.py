@@ -115,25 +115,6 @@ def probe_leakage(
     )  # fmt: skip
 
 
-def in_quarters(numbers: np.ndarray) -> np.ndarray:
-    """Numbers as classes for a probe: the quarter of the rows each lies in, 0 to 3; -1 where it is not finite.
-
-    Few distinct numbers are classes themselves.
-
-    >>> in_quarters(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, np.nan])).tolist()
-    [0, 0, 0, 1, 1, 2, 2, 3, 3, -1]
-    """
-    given = np.asarray(numbers, np.float64)
-    there = np.isfinite(given)
-    found = np.full(len(given), -1, np.int64)
-    distinct = np.unique(given[there])
-    if len(distinct) <= 4:
-        found[there] = np.searchsorted(distinct, given[there])
-    else:
-        found[there] = np.searchsorted(np.quantile(given[there], [0.25, 0.5, 0.75]), given[there], side="left")
-    return found
-
-
 def follows(numbers: np.ndarray, counts: np.ndarray, *, level: float = 0.95) -> Interval | None:
     """Rank correlation of numbers with counts and its interval, by Fisher's transformation; None for fewer than 10
     rows, or where one of the two does not vary.

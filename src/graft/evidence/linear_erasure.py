@@ -60,19 +60,43 @@ def fit_eraser(vectors: np.ndarray, targets: np.ndarray, *, shrink: bool = True)
         )
     if not (np.isfinite(rows).all() and np.isfinite(wanted).all()):
         raise InputError("numbers that are not finite", needed="finite numbers", fix="look at how they were made")
-    mean = rows.mean(axis=0)
-    centred = rows - mean
-    covariance = centred.T @ centred
-    spread = shrunk(covariance / len(rows), len(rows)) if shrink else covariance / (len(rows) - 1)
-    sizes, directions = np.linalg.eigh(spread)
-    kept = sizes > max(float(sizes[-1]), 0.0) * len(sizes) * np.finfo(np.float64).eps
-    roots = np.sqrt(np.where(kept, sizes, 1.0))
-    whiten = (directions * np.where(kept, 1 / roots, 0.0)) @ directions.T
-    colour = (directions * np.where(kept, roots, 0.0)) @ directions.T
-    told = whiten @ (centred.T @ (wanted - wanted.mean(axis=0)) / (len(rows) - 1))
-    towards, amounts, _ = np.linalg.svd(told, full_matrices=False)
-    towards = towards[:, amounts > _LEAST * max(float(amounts.max(initial=0.0)), 1e-300)]
-    return Eraser(mean, whiten @ towards, towards.T @ colour)
+    return Whitened.of(rows, shrink=shrink).eraser(wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """What of an eraser depends on the vectors alone, for erasing many things from the same rows.
+
+    rows: less their mean, shape (rows, dimension). whiten, colour: towards a covariance of one and back, (dimension,
+    dimension).
+    """
+
+    rows: np.ndarray
+    mean: np.ndarray
+    whiten: np.ndarray
+    colour: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, *, shrink: bool = True) -> "Whitened":
+        """From vectors, shape (rows, dimension), two rows or more, all finite."""
+        rows = np.asarray(vectors, np.float64)
+        mean = rows.mean(axis=0)
+        centred = rows - mean
+        covariance = centred.T @ centred
+        spread = shrunk(covariance / len(rows), len(rows)) if shrink else covariance / (len(rows) - 1)
+        sizes, directions = np.linalg.eigh(spread)
+        kept = sizes > max(float(sizes[-1]), 0.0) * len(sizes) * np.finfo(np.float64).eps
+        roots = np.sqrt(np.where(kept, sizes, 1.0))
+        whiten = (directions * np.where(kept, 1 / roots, 0.0)) @ directions.T
+        colour = (directions * np.where(kept, roots, 0.0)) @ directions.T
+        return cls(centred, mean, whiten, colour)
+
+    def eraser(self, targets: np.ndarray) -> Eraser:
+        """The eraser of what ``targets``, shape (rows, targets), say of these rows."""
+        told = self.whiten @ (self.rows.T @ (targets - targets.mean(axis=0)) / (len(self.rows) - 1))
+        towards, amounts, _ = np.linalg.svd(told, full_matrices=False)
+        towards = towards[:, amounts > _LEAST * max(float(amounts.max(initial=0.0)), 1e-300)]
+        return Eraser(self.mean, self.whiten @ towards, towards.T @ self.colour)
 
 
 def shrunk(covariance: np.ndarray, rows: int) -> np.ndarray:

@@ -174,14 +174,35 @@ class TransferFact(Fact):
     why: str = ""
 
 
+class HeadUseFact(Fact):
+    """Whether a head follows what its vectors tell of an attribute (or of two lists of words): what changes once that
+    is erased from the vectors.
+
+    rows: whose decisions were taken again. changed: the share of them that were decided otherwise; by_chance: of that
+    when what is erased means nothing. p_value: how often that changes as many. gap, without: the selection gap (of
+    ``label``) that was found, before and after. why: why it could not be asked.
+    """
+
+    attribute: str
+    rows: int = 0
+    changed: Interval | None = None
+    by_chance: float | None = None
+    p_value: float | None = None
+    label: str = ""
+    gap: float | None = None
+    without: float | None = None
+    why: str = ""
+
+
 class GroupAudit(Audit):
     """How differently a model treats groups of rows.
 
     task, labels: of the model; favourable: the label that figures of two classes are of. rows: judged. learnt: of them,
     those that the model has learnt, judged by what its study said before it had; left_out: learnt rows of which nothing
     like that is kept. attributes: the columns, and where several meet. gaps, odds: for each of them. transfer: the
-    model that reuses against the best control, or against another bundle. problems: rows that cannot be read, by the
-    code. notes: what else a reader has to know.
+    model that reuses against the best control, or against another bundle. uses: of attributes with a gap that was
+    found, whether the head follows what the vectors tell of them. problems: rows that cannot be read, by the code.
+    notes: what else a reader has to know.
     """
 
     schema_: Literal["graft/group-audit/1"] = Field(default="graft/group-audit/1", alias="schema")
@@ -196,6 +217,7 @@ class GroupAudit(Audit):
     gaps: tuple[GapFact, ...]
     odds: tuple[OddsFact, ...]
     transfer: tuple[TransferFact, ...] = ()
+    uses: tuple[HeadUseFact, ...] = ()
     problems: dict[str, int] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

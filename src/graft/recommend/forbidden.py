@@ -16,11 +16,11 @@ from scipy import sparse
 
 from graft.core.errors import InputError
 from graft.core.seeds import generator
-from graft.entities.attributes import attribute_of
 from graft.entities.item_features import ItemFeatures
 from graft.entities.shop import HOT, Shop
 from graft.evidence.leakage import Leakage, probe_leakage
 from graft.facts.recommend import LeakProbe
+from graft.rows.attributes import attribute_of
 from graft.rows.named import ids_of, read_columns
 
 PROXY_LIMIT = 0.8
@@ -123,4 +123,4 @@ def _classes(rows: object, id_column: str, name: str) -> tuple[list[str], np.nda
     """Ids and the class of each: a category as a number, a quarter of the numbers, -1 where it is empty."""
     frame = read_columns(rows, [id_column, name], what=f"rows of {id_column}s")
     ids = ids_of(frame, id_column, what=f"rows of {id_column}s").to_list()
-    return ids, attribute_of(frame[name]).classes
+    return ids, attribute_of(frame[name]).groups

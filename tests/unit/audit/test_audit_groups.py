@@ -78,6 +78,22 @@ def test_nothing_is_found_where_nothing_differs(bundle):
     assert found.severity == "none"
 
 
+def test_whether_decisions_follow_the_vectors_is_asked_where_a_gap_was_found(bundle):
+    quiet = graft.audit_groups(bundle, rows(200, 11), sensitive="group", keep=False)
+    assert quiet.uses == ()
+    told = rows(300, 12)
+    # The group is what the text is about, so the vectors tell it and the head decides by it.
+    named = told.with_columns(topic=pl.col("multiclass"), other=pl.col("region"))
+    found = graft.audit_groups(bundle, named, sensitive=["topic", "other"], keep=False)
+    (use,) = found.uses
+    assert (use.attribute, use.rows) == ("topic", 300)
+    assert use.changed.mean > 0.2 > use.by_chance
+    said = next(one for one in found.findings if one.code == "A602")
+    assert (said.outcome, said.severity) == ("found", "low")
+    assert "decisions follow what the vectors tell of it" in said.said
+    assert abs(use.without) < abs(use.gap)
+
+
 def test_without_labels_only_what_is_decided_is_compared(bundle):
     found = graft.audit_groups(bundle, rows(200).drop("multiclass"), sensitive="group")
     assert {one.figure for one in found.gaps} <= {"selection rate", "abstention rate"}
