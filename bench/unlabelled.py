@@ -66,6 +66,7 @@ def _study(seed: int, classes: int, reference: int, rows: int) -> dict[str, tupl
     from scipy import special
     from sklearn.linear_model import LogisticRegression
 
+    from graft.evidence.carried_over import places
     from graft.evidence.metrics import evaluate
     from graft.evidence.predictions import Scored
     from graft.evidence.unlabelled import Answers, expected_quality, expected_rows, recalibrate, row_cost
@@ -95,9 +96,10 @@ def _study(seed: int, classes: int, reference: int, rows: int) -> dict[str, tupl
     answers = Answers(task, told, (told @ actions).argmin(axis=1))
     scored = Scored(task, known, before, (before @ actions).argmin(axis=1))
     found = recalibrate(scored, _fitting("platt", task), rng=rng, draws=40)
+    lies = places(past, now, rng=rng)
     found_values = {}
     for of in ("accuracy", "macro_f1", "log_loss", "brier", partial(row_cost, actions=actions)):
-        told_now = expected_quality(answers, found, of, rng=rng, draws=400).estimate
+        told_now = expected_quality(answers, found, of, rng=rng, lies=lies, draws=400).estimate
         truth = answers.if_true(later)
         true = evaluate(truth, of) if isinstance(of, str) else float(of(truth).mean())
         if of == "macro_f1":

@@ -85,5 +85,7 @@ with peak_memory() as peak:
     found = check_batch(bundle, sys.argv[2])
 print(json.dumps({"compared": found.usable, "of": found.rows, "outcome": found.outcome,
     "seconds": round(time.perf_counter() - wall, 1), "processor": round(time.process_time() - started, 1),
-    "MB": round(peak.megabytes)}))
+    "MB": round(peak.megabytes),
+    "qualities": [[one.quality, *(None if told is None else round(told.mean, 3)
+        for told in (one.estimated, one.measured, one.usual)), one.trusted] for one in found.quality]}))
 """

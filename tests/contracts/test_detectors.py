@@ -65,6 +65,7 @@ def batch(rng: np.random.Generator, rows: int, group: int = 1, *, moved: bool = 
         rows_given=np.arange(rows),
         rows=rows,
         problems={},
+        columns={"age": told(rng.normal(2.0 * moved, size=rows)), "land": words("de", "fr", "at", "")},
     )  # fmt: skip
 
 

@@ -17,7 +17,9 @@ nothing in 422 labels, with those on the shares they won 340,000 times the stake
 
 The calibrator is itself in doubt, so the estimate that is bet against is that of all calibrators drawn together, each
 weighed by how well it has foretold the labels so far: the reference's own luck is no contradiction. Against the best of
-them alone, false alarms were none and a change was seen later. Rows of a group are bet on with as much as they are
+them alone, false alarms were none and a change was seen later. Fifty calibrators drawn do not hold one that fits many
+more labels than the reference has rows in every respect, so labels beyond as many weigh no more together. Rows of a
+group are bet on with as much as they are
 worth: the bets of a group that turns out alike weigh as one, which holds whatever the dependence (Hölder). How alike
 is asked of each bet for itself: a customer's rows may be of one class and yet be decided rightly or not one by one.
 """
@@ -246,6 +248,10 @@ def bet_on_labels(
     place = group_places(answers.rows, groups)
     classes = _classes(calibration.reference)
     worths = _worths(calibration, of, classes, place)
+    if len(calibration.drawn) > 1:
+        # What the reference is off by is in all labels alike: of more than it has rows all weigh as many as it has.
+        labelled = before.rows + float(worths[0].sum())
+        worths = [min(1.0, calibration.effective / labelled) * one for one in worths]
     least = np.min(worths, axis=0)
     tilts = np.array(TILTS) / scale
     maps = calibration.drawn or (calibration.fitted,)

@@ -6,7 +6,10 @@ these very rows would show, so its uncertainty has two parts, and both are drawn
 rows weighted anew (whole groups together), and the labels, drawn from each of these calibrators. Reference rows
 without an error do not show that there are none: each draw gives a share away evenly whose upper 95 % end is three
 over the rows, the rule of three. How alike the rows of a group turn out is measured on the reference; in the batch,
-rows of a group then share their luck as much, with each row's probability as it was.
+rows of a group then share their luck as much, with each row's probability as it was. What the calibrator leaves on the
+reference is learnt from these rows as well, as a tilt of its probabilities (``evidence/tilted.py``), and drawn with
+their weights in the place of the calibrator; where it is known where rows lie, what the tilt leaves is carried over by
+place (``evidence/carried_over.py``).
 
 A mean over rows has a closed form; of other metrics the estimate is the mean over labels drawn. The reference tells two
 things beside: what the metric is there, and between what ends it lies in samples of that many rows, because a batch of
@@ -26,8 +29,10 @@ from graft.core.errors import InputError
 from graft.core.intervals import Interval
 from graft.core.means import design_effect, group_places
 from graft.evidence import weighted
+from graft.evidence.carried_over import Places, carried
 from graft.evidence.metrics import metric
 from graft.evidence.predictions import Scored
+from graft.evidence.tilted import LEAST_ROWS, tilts
 
 RowValues = Callable[[Scored], np.ndarray]  # a value of each row, shape (rows,)
 Probabilities = Callable[[np.ndarray], np.ndarray]  # scores to calibrated probabilities, of the same shape
@@ -250,13 +255,20 @@ def row_outcomes(answers: Answers, of: str | RowValues) -> RowOutcomes:
 
 
 def recalibrate(
-    reference: Scored, fit: Fit, *, rng: np.random.Generator, groups: np.ndarray | None = None, draws: int = 100
+    reference: Scored,
+    fit: Fit,
+    *,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    draws: int = 100,
+    anchored: bool = True,
 ) -> Recalibration:
     """Calibrated probabilities from reference rows, with how well these rows determine them.
 
     reference: rows with their truth, scored by a model that had not learnt them. fit: from scores, targets and positive
     weights (rows,) to a map, such as ``lambda s, t, w: fit_method("platt", s, t, task=task, weights=w).apply``.
     groups: of each row, shape (rows,), where rows share customers or documents. draws: refits, once per baseline.
+    anchored: whether what the map leaves on these rows is added to it, from forty rows (or groups) of classes on.
 
     >>> from scipy import special
     >>> rng = np.random.default_rng(0)
@@ -279,13 +291,32 @@ def recalibrate(
             fix="take reference rows of more customers or documents",
         )
     shape = max(0.5, 1 - 2 / units)  # by which a mean varies as much as its variance estimate says
-    drawn = []
-    for _ in range(draws):
-        luck = rng.standard_gamma(shape, units) + 1e-9
-        weights = luck[place]
-        drawn.append(fit(reference.scores, reference.targets, weights * len(weights) / weights.sum()))
+    luck = rng.standard_gamma(shape, (draws, units)) + 1e-9
     fitted = fit(reference.scores, reference.targets, np.ones(reference.rows))
+    if anchored and reference.task != "multilabel" and units >= LEAST_ROWS:
+        answers = Answers(reference.task, reference.scores)
+        told = _checked(answers, fitted(reference.scores))
+        tilt, others = tilts(told, reference.targets, place, luck=luck, rng=rng)
+        maps = tuple(_Tilted(fitted, one) for one in others)
+        whole = _Tilted(fitted, tilt)
+        return Recalibration(reference, whole, maps, place, _alike(reference, whole, place))
+    drawn = []
+    for one in luck:
+        weights = one[place]
+        drawn.append(fit(reference.scores, reference.targets, weights * len(weights) / weights.sum()))
     return Recalibration(reference, fitted, tuple(drawn), place, _alike(reference, fitted, place))
+
+
+@dataclass(frozen=True, eq=False)
+class _Tilted:
+    """What a calibrator says, tilted by what it leaves on the reference."""
+
+    fitted: Probabilities
+    tilt: Probabilities
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        told = np.asarray(self.fitted(scores), np.float64)
+        return self.tilt(told / told.sum(axis=1, keepdims=True))
 
 
 def expected_quality(
@@ -295,19 +326,22 @@ def expected_quality(
     *,
     rng: np.random.Generator,
     groups: np.ndarray | None = None,
+    lies: Places | None = None,
     level: float = 0.95,
     draws: int = 1000,
 ) -> ExpectedQuality:
     """What a metric or a cost will be found to be when the labels of these rows come, if calibration still holds.
 
     of: the name of any metric of classes or labels, or a value of each row (see ``expected_rows``), whose mean is
-    estimated. groups: of each row of the batch, shape (rows,). draws: of labels, spread over
+    estimated. groups: of each row of the batch, shape (rows,). lies: where the reference's rows and the batch lie, by
+    which what the scores leave is carried over; of a metric that is a mean over rows. draws: of labels, spread over
     the calibrators drawn; fewer where rows are so many that only the calibrators matter.
 
     >>> rng = np.random.default_rng(0)
     >>> scores = rng.random((2000, 1)) @ [[-1.0, 1.0]] + [1.0, 0.0]
     >>> reference = Scored("binary", (rng.random(2000) < scores[:, 1]).astype(int), scores)
-    >>> as_said = recalibrate(reference, lambda scores, targets, weights: lambda other: other, rng=rng)
+    >>> fit = lambda scores, targets, weights: lambda other: other
+    >>> as_said = recalibrate(reference, fit, rng=rng, anchored=False)
     >>> found = expected_quality(Answers("binary", np.tile([0.8, 0.2], (400, 1))), as_said, "accuracy", rng=rng)
     >>> round(found.estimate.mean, 3), round(found.estimate.low, 2), round(found.estimate.high, 2), found.unusual
     (0.8, 0.76, 0.84, True)
@@ -336,6 +370,16 @@ def expected_quality(
     else:
         plain = _values(calibration.fitted, answers, calibration, value, place, draws, rng, spread=False)
         mean = _mean(np.array(plain))
+    if values is not None and lies is not None:
+        outcomes = row_outcomes(Answers(reference.task, reference.scores, reference.choices), of)
+        rest = outcomes.of(reference.targets) - outcomes.expectation(calibration.fitted(reference.scores)).mean
+        effect = _effect(calibration.alike, calibration.place)
+        beyond = carried(rest, lies, effect=effect, draws=len(found), rng=rng)
+        # Not beyond what rows can be.
+        could = expected_rows(answers, told, of)
+        least, most = float(could.least.mean()), float(could.most.mean())
+        mean = float(np.clip(mean + beyond.mean, least, most))
+        found = np.clip(np.array(found) + beyond.draws, least, most).tolist()
     known = np.array(found)[np.isfinite(found)]
     sides = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(known, sides) if len(known) else (np.nan, np.nan)

@@ -610,6 +610,28 @@ class BatchSample(Fact):
         return said
 
 
+class ColumnFact(Fact):
+    """What moved in one input column. what: ``values``, ``missing`` or ``new`` (categories). said: how it differs, in
+    words. effect: in shares of rows: the largest difference of the shares below a value, what would have to change its
+    category, what is missing more or less, what is new. matters: the effect from which it is large. adjusted: p-value,
+    paid for all columns and in the check. large: whether the low end of the effect reaches what matters."""
+
+    column: str
+    what: Literal["values", "missing", "new"]
+    said: str
+    effect: Interval
+    matters: float
+    adjusted: float
+    large: bool
+
+    @property
+    def far(self) -> str:
+        """How far it moved, in words."""
+        if self.large:
+            return "by enough to matter"
+        return "perhaps by enough to matter" if self.effect.mean >= self.matters else "by little"
+
+
 class ContextFact(Fact):
     """A term that stands in other company. before, now: rows that have it. distance: between where they lay and lie, in
     spreads of its texts, beyond what all rows did. adjusted: p-value, paid for all terms and in the check. gone, come:
@@ -643,7 +665,8 @@ class WatchCheck(Document):
     with; None where that was not kept. outcome: ``quiet``, ``look`` or ``act``. terms: words that emerged or
     vanished, the surest first. contexts: words that stand in other company, the surest first. arrivals: which labels
     count, where it was said when they were told. ages: quality by the age of vectors, where that was said. dealt_with:
-    before this check, None as a rule. sample: where a sample was compared, what of, and what was counted of all rows.
+    before this check, None as a rule. columns: what moved in single input columns, what matters first. sample: where
+    a sample was compared, what of, and what was counted of all rows.
     budget: how the alarms that may come without drift are shared out.
     """
 
@@ -674,6 +697,7 @@ class WatchCheck(Document):
     notes: tuple[str, ...] = ()
     dealt_with: DealtWith | None = None
     sample: BatchSample | None = None
+    columns: tuple[ColumnFact, ...] = ()
     budget: tuple[BudgetPart, ...] = ()
 
     @property
@@ -737,6 +761,11 @@ class WatchCheck(Document):
                 said.append(f"  {one.detector}{where} moved: {much}; p {one.adjusted:.2g}")
                 if one.said:
                     said.append(f"    {one.said}")
+        said += [
+            f"  {one.column}: {one.said} ({_span(one.effect, '.2g')} of rows, {one.far}, from {one.matters:g} on; p"
+            f" {one.adjusted:.2g})"
+            for one in self.columns
+        ]
         for emerged, word in ((True, "emerged"), (False, "vanished")):
             those = [one for one in self.terms if one.emerged == emerged]
             if those:

@@ -13,6 +13,7 @@ from typing import Literal
 from graft.facts.watch import AgeFact, QualityFact, WatchAdvice, WatchCheck
 
 UNUSABLE_MUCH, LEAST_LABELLED = 0.1, 20
+_NAMED = 6
 NOTHING_CAME = WatchAdvice(action="repair inputs", why="no rows came: see whether they should have")
 
 
@@ -38,6 +39,9 @@ def advised(
         advice.append(WatchAdvice(action="repair inputs", why=f"{unusable:.0%} of the rows could not be used: {codes}"))
     if inputs:
         names = ", ".join(sorted({one.detector for one in inputs}))
+        if named := list(dict.fromkeys(one.column for one in found.columns)):
+            those = ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
+            names = ", ".join([*sorted({one.detector for one in inputs} - {"columns"}), f"columns {those}"])
         advice.append(
             WatchAdvice(action="repair inputs", why=f"what is read moved ({names}): see whether it arrives as it did")
         )

@@ -44,6 +44,7 @@ from graft.representations.weights.safetensors_file import check_safetensors
 from graft.rows.pieces import pieces
 from graft.rows.table import Table
 from graft.watch.batch import Batch, read_batch
+from graft.watch.columns import as_kept, from_kept
 from graft.watch.comparison import bounded, compare
 from graft.watch.contexts import (
     CONTEXT_MATTERS,
@@ -246,6 +247,7 @@ def write_baseline(folder: Path, baseline: Baseline, *, papers: Callable[[Path],
     if rows.truth is not None:
         frame["truth"] = rows.truth
     frame |= {f"segment {name}": held.tolist() for name, held in rows.segments.items()}
+    frame |= {f"column {name}": held for name, held in as_kept(rows.columns).items()}
     folder.parent.mkdir(parents=True, exist_ok=True)
     # No erasure meanwhile, which removes what killed writers left.
     with locked(folder.parent / LOCK), whole_folder(folder) as place:
@@ -283,6 +285,10 @@ def read_baseline(folder: Path) -> Baseline:
             for name in frame.columns
             if name.startswith("segment ")
         }
+        # A baseline of before they were kept has none, and no detector that looks at them.
+        columns = {
+            name.removeprefix("column "): from_kept(frame[name]) for name in frame.columns if name.startswith("column ")
+        }
         terms = read_terms(folder)
         rows = Batch(
             ids=_words(frame["id"]), names=_words(frame["name"]), vectors=arrays["vectors"], scores=arrays["scores"],
@@ -298,7 +304,7 @@ def read_baseline(folder: Path) -> Baseline:
             learnt=frame["learnt"].to_numpy(), groups=_words(frame["group"]) if "group" in frame.columns else None,
             times=frame["time"].to_numpy() if "time" in frame.columns else None,
             truth=frame["truth"].to_numpy() if "truth" in frame.columns else None,
-            segments=segments, rows_given=np.arange(count), rows=count + facts.unusable, problems={},
+            segments=segments, rows_given=np.arange(count), rows=count + facts.unusable, problems={}, columns=columns,
         )  # fmt: skip
         contexts = read_contexts(folder, terms)
     except (ValueError, KeyError, pl.exceptions.PolarsError, OSError) as error:
@@ -408,6 +414,12 @@ def planted(
         kept = held.astype(np.result_type(held, other)) if held.dtype.kind == "U" else held.copy()
         kept[gone] = other[put]
         changed[name] = kept
+    changed["columns"] = {name: held.copy() for name, held in current.columns.items()}
+    for name, held in changed["columns"].items():
+        other = reference.columns[name]
+        if held.dtype.kind == "U":
+            changed["columns"][name] = held = held.astype(np.result_type(held, other))
+        held[gone] = other[put]
     # Each looks at a field of its own, so all of them share one batch.
     for one in fitting:
         if one.plant is not None:

@@ -12,7 +12,7 @@ Achlioptas (2003), Database-friendly random projections.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from itertools import chain
 from typing import Any
@@ -36,6 +36,7 @@ from graft.rows.content.disguise import alphabet_of, disguise_of
 from graft.rows.pieces import pieces
 from graft.rows.table import Table
 from graft.tables.neighbourhood.labels import terms_of
+from graft.watch.columns import input_columns
 from graft.watch.copies import sketches
 from graft.watch.reservoir import Lengths, Tally, group_ranks, kept, row_ranks
 from graft.watch.row_times import RowTimes, whole_days
@@ -65,6 +66,8 @@ class Batch:
     problems: rows that could not be used, by the code. whole: what is known of all rows, where these are a sample of
     them; None where they are all there are. event, embedded, said: when each was decided, the vector it was decided by
     was made, and its label was told, in days since 1970, nan where that is not known, (n,); None where nobody asked.
+    columns: what single input columns hold, by name, where there are several: numbers, and lengths of texts, nan where
+    missing, or categories, "" where missing; (n,) each.
     """
 
     ids: np.ndarray
@@ -96,6 +99,7 @@ class Batch:
     event: np.ndarray | None = None
     embedded: np.ndarray | None = None
     said: np.ndarray | None = None
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many usable rows."""
@@ -120,7 +124,8 @@ class Batch:
             held = getattr(self, one.name)
             if isinstance(held, np.ndarray):
                 taken[one.name] = held[rows]
-        taken["segments"] = {name: held[rows] for name, held in self.segments.items()}
+        for name in ("segments", "columns"):
+            taken[name] = {column: held[rows] for column, held in getattr(self, name).items()}
         return replace(self, **taken)
 
     def with_terms(self, terms: np.ndarray) -> "Batch":
@@ -303,6 +308,7 @@ class _Reader:
             rows_given=data.rows.astype(np.int64) + before,
             rows=frame.height,
             problems={},
+            columns=input_columns(frame, data),
         )  # fmt: skip
         if self.late is not None:
             names = made.ids.tolist()
@@ -452,7 +458,7 @@ class _Sample:
         if batch.truth is not None:
             ripe = fresh & np.isfinite(batch.truth)
             self.with_label += int(ripe.sum())
-            lean = replace(batch, vectors=batch.vectors[:, :0], sketch=batch.sketch[:, :0])
+            lean = replace(batch, vectors=batch.vectors[:, :0], sketch=batch.sketch[:, :0], columns={})
             self.labelled.offer(lean.take, ripe, group_rank, row_rank)
 
     def _count(self, batch: Batch) -> None:
@@ -499,9 +505,9 @@ def joined(several: Sequence[Batch]) -> Batch:
             held = [np.full(len(each), np.nan) if own is None else own for each, own in zip(there, held, strict=True)]
         if all(isinstance(each, np.ndarray) for each in held):
             changed[one.name] = np.concatenate(held)
-    changed["segments"] = {
-        name: np.concatenate([each.segments[name] for each in there]) for name in there[0].segments
-    }  # fmt: skip
+    for kind in ("segments", "columns"):
+        first = getattr(there[0], kind)
+        changed[kind] = {name: np.concatenate([getattr(each, kind)[name] for each in there]) for name in first}
     return replace(there[0], **changed)
 
 

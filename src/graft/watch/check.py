@@ -29,6 +29,7 @@ from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.tasks import CLASSES, Task
 from graft.decisions.calibration import fit_method
+from graft.evidence.carried_over import Places, places
 from graft.evidence.comparison import score_interval
 from graft.evidence.direct_loss import expected_loss, fit_loss
 from graft.evidence.label_arrival import LabelBets, bet_on_labels
@@ -54,6 +55,7 @@ from graft.facts.watch import (
     AgeFact,
     BatchSample,
     BudgetPart,
+    ColumnFact,
     ContextFact,
     CountFact,
     MovedRows,
@@ -70,9 +72,11 @@ from graft.watch.ages import ages_of, placed_rows
 from graft.watch.baseline import Baseline, read_baseline, watch_folder
 from graft.watch.batch import Batch, choices_of, notes_of, read_batch, until
 from graft.watch.budget import alarm_budget
-from graft.watch.comparison import bounded, compare, compare_all, matched, shift_fact
+from graft.watch.columns import moved_columns
+from graft.watch.comparison import bounded, compare, compare_all, exchanged, matched, shift_fact
 from graft.watch.contexts import CONTEXT_SHARE, moved_contexts
 from graft.watch.contributions import crowded_rows, newest_rows
+from graft.watch.detectors import COLUMNS
 from graft.watch.history import History, WatchState
 from graft.watch.reservoir import MOST, OTHERS
 from graft.watch.row_times import RowTimes
@@ -80,6 +84,7 @@ from graft.watch.seen_rows import Arrived, SeenRows, ToldLabels, arrived, row_ma
 from graft.watch.terms import LEAST_DRAWS, SHARE, moved_terms, rare_words
 
 _FEW, _COUNTED = 10, 50
+_ANCHORED = ", anchored"
 # As the margin of a study: of a share; of what rows or values vary by, where the unit is another.
 MATTERS = 0.01
 
@@ -197,9 +202,10 @@ def checked(
     looked = False
     terms: tuple[TermFact, ...] = ()
     contexts: tuple[ContextFact, ...] = ()
+    columns: tuple[ColumnFact, ...] = ()
     if again is not None:
         shifts, stability, looked = again.shifts, again.stability, again.looked
-        terms, contexts = again.terms, again.contexts
+        terms, contexts, columns = again.terms, again.contexts, again.columns
     elif not len(matching) or not len(reference):
         notes.append("no row of this batch can be compared")
     else:
@@ -208,6 +214,7 @@ def checked(
             level=facts.level, grouped=baseline.grouped, allowed=facts.allowed,
         )  # fmt: skip
         shifts, terms, contexts = _with_words(baseline, shifts, matching)
+        shifts, columns = _with_columns(baseline, shifts, reference, matching)
         stability = _stability(reference, matching, rng, grouped=baseline.grouped)
         least = min((one.adjusted for one in shifts if not one.segment), default=1.0)
         state = replace(state, number=number, wealth=state.wealth.after_p(least, draws=facts.draws))
@@ -246,7 +253,7 @@ def checked(
         looked=looked, level=facts.level, outcome="quiet",
         moved=_moved(reference, matching) if beyond else (), terms=terms, contexts=contexts,
         arrivals=None if arrival is None or told is None else arrival.fact, ages=ages, notes=tuple(notes),
-        sample=_sample(batch), budget=_budget(facts, shifts, quality),
+        sample=_sample(batch), columns=columns, budget=_budget(facts, shifts, quality),
     )  # fmt: skip
     outcome, advice = advised(
         found, alarm=alarm, unusable=unusable / max(batch.rows, 1), network=bundle.model.source is not None
@@ -315,6 +322,29 @@ def _with_words(
     return (*paid, *found), terms, contexts
 
 
+def _with_columns(
+    baseline: Baseline, shifts: tuple[ShiftFact, ...], reference: Batch, current: Batch
+) -> tuple[tuple[ShiftFact, ...], tuple[ColumnFact, ...]]:
+    """With the columns that moved, where any did; the shift of all of them is as large as what matters most among
+    them, each by what matters in it."""
+    place = next((at for at, one in enumerate(shifts) if one.detector == COLUMNS and not one.segment), None)
+    if place is None or not shifts[place].significant:
+        return shifts, ()
+    facts, one = baseline.facts, shifts[place]
+    drawn = exchanged(
+        reference, current, rng=generator(facts.seed, "watch", "columns", current.key), draws=facts.draws,
+        grouped=baseline.grouped, allowed=facts.allowed,
+    )  # fmt: skip
+    found = moved_columns(
+        reference.columns, current.columns, drawn, adjusted=one.adjusted, level=facts.level,
+        ever=baseline.rows.columns,
+    )  # fmt: skip
+    top = max(found, key=lambda fact: (fact.large, fact.effect.mean / fact.matters))
+    large = any(fact.large for fact in found)
+    moved = one.model_copy(update={"effect": top.effect, "matters": top.matters, "large": large})
+    return (*shifts[:place], moved, *shifts[place + 1 :]), found
+
+
 def _looked(
     baseline: Baseline, reference: Batch, batch: Batch, state: WatchState, rng: np.random.Generator
 ) -> tuple[tuple[ShiftFact, ...], bool]:
@@ -330,9 +360,9 @@ def _looked(
     reference, since = matched(reference, bounded(since, rng), facts.allowed, rng, grouped=grouped)
     if not len(since) or not len(reference):
         return (), False
-    told = compare(
-        reference, since, baseline.detectors, rng=rng, draws=looks.draws, grouped=grouped, allowed=facts.allowed
-    )
+    # Of earlier batches single columns are not kept.
+    those = [one for one in baseline.detectors if one.name != COLUMNS]
+    told = compare(reference, since, those, rng=rng, draws=looks.draws, grouped=grouped, allowed=facts.allowed)
     # In the unit of a check: what this look may spend is its share of the level.
     return tuple(
         shift_fact(one, shift, EVERYTHING, min(1.0, p * facts.level / looks.level), facts.level)
@@ -399,16 +429,18 @@ def _quality(
     answers = Answers(kind, current.scores, choices_of(bundle, current))
     rows = _Labelled.of(bundle, kind, ripe.take(there), late)
     fresh = _Labelled.of(bundle, kind, ripe.take(new), late)
-    found, bets = [], dict(state.bets)
+    # Bets against an estimate that was not anchored were against another one.
+    found, bets = [], {name: one for name, one in state.bets.items() if name.endswith(_ANCHORED)}
+    lies = places(reference.vectors, current.vectors, rng=generator(baseline.facts.seed, "watch", "places"))
     several = _qualities(bundle, baseline)
     for name, of in several:
         fact, won = _one_quality(
-            name, of, answers, calibration, scored, current.groups, rows, fresh, bets.get(name), baseline.facts.level,
-            rng, share=baseline.facts.level / len(several),
+            name, of, answers, calibration, scored, current.groups, rows, fresh, bets.get(name + _ANCHORED),
+            baseline.facts.level, rng, share=baseline.facts.level / len(several), lies=lies,
         )  # fmt: skip
         found.append(fact)
         if won is not None:
-            bets[name] = won
+            bets[name + _ANCHORED] = won
     return tuple(found), replace(state, bets=bets, judged=judged)
 
 
@@ -467,10 +499,11 @@ def _qualities(bundle: Bundle, baseline: Baseline) -> list[tuple[str, str | RowV
 def _one_quality(
     name: str, of: str | RowValues, answers: Answers, calibration: Recalibration, reference: Scored,
     groups: np.ndarray | None, rows: _Labelled, fresh: _Labelled, before: LabelBets | None, level: float,
-    rng: np.random.Generator, *, share: float,
+    rng: np.random.Generator, *, share: float, lies: Places | None = None,
 ) -> tuple[QualityFact, LabelBets | None]:  # fmt: skip
-    """share: of the level, for saying that this quality is worse than usual."""
-    expected = expected_quality(answers, calibration, of, rng=rng, groups=groups, draws=400)
+    """share: of the level, for saying that this quality is worse than usual. lies: where the reference's labelled rows
+    and the batch lie to the model."""
+    expected = expected_quality(answers, calibration, of, rng=rng, groups=groups, lies=lies, draws=400)
     higher = metric(of).higher_is_better if isinstance(of, str) else False
     bets, why, scale = before, "", 0.0
     measured = None if rows.scored is None else _measured(rows.scored, of, rows.groups)

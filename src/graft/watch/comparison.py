@@ -14,7 +14,7 @@ import numpy as np
 
 from graft.core.seeds import first_seen
 from graft.evidence.discoveries import benjamini_hochberg
-from graft.evidence.shuffles import shuffles, together
+from graft.evidence.shuffles import Shuffles, shuffles, together
 from graft.evidence.two_samples import Shift
 from graft.facts.watch import ShiftFact
 from graft.watch.batch import Batch
@@ -23,6 +23,19 @@ from graft.watch.detectors import Detector
 LEAST_OF_A_SEGMENT = 20
 REFERENCE_ROWS = 5_000
 OF_SEGMENTS = ("mean", "certainty", "decisions", "length")
+
+
+def exchanged(
+    reference: Batch, current: Batch, *, rng: np.random.Generator, draws: int, grouped: bool,
+    allowed: Sequence[str] = (),
+) -> Shuffles:  # fmt: skip
+    """Draws of which rows could as well have been the batch: whole groups, or rows within what may change."""
+    groups = strata = None
+    if grouped and reference.groups is not None and current.groups is not None:
+        groups = (reference.groups, current.groups)
+    elif known := _known(reference, current, allowed):
+        strata = (_parts(reference, known), _parts(current, known))
+    return shuffles(len(reference), len(current), rng=rng, groups=groups, strata=strata, draws=draws)
 
 
 def compare(
@@ -37,12 +50,7 @@ def compare(
 ) -> tuple[tuple[Detector, Shift, float], ...]:
     """Each detector with its shift and its p-value, corrected for all of them. allowed: columns whose mix may
     change."""
-    groups = strata = None
-    if grouped and reference.groups is not None and current.groups is not None:
-        groups = (reference.groups, current.groups)
-    elif known := _known(reference, current, allowed):
-        strata = (_parts(reference, known), _parts(current, known))
-    drawn = shuffles(len(reference), len(current), rng=rng, groups=groups, strata=strata, draws=draws)
+    drawn = exchanged(reference, current, rng=rng, draws=draws, grouped=grouped, allowed=allowed)
     found = [(one, one.shift(reference, current, drawn, rng)) for one in detectors]
     corrected = together([shift.values for _, shift in found]) if found else ()
     return tuple((one, shift, p) for (one, shift), p in zip(found, corrected, strict=True))

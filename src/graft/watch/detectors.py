@@ -13,13 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graft.evidence.column_shift import MATTERS, columns_shift
 from graft.evidence.score_shift import average_shift, label_shift, number_shift
 from graft.evidence.shuffles import Shuffles
 from graft.evidence.two_samples import VECTOR_TESTS, Shift, TwoSamples
 from graft.watch.batch import Batch
+from graft.watch.columns import comparable
 from graft.watch.copies import near_copies
 
 EMBEDDINGS, SCORES, INPUTS = "embeddings", "scores", "inputs"
+COLUMNS = "columns"
 
 
 Said = Callable[[Batch, Batch], str]
@@ -93,6 +96,10 @@ def _labels(of: Callable[[Batch], np.ndarray]) -> Tested:
 def _copies(reference: Batch, current: Batch, draws: Shuffles, rng: np.random.Generator) -> Shift:
     before, now = near_copies(reference.sketch, current.sketch)
     return label_shift(before, now, draws)
+
+
+def _columns(reference: Batch, current: Batch, draws: Shuffles, rng: np.random.Generator) -> Shift:
+    return columns_shift(*comparable(reference.columns, current.columns), draws)
 
 
 def _shares_said(of: Callable[[Batch], np.ndarray], names: dict[str, str] | None = None) -> Said:
@@ -243,6 +250,11 @@ DETECTORS = (
         _copies,
         _copies_said,
         Plant("rows that repeat one text", "sketch", _repeated),
+    ),
+    Detector(
+        COLUMNS, INPUTS, "single input columns: their values, missing cells, new categories", MATTERS["values"],
+        lambda batch: bool(batch.columns),
+        _columns,
     ),
     Detector(
         "segments", INPUTS, "the mix of the parts that are looked at apart", 0.1,

@@ -351,7 +351,7 @@ def _as_batch(kept: dict[str, np.ndarray], like: Batch) -> Batch:
         segments={
             name.removeprefix(SEGMENT): _said(held) for name, held in kept.items() if name.startswith(SEGMENT)
         },
-        rows_given=np.arange(count), rows=count, problems={}, notes=(),
+        rows_given=np.arange(count), rows=count, problems={}, notes=(), columns={},
     )  # fmt: skip
 
 

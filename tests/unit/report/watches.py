@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from graft.core.intervals import Interval
 from graft.facts.watch import (
     EVERYTHING,
+    ColumnFact,
     ContextFact,
     DetectorFact,
     MovedRows,
@@ -121,6 +122,12 @@ def acting(number: int = 1, **changed: object) -> WatchCheck:
                 come=("battery",), examples=("r7",),
             ),
         ),
+        "columns": (
+            ColumnFact(column="land", what="new", said="3% are 'XK', never seen before", effect=around(0.03, 0.005),
+                       matters=0.02, adjusted=0.004, large=True),
+            ColumnFact(column="age", what="values", said="4 higher in the middle (41, 37 before)", effect=around(0.11),
+                       matters=0.1, adjusted=0.02, large=False),
+        ),
     }  # fmt: skip
     return check(number, **(given | changed))
 
@@ -196,6 +203,10 @@ def hostile() -> WatchStory:
         contexts=(
             ContextFact(term=HOSTILE, before=25, now=10, distance=around(0.7), adjusted=0.01, gone=(HOSTILE,) * 3,
                         come=(HOSTILE * 9,), examples=(HOSTILE,)),
+        ) * 30,
+        columns=(
+            ColumnFact(column=HOSTILE, what="missing", said=HOSTILE, effect=around(0.1), matters=0.05, adjusted=0.01,
+                       large=True),
         ) * 30,
         shifts=(*MUCH, *(shift("mean", 0.01, segment=f"{HOSTILE}{at}", large=True) for at in range(200))),
         quality=(quality(HOSTILE, why=HOSTILE, trusted=False),),

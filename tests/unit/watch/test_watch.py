@@ -58,7 +58,7 @@ def rows(count: int, seed: int, *, topics: tuple[float, float, float] = (1, 1, 1
 def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("watched") / "bundle"
     write_bundle(folder, parts_for("frozen", "multiclass"))
-    baseline = make_baseline(load_bundle(folder), rows(300, 1), runs=5, draws=199, batch=100)
+    baseline = make_baseline(load_bundle(folder), rows(300, 1), runs=5, draws=399, batch=100)
     write_baseline(watch_folder(folder) / "baseline", baseline)
     return folder
 
@@ -268,7 +268,7 @@ def test_labels_may_come_later_and_count_once(watched, tmp_path):
     assert check_batch(bundle, batch) == second
     check_batch(bundle, batch.drop("multiclass"), labels=labels)
     after = History.of(watch_folder(watched)).state()
-    assert bets.bets["accuracy"].rows == after.bets["accuracy"].rows == 100
+    assert bets.bets["accuracy, anchored"].rows == after.bets["accuracy, anchored"].rows == 100
     assert len(History(watch_folder(watched)).checks()) == 1
 
 
