@@ -10,8 +10,8 @@ a run go on that was stopped), unlabelled, labels, labels-real, windows (quality
 peer=PYTHON``, one that has NannyML), detectors-speed, watch-check (what a whole check costs), watch-million (batches of
 any size in bounded memory), watch-history (ten thousand checks), audit-groups (false findings and power of whole
 audits), audit-leakage (false findings, coverage and power of probes),
-audit-exposure (the same of rankings, and intervals), ledger, assets, register, check, embed, query,
-pictures, pictures-study, clips (speed of media), tables, search, exact, crossover, updating, million (a table of a
+audit-exposure (the same of rankings, and intervals), audit-swaps (of exchanged words, an hour), ledger, assets,
+register, check, embed, query, pictures, pictures-study, clips (speed of media), tables, search, exact, crossover, updating, million (a table of a
 million rows), million-index. Without a name all run, but for those that take hours. The real rows lie beside the
 project, in ``../shared/data``.
 """
@@ -24,6 +24,7 @@ from bench import (
     audio,
     audit_exposure,
     audit_groups,
+    audit_swaps,
     columns,
     company,
     contrasts,
@@ -117,10 +118,12 @@ ALL = {
     "watch-history": watch_history.watch_history,
     "audit-groups": audit_groups.audit_groups,
     "audit-leakage": leakage.audit_leakage,
+    "audit-swaps": audit_swaps.audit_swaps_rates,
 }
 
 
 HOURS = (
+    "audit-swaps",
     "out-of-scope-study",
     "verdicts",
     "regret",

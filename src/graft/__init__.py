@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graft.api import audit_leakage as audit_leakage
     from graft.api import audit_recommender as audit_recommender
     from graft.api import audit_search as audit_search
+    from graft.api import audit_swaps as audit_swaps
     from graft.api import embed as embed
     from graft.api import embed_table as embed_table
     from graft.api import load as load
@@ -54,6 +55,7 @@ _WHERE = {
     "audit_leakage": "graft.api",
     "audit_recommender": "graft.api",
     "audit_search": "graft.api",
+    "audit_swaps": "graft.api",
     "embed": "graft.api",
     "embed_table": "graft.api",
     "load": "graft.api",

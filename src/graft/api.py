@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     from graft.bundle.bundle import Bundle
     from graft.core.tasks import TaskName
-    from graft.facts.audit import AssociationAudit, GroupAudit, LeakageAudit, RecommenderAudit, SearchAudit
+    from graft.facts.audit import (
+        AssociationAudit,
+        GroupAudit,
+        LeakageAudit,
+        RecommenderAudit,
+        SearchAudit,
+        SwapAudit,
+    )
     from graft.facts.ranking import RankingRecord
     from graft.facts.study import PlanFacts
     from graft.facts.watch import TableCheck
@@ -837,6 +844,62 @@ def audit_search(
         found, groups, of=f"table {still.path.name}, version {still.version}", merit=deserved, merit_is=merit,
         discount=discount, level=level, seed=seed,
     )  # fmt: skip
+
+
+def audit_swaps(
+    bundle: "Bundle | str | Path",
+    rows: Any,
+    *,
+    terms: str | Path | None = None,
+    text: Names = (),
+    favourable: str = "",
+    margin: float | None = None,
+    level: float = 0.95,
+    encoding: str | None = None,
+    seed: int = 0,
+    keep: bool = True,
+    progress: Progress | bool = False,
+) -> "SwapAudit":
+    """Whether a bundle says something else of texts when they are about somebody else.
+
+    bundle: loaded, or its folder. rows: as ``data`` for ``study``, best rows that the bundle has not learnt from; with
+    their labels it is also judged how they are ranked. terms: a YAML file of identities and their words; those that
+    come with Graft (English) when left out. text: columns in which words are exchanged; all texts when left out.
+    favourable: the class or label that everything is said about. margin: the least share of decisions, or shift of a
+    probability, that matters: 0.05; for values in standard deviations of them: 0.1. level: of the intervals, and of the
+    chance that an audit of a model that treats all alike finds nothing. encoding: as for ``study``. seed: of samples,
+    where there are too many rows for all. keep: as for ``audit_groups``.
+
+    The record has what changes for each two identities, for each against the others, three areas under the ROC curve
+    for each, what words do that mean nobody, and a finding for each. Raises InputError for what cannot work, before
+    anything is scored.
+    """
+    from graft.audit.identity_terms import read_terms, usual_terms
+    from graft.bundle.audits import audits_of, keep_audit
+    from graft.bundle.folders import require_bundle, require_place
+    from graft.rows.table import Table, read_frame
+
+    if not 0.5 < level < 1:
+        raise InputError(f"level={level}", needed="a share between 0.5 and 1", fix="use 0.95")
+    if isinstance(bundle, str | Path):
+        require_bundle(Path(bundle))
+    if keep:
+        require_place(audits_of(Path(bundle) if isinstance(bundle, str | Path) else bundle.folder))
+    listed = usual_terms() if terms is None else read_terms(Path(terms))
+    table = rows if isinstance(rows, Table) else read_frame(rows, encoding=encoding)
+    opened = load(bundle) if isinstance(bundle, str | Path) else bundle
+
+    from graft.audit.swaps import audit_swaps as audited
+    from graft.bundle.predictions import in_words_of
+
+    found = audited(
+        opened, in_words_of(table, opened.contract), listed, text=several(text), favourable=favourable, margin=margin,
+        level=level, seed=seed, progress=as_progress(progress),
+    )  # fmt: skip
+    if keep:
+        named = listed.of if terms is None else Path(terms).name
+        keep_audit(opened.folder, found, about=f"whom texts are about ({named})")
+    return found
 
 
 def load(folder: str | Path) -> "Bundle":

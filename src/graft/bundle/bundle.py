@@ -20,7 +20,7 @@ from graft.bundle.predictions import EXPLANATIONS, Predictions, Problems, assemb
 from graft.bundle.raw_scores import RawScores, score
 from graft.bundle.reference import Reference, why_far
 from graft.core.display import as_progress
-from graft.core.progress import Progress
+from graft.core.progress import SILENT, Progress
 from graft.core.tasks import CLASSES, Task
 from graft.facts.study import StudyRecord
 from graft.inputs.dataset import Dataset, build_dataset
@@ -94,9 +94,7 @@ class Bundle:
         for problem in found:
             problems.add(problem.row, problem.code, f"{problem.column}: {problem.message}")
         told = as_progress(progress)
-        scored = score(self.model, data, progress=told)
-        far = self._far(data, scored)
-        judgement = self.decision.judge(scored.scores, np.array([why is not None for why in far], bool))
+        scored, far, judgement = self._judged(data, told)
         self._note_doubts(data, far, problems)
         explained = self._explained(data, scored, judgement, told) if explain else {}
         frame = assemble(
@@ -109,6 +107,11 @@ class Bundle:
         )
         untold = self.reference is not None and self.reference.threshold is None
         return Predictions(frame, problems.counts(), (*table.notes, *([_UNTOLD] if untold else [])))
+
+    def judged(self, data: Dataset, *, progress: Progress = SILENT) -> tuple[RawScores, RowDecisions]:
+        """What the model sees of rows of its contract, and what is decided about them."""
+        scored, _, judgement = self._judged(data, progress)
+        return scored, judgement
 
     def info(self) -> BundleInfo:
         """What the bundle is."""
@@ -130,6 +133,11 @@ class Bundle:
             files=len(self.manifest.files) + 1,
             size=sum(fact.size for fact in self.manifest.files.values()),
         )
+
+    def _judged(self, data: Dataset, progress: Progress) -> tuple[RawScores, list[str | None], RowDecisions]:
+        scored = score(self.model, data, progress=progress)
+        far = self._far(data, scored)
+        return scored, far, self.decision.judge(scored.scores, np.array([why is not None for why in far], bool))
 
     def _far(self, data: Dataset, scored: RawScores) -> list[str | None]:
         """For each row why it is far from the training rows, or None."""

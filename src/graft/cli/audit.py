@@ -242,6 +242,46 @@ def found_rows(
     _end(found, search_lines(found), out, fail_on)
 
 
+@audit.command()
+def swaps(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    rows: Annotated[Path, typer.Option(help="Rows to exchange words in, best ones it has not learnt from.")],
+    terms: Annotated[Path | None, typer.Option(help="Identities and their words, in YAML; ours when left out.")] = None,
+    text: Annotated[list[str], typer.Option(help="Text columns, when not all.")] = [],  # noqa: B006
+    favourable: Annotated[str, typer.Option(help="The class or label to say everything about.")] = "",
+    margin: Annotated[
+        float | None, typer.Option(help="What matters: a share of decisions, a probability; of values, deviations.")
+    ] = None,
+    level: Annotated[float, typer.Option(help="Of intervals, and what all tests together may find in error.")] = 0.95,
+    encoding: Annotated[str | None, typer.Option(help="What a text file is written in, when not recognised.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the page (.html) or the record (.json).")] = None,
+    fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 3 when a finding is as severe as this.")] = None,
+    seed: Annotated[int, typer.Option(help="Of samples, where there are very many rows.")] = 0,
+    keep: Annotated[
+        bool, typer.Option(help="Put what is found into the addendum beside the bundle, and into the ledger.")
+    ] = True,
+) -> None:
+    """Exchange whom texts are about (he and she, Muslims and Christians, names), and see what a model says then.
+
+    Example: graft audit swaps study/bundle --rows holdout.csv
+    """
+    from graft.api import audit_swaps
+    from graft.bundle.audits import audits_of
+    from graft.core.display import Bars, Terminal
+    from graft.core.places import require_output
+    from graft.report.audit.swap_words import swap_lines
+
+    if out is not None:
+        require_output(out, read=(rows,), ends=(".html", ".json"))
+    found = audit_swaps(
+        bundle, rows, terms=terms, text=text, favourable=favourable, margin=margin, level=level, encoding=encoding,
+        seed=seed, keep=keep, progress=Bars(Terminal(stderr=True)),
+    )  # fmt: skip
+    if keep:
+        typer.echo(f"kept in {audits_of(bundle)}", err=True)
+    _end(found, swap_lines(found), out, fail_on)
+
+
 def _end(found: "Audit", lines: list[str], out: Path | None, fail_on: FailOn | None) -> None:
     """Print, write the record and leave with 3 where a finding is as severe as asked."""
     from graft.core.files import write_text

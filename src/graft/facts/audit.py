@@ -493,3 +493,108 @@ class SearchAudit(ExposureAudit):
     schema_: Literal["graft/search-audit/1"] = Field(default="graft/search-audit/1", alias="schema")
     queries: str
     same_group: tuple[SameGroup, ...] = ()
+
+
+class SwapFact(Fact):
+    """What changes when texts are about ``second`` instead of ``first``; ``first`` is "" where it is all others.
+
+    texts: exchanged, of so many ``clusters`` (templates, groups). both: of them, those about both, which have no
+    direction. not_swapped: texts about either that could not be. output: the class (or label) that ``shift``,
+    ``gained`` and ``lost`` are about, "" for regression. shift: of its probability, or of the value. deviations: the
+    shift in standard deviations of what is predicted, for regression alone. changed: the share of texts about which
+    another thing is decided. gained, lost: the shares which are decided to be ``output`` about the second alone, and
+    about the first alone. examples: rows that change most, by their positions in the table. p-values are two-sided; the
+    adjusted ones are corrected for all tests of the audit (Holm).
+    """
+
+    group: str
+    first: str
+    second: str
+    texts: int
+    clusters: int
+    both: int = 0
+    not_swapped: int = 0
+    output: str = ""
+    shift: Interval | None = None
+    deviations: float | None = None
+    changed: Interval | None = None
+    gained: Interval | None = None
+    lost: Interval | None = None
+    p_shift: float | None = None
+    p_decisions: float | None = None
+    p_shift_adjusted: float | None = None
+    p_decisions_adjusted: float | None = None
+    examples: tuple[int, ...] = ()
+
+
+class RankingFact(Fact):
+    """How well texts that mention an identity are ranked by the probability of ``output``.
+
+    kind: ``subgroup``, among themselves; ``bpsn``, those without the class against others that have it; ``bnsp``, those
+    that have it against others without. area: under the ROC curve, of so many positives and negatives. gap: it less
+    that of texts which do not mention the identity. p_value of no gap; corrected for all tests of the audit.
+    """
+
+    group: str
+    identity: str
+    output: str
+    kind: Literal["subgroup", "bpsn", "bnsp"]
+    positives: int
+    negatives: int
+    area: Interval
+    gap: Interval
+    p_value: float
+    p_adjusted: float
+
+
+class NeutralSwaps(Fact):
+    """How much the model moves when words are exchanged that say nothing of anybody. texts: with such words. changed:
+    the share about which another thing is decided; None for regression. moved: the mean absolute shift of the output
+    that moves most, in its unit."""
+
+    texts: int
+    changed: Interval | None
+    moved: float
+
+
+class NotSwapped(Fact):
+    """Texts that could not be exchanged. texts: how many. rows: the first of them, by their positions in the table."""
+
+    group: str
+    word: str
+    reason: str
+    texts: int
+    rows: tuple[int, ...]
+
+
+class SwapAudit(Audit):
+    """Identities exchanged in the texts of rows, and what a bundle says then.
+
+    Findings stand in the order of what they are about: two for each of ``swaps`` (decisions, scores), one for each of
+    ``rankings``, then one for each group or question that could not be asked. terms: where the words are from.
+    columns: whose texts were exchanged. rows: of the table that could be read; mentioning: those that mention
+    somebody; drawn: those looked at, fewer where there are very many. scored: rows, original or exchanged, that the
+    model was asked about. beyond: rows whose words lie beyond what the source reads. left: words that mean people only
+    before a word for people and stood elsewhere, with the rows. margin: what is large enough to matter, a share or a
+    probability; for regression deviations. bars: what had to be passed, of decisions and of scores, the margin or what
+    neutral words do where that is more.
+    """
+
+    schema_: Literal["graft/swap-audit/1"] = Field(default="graft/swap-audit/1", alias="schema")
+    task: str
+    terms: str
+    language: str
+    columns: tuple[str, ...]
+    rows: int
+    mentioning: int
+    drawn: int
+    scored: int
+    beyond: int
+    favourable: str
+    margin: float
+    bars: tuple[float, float]
+    neutral: NeutralSwaps | None
+    swaps: tuple[SwapFact, ...]
+    rankings: tuple[RankingFact, ...]
+    not_swapped: tuple[NotSwapped, ...]
+    left: tuple[tuple[str, int], ...]

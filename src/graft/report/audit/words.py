@@ -12,7 +12,9 @@ from graft.facts.audit import (
     GroupAudit,
     LeakageAudit,
     LeakFact,
+    SwapAudit,
 )
+from graft.report.audit.swap_words import swap_headline, swap_reservations
 from graft.report.shared.badge import Badge
 from graft.report.shared.formats import NOTHING, number
 
@@ -104,6 +106,8 @@ def headline(record: Audit) -> str:
     """What an audit found, in one sentence."""
     if isinstance(record, GroupAudit):
         return group_headline(record)
+    if isinstance(record, SwapAudit):
+        return swap_headline(record)
     hits = sum(one.outcome == "found" and one.severity != "none" for one in record.findings)
     if hits:
         return f"{hits} of {len(record.findings)} questions found something"
@@ -126,6 +130,8 @@ def lead(record: Audit) -> str:
 
 def reservations(record: Audit) -> list[str]:
     """What a reader has to mind."""
+    if isinstance(record, SwapAudit):
+        return swap_reservations(record)
     if not isinstance(record, GroupAudit):
         return []
     told = []
