@@ -553,6 +553,9 @@ def audit_associations(
     test: Names = (),
     spec: str | Path | None = None,
     sentences: bool = False,
+    bundle: "Bundle | str | Path | None" = None,
+    rows: Any = None,
+    encoding: str | None = None,
     level: float = 0.95,
     seed: int = 0,
     progress: Progress | bool = False,
@@ -561,7 +564,9 @@ def audit_associations(
 
     source: a reference; ``minilm`` when no table is named. table: one whose ids are the words, or its folder. test:
     ``weat1`` to ``weat10``, or ``all``; all when no ``spec`` is given. spec: a YAML file of tests of your own.
-    sentences: put words into sentences where a test brings none. level: of the intervals, and of the chance that no
+    sentences: put words into sentences where a test brings none. bundle: a saved model instead: the source inside it is
+    asked, and whether its head follows what is found, on ``rows`` like those it is for. encoding: what a text file of
+    rows is written in, where it is not recognised. level: of the intervals, and of the chance that no
     test finds what is not there. seed: of drawn arrangements.
 
     The record has for each test the effect with its interval, p-values and what was not known, and a finding each.
@@ -569,8 +574,16 @@ def audit_associations(
     """
     from graft.audit.word_tests import SENTENCES, named_tests, read_tests
 
-    if source is not None and table is not None:
-        raise InputError("a source and a table", needed="one of them", fix="audit one after the other")
+    named = {"a source": source, "a table": table, "a bundle": bundle}
+    given = [name for name, one in named.items() if one is not None]
+    if len(given) > 1:
+        raise InputError(" and ".join(given), needed="one of them", fix="audit one after the other")
+    if (bundle is None) != (rows is None):
+        raise InputError(
+            "a bundle without rows" if rows is None else "rows without a bundle",
+            needed="both: whether a head follows an association is seen in what it decides about rows",
+            fix="--bundle study/bundle --rows holdout.csv",
+        )
     if not 0.5 < level < 1:
         raise InputError(f"level={level}", needed="a share between 0.5 and 1", fix="use 0.95")
     tests = [*(read_tests(Path(spec)) if spec is not None else ()), *named_tests(several(test))]
@@ -583,6 +596,20 @@ def audit_associations(
     from graft.representations.sources import resolve_source
     from graft.tables.table import EmbeddingTable
 
+    if bundle is not None:
+        from graft.audit.uses import with_word_uses
+        from graft.bundle.bundle import Bundle
+        from graft.rows.table import read_frame
+
+        model = bundle if isinstance(bundle, Bundle) else load(bundle)
+        if model.model.source is None:
+            raise InputError(
+                f"{model.folder}, which reuses no source", needed="a model on vectors of one", fix="audit a source"
+            )
+        table_of_rows = read_frame(rows, encoding=encoding)
+        words = words_of_source(tests, model.model.source, progress=as_progress(progress))
+        found = audited(tests, words, level=level, seed=seed)
+        return with_word_uses(found, tests, model, table_of_rows, progress=as_progress(progress))
     if table is None:
         words = words_of_source(tests, resolve_source(source or "minilm"), progress=as_progress(progress))
     else:

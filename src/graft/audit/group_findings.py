@@ -11,7 +11,7 @@ from graft.core.intervals import Interval
 from graft.facts.audit import AttributeFact, AuditFinding, GapFact, HeadUseFact, OddsFact, Severity, TransferFact
 from graft.rows.attributes import BETWEEN
 
-INPUT, PARTLY, TRANSFER, USE = "A305", "A306", "A601", "A602"
+INPUT, PARTLY, TRANSFER, USE, WORDS = "A305", "A306", "A601", "A602", "A102"
 _TODO = {
     SELECTION: "say whether the difference is wanted, and what it follows from; where it follows from unequal labels,"
     " look at how these came about",
@@ -50,7 +50,7 @@ def group_findings(
         if partly := _partly_known(attribute, mine):
             found.append(partly)
     found += [_of_transfer(one, alpha) for one in transfer]
-    found += [_of_use(one, facts, alpha) for one in uses]
+    found += [use_finding(one, facts, alpha) for one in uses]
     return tuple(found)
 
 
@@ -176,12 +176,14 @@ def _of_transfer(fact: TransferFact, alpha: float) -> AuditFinding:
     return AuditFinding(code=TRANSFER, outcome="found", severity=severity, said=said, todo=todo)
 
 
-def _of_use(fact: HeadUseFact, facts: Sequence[GapFact], alpha: float) -> AuditFinding:
+def use_finding(fact: HeadUseFact, facts: Sequence[GapFact], alpha: float, *, code: str = USE) -> AuditFinding:
+    """Whether a head follows what its vectors tell, in words. facts: gaps that were found, for their units."""
     if fact.why or fact.changed is None or fact.by_chance is None:
         said = f"{fact.attribute}, whether decisions follow what the vectors tell of it: {fact.why}"
-        return AuditFinding(code=USE, outcome="not applicable", severity="none", said=said, about=fact.attribute)
+        return AuditFinding(code=code, outcome="not applicable", severity="none", said=said, about=fact.attribute)
     much = f"{_amount(fact.changed.mean, 'share')} of decisions change"
-    chance = f"{_amount(fact.by_chance, 'share')} where groups are dealt at random"
+    dealt = "groups are dealt at random" if code == USE else "words are exchanged at random"
+    chance = f"{_amount(fact.by_chance, 'share')} where {dealt}"
     left = ""
     if fact.gap is not None and fact.without is not None:
         unit = next((one.unit for one in facts if one.attribute == fact.attribute and one.code == SELECTION), "share")
@@ -192,9 +194,9 @@ def _of_use(fact: HeadUseFact, facts: Sequence[GapFact], alpha: float) -> AuditF
         left = f"; the gap {of}goes from {before} to {after}"
     if fact.p_value is not None and fact.p_value <= alpha and fact.changed.mean > fact.by_chance:
         said = f"{fact.attribute}: decisions follow what the vectors tell of it. Without it {much} ({chance}){left}"
-        return AuditFinding(code=USE, outcome="found", severity="low", said=said, todo=_USE_TODO, about=fact.attribute)
+        return AuditFinding(code=code, outcome="found", severity="low", said=said, todo=_USE_TODO, about=fact.attribute)
     said = f"{fact.attribute}: decisions do not follow what the vectors tell of it. Without it {much} ({chance}){left}"
-    return AuditFinding(code=USE, outcome="not found", severity="none", said=said, about=fact.attribute)
+    return AuditFinding(code=code, outcome="not found", severity="none", said=said, about=fact.attribute)
 
 
 def gap_words(fact: GapFact) -> str:

@@ -5,19 +5,25 @@ everything but the vectors (columns beside them, calibration, thresholds) stays 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from graft.bundle.answers import AnsweredRows
+from graft.audit.group_findings import WORDS, use_finding
+from graft.audit.word_tests import WordTest
+from graft.bundle.answers import AnsweredRows, answer_rows
 from graft.bundle.bundle import Bundle
+from graft.core.errors import InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.tasks import Task
 from graft.evidence.discoveries import holm
 from graft.evidence.group_gaps import LEAST
-from graft.evidence.head_use import attribute_use
-from graft.facts.audit import GapFact, HeadUseFact
+from graft.evidence.head_use import attribute_use, direction_use
+from graft.facts.audit import AssociationAudit, GapFact, HeadUseFact
 from graft.rows.attributes import Attribute
+from graft.rows.content import TEXT
+from graft.rows.table import Table
 
 _ROWS, _ALIKE = 2_000, 0.1
 
@@ -67,6 +73,63 @@ def uses_of(
                 without=left,
             )
         )
+    return _adjusted(told)
+
+
+def with_word_uses(
+    found: AssociationAudit, tests: Sequence[WordTest], bundle: Bundle, rows: Table, *, progress: Progress = SILENT
+) -> AssociationAudit:
+    """The audit with, for each association about people that was found, whether the head of a bundle follows it.
+
+    rows: like those the bundle is for. The direction between the attributes of a test (men and women, say) is taken
+    out of the vectors of the rows. Raises InputError for a bundle that does not read texts alone.
+    """
+    if bundle.contract.roles.kind != TEXT.name:
+        raise InputError(
+            f"a model of {bundle.contract.roles.kind}", needed="one that reads texts alone", fix="audit its source"
+        )
+    hit = [test for test, one in zip(tests, found.findings, strict=True) if one.outcome == "found" and test.people]
+    answered = answer_rows(bundle, rows, progress=progress)
+    places = np.arange(len(answered))
+    if len(places) > _ROWS:
+        places = np.sort(generator(found.seed, "uses").permutation(places)[:_ROWS])
+    if not len(places):
+        raise InputError("no row that the model can read", needed="rows like those it is for", fix="look at them")
+    data = answered.data.take(places)
+    seen = None if bundle.model.source is None else bundle.model.seen(data, progress=progress)
+    if not isinstance(seen, np.ndarray):
+        nothing = "the model has no dense vectors of a source"
+        return _with_uses(found, tuple(HeadUseFact(attribute=one.name, why=nothing) for one in hit))
+    decide, alike = _decider(bundle, answered, places)
+    told = []
+    for test in hit:
+        known = next(one for one in found.tests if one.name == test.name)
+        missing = {word for one in known.lists for word in one.missing}
+        vectors = []
+        for one in test.attributes:
+            words = [word for word in one.words if word not in missing]
+            asked = replace(data.take(np.zeros(len(words), np.int64)), contents=tuple(words))
+            lying = bundle.model.seen(asked)
+            vectors.append(np.asarray(lying, np.float64))
+        use = direction_use(
+            seen.astype(np.float64), vectors[0], vectors[1], decide,
+            rng=generator(found.seed, "uses", test.name), alike=alike, level=found.level,
+        )  # fmt: skip
+        told.append(
+            HeadUseFact(
+                attribute=test.name, rows=len(places), changed=use.changed, by_chance=use.by_chance, p_value=use.p_value
+            )
+        )
+    return _with_uses(found, _adjusted(told))
+
+
+def _with_uses(found: AssociationAudit, uses: tuple[HeadUseFact, ...]) -> AssociationAudit:
+    findings = (*found.findings, *(use_finding(one, (), 1 - found.level, code=WORDS) for one in uses))
+    return found.model_copy(update={"uses": uses, "findings": findings})
+
+
+def _adjusted(told: list[HeadUseFact]) -> tuple[HeadUseFact, ...]:
+    """With p-values corrected for all of them."""
     tested = [place for place, one in enumerate(told) if one.p_value is not None]
     adjusted = holm(np.array([told[place].p_value for place in tested], np.float64)).tolist()
     for place, p_value in zip(tested, adjusted, strict=True):

@@ -102,14 +102,19 @@ def associations(
     sentences: Annotated[
         bool, typer.Option("--sentences", help="Put words into sentences, where a test brings none of its own.")
     ] = False,
+    bundle: Annotated[
+        Path | None, typer.Option(help="A saved model instead: its source is asked, and whether its head follows it.")
+    ] = None,
+    rows: Annotated[Path | None, typer.Option(help="Rows like those the bundle is for.")] = None,
     level: Annotated[float, typer.Option(help="Of intervals, and what all tests together may find in error.")] = 0.95,
-    out: Annotated[Path | None, typer.Option(help="Where to write the record (JSON).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the page (.html) or the record (.json).")] = None,
     fail_on: Annotated[FailOn | None, typer.Option(help="Exit with 3 when a finding is as severe as this.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
     """Test what lies nearer to what: names, professions, whatever lists of words say.
 
-    Example: graft audit associations --source minilm --test weat6,weat7,weat8
+    Example: graft audit associations --source minilm --test weat6,weat7,weat8. With --bundle and --rows, whether the
+    model follows what is found.
     """
     from graft.api import audit_associations
     from graft.core.display import Bars, Terminal
@@ -117,10 +122,10 @@ def associations(
     from graft.report.audit.words import association_lines
 
     if out is not None:
-        require_output(out, ends=(".json",))
+        require_output(out, read=() if rows is None else (rows,), ends=(".json", ".html"))
     found = audit_associations(
-        source=source or None, table=table, test=_named(test), spec=spec, sentences=sentences, level=level, seed=seed,
-        progress=Bars(Terminal(stderr=True)),
+        source=source or None, table=table, test=_named(test), spec=spec, sentences=sentences, bundle=bundle, rows=rows,
+        level=level, seed=seed, progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
     _end(found, association_lines(found), out, fail_on)
 

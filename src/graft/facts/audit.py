@@ -75,11 +75,33 @@ class AssociationFact(Fact):
     arrangements: int = 0
 
 
+class HeadUseFact(Fact):
+    """Whether a head follows what its vectors tell of an attribute (or of two lists of words): what changes once that
+    is erased from the vectors.
+
+    rows: whose decisions were taken again. changed: the share of them that were decided otherwise; by_chance: of that
+    when what is erased means nothing. p_value: how often that changes as many. gap, without: the selection gap (of
+    ``label``) that was found, before and after. why: why it could not be asked.
+    """
+
+    attribute: str
+    rows: int = 0
+    changed: Interval | None = None
+    by_chance: float | None = None
+    p_value: float | None = None
+    label: str = ""
+    gap: float | None = None
+    without: float | None = None
+    why: str = ""
+
+
 class AssociationAudit(Audit):
-    """Association tests of one source or table: one of ``tests`` for each finding, in their order."""
+    """Association tests of one source or table. findings: one for each of ``tests``, in their order, and then one for
+    each of ``uses``: of associations that were found, whether a model's head follows them."""
 
     schema_: Literal["graft/association-audit/1"] = Field(default="graft/association-audit/1", alias="schema")
     tests: tuple[AssociationFact, ...]
+    uses: tuple[HeadUseFact, ...] = ()
 
 
 class GroupFact(Fact):
@@ -171,26 +193,6 @@ class TransferFact(Fact):
     other: str
     rows: int
     changes: tuple[GapChangeFact, ...] = ()
-    why: str = ""
-
-
-class HeadUseFact(Fact):
-    """Whether a head follows what its vectors tell of an attribute (or of two lists of words): what changes once that
-    is erased from the vectors.
-
-    rows: whose decisions were taken again. changed: the share of them that were decided otherwise; by_chance: of that
-    when what is erased means nothing. p_value: how often that changes as many. gap, without: the selection gap (of
-    ``label``) that was found, before and after. why: why it could not be asked.
-    """
-
-    attribute: str
-    rows: int = 0
-    changed: Interval | None = None
-    by_chance: float | None = None
-    p_value: float | None = None
-    label: str = ""
-    gap: float | None = None
-    without: float | None = None
     why: str = ""
 
 

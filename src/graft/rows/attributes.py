@@ -26,8 +26,8 @@ FEW_NUMBERS = 10
 @dataclass(frozen=True, eq=False)
 class Attribute:
     """The group of each row. groups: from 0, -1 where it is not known, shape (rows,). names: of the groups. name: of
-    the column. quarters: whether they are quarters of numbers. traits: of each group what it is in each column that it was
-    made from."""
+    the column. quarters: whether they are quarters of numbers. traits: of each group what it is in each column that it
+    was made from."""
 
     groups: np.ndarray
     names: tuple[str, ...]

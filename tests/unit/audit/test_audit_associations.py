@@ -9,14 +9,19 @@ from typer.testing import CliRunner
 
 import graft
 import tiny
-from graft.audit.associations import WordVectors, audit_associations
+from graft.audit.associations import WordVectors, audit_associations, words_of_source
+from graft.audit.uses import with_word_uses
 from graft.audit.word_tests import WordList, WordTest
+from graft.bundle.parts import write_bundle
 from graft.cli.app import app
 from graft.core.errors import InputError
 from graft.facts.audit import AssociationAudit
+from graft.report.audit.words import association_lines
 from graft.representations.spaces import given_space
+from graft.rows.table import read_frame
 from graft.tables.columns import vector_column
 from graft.tables.table import EmbeddingTable
+from unit.bundle.building import TOPICS, parts_for
 
 
 def lists(*names: str, count: int = 8) -> tuple[WordList, WordList]:
@@ -143,3 +148,34 @@ def test_words_that_a_source_of_texts_knows_are_asked_and_sentences_change_where
     assert [one.known for one in plain.tests[0].lists] == [4, 4, 3, 3]
     assert plain.digest
     assert plain.tests[0].effect != framed.tests[0].effect
+
+
+def test_whether_a_head_follows_an_association_is_seen_in_its_decisions(tmp_path):
+    write_bundle(tmp_path / "bundle", parts_for("frozen", "multiclass"))
+    bundle = graft.load(tmp_path / "bundle")
+    lists = [WordList(name, words) for name, words in TOPICS.items()]
+    test = WordTest("topics", "topics", True, (lists[0], lists[1]), (lists[0], lists[1]))
+    texts = [" ".join(one.words[place : place + 3]) for place in range(3) for one in lists] * 8
+    rows = {"text": texts, "size": [1.0] * 72, "channel": ["mail"] * 72}
+    words = words_of_source([test], bundle.model.source)
+    found = audit_associations([test], words)
+    # The body has random weights: that its words lie so is stated here, and what its head does with it is measured.
+    hit = found.model_copy(update={"findings": (found.findings[0].model_copy(update={"outcome": "found"}),)})
+    told = with_word_uses(hit, [test], bundle, read_frame(rows))
+    (use,) = told.uses
+    assert (use.attribute, use.rows) == ("topics", 72)
+    assert 0 <= use.changed.mean <= 1
+    assert told.findings[1].code == "A102"
+    assert association_lines(told)[-1 if told.findings[1].outcome != "found" else -3].startswith("  [")
+    quiet = found.model_copy(update={"findings": (found.findings[0].model_copy(update={"outcome": "not found"}),)})
+    assert with_word_uses(quiet, [test], bundle, read_frame(rows)).uses == ()
+
+
+def test_a_bundle_is_asked_with_rows_and_alone(tmp_path):
+    with pytest.raises(InputError, match="a bundle without rows"):
+        graft.audit_associations(bundle=tmp_path / "bundle")
+    with pytest.raises(InputError, match="a source and a bundle"):
+        graft.audit_associations(bundle=tmp_path / "bundle", rows={"text": ["a"]}, source="minilm")
+    write_bundle(tmp_path / "plain", parts_for("classical", "multiclass"))
+    with pytest.raises(InputError, match="reuses no source"):
+        graft.audit_associations(bundle=tmp_path / "plain", rows={"text": ["a"]})

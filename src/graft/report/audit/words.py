@@ -25,7 +25,7 @@ def association_lines(found: AssociationAudit) -> list[str]:
     """The audit in lines: the worst first, then what was looked for and not found, then what could not be asked."""
     order = {"found": 0, "not found": 1, "not applicable": 2}
     both = sorted(
-        zip(found.tests, found.findings, strict=True),
+        zip(found.tests, found.findings, strict=False),
         key=lambda pair: (-SEVERITIES.index(pair[1].severity), order[pair[1].outcome]),
     )
     lines = [f"Associations in {found.of}: {_sum(found)}"]
@@ -37,12 +37,14 @@ def association_lines(found: AssociationAudit) -> list[str]:
         missing = [word for one in fact.lists for word in one.missing]
         if missing and finding.outcome != "not applicable":
             lines.append(f"      not known, and left out: {', '.join(missing[:8])}{' …' if len(missing) > 8 else ''}")
+    for one in found.findings[len(found.tests) :]:
+        lines.append(f"  [{state_words(one)}] {one.code} {one.said}")
     todos = list(dict.fromkeys(one.todo for one in found.findings if one.todo))
     return [*lines, *(f"To do: {one}." for one in todos)]
 
 
 def _sum(found: AssociationAudit) -> str:
-    people = [one for fact, one in zip(found.tests, found.findings, strict=True) if fact.people]
+    people = [one for fact, one in zip(found.tests, found.findings, strict=False) if fact.people]
     hit = sum(one.outcome == "found" for one in people)
     asked = sum(one.outcome != "not applicable" for one in people)
     if not asked:
