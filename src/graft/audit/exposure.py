@@ -28,6 +28,13 @@ ONE_BY_ONE = (
     " group whose interval lies beside 1 need not be one"
 )
 _KEPT = 1_000
+_TO_DO = {
+    "items": (
+        "what was taken of it is shown less than it was taken: try its new and rarely taken items (--explore), limit"
+        " places per group (--most-per), or fit with other settings, and audit again"
+    ),
+    "rows": "look which of its rows are never found, and whether what is embedded says enough of them",
+}
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ def _share_finding(one: GroupShare, test: ShareTest, code: str, explained: bool,
     ends = None if one.ratio is None else one.ratio.ends
     due = "its share of the " + ("catalogue" if what == "items" else "table")
     if test.against == "merit":
-        due = "its merit"
+        due = "its merit" if what == "rows" else "its merit (what was taken of it)"
     said = (
         f"{one.name}: {ratio:.2f} times the attention that {due} would give"
         f"{'' if ends is None else f' ({ends[0]:.2f} to {ends[1]:.2f})'}: {one.share:.1%} of it, {one.due:.1%} due"
@@ -151,15 +158,12 @@ def _share_finding(one: GroupShare, test: ShareTest, code: str, explained: bool,
     severity: Severity = "medium" if surely else "low"
     if code == POPULATION:
         if explained:
-            severity, todo = "low", "see below what its merit explains"
+            severity, todo = "low", "look at A402: whether merit explains it"
             return AuditFinding(code=code, outcome="found", severity=severity, said=said, todo=todo)
         todo = "ask whether these are found less for a good reason, and give a share of the places where they are not"
     else:
         severity = "high" if ends is not None and ends[1] < HALF else severity
-        todo = (
-            "what was wanted of it is shown less than it was taken: look at its new and rarely taken items, try them"
-            " (--explore), or give it a share of the places (Rules)"
-        )
+        todo = _TO_DO[what]
     return AuditFinding(code=code, outcome="found", severity=severity, said=said, todo=todo)
 
 

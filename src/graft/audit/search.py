@@ -226,7 +226,7 @@ def _same_findings(same: Sequence[SameGroup], attribute: str, alpha: float) -> l
         small = more and ratio < 1 / LITTLE
         surely = more and ends is not None and ends[0] * LITTLE >= one.by_chance
         todo = (
-            "see what the vectors tell of the group (graft audit, leakage), and whether results should cross it"
+            "see what else the vectors tell of the group (graft audit leakage), and whether results should cross it"
             if more and not small
             else ""
         )

@@ -45,7 +45,7 @@ class FailOn(StrEnum):
 
 Discount = Annotated[str, typer.Option(help="What a place is worth: log (as for NDCG), reciprocal, geometric or even.")]
 Level = Annotated[float, typer.Option(help="Of intervals, and what all tests together may find in error.")]
-Out = Annotated[Path | None, typer.Option(help="Where to write the record (JSON).")]
+Out = Annotated[Path | None, typer.Option(help="Where to write the page (.html) or the record (.json).")]
 Fail = Annotated[FailOn | None, typer.Option(help="Exit with 3 when a finding is as severe as this.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
 
@@ -170,6 +170,7 @@ def _named(given: list[str]) -> list[str]:
     return [part.strip() for one in given for part in one.split(",") if part.strip()]
 
 
+@audit.command()
 def recommender(
     shop: Annotated[Path, typer.Argument(help="Folder of a shop, as graft recommend fit wrote it.")],
     attribute: Annotated[str, typer.Option(help="Column of the items: provider, genre; kept or used at the fit.")],
@@ -204,7 +205,7 @@ def recommender(
     from graft.report.audit.exposure_words import recommender_lines
 
     if out is not None:
-        require_output(out, ends=(".json",))
+        require_output(out, ends=(".html", ".json"))
     found = audit_recommender(
         shop, attribute=attribute, items=items, users=users, sensitive=sensitive, k=k, sample=sample, merit=merit,
         later=later, at_least=at_least, dislike_below=dislike_below, discount=discount, level=level, seed=seed,
@@ -239,7 +240,7 @@ def found_rows(
     from graft.report.audit.exposure_words import search_lines
 
     if out is not None:
-        require_output(out, ends=(".json",))
+        require_output(out, ends=(".html", ".json"))
     found = audit_search(
         table, attribute=attribute, queries=queries, merit=merit, k=k, sample=sample, discount=discount, level=level,
         seed=seed,

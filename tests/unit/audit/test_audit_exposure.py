@@ -17,6 +17,7 @@ from graft.cli.app import app
 from graft.core.errors import InputError
 from graft.evidence.exposure import AuditedLists
 from graft.facts.audit import RecommenderAudit, SearchAudit
+from graft.report.audit import render_audit_page
 from graft.report.audit.exposure_words import recommender_lines
 from graft.representations.spaces import given_space
 from graft.tables.columns import vector_column
@@ -147,6 +148,17 @@ def test_the_command_writes_a_record_and_fails_when_asked(shop: Path, tmp_path: 
     assert audit.digest
     assert {one.name for one in audit.population.groups} == set(shop_rows.KINDS)
     assert sum(one.share for one in audit.population.groups) == pytest.approx(1)
+
+
+def test_the_page_shows_each_group_and_escapes_its_name():
+    shown, groups = world(2.0)
+    named = ["<b>bold" if one == "g0" else one for one in groups]
+    audit = audit_lists(shown, item_groups(named, attribute="provider", what="items"), of="a shop", draws=999)
+    page = render_audit_page(audit)
+    assert "Who is shown" in page
+    assert "&lt;b&gt;bold" in page
+    assert "<b>bold" not in page
+    assert "bold gets less" in page
 
 
 def test_users_and_a_table_of_items_are_joined_by_id(shop: Path, tmp_path: Path):

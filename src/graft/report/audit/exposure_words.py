@@ -5,7 +5,32 @@ from collections.abc import Sequence
 from graft.core.intervals import Interval
 from graft.facts.audit import SEVERITIES, AuditFinding, ExposureAudit, GroupShare, RecommenderAudit, SearchAudit
 
-_MOST_GROUPS, _MOST_FINDINGS, _WIDEST = 20, 12, 32
+_MOST_GROUPS, _MOST_FINDINGS, _WIDEST, _MOST_ROWS = 20, 12, 32, 100
+
+
+def exposure_headline(found: ExposureAudit) -> str:
+    """Who gets less or more of the attention, in one sentence."""
+    return f"by {found.attribute}, {_sum_of_shares(found)}"
+
+
+def exposure_lead(found: ExposureAudit) -> str:
+    """What was looked at."""
+    what = "users" if isinstance(found, RecommenderAudit) else "queries"
+    of = f"{found.lists:,} {what}" + ("" if found.lists == found.of_lists else f" drawn of {found.of_lists:,}")
+    return f"Lists of {found.places} for {of}, over {found.items:,} things that could be shown; {found.discount}. "
+
+
+def share_rows(found: ExposureAudit) -> list[tuple[GroupShare, GroupShare | None]]:
+    """The largest groups, each with what it gets against merit where that is known."""
+    merits = {one.name: one for one in found.merit.groups} if found.merit else {}
+    return [(one, merits.get(one.name)) for one in found.population.groups[:_MOST_ROWS]]
+
+
+def ratio_words(one: GroupShare | None) -> str:
+    """Times what is due, with its interval; why not, where a group was not judged."""
+    if one is None:
+        return ""
+    return f"{_ratio(one)} ({one.why})" if one.why else _ratio(one)
 
 
 def recommender_lines(found: RecommenderAudit) -> list[str]:

@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from graft.core.files import write_text
 from graft.core.version import __version__
-from graft.facts.audit import Audit, GroupAudit
-from graft.report.audit import plots, words
+from graft.facts.audit import Audit, ExposureAudit, GroupAudit
+from graft.report.audit import exposure_words, plots, words
 from graft.report.shared.environment import file_as_it_is, templates
 
 TITLES = {
     "findings": "Everything that was asked",
+    "shares": "Who is shown",
     "groups": "Groups side by side",
     "transfer": "What reuse changes",
     "figures": "Every figure",
@@ -61,6 +62,7 @@ def audit_sections(record: Audit) -> tuple[tuple[str, str], ...]:
     """Anchor and title of each section of this page; what has no facts is left out."""
     groups = record if isinstance(record, GroupAudit) else None
     absent = {
+        "shares": not isinstance(record, ExposureAudit),
         "groups": groups is None,
         "transfer": groups is None or not any(one.changes for one in groups.transfer),
         "figures": groups is None,
@@ -79,6 +81,11 @@ def _environment() -> Environment:
             "spans": words.span_words,
             "p": words.p_words,
             "title": words.figure_title,
+            "ratio": exposure_words.ratio_words,
         },
-        {"group_plot": plots.group_plot, "shown": plots.shown_figures},
+        {
+            "group_plot": plots.group_plot,
+            "shown": plots.shown_figures,
+            "share_rows": exposure_words.share_rows,
+        },
     )

@@ -7,6 +7,7 @@ from graft.facts.audit import (
     Audit,
     AuditFinding,
     ErasureFact,
+    ExposureAudit,
     GapChangeFact,
     GapFact,
     GroupAudit,
@@ -14,6 +15,7 @@ from graft.facts.audit import (
     LeakFact,
     SwapAudit,
 )
+from graft.report.audit.exposure_words import exposure_headline, exposure_lead
 from graft.report.audit.swap_words import swap_headline, swap_reservations
 from graft.report.shared.badge import Badge
 from graft.report.shared.formats import NOTHING, number
@@ -110,6 +112,8 @@ def headline(record: Audit) -> str:
         return group_headline(record)
     if isinstance(record, SwapAudit):
         return swap_headline(record)
+    if isinstance(record, ExposureAudit):
+        return exposure_headline(record)
     hits = sum(one.outcome == "found" and one.severity != "none" for one in record.findings)
     if hits:
         return f"{hits} of {len(record.findings)} questions found something"
@@ -122,6 +126,8 @@ def lead(record: Audit) -> str:
     """What was looked at, and how sure an answer is."""
     errors = f"{100 * (1 - record.level):.3g}"
     sure = f"Where everything is treated alike, at most {errors} of 100 such audits would find anything."
+    if isinstance(record, ExposureAudit):
+        return exposure_lead(record) + sure
     if not isinstance(record, GroupAudit):
         return sure
     rows = f"{record.rows:,} rows were judged"
@@ -134,6 +140,8 @@ def reservations(record: Audit) -> list[str]:
     """What a reader has to mind."""
     if isinstance(record, SwapAudit):
         return swap_reservations(record)
+    if isinstance(record, ExposureAudit):
+        return list(record.notes)
     if not isinstance(record, GroupAudit):
         return []
     told = []
