@@ -749,7 +749,7 @@ def audit_leakage(
     from graft.audit.leakage import audit_leakage as audited
     from graft.audit.leakage_eraser import erasing_of
 
-    erasing = None if into is None else erasing_of(opened, columns_read, names)
+    erasing = None if into is None else erasing_of(opened, columns_read, names, allowed, seed=seed)
     question = LeakageQuestion(tuple(dict.fromkeys(names)), allowed, group, task)
     found = audited(columns_read, question, level=level, seed=seed, progress=as_progress(progress))
     if into is None or erasing is None:

@@ -20,6 +20,7 @@ from graft.core.intervals import Interval
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.vectors import unit_rows
+from graft.evidence.allowed_features import AllowedFeatures
 from graft.evidence.attribute_probes import (
     LINEAR,
     AskedRows,
@@ -30,11 +31,12 @@ from graft.evidence.attribute_probes import (
     known_area,
     probe_columns,
     probed,
+    unknown_part,
     unseen_area,
 )
 from graft.evidence.cluster_shares import cluster_shares
 from graft.evidence.discoveries import holm
-from graft.evidence.leakage import LEAST_OF_A_CLASS, LEAST_ROWS
+from graft.evidence.leakage import LEAST_OF_A_CLASS, LEAST_ROWS, standardised
 from graft.evidence.linear_erasure import fit_eraser
 from graft.evidence.neighbour_change import nearest
 from graft.facts.audit import (
@@ -94,7 +96,7 @@ def audit_leakage(
     """The audit of a table's vectors. Raises InputError where the columns cannot be asked so."""
     attributes = {name: attribute_of(columns.columns[name]) for name in question.attributes}
     looked_at = _sample(columns, attributes, question, seed)
-    given = [_as_given(columns.columns[name]) for name in question.given]
+    given = [as_given(columns.columns[name]) for name in question.given]
     group = _groups(columns.columns[question.group]) if question.group else None
     steps = 3 * len(attributes) + 1
     with progress.stage("ask what vectors tell", steps, "questions") as stage:
@@ -123,7 +125,7 @@ def audit_leakage(
     )  # fmt: skip
 
 
-def _as_given(column: pl.Series) -> np.ndarray:
+def as_given(column: pl.Series) -> np.ndarray:
     numbers = numbers_of_attribute(column)
     return attribute_of(column).groups if numbers is None else numbers
 
@@ -325,37 +327,45 @@ def _erasure(
         attributes=names, rows=len(where), directions=0, dimension=columns.vectors.shape[1], moved=0.0, neighbours=1.0,
         left=(),
     )  # fmt: skip
-    targets = [np.eye(len(one.names))[classes[one.fact.name]] for one in able]
     if len(where) < LEAST_ROWS or any(np.ptp(each) == 0 for each in classes.values()):
         return nothing.model_copy(update={"why_not": f"{len(where):,} rows have all of {_and(names)}"})
-    wanted = np.concatenate(targets, axis=1)
-    vectors = columns.vectors[where].astype(np.float64)
-    eraser = fit_eraser(vectors, wanted)
-    erased = eraser(vectors)
     rng = generator(seed, "leakage", "erasure")
+    asked: dict[str, AskedRows] = {}
+    targets = []
+    for one in able:
+        mine, name = classes[one.fact.name], one.fact.name
+        if len(able) == 1:
+            assert one.asked is not None
+            asked[name] = one.asked
+        elif np.bincount(mine, minlength=len(one.names)).min() >= LEAST_OF_A_CLASS:
+            asked[name] = asked_rows(
+                mine, rng=rng, given=[each[where] for each in given], least_draws=_least(question, level),
+                groups=None if group is None else group[where],
+            )  # fmt: skip
+        known = np.eye(len(one.names))[mine]
+        targets.append(unknown_part(asked[name]) if name in asked else known - known.mean(axis=0))
+    wanted = np.concatenate(targets, axis=1)
+    # All are asked beyond the same thing, so that one eraser is right for all of them.
+    allowed = next((one.allowed for one in asked.values()), None)
+    asked = {name: replace(one, allowed=allowed) for name, one in asked.items()}
+    vectors = columns.vectors[where].astype(np.float64)
+    eraser = fit_eraser(vectors if allowed is None else allowed.rest(vectors), wanted)
+    eraser = replace(eraser, mean=vectors.mean(axis=0))
+    erased = eraser(vectors)
     rows = rng.permutation(len(where))[:_QUERIES]
     k = min(_NEAREST, len(where) - 1)
     before, after = nearest(vectors, rows, k=k), nearest(erased, rows, k=k)
     stay = float(np.mean([len(np.intersect1d(*pair)) for pair in zip(before, after, strict=True)]) / k)
     away = np.linalg.norm(vectors - vectors.mean(axis=0), axis=1).mean()
     left = []
-    for one in able:
-        mine = classes[one.fact.name]
-        if (np.bincount(mine, minlength=len(one.names)) < LEAST_OF_A_CLASS).any():
-            continue
-        asked = one.asked
-        assert asked is not None
-        if len(able) > 1:
-            groups = None if group is None else group[where]
-            asked = asked_rows(
-                mine, rng=rng, given=[each[where] for each in given], groups=groups, least_draws=_least(question, level)
-            )
-        found = probed(erased_columns(vectors, wanted, asked, rng), asked, rng=rng, level=level)
+    for name, one_asked in asked.items():
+        mine = classes[name]
+        found = probed(erased_columns(vectors, wanted, one_asked, rng), one_asked, rng=rng, level=level)
         shares = np.bincount(mine) / len(mine)
         left.append(
             ErasedLeak(
-                name=one.fact.name, probes=_probe_facts(found),
-                unseen=unseen_area(vectors, wanted, asked, rng=rng, level=level), p_adjusted=None,
+                name=name, probes=_probe_facts(found),
+                unseen=unseen_area(vectors, wanted, one_asked, rng=rng, level=level), p_adjusted=None,
                 same_before=float((mine[before] == mine[rows][:, None]).mean()),
                 same_after=float((mine[after] == mine[rows][:, None]).mean()),
                 same_by_chance=float((shares**2).sum()),
@@ -371,7 +381,9 @@ def _erasure(
             "moved": float(np.linalg.norm(erased - vectors, axis=1).mean() / max(away, 1e-12)),
             "neighbours": stay,
             "left": tuple(left),
-            "task": _task_cost(columns, question, where, wanted, group, level, seed) if question.task else None,
+            "task": _task_cost(columns, question, where, wanted, allowed, group, level, seed)
+            if question.task
+            else None,
         }
     )
 
@@ -381,6 +393,7 @@ def _task_cost(
     question: LeakageQuestion,
     where: np.ndarray,
     targets: np.ndarray,
+    allowed: AllowedFeatures | None,
     group: np.ndarray | None,
     level: float,
     seed: int,
@@ -399,7 +412,8 @@ def _task_cost(
     asked = asked_rows(mine, rng=rng, groups=groups, draws=1)
     vectors, wanted = columns.vectors[where][inside], targets[inside]
     whole = {LINEAR: probe_columns(vectors, asked, rng)[LINEAR]}
-    less = {LINEAR: erased_columns(vectors, wanted, asked, rng)[LINEAR]}
+    beyond = None if allowed is None else allowed.rest(standardised(columns.vectors[where]))[inside]
+    less = {LINEAR: erased_columns(vectors, wanted, asked, rng, fitted_on=beyond)[LINEAR]}
     before = probed(whole, asked, rng=rng, level=level)[LINEAR]
     after = probed(less, asked, rng=rng, level=level)[LINEAR]
     moved = change(before, after, asked, level=level)
@@ -511,7 +525,7 @@ def _severity(area: Interval) -> Severity:
 
 
 def _pairs(fact: LeakFact, given: tuple[str, ...]) -> str:
-    alike = f" that are alike in {_and(given)}" if given else ""
+    alike = " that are alike in these" if given else ""
     if len(fact.values) == 2:
         return f"of two rows{alike}, one {fact.values[0].name} and one {fact.values[1].name}, which is which is told"
     return (

@@ -180,16 +180,32 @@ def probe_columns(vectors: np.ndarray, asked: AskedRows, rng: np.random.Generato
 
 
 def erased_columns(
-    vectors: np.ndarray, targets: np.ndarray, asked: AskedRows, rng: np.random.Generator
+    vectors: np.ndarray,
+    targets: np.ndarray,
+    asked: AskedRows,
+    rng: np.random.Generator,
+    *,
+    fitted_on: np.ndarray | None = None,
 ) -> dict[str, Columns]:
-    """The same after erasure of ``targets``, shape (rows, targets), by an eraser fitted on the rows learnt from."""
+    """The same after erasure of ``targets``, shape (rows, targets), by an eraser fitted on the rows learnt from.
+
+    Where something may be known, what lies beyond it is erased: the eraser is fitted on what is left of the vectors
+    without it, and targets are what is left of the classes (``unknown_part``). fitted_on: that part of the vectors,
+    where ``asked`` does not know it.
+    """
     rows = standardised(vectors)
+    beyond = asked.rest(rows) if fitted_on is None else fitted_on
     waves = _waves(asked.rest(rows), rng)
 
     def linear(learnt: np.ndarray) -> np.ndarray:
-        return asked.rest(fit_eraser(rows[learnt], targets[learnt])(rows))
+        return asked.rest(fit_eraser(beyond[learnt], targets[learnt])(rows))
 
     return {LINEAR: linear, CURVED: lambda learnt: asked.rest(waves(linear(learnt)))}
+
+
+def unknown_part(asked: AskedRows) -> np.ndarray:
+    """What is left of the classes without what may be known, shape (rows, classes)."""
+    return np.asarray(np.eye(asked.count)[asked.classes] - asked.chance)
 
 
 def _waves(rows: np.ndarray, rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
@@ -287,12 +303,11 @@ def unseen_area(
     each half of the rows, by the eraser of the other half."""
     half = rng.permutation(asked.units) % 2
     side = half if asked.unit is None else half[asked.unit]
-    rows = standardised(vectors)
+    rows = asked.rest(standardised(vectors))
     erased = np.empty_like(rows)
     for one in (0, 1):
         erased[side == one] = fit_eraser(rows[side != one], targets[side != one])(rows[side == one])
-    erased = asked.rest(erased)
-    wanted = (np.eye(asked.count)[asked.classes] - asked.chance)[:, asked.telling]
+    wanted = unknown_part(asked)[:, asked.telling]
     scores = np.zeros((len(rows), len(asked.telling)))
     for one in (0, 1):
         for held in range(int(asked.fold.max()) + 1):
@@ -355,7 +370,7 @@ def _areas_of_halves(read: Columns, asked: AskedRows, halves: list[np.ndarray]) 
     """The area of all rows by probes that learnt from half of them, shape (halves,), which vary about as much as all do
     from one sample to the next."""
     told = [one for one in asked.telling if one in asked.comparable]
-    wanted = (np.eye(asked.count)[asked.classes] - asked.chance)[:, told]
+    wanted = unknown_part(asked)[:, told]
     scores = np.zeros((len(asked.classes), len(told), len(halves)))
     for place, half in enumerate(halves):
         for one in range(int(asked.fold.max()) + 1):

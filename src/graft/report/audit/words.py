@@ -243,7 +243,7 @@ def leakage_lines(found: LeakageAudit) -> list[str]:
     for fact in asked:
         lines += _leak_lines(fact, found)
     if found.erasure is not None:
-        lines += _erasure_lines(found.erasure)
+        lines += _erasure_lines(found.erasure, beyond)
     if found.unmatched:
         lines.append(f"  {found.unmatched:,} rows of the file are not in the table")
     todos = list(dict.fromkeys(one.todo for one in found.findings if one.todo))
@@ -272,8 +272,8 @@ def _leak_lines(fact: LeakFact, found: LeakageAudit) -> list[str]:
     return lines
 
 
-def _erasure_lines(erasure: ErasureFact) -> list[str]:
-    names = ", ".join(erasure.attributes)
+def _erasure_lines(erasure: ErasureFact, beyond: str) -> list[str]:
+    names = ", ".join(erasure.attributes) + beyond
     if erasure.why_not:
         return [f"  Erasing {names} was not measured: {erasure.why_not}"]
     done = f"wrote {erasure.into}" if erasure.into else "would take"
