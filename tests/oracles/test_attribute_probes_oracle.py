@@ -126,6 +126,16 @@ def test_what_is_allowed_is_taken_away_from_both_sides():
     assert np.abs(cells.rest(np.eye(2000)[:, :1] + cells.cells[:, None])).max() < 1
 
 
+def test_given_columns_that_name_rows_or_say_nothing_take_nothing_away():
+    rng = np.random.default_rng(0)
+    vectors, known, _, _ = shifted(rng, 200, 2.0)
+    for column in (np.arange(200), np.zeros(200, int), np.full(200, np.nan)):
+        asked = asked_rows(known, rng=rng, given=[column], draws=99)
+        linear = {"linear": probe_columns(vectors, asked, rng)["linear"]}
+        found = probed(linear, asked, rng=rng)["linear"]
+        assert (found.p_value, found.area.mean > 0.8) == (0.01, True)
+
+
 def test_curved_leaks_are_seen_and_outlive_erasure():
     """Classes of one mean and another spread: Gonen & Goldberg's point, in a world where it is all there is."""
     rng = np.random.default_rng(5)

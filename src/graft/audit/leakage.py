@@ -126,6 +126,7 @@ def audit_leakage(
 
 
 def as_given(column: pl.Series) -> np.ndarray:
+    """A column that may be known: its numbers, or whole numbers for its categories, -1 where one is missing."""
     numbers = numbers_of_attribute(column)
     return attribute_of(column).groups if numbers is None else numbers
 
@@ -375,15 +376,14 @@ def _erasure(
     adjusted = holm(np.array([min(each.p_value for each in left[place].probes) for place in hit], dtype=np.float64))
     for place, p_value in zip(hit, adjusted.tolist(), strict=True):
         left[place] = left[place].model_copy(update={"p_adjusted": p_value})
+    cost = _task_cost(columns, question, where, wanted, allowed, group, level, seed) if question.task else None
     return nothing.model_copy(
         update={
             "directions": int(eraser.right.shape[1]),
             "moved": float(np.linalg.norm(erased - vectors, axis=1).mean() / max(away, 1e-12)),
             "neighbours": stay,
             "left": tuple(left),
-            "task": _task_cost(columns, question, where, wanted, allowed, group, level, seed)
-            if question.task
-            else None,
+            "task": cost,
         }
     )
 
@@ -500,15 +500,17 @@ def _left_finding(left: ErasedLeak, facts: tuple[LeakFact, ...], alpha: float) -
 def with_table(found: LeakageAudit, into: str) -> LeakageAudit:
     """The audit, once the erased table was made: what its vectors still tell is as severe as it would be anywhere."""
     assert found.erasure is not None
-    left = {one.name: one for one in found.erasure.left}
+    asked = iter([one for one in found.erasure.left if one.p_adjusted is not None])
     findings = []
     for one in found.findings:
-        name = next((name for name in left if one.code == LEFT and f" tell {name}:" in one.said), "")
-        if one.outcome != "found" or not name:
+        left = next(asked) if one.code == LEFT else None
+        if left is None or one.outcome != "found":
             findings.append(one)
             continue
-        todo = f"do not hand the erased table on as free of {name}; compare decisions made from it between the values"
-        severity = _severity(best_probe(left[name].probes).area)
+        todo = (
+            f"do not hand the erased table on as free of {left.name}; compare decisions made from it between its values"
+        )
+        severity = _severity(best_probe(left.probes).area)
         findings.append(one.model_copy(update={"severity": severity, "todo": todo}))
     erasure = found.erasure.model_copy(update={"into": into})
     return found.model_copy(update={"findings": tuple(findings), "erasure": erasure})

@@ -1,8 +1,8 @@
 """The eraser that a table goes through: fitted on its rows whose attributes are known, 20,000 of them at most.
 
 Decisions: where all vectors are of length one they are so when they are mapped too, since questions to the table are
-scaled alike; elsewhere vectors are taken as they are. Where columns may be known, what lies beyond them is erased, as it
-was measured: what they tell stays. A row whose attributes nobody knows is mapped like the others.
+scaled alike; elsewhere vectors are taken as they are. Where columns may be known, what lies beyond them is erased, as
+it was measured: what they tell stays. A row whose attributes nobody knows is mapped like the others.
 """
 
 from collections.abc import Sequence

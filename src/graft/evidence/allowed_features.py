@@ -56,6 +56,8 @@ class AllowedFeatures:
         if self.cells is not None:
             return np.asarray(values - self.cell_means(values)[self.cells])
         centred = values - values.mean(axis=0)
+        if not self.basis.shape[1]:
+            return np.asarray(centred)
         left, sizes, _ = np.linalg.svd(self.basis, full_matrices=False)
         shared = left.T @ centred
         every = float((centred**2).sum())
@@ -83,6 +85,8 @@ class AllowedFeatures:
         known = np.eye(count)[classes]
         if self.cells is not None:
             return np.asarray(self.cell_means(known)[self.cells])
+        if not self.basis.shape[1]:  # nothing but values of a row or two each, which tell nothing of other rows
+            return np.tile(known.mean(axis=0), (len(classes), 1))
         tried = [_logistic(self.basis, classes, fold, strength, count) for strength in _STRENGTHS]
         losses = [-np.log(one[np.arange(len(classes)), classes]).mean() for one in tried]
         return tried[int(np.argmin(losses))]

@@ -260,6 +260,21 @@ def test_questions_to_an_erased_table_go_the_same_way_or_are_refused(table, tmp_
         EmbeddingTable.open(into).search(vectors[:1], k=1, space=old.space)
 
 
+def test_what_an_erased_table_still_tells_is_severe(tmp_path):
+    """Both values have one mean: there is nothing linear to erase, and a curved model tells them."""
+    rng = np.random.default_rng(4)
+    side = np.arange(600) % 2
+    vectors = rng.normal(size=(600, 4)) * (1 + 2 * side[:, None])
+    place = written(tmp_path / "spread", vectors, side=side.tolist())
+    shown = graft.audit_leakage(table=place, attribute="side")
+    assert [one.severity for one in by_code(shown, "A203")] == ["none"]
+    assert by_code(shown, "A203")[0].said.startswith("erased vectors still tell side: the curved probe ")
+    written_too = graft.audit_leakage(table=place, attribute="side", erase_into=tmp_path / "less")
+    (left,) = by_code(written_too, "A203")
+    assert left.severity in ("medium", "high")
+    assert "do not hand the erased table on as free of side" in left.todo
+
+
 def test_words_are_embedded_by_the_first_source_and_mapped(tmp_path):
     rng = np.random.default_rng(0)
     tiny.write_encoder(tmp_path / "source", seed=1)
@@ -286,7 +301,9 @@ def test_the_command_tells_writes_and_fails_on_what_was_asked(table, tmp_path):
     assert done.exit_code == 0, done.output
     assert "vectors tell 1 of 1 attributes beyond region, age" in done.output
     assert "A201" in done.output
-    assert "Erasing gender would take 1 of 6 directions" in done.output
+    assert "Erasing gender beyond region, age would take 1 of 6 directions" in done.output
     assert "bought is told" in done.output
-    assert LeakageAudit.from_json(out.read_text(), "it").given == ("region", "age")
+    record = LeakageAudit.from_json(out.read_text(), "it")
+    assert record.given == ("region", "age")
+    assert record.erasure.left[0].probes[0].area.mean < 0.62
     assert CliRunner().invoke(app, [*command, "--fail-on", "medium"]).exit_code == 3
