@@ -21,6 +21,7 @@ from graft.rows.table import Table
 from graft.tables.table import EmbeddingTable
 
 UPDATED = "updated_at"
+SPREADSHEET = (20_000, 75_000)  # days since the end of 1899 from 1954 to 2105; as seconds, one day of 1970
 # After a time of day: the last part of a date looks like a zone too.
 _ZONED = r"(?i)(\d[t ]\s*\d{2}|:\d{2}).*(z|utc|[+-]\d{2}(:?\d{2})?)\s*$"
 
@@ -111,6 +112,15 @@ class RowTimes:
                 f"column {name!r} of the {what} holds no time: {first!r}",
                 needed="dates, times in ISO 8601, or numbers since 1970",
                 fix="name the column of times",
+            )
+        _, counted, _ = values.uncounted_times(written)
+        some = counted[~np.isnan(counted)]
+        if len(some) and ((some >= SPREADSHEET[0]) & (some <= SPREADSHEET[1])).all():
+            raise InputError(
+                f"column {name!r} of the {what} holds numbers such as {some[0]:.10g}: seconds of the first of January"
+                " 1970, or days as a spreadsheet counts them",
+                needed="dates, times in ISO 8601, or numbers since 1970",
+                fix="format the column as a date before it is exported, or add these days to 1899-12-30",
             )
         return found
 

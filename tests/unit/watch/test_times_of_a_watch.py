@@ -405,6 +405,8 @@ def test_times_that_cannot_be_read_are_refused(watched, tmp_path):
         check_batch(bundle, batch, times=RowTimes(event="when"))
     with pytest.raises(InputError, match="column 'text' of the rows holds no time"):
         check_batch(bundle, batch, times=RowTimes(event="text"))
+    with pytest.raises(InputError, match=r"such as 45292: seconds of .* or days as a spreadsheet"):
+        check_batch(bundle, batch.with_columns(opened=45_292 + pl.int_range(pl.len())), times=RowTimes(event="opened"))
     with pytest.raises(InputError, match="the labels have no column 'settled'"):
         check_batch(bundle, batch, labels=batch, times=RowTimes(event="opened", label="settled"))
     batch.write_csv(tmp_path / "today.csv")
