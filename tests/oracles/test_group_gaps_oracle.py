@@ -19,6 +19,7 @@ from graft.evidence.group_gaps import (
     bounds_if_known,
     difference,
     gap_change,
+    gap_shift,
     group_gap,
     largest_gap,
 )
@@ -212,3 +213,33 @@ def test_a_group_alone_or_too_small_is_not_judged():
     assert same.p_value == 1.0
     assert same.gap == Interval(0.0, 0.0, same.gap.high)
     assert same.gap.high > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [(15, 50), (50, 200), (1000, 1000)])
+@pytest.mark.parametrize("shares", [(0.3, 0.3), (0.05, 0.05), (0.4, 0.3), (0.3,) * 4])
+def test_a_gap_that_is_as_it_was_is_not_called_wider(sizes, shares):
+    rng = np.random.default_rng(sizes[0])
+    now, before = (np.repeat(np.arange(len(shares)), size) for size in sizes)
+    covered, found = [], []
+    for _ in range(400):
+        told = gap_shift(
+            of(rng.random(len(now)) < np.array(shares)[now], now),
+            of(rng.random(len(before)) < np.array(shares)[before], before),
+        )
+        covered.append(told.change.low <= 0 <= told.change.high)
+        found.append(told.p_value <= 0.05)
+    assert np.mean(covered) >= 0.93
+    assert np.mean(found) <= 0.05 + 0.03
+
+
+def test_a_gap_that_widened_is_found_and_groups_of_few_rows_are_left_out():
+    groups = np.repeat([0, 1, 2], [200, 200, 5])
+    even = np.r_[np.tile([1.0, 0.0], 200), np.ones(5)]
+    uneven = np.r_[np.tile([1.0, 0.0], 100), np.tile([1.0, 1.0, 1.0, 0.0], 50), np.zeros(5)]
+    told = gap_shift(of(uneven, groups), of(even, groups))
+    assert (told.highest, told.lowest) == (1, 0)
+    assert (told.now, told.before) == (pytest.approx(0.25), 0.0)
+    assert told.p_value < 0.001
+    assert told.change.low > 0.05
+    assert gap_shift(of(uneven[-5:], groups[-5:]), of(even, groups)) is None

@@ -654,6 +654,34 @@ class ContextFact(Fact):
         return ", ".join(told) or "among other rows"
 
 
+class GroupGapFact(Fact):
+    """A figure of two groups of a segment column, in a batch and in the baseline.
+
+    label: of which class, "" for all. highest, lowest: the groups, as they stand in the batch. now, before: the gap.
+    change: now minus before. adjusted: p-value, paid for all gaps of the check. wider: whether it surely widened.
+    """
+
+    column: str
+    figure: str
+    label: str
+    highest: str
+    lowest: str
+    now: float
+    before: float
+    change: Interval
+    adjusted: float
+    wider: bool
+
+    @property
+    def words(self) -> str:
+        """The gap in words."""
+        of = f" of {self.label!r}" if self.label else ""
+        return (
+            f"{self.figure}{of} is {100 * self.now:.0f} points apart between {self.highest} and {self.lowest}"
+            f" ({self.column}), {100 * self.before:.0f} in the baseline"
+        )
+
+
 class WatchCheck(Document):
     """A batch against a baseline.
 
@@ -667,6 +695,7 @@ class WatchCheck(Document):
     count, where it was said when they were told. ages: quality by the age of vectors, where that was said. dealt_with:
     before this check, None as a rule. columns: what moved in single input columns, what matters first. sample: where
     a sample was compared, what of, and what was counted of all rows.
+    gaps: between groups of segment columns, now and in the baseline, what changed most surely first.
     budget: how the alarms that may come without drift are shared out.
     """
 
@@ -698,6 +727,7 @@ class WatchCheck(Document):
     dealt_with: DealtWith | None = None
     sample: BatchSample | None = None
     columns: tuple[ColumnFact, ...] = ()
+    gaps: tuple[GroupGapFact, ...] = ()
     budget: tuple[BudgetPart, ...] = ()
 
     @property
@@ -798,6 +828,7 @@ class WatchCheck(Document):
             said += [f"  {one}" for one in (self.arrivals.words, *self.arrivals.aside)]
         said += [f"  {one.words}" for one in self.ages]
         said += [f"  {one.what}: {one.share:.0%} of the batch, {one.before:.0%} before" for one in self.moved]
+        said += [f"  {one.words}; p {one.adjusted:.2g}" for one in self.gaps if one.wider]
         for advice in self.advice:
             said.append(f"  {advice.action}: {advice.why}" + (f" ({advice.gain})" if advice.gain else ""))
         return [*said, *(f"  {one}" for one in self.notes)]

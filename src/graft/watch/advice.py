@@ -104,6 +104,10 @@ def advised(
         if known or trusted:
             why += "; where that is meant, say so with --dealt-with, or take a new baseline"
         advice.append(WatchAdvice(action="look", why=why))
+    if wider := [one for one in found.gaps if one.wider]:
+        more = f", and {len(wider) - 1} more" if len(wider) > 1 else ""
+        why = f"{wider[0].words}{more}: see whether that is wanted, and who bears it (graft audit)"
+        advice.append(WatchAdvice(action="look", why=why))
     if alarm:
         advice.append(together(found))
     if not advice:

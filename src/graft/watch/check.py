@@ -58,6 +58,7 @@ from graft.facts.watch import (
     ColumnFact,
     ContextFact,
     CountFact,
+    GroupGapFact,
     MovedRows,
     QualityFact,
     ShiftFact,
@@ -77,6 +78,7 @@ from graft.watch.comparison import bounded, compare, compare_all, exchanged, mat
 from graft.watch.contexts import CONTEXT_SHARE, moved_contexts
 from graft.watch.contributions import crowded_rows, newest_rows
 from graft.watch.detectors import COLUMNS
+from graft.watch.group_gaps import group_gaps
 from graft.watch.history import History, WatchState
 from graft.watch.reservoir import MOST, OTHERS
 from graft.watch.row_times import RowTimes
@@ -203,6 +205,7 @@ def checked(
     terms: tuple[TermFact, ...] = ()
     contexts: tuple[ContextFact, ...] = ()
     columns: tuple[ColumnFact, ...] = ()
+    gaps: tuple[GroupGapFact, ...] = ()
     if again is not None:
         shifts, stability, looked = again.shifts, again.stability, again.looked
         terms, contexts, columns = again.terms, again.contexts, again.columns
@@ -239,6 +242,13 @@ def checked(
         lies = any(one.significant and one.of == "embeddings" for one in shifts)
         ages = ages_of(bundle, baseline, arrival.seen, arrival.counted, arrival.here, beyond=lies)
         state = replace(state, seen=state.seen.some())
+    if facts.segments:
+        seen = current
+        if ripe.truth is not None and len(ripe) == len(current):
+            seen = current.with_truth(ripe.truth)
+        watched = {name: seen.segments[name] for name in facts.segments if name in seen.segments}
+        seen = replace(seen, segments=watched)
+        gaps = group_gaps(bundle, baseline.rows, seen, level=facts.level, grouped=baseline.grouped)
     if len(matching) and len(matching) < 1 / facts.level:
         rows = "1 row" if len(matching) == 1 else f"{len(matching)} rows"
         notes.append(f"{rows}: only very large shifts can be seen in so few")
@@ -253,7 +263,7 @@ def checked(
         looked=looked, level=facts.level, outcome="quiet",
         moved=_moved(reference, matching) if beyond else (), terms=terms, contexts=contexts,
         arrivals=None if arrival is None or told is None else arrival.fact, ages=ages, notes=tuple(notes),
-        sample=_sample(batch), columns=columns, budget=_budget(facts, shifts, quality),
+        sample=_sample(batch), columns=columns, gaps=gaps, budget=_budget(facts, shifts, quality),
     )  # fmt: skip
     outcome, advice = advised(
         found, alarm=alarm, unusable=unusable / max(batch.rows, 1), network=bundle.model.source is not None

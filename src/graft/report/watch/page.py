@@ -71,6 +71,7 @@ def render_watch_page(story: WatchStory) -> str:
             alarm=formats.number(1 / story.baseline.level),
             examples=EXAMPLES,
             most_terms=TERMS,
+            parts_of_gaps=PARTS,
         )
     )
 
