@@ -1,6 +1,9 @@
 """Probes of attributes: areas against scikit-learn, erasure against its authors' numbers, and worlds of known truth."""
 
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 import pytest
 from bench.leakage import age_and_region, curved, nothing, one_audit, people, region, shifted
 from scipy import stats
@@ -21,6 +24,7 @@ from graft.evidence.attribute_probes import (
 from graft.evidence.cluster_shares import cluster_shares
 from graft.evidence.linear_erasure import fit_eraser, shrunk
 
+ADULT = Path(__file__).resolve().parents[3] / "shared" / "data" / "adult" / "train.csv"
 # Of concept-erasure 0.2.4, LeaceFitter(..., dtype=float64, svd_tol=1e-6), on ``given_rows`` of these seeds: first three
 # numbers of the first row, last of the last row, and the sum of all.
 LEACE = {
@@ -240,3 +244,25 @@ def test_intervals_of_probes_cover(rows):
     truth = np.mean([one.mean for one in found])
     covered = sum(one.low <= truth <= one.high for one in found)
     assert stats.binomtest(covered, 200, 0.93, alternative="less").pvalue > 0.001
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not ADULT.is_file(), reason="no data beside the project")
+def test_debiased_rows_of_a_census_still_tell_sex():
+    """Gonen & Goldberg's point on real rows: what no linear model can tell, a curved one does."""
+    frame = pl.read_csv(ADULT)[:1500]
+    numbers = frame.select("age", "education_num", "hours_per_week").to_numpy().astype(float)
+    words = frame.select("marital_status", "occupation", "workclass").to_dummies().to_numpy()
+    vectors = np.concatenate([numbers / numbers.std(axis=0), words], axis=1)
+    known = (frame["sex"] == "Male").to_numpy().astype(np.int64)
+    rng = np.random.default_rng(0)
+    asked = asked_rows(known, rng=rng, draws=99)
+    found = probed(probe_columns(vectors, asked, rng), asked, rng=rng)
+    assert min(found["linear"].area.low, found["curved"].area.low) > 0.7
+    left = probed(erased_columns(vectors, np.eye(2)[known], asked, rng), asked, rng=rng)
+    assert left["linear"].area.mean == pytest.approx(0.5, abs=1e-6)
+    assert left["curved"].area.low > 0.6
+    given = [frame["age"].to_numpy().astype(float), frame["occupation"].cast(pl.Categorical).to_physical().to_numpy()]
+    beyond = asked_rows(known, rng=rng, given=[given[0], given[1].astype(np.int64)], draws=99)
+    told = probed(probe_columns(vectors, beyond, rng), beyond, rng=rng)
+    assert told["linear"].area.mean < found["linear"].area.mean - 0.02

@@ -450,7 +450,8 @@ def _gathered_finding(fact: LeakFact, question: LeakageQuestion, alpha: float) -
         why = fact.why_not or "the vectors form no two clusters of enough rows"
         said = f"{fact.name} in clusters: {why}"
         return AuditFinding(code=GATHERED, outcome="not applicable", severity="none", said=said)
-    beyond = f" beyond what {_and(question.given)} tell" if question.given else ""
+    tell = "tells" if len(question.given) == 1 else "tell"
+    beyond = f" beyond what {_and(question.given)} {tell}" if question.given else ""
     hits = gathered(fact, alpha)
     if not hits:
         said = f"{fact.name}: no cluster has more of one value than chance gives{beyond}"

@@ -195,10 +195,11 @@ def erased_columns(
     """
     rows = standardised(vectors)
     beyond = asked.rest(rows) if fitted_on is None else fitted_on
-    waves = _waves(asked.rest(rows), rng)
+    read = beyond if fitted_on is None else asked.rest(rows)
+    waves = _waves(read, rng)
 
     def linear(learnt: np.ndarray) -> np.ndarray:
-        return asked.rest(fit_eraser(beyond[learnt], targets[learnt])(rows))
+        return fit_eraser(beyond[learnt], targets[learnt])(read)
 
     return {LINEAR: linear, CURVED: lambda learnt: asked.rest(waves(linear(learnt)))}
 
