@@ -776,6 +776,7 @@ def audit_recommender(
     discount: str = "log",
     level: float = 0.95,
     seed: int = 0,
+    keep: bool = True,
     progress: Progress | bool = False,
 ) -> "RecommenderAudit":
     """Who gets the attention of a recommender's lists, against the catalogue and against merit, and for whom the lists
@@ -787,7 +788,7 @@ def audit_recommender(
     see it), ``later`` (events in ``later``, read as ``at_least`` and ``dislike_below`` say, and the shop's own lists),
     ``model`` (the shop's own scores) or ``none``. discount: what a place is worth: ``log``, ``reciprocal``,
     ``geometric`` or ``even``. level: of the intervals, and of the chance that nothing is found where all are treated
-    alike.
+    alike. keep: as for ``audit_groups``, of a shop in a folder that says what it was made from.
 
     Raises InputError for what cannot be audited, BundleError for a folder that is no shop.
     """
@@ -809,12 +810,18 @@ def audit_recommender(
     from graft.audit.recommender import audit_lists
     from graft.recommend.recommender import EventReading, Recommender
 
-    digest, name = "", "a recommender"
+    digest, name, folder = "", "a recommender", None
     if not isinstance(shop, Recommender):
-        from graft.bundle.folders import settled
+        from graft.bundle.audits import audits_of, keep_audit
+        from graft.bundle.folders import require_place, settled
         from graft.bundle.manifest import read_manifest
+        from graft.bundle.shop_lineage import read_lineage
 
-        digest, name = read_manifest(settled(Path(shop))).seal, str(shop)
+        folder = settled(Path(shop))
+        digest, name = read_manifest(folder).seal, str(shop)
+        keep = keep and read_lineage(folder) is not None
+        if keep:
+            require_place(audits_of(Path(shop)))
         shop = Recommender.load(shop)
     served = shop.shop
     groups = shop_groups(served, attribute, items)
@@ -829,7 +836,10 @@ def audit_recommender(
     )
     if people is not None:
         people = people.take([served.people.places[one] for one in shown.users])
-    return audit_lists(shown, groups, of=name, digest=digest, people=people, discount=discount, level=level, seed=seed)
+    found = audit_lists(shown, groups, of=name, digest=digest, people=people, discount=discount, level=level, seed=seed)
+    if keep and folder is not None:
+        keep_audit(folder, found, about=", ".join(filter(None, (attribute, sensitive))))
+    return found
 
 
 def audit_search(

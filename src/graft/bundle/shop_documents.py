@@ -6,6 +6,7 @@ is not evaluated when it is fitted, so its card states no score and says how to 
 
 from pathlib import Path
 
+from graft.bundle.audits import audited_considerations, read_addendum
 from graft.bundle.document_files import document, every_obligation, packages, require_format, write_all
 from graft.bundle.folders import settled
 from graft.bundle.manifest import read_manifest
@@ -82,7 +83,9 @@ def export_shop_document(folder: Path, name: str, registry: Registry) -> str:
     answers = tuple(answer(every, asset.identity, uses=[use], decisions=decisions) for use in Use)
     decided = [one.licence for one in decisions if one.asset == asset.identity]
     facts = _facts(place, shop, lineage, read_descent(place), answers)
-    told = {"created": read_manifest(place).created, "licence": decided[-1] if decided else ""}
+    told: dict[str, object] = {"created": read_manifest(place).created, "licence": decided[-1] if decided else ""}
+    if (addendum := read_addendum(folder)) is not None:
+        told["considerations"] = audited_considerations(facts.considerations, addendum)
     return document(name, facts.model_copy(update=told))
 
 

@@ -194,6 +194,9 @@ def recommender(
     out: Out = None,
     fail_on: Fail = None,
     seed: Seed = 0,
+    keep: Annotated[
+        bool, typer.Option(help="Put what is found into the addendum beside the shop, and into the ledger.")
+    ] = True,
 ) -> None:
     """Test who gets the attention of a recommender's lists, and for whom the lists are good.
 
@@ -209,7 +212,7 @@ def recommender(
     found = audit_recommender(
         shop, attribute=attribute, items=items, users=users, sensitive=sensitive, k=k, sample=sample, merit=merit,
         later=later, at_least=at_least, dislike_below=dislike_below, discount=discount, level=level, seed=seed,
-        progress=Bars(Terminal(stderr=True)),
+        keep=keep, progress=Bars(Terminal(stderr=True)),
     )  # fmt: skip
     _end(found, recommender_lines(found), out, fail_on)
 

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 import graft
+import shop_rows
 from graft.bundle.audits import NAME, add_audit, audits_of, read_addendum
 from graft.bundle.loading import load_bundle
 from graft.bundle.parts import write_bundle
@@ -151,3 +153,24 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_judged(bundle
     audits_of(bundle).write_text("in the way")
     with pytest.raises(OutputError):
         graft.audit_groups(bundle, {"text": ["a"]}, sensitive="text")
+
+
+def test_an_audit_of_a_shop_is_kept_beside_it_and_in_its_card(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_LEDGER", str(tmp_path / "ledger.sqlite"))
+    shop, goods = str(tmp_path / "shop"), shop_rows.items()
+    shop_rows.events().write_csv(tmp_path / "events.csv")
+    goods.with_columns(kind=pl.col("item").str.split("-").list.first()).write_csv(tmp_path / "items.csv")
+    runner = CliRunner()
+    fit = ["recommend", "fit", str(tmp_path / "events.csv"), "--items", str(tmp_path / "items.csv"), "--out", shop]
+    fitted = runner.invoke(app, [*fit, "--item-category", "kind", "--dimension", "4", "--tries", "1"])
+    assert fitted.exit_code == 0, fitted.output
+    asked = ["audit", "recommender", shop, "--attribute", "kind", "--merit", "none"]
+    done = runner.invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    (entry,) = read_addendum(tmp_path / "shop").entries
+    assert entry.about == "kind"
+    card = runner.invoke(app, ["assets", "export", shop, "--format", "card"])
+    assert card.exit_code == 0, card.output
+    assert "Audited" in card.stdout or "Group kind" in card.stdout
+    assert runner.invoke(app, [*asked, "--no-keep"]).exit_code == 0
+    assert len(read_addendum(tmp_path / "shop").entries) == 1
