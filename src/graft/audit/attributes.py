@@ -1,6 +1,7 @@
 """Attributes of a shop's items and users, and of a table's rows, by the column that says them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,11 @@ def shop_groups(shop: Shop, attribute: str, items: Any = None) -> ItemGroups:
     fitted = shop.item_features
     categories = () if fitted is None else fitted.settings.category
     if fitted is not None and attribute in categories:
-        return item_groups(_categories(shop, attribute), attribute=attribute, what="items")
+        groups = item_groups(_categories(shop, attribute), attribute=attribute, what="items")
+        if groups.unknown:
+            rare = f"the fit kept no {attribute} of fewer than {fitted.settings.least} items: --items FILE tells them"
+            groups = replace(groups, note=groups.note or rare)
+        return groups
     there = [*shop.columns, *categories]
     raise InputError(
         f"the shop knows no {attribute!r} of its items",

@@ -102,7 +102,7 @@ def _table(found: ExposureAudit) -> list[str]:
         lines.append(line.rstrip())
     more = len(found.population.groups) - len(shown) + found.population.left_out
     if more:
-        lines.append(f"  … and {more:,} smaller groups (all of them in --out)")
+        lines.append(f"  … and {more:,} smaller groups (the 1,000 largest in --out)")
     return lines
 
 
