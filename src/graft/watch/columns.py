@@ -170,12 +170,13 @@ def _new_said(before: np.ndarray, now: np.ndarray, ever: np.ndarray) -> str:
     ]
     pairs.sort(key=lambda pair: (-pair[1], pair[0]))
     never = [pair for pair in pairs if str(code[at[pair[0]]]) not in seen]
-    told = [f"{_percent(count / len(now))} are {_called(name)}" for name, count in (never or pairs)[:_NAMED]]
-    how = "never seen before" if never else "hardly ever seen before"
-    rest = len(never or pairs) - _NAMED
-    if rest > 0:
-        share = sum(count for _, count in (never or pairs)[_NAMED:]) / len(now)
-        told.append(f"{_percent(share)} are {rest:,} other new values")
+    how, those = ("never seen before", never) if never else ("hardly ever seen before", pairs)
+    # What fewer rows than that say may be somebody's name.
+    named = [(name, count) for name, count in those if count >= LEAST_ROWS][:_NAMED]
+    told = [f"{_percent(count / len(now))} are {_called(name)}" for name, count in named]
+    if rest := len(those) - len(named):
+        share = _percent(sum(count for _, count in those[len(named) :]) / len(now))
+        told.append(f"{share} are {rest:,} {'other ' if named else ''}value{'' if rest == 1 else 's'}")
     return f"{', '.join(told)}, {how}"
 
 

@@ -12,7 +12,7 @@ from graft.bundle.bundle import Bundle
 from graft.facts.watch import WatchCheck
 from graft.watch.baseline import Baseline, make_baseline, read_baseline, write_baseline
 from graft.watch.check import check_batch
-from graft.watch.columns import as_kept, comparable, from_kept
+from graft.watch.columns import _new_said, as_kept, comparable, from_kept
 
 
 def people(rows: int, seed: int) -> pl.DataFrame:
@@ -95,3 +95,11 @@ def test_numbers_as_kept_lie_where_they_did() -> None:
     assert np.array_equal(from_kept(as_kept({"a": held})["a"]), held, equal_nan=True)
     assert from_kept(as_kept({"a": np.full(3, np.nan)})["a"]).shape == (3,)
     assert from_kept(as_kept({"a": np.zeros(0, "<U1")})["a"]).shape == (0,)
+
+
+def test_new_values_of_few_rows_are_counted_and_not_named():
+    before = np.array(["de"] * 50)
+    now = np.array(["de"] * 80 + ["xk"] * 10 + ["Erika"] * 4 + ["Max"] * 2 + [""] * 4)
+    assert _new_said(before, now, before) == "10% are 'xk', 6% are 2 other values, never seen before"
+    assert _new_said(before, now[90:95], before) == "100% are 2 values, never seen before"
+    assert _new_said(before, now, np.array(["xk", "Erika", "Max"])).endswith("hardly ever seen before")
