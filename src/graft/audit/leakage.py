@@ -531,11 +531,7 @@ def _pairs(fact: LeakFact, given: tuple[str, ...]) -> str:
     alike = " that are alike in these" if given else ""
     if len(fact.values) == 2:
         return f"of two rows{alike}, one {fact.values[0].name} and one {fact.values[1].name}, which is which is told"
-    return (
-        f"of two rows{alike} and have two values, which is which is told"
-        if given
-        else ("of two rows of two values, which is which is told")
-    )
+    return f"of two rows of two values{alike}, which is which is told"
 
 
 def times(area: Interval) -> str:

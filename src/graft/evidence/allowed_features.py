@@ -26,7 +26,7 @@ FEW_NUMBERS = 10
 _ROWS_A_CELL, _IN_CELLS = 8, 0.9
 _RARE, _KNOTS, _WAVES = 5, 6, 100
 _PENALTIES = np.logspace(-5, 2, 15)
-_STRENGTHS = (0.01, 0.1, 1.0, 10.0)
+_STRENGTHS, _MANY_CLASSES = (0.01, 0.1, 1.0, 10.0), 20
 _ROWS_A_STRATUM, _MOST_STRATA = 25, 50
 
 
@@ -87,7 +87,8 @@ class AllowedFeatures:
             return np.asarray(self.cell_means(known)[self.cells])
         if not self.basis.shape[1]:  # nothing but values of a row or two each, which tell nothing of other rows
             return np.tile(known.mean(axis=0), (len(classes), 1))
-        tried = [_logistic(self.basis, classes, fold, strength, count) for strength in _STRENGTHS]
+        strengths = _STRENGTHS if count <= _MANY_CLASSES else _STRENGTHS[1:2]  # the more classes, the longer each takes
+        tried = [_logistic(self.basis, classes, fold, strength, count) for strength in strengths]
         losses = [-np.log(one[np.arange(len(classes)), classes]).mean() for one in tried]
         return tried[int(np.argmin(losses))]
 

@@ -266,9 +266,7 @@ def _leak_lines(fact: LeakFact, found: LeakageAudit) -> list[str]:
         lines.append(f"      {fact.missing:,} rows without a value are left out")
     if fact.rare:
         more = " …" if len(fact.rare) > _VALUES else ""
-        lines.append(
-            f"      {len(fact.rare)} values of too few rows are left out: {', '.join(fact.rare[:_VALUES])}{more}"
-        )
+        lines.append(f"      left out, of too few rows: {', '.join(fact.rare[:_VALUES])}{more} ({len(fact.rare)})")
     return lines
 
 
@@ -276,10 +274,9 @@ def _erasure_lines(erasure: ErasureFact, beyond: str) -> list[str]:
     names = ", ".join(erasure.attributes) + beyond
     if erasure.why_not:
         return [f"  Erasing {names} was not measured: {erasure.why_not}"]
-    done = f"wrote {erasure.into}" if erasure.into else "would take"
-    took = f"{done}: " if erasure.into else f"{done} "
+    done = f"Erased {names} into {erasure.into}:" if erasure.into else f"Erasing {names} would take"
     lines = [
-        f"  Erasing {names} {took}{erasure.directions} of {erasure.dimension} directions; a vector moves by"
+        f"  {done} {erasure.directions} of {erasure.dimension} directions; a vector moves by"
         f" {100 * erasure.moved:.0f} % of its distance from the mean, and {100 * erasure.neighbours:.0f} % of nearest"
         f" rows stay"
     ]
