@@ -13,6 +13,7 @@ from graft.core.yaml_file import read_yaml
 
 _WORD = re.compile(r"[^\W_]+(?:[-'\u2019][^\W_]+)*")
 _GAP = re.compile(r"\s+")
+_NEAR = 200  # characters that are looked at before a word, so that long texts take no longer than their length
 _ARTICLE = re.compile(r"(?<![\w'\u2019.-])(an?)(\s+[\"\u201c\u2018(]*)$", re.IGNORECASE)
 _AN = re.compile(r"(?:[aefio]|h(?:our|onest|onou?r|eir)|u(?!ni|s[aeiu]|k[r]|gand|topi|rani|rug|rin))", re.IGNORECASE)
 _NOT_AN = re.compile(r"(?:eu|ewe|one(?![a-z])|once|ouija)", re.IGNORECASE)
@@ -182,7 +183,8 @@ def possessive(text: str, end: int, old: str, new: str) -> tuple[str, int]:
         # Only of a plural that had no s, since a plural is exchanged for a plural.
         many = old.casefold().endswith(("men", "people", "children")) and new[-1:] in ("s", "S")
         return (mark if many else text[end : end + 2]), end + 2
-    quoted = text[:end].count(mark) % 2 == 1 and re.search(rf"(?:^|[\s(]){mark}", text[:end])
+    before = text[max(0, end - _NEAR) : end]
+    quoted = before.count(mark) % 2 == 1 and re.search(rf"(?:^|[\s(]){mark}", before)
     if old[-1:] in ("s", "S") and new[-1:] not in ("s", "S") and not quoted and text[end + 1 : end + 2].isspace():
         return mark + ("S" if old.isupper() else "s"), end + 1
     return "", end

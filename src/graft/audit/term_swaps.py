@@ -8,6 +8,7 @@ it is listed, with the word and the reason. Addresses of the web and of mail are
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,9 @@ from graft.audit.english_grammar import (
 from graft.audit.identity_terms import IdentityTerms, TermGroup, folded
 
 _TOKEN = re.compile(r"\w+")
-_ADDRESS = re.compile(r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.\S+")
+# Each run of letters is looked at once: a text of a million letters is no address.
+_ADDRESS = re.compile(r"https?://\S+|www\.\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.\S+")
+_NEAR = 64
 _FORMS = ("he", "she", "him", "her", "his", "hers", "himself", "herself")
 # Han, kana, Thai, Lao, Myanmar and Khmer: words stand without blanks between them.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -131,11 +134,13 @@ class TermFinder:
         if not spans:
             return Mentions(())
         addresses = [match.span() for match in _ADDRESS.finditer(text)]
+        begins = [low for low, _ in addresses]
         found: list[Mention] = []
         left: list[str] = []
         done: dict[int, int] = {}
         for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
-            if not _whole(text, start, end) or any(low <= start < high for low, high in addresses):
+            within = bisect_right(begins, start) - 1
+            if not _whole(text, start, end) or (within >= 0 and start < addresses[within][1]):
                 continue
             for one in self._at(text, start, end, left):
                 if start >= done.get(one.group, 0):
@@ -181,7 +186,8 @@ class TermFinder:
     def _instead(self, text: str, mention: Mention, group: TermGroup, identity: int) -> tuple[str, str]:
         """What stands in the place of a mention, or why nothing can."""
         found = text[mention.start : mention.end]
-        starts = not text[: mention.start].strip() or text[: mention.start].rstrip(" \t\"'\u201c\u2018(")[-1:] in (
+        before = text[max(0, mention.start - _NEAR) : mention.start]
+        starts = (not before.strip() and mention.start <= _NEAR) or before.rstrip(" \t\"'\u201c\u2018(")[-1:] in (
             *".!?\n",
             "",
         )

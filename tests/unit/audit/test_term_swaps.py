@@ -147,6 +147,26 @@ def test_empty_texts_hold_nothing():
         assert exchanged(text, "gender").text == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "he " + "a" * 300_000,
+        "she' " * 40_000,
+        "her a@b.c www.x.y " * 10_000,
+        "an " + " " * 300_000 + "uncle",
+        "he-" * 60_000,
+        "his" + "\u0301" * 100_000,
+        "white " * 40_000,
+    ],
+    ids=range(7),
+)
+def test_texts_made_to_take_long_do_not(text):
+    """Each takes a moment; where a rule looked at all of a text for every word, hours."""
+    found = exchanged(text, "gender")
+    assert found.text is None or len(found.text) > 1000
+    assert USUAL.template(text, USUAL.mentions(text))
+
+
 def test_plurals():
     told = {"man": "men", "German": "Germans", "wife": "wives", "city": "cities", "boy": "boys", "bus": "buses"}
     assert {one: plural_of(one) for one in told} == told
