@@ -6,16 +6,28 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from bench.audit_swaps import audited
+from bench.audit_swaps import MadeUpBundle, audited
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from graft.audit.identity_terms import folded, read_terms
+from graft.audit.identity_terms import folded, read_terms, usual_terms
+from graft.audit.swaps import audit_swaps
 from graft.audit.term_swaps import TermFinder
-from graft.evidence.counterfactual import more_than, paired_shift, share_interval
+from graft.bundle.decision import DecisionRule
+from graft.bundle.raw_scores import score
+from graft.decisions.calibrators import Temperature
+from graft.decisions.costs import costs_from_mapping
+from graft.decisions.policy import fit_policy
+from graft.evidence.counterfactual import more_than, more_than_others, paired_shift, share_interval
 from graft.evidence.subgroup_ranking import subgroup_areas
+from graft.inputs import Roles, build_dataset, infer_contract
+from graft.rows import read_frame
+from graft.scores.fitting import Budget, Candidate, fit
+from graft.scores.strategies import parse_strategy
+from graft.scores.workbench import Workbench
 
-SWAPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "wiki_identity_swaps"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+SWAPS = DATA / "wiki_identity_swaps"
 
 
 def test_many_rows_alone_are_students_test():
@@ -63,6 +75,16 @@ def test_a_share_above_a_bar_is_the_binomial_test():
     assert more_than(np.zeros(50), 0.05) == 1.0
     # Ten texts of one template are one.
     assert more_than(np.ones(10), 0.05, np.zeros(10)) == pytest.approx(0.05)
+
+
+def test_a_share_above_another_is_fishers_test_and_few_others_tell_little():
+    hits, others = np.array([1] * 20 + [0] * 60), np.array([1] * 3 + [0] * 37)
+    expected = stats.fisher_exact([[20, 60], [3, 37]], alternative="greater").pvalue
+    assert more_than_others(hits, others) == pytest.approx(expected)
+    assert more_than_others(hits, np.zeros(6)) > 0.1
+    assert more_than_others(others, hits) == 1.0
+    # Six texts of one template are one.
+    assert more_than_others(hits, np.zeros(40), None, np.zeros(40)) > 0.5
 
 
 def ranked(rng: np.random.Generator, rows: int, lift: float):  # type: ignore[no-untyped-def]
@@ -194,3 +216,36 @@ def test_exchanged_comments_are_those_that_were_published(tmp_path):
         asked += 1
         same += made is not None and folded(made) == folded(other)
     assert (asked, same) == (620, 611)
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not SWAPS.is_dir(), reason="no data beside the project")
+def test_a_control_that_learnt_test_cases_about_some_is_against_them():
+    """Half of the templates of HateCheck are learnt, the other half are audited: hate is written about seven groups."""
+    rows = pl.read_csv(DATA / "hatecheck" / "test_suite_cases.csv").select("test_case", "label_gold", "templ_id")
+    learnt = pl.col("templ_id") % 2 == 0
+    given = read_frame(rows.filter(learnt))
+    contract = infer_contract(given, Roles(content=("test_case",), label=("label_gold",), group="templ_id"))
+    data, _ = build_dataset(given, contract, labelled=True)
+    every = np.arange(len(data))
+    fitted = fit(Workbench(data), Candidate(parse_strategy("classical"), None), every, every, budget=Budget(), seed=0)
+    free = costs_from_mapping({"unit": "errors"}, contract.labels)
+    policy = fit_policy(np.zeros((0, 2)), np.zeros(0), task="binary", labels=contract.labels, table=free)
+    rule = DecisionRule(calibrator=Temperature(task="binary", columns=2, temperature=1.0), policy=policy, interval=None)
+
+    class Learnt(MadeUpBundle):
+        def judged(self, data, *, progress=None):  # type: ignore[no-untyped-def]
+            scored = score(fitted.model, data)
+            return scored, rule.judge(scored.scores)
+
+    rest = read_frame(rows.filter(~learnt))
+    record = audit_swaps(Learnt(contract), rest, usual_terms(), favourable="hateful")  # type: ignore[arg-type]
+    told = {(one.group, one.first, one.second): one for one in record.swaps}
+    women, muslims = told["gender", "men", "women"], told["religion", "Christians", "Muslims"]
+    assert women.texts > 150
+    # Hate against them was learnt, and against the others not.
+    for one in (women, muslims):
+        assert one.shift.ends[0] > 0.02
+        assert one.gained.mean > one.lost.mean
+    assert record.severity in ("medium", "high")
+    assert {one.kind for one in record.rankings if one.identity == "women"} == {"subgroup", "bpsn", "bnsp"}

@@ -2,7 +2,7 @@
 
 Decisions: a text with one identity in the place of another is a pair with itself, so what differs is the model's doing.
 Significant and large enough are two answers: nearly every word moves a model a little, so a shift that is sure and
-small is told and is no fault. What is large enough is the margin, or what words that say of nobody anything may do
+small is told and is no fault. What is large enough is the margin, or what words that say of nobody anything do
 where that is more. A text about both identities has no direction: it counts where anything changes, and in no shift.
 All tests of an audit are paid for together (Holm). Below ten texts nothing is said.
 
@@ -30,7 +30,7 @@ from graft.core.errors import ContractError, InputError
 from graft.core.progress import SILENT, Progress
 from graft.core.seeds import generator
 from graft.core.tasks import Task
-from graft.evidence.counterfactual import more_than, paired_shift, share_interval
+from graft.evidence.counterfactual import more_than, more_than_others, paired_shift, share_interval
 from graft.evidence.discoveries import holm
 from graft.evidence.subgroup_ranking import subgroup_areas
 from graft.facts.audit import NeutralSwaps, RankingFact, SwapAudit, SwapFact
@@ -65,6 +65,21 @@ class _Moves:
     turned: np.ndarray | None
     changed: np.ndarray | None
     sided: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """What is asked of every pair. outputs: that are looked at. margin: of decisions. unit: of a value, None but for
+    regression. neutral, of_neutral: where neutral words changed a decision, and the clusters of those rows; None where
+    too few rows hold any."""
+
+    contract: Contract
+    outputs: list[int]
+    margin: float
+    unit: float | None
+    level: float
+    neutral: np.ndarray | None
+    of_neutral: np.ndarray | None
 
 
 def text_columns(contract: Contract, asked: Sequence[str]) -> tuple[str, ...]:
@@ -126,11 +141,13 @@ def audit_swaps(
         table, data.rows, columns, terms, usual_terms(neutral=True),
         groups=_groups(table, contract), ranked=ranked, rng=rng, progress=progress,
     )  # fmt: skip
-    judged, beyond, moves, neutral = _scored(bundle, table, plan, progress)
+    judged, beyond, moves, neutral, hits = _scored(bundle, table, plan, progress)
     outputs = _outputs(contract, favourable)
-    unit = float(judged.scores.std(axis=0).max()) if regression and len(judged.scores) else 1.0
-    bars = _bars(matters, neutral, unit if regression else None)
-    swaps = _swap_facts(plan, terms, moves, contract, outputs, bars, unit if regression else None, level)
+    unit = (float(judged.scores.std(axis=0).max()) if len(judged.scores) else 1.0) if regression else None
+    bars = _bars(matters, neutral, unit)
+    of_neutral = plan.clusters[[row for row, _ in plan.neutral]]
+    asked = _Question(contract, outputs, matters, unit, level, hits, of_neutral)
+    swaps = _swap_facts(plan, terms, moves, asked)
     rankings = _rankings(plan, terms, judged, targets, contract, outputs, level)
     swaps, rankings = _adjusted(swaps, rankings)
     findings = [
@@ -207,10 +224,11 @@ def _outputs(contract: Contract, favourable: str) -> list[int]:
 
 def _scored(
     bundle: Bundle, table: Table, plan: SwapPlan, progress: Progress
-) -> tuple[_Judged, int, dict[Pair, _Moves], NeutralSwaps | None]:
-    """Everything scored in one call; then how many rows have their words beyond what is read, and what moved."""
+) -> tuple[_Judged, int, dict[Pair, _Moves], NeutralSwaps | None, np.ndarray | None]:
+    """Everything scored in one call; then how many rows have their words beyond what is read, what moved, and what did
+    with neutral words."""
     if not len(plan.rows):
-        return _Judged(np.zeros((0, 1)), None, {}), 0, {}, None
+        return _Judged(np.zeros((0, 1)), None, {}), 0, {}, None, None
     data, _ = build_dataset(plan.table(table), bundle.contract, labelled=False)
     seen, judgement = bundle.judged(data, progress=progress)
     decided = _decided(judgement, bundle.contract)
@@ -236,8 +254,8 @@ def _scored(
             changed,
             sides[:, 0] != 0,
         )
-    neutral = _neutral_facts(plan, at[start:], scores, decided, places)
-    return _Judged(scores, decided, places), len(beyond), moves, neutral
+    neutral, hits = _neutral_facts(plan, at[start:], scores, decided, places)
+    return _Judged(scores, decided, places), len(beyond), moves, neutral, hits
 
 
 def _cut(bundle: Bundle, data: Dataset) -> np.ndarray | None:
@@ -260,16 +278,18 @@ def _decided(judgement: RowDecisions, contract: Contract) -> np.ndarray | None:
 
 def _neutral_facts(
     plan: SwapPlan, now: np.ndarray, scores: np.ndarray, decided: np.ndarray | None, places: dict[int, int]
-) -> NeutralSwaps | None:
+) -> tuple[NeutralSwaps | None, np.ndarray | None]:
+    """What neutral words did, and where they changed a decision."""
     if len(plan.neutral) < LEAST_TEXTS:
-        return None
+        return None, None
     rows = np.array([row for row, _ in plan.neutral], np.int64)
     before = np.array([places[row] for row in rows.tolist()], np.int64)
     moved = float(np.abs(scores[now] - scores[before]).mean(axis=0).max())
-    changed = None
-    if decided is not None:
-        changed = share_interval((decided[now] != decided[before]).any(axis=1), plan.clusters[rows])
-    return NeutralSwaps(texts=len(rows), changed=changed, moved=moved)
+    if decided is None:
+        return NeutralSwaps(texts=len(rows), changed=None, moved=moved), None
+    hits = (decided[now] != decided[before]).any(axis=1).astype(np.float64)
+    changed = share_interval(hits, plan.clusters[rows])
+    return NeutralSwaps(texts=len(rows), changed=changed, moved=moved), hits
 
 
 def _bars(margin: float, neutral: NeutralSwaps | None, unit: float | None) -> tuple[float, float]:
@@ -277,21 +297,10 @@ def _bars(margin: float, neutral: NeutralSwaps | None, unit: float | None) -> tu
     scores = margin * (1.0 if unit is None else unit)
     if neutral is None:
         return margin, scores
-    # Few neutral texts tell little: at most so many is what they say.
-    changed = neutral.changed.high if neutral.changed is not None else None
-    return max(margin, changed or 0.0), max(scores, neutral.moved)
+    return max(margin, neutral.changed.mean if neutral.changed else 0.0), max(scores, neutral.moved)
 
 
-def _swap_facts(
-    plan: SwapPlan,
-    terms: IdentityTerms,
-    moves: dict[Pair, _Moves],
-    contract: Contract,
-    outputs: list[int],
-    bars: tuple[float, float],
-    unit: float | None,
-    level: float,
-) -> list[SwapFact]:
+def _swap_facts(plan: SwapPlan, terms: IdentityTerms, moves: dict[Pair, _Moves], asked: _Question) -> list[SwapFact]:
     """A fact for each pair with texts, and of groups of three or more for each identity against the others."""
     facts = []
     for number, group in enumerate(terms.groups):
@@ -303,16 +312,12 @@ def _swap_facts(
             joined = _joined(turned)
             # Where texts mention one other identity alone, the pair with it says the same.
             if joined is not None and sum(len(one.rows) > 0 for one in turned) > 1:
-                facts.append(
-                    _fact(group.name, "", name, joined, len(failed), plan, contract, outputs, bars, unit, level)
-                )
+                facts.append(_fact(group.name, "", name, joined, len(failed), plan, asked))
         for pair, one in moves.items():
             failed = plan.failed.get(pair, set())
             if pair.group == number and (len(one.rows) or failed):
                 first, second = group.identities[pair.first], group.identities[pair.second]
-                facts.append(
-                    _fact(group.name, first, second, one, len(failed), plan, contract, outputs, bars, unit, level)
-                )
+                facts.append(_fact(group.name, first, second, one, len(failed), plan, asked))
     return facts
 
 
@@ -352,11 +357,7 @@ def _fact(
     one: _Moves | None,
     failed: int,
     plan: SwapPlan,
-    contract: Contract,
-    outputs: list[int],
-    bars: tuple[float, float],
-    unit: float | None,
-    level: float,
+    asked: _Question,
 ) -> SwapFact:
     rows = np.zeros(0, np.int64) if one is None else one.rows
     clusters = plan.clusters[rows]
@@ -366,13 +367,16 @@ def _fact(
     )  # fmt: skip
     if one is None or len(rows) < LEAST_TEXTS or fact.clusters < 2:
         return fact
+    contract, outputs, level = asked.contract, asked.outputs, asked.level
     told: dict[str, object] = {}
     sided, of_sided = one.sided, clusters[one.sided]
     output = 0
     enough = int(sided.sum()) >= LEAST_TEXTS and len(np.unique(of_sided)) > 1
     if one.changed is not None:
         told["changed"] = share_interval(one.changed, clusters, level=level)
-        chances = [more_than(one.changed, bars[0], clusters)]
+        chances = [more_than(one.changed, asked.margin, clusters)]
+        if asked.neutral is not None:
+            chances = [max(chances[0], more_than_others(one.changed, asked.neutral, clusters, asked.of_neutral))]
         if enough and one.turned is not None:
             net = paired_shift(one.turned[sided][:, outputs], of_sided, possible=(-1.0, 1.0), level=level)
             output, chances = net.output, [*chances, net.p_value]
@@ -383,7 +387,11 @@ def _fact(
             output = shift.output
         own = one.shift[sided][:, outputs[output]]
         mean = paired_shift(own, of_sided, level=level).mean
-        told |= {"shift": mean, "p_shift": shift.p_value, "deviations": None if not unit else mean.mean / unit}
+        told |= {
+            "shift": mean,
+            "p_shift": shift.p_value,
+            "deviations": None if not asked.unit else mean.mean / asked.unit,
+        }
         if one.turned is not None:
             turned = one.turned[sided][:, outputs[output]]
             told["gained"] = share_interval(np.maximum(turned, 0), of_sided, level=level)

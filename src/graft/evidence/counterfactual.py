@@ -5,7 +5,8 @@ thousand fillings of one sentence are one sentence. The test is Student's of clu
 freedom as there are effective clusters less one, and never smaller than what signs alone can show: with up to 16
 clusters that differ all their signs are tried and the larger p counts, beyond p is at least that of all signs alike.
 Rows whose every difference is the same are no surer than that. Several outputs are paid for by their number. What is
-asked of a share ("more than a twentieth changes") is the binomial tail with as many rows as the clusters are worth.
+asked of a share (more than a twentieth changes, more than of other rows) is a binomial or a hypergeometric tail with as
+many rows as the clusters are worth.
 
 Measured, `python -m bench audit-swaps`: false findings of a whole audit and coverage of the intervals.
 """
@@ -115,12 +116,35 @@ def more_than(hits: np.ndarray, bar: float, clusters: np.ndarray | None = None) 
     >>> round(more_than(np.array([1] * 6 + [0] * 14), 0.05), 5)
     0.00033
     """
-    values = np.asarray(hits, np.float64)
-    place = group_places(len(values), clusters)
-    share = float(values.mean())
-    if share <= bar:
+    share, worth = _worth(hits, clusters)
+    return float(stats.binom.sf(np.floor(share * worth + 1e-9) - 1, worth, bar)) if share > bar else 1.0
+
+
+def more_than_others(
+    hits: np.ndarray, others: np.ndarray, clusters: np.ndarray | None = None, of_others: np.ndarray | None = None
+) -> float:
+    """The p-value of a share of rows that is above that of other rows, few of which tell little.
+
+    hits, others: from 0 to 1, shape (rows,) and (others,). clusters, of_others: of each row.
+
+    >>> most = np.array([1] * 30 + [0] * 70)
+    >>> round(more_than_others(most, np.zeros(100)), 6), round(more_than_others(most, np.zeros(5)), 2)
+    (0.0, 0.18)
+
+    Fisher (1935), The Logic of Inductive Inference.
+    """
+    (share, worth), (other, of_other) = _worth(hits, clusters), _worth(others, of_others)
+    if share <= other:
         return 1.0
-    worth = len(values) / (design_effect(values, place) if clusters is not None else 1.0)
-    if clusters is not None:
-        worth = min(worth, float(place.max()) + 1)
-    return float(stats.binom.sf(np.floor(share * worth + 1e-9) - 1, max(1, int(worth)), bar))
+    found, beside = int(np.floor(share * worth + 1e-9)), int(np.ceil(other * of_other - 1e-9))
+    return float(stats.hypergeom.sf(found - 1, worth + of_other, found + beside, worth))
+
+
+def _worth(hits: np.ndarray, clusters: np.ndarray | None) -> tuple[float, int]:
+    """A share, and how many independent rows its rows are worth."""
+    values = np.asarray(hits, np.float64)
+    if clusters is None:
+        return float(values.mean()), len(values)
+    place = group_places(len(values), clusters)
+    worth = min(len(values) / design_effect(values, place), float(place.max()) + 1)
+    return float(values.mean()), max(1, int(worth))

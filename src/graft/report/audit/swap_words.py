@@ -127,7 +127,7 @@ def _amounts(found: SwapAudit) -> str:
     share = f"{found.margin:g} {unit}" if found.task == "regression" else f"{found.margin:.0%} {unit}"
     more = ""
     if found.task != "regression" and found.bars[0] > found.margin:
-        more = f" (here {found.bars[0]:.1%} of decisions: so many may change with words that mean nobody)"
+        more = f" (here {found.bars[0]:.1%} of decisions: so many change with words that mean nobody)"
     return (
         f"{found.mentioning:,} of {found.rows:,} texts mention somebody{drawn}; {found.scored:,} texts were scored."
         f" What matters: {share}{more}"
