@@ -10,6 +10,7 @@ with and without a change.
 import json
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def columns(
     from graft.watch.comparison import compare_all, exchanged
     from graft.watch.detectors import COLUMNS, detector, detectors_for
 
-    rows = _others()[1]
+    rows = _others()[2]
     found: Found = {}
     for size in (sizes,) if isinstance(sizes, int) else map(int, sizes):
         alone = together = without = 0
@@ -59,10 +60,7 @@ def columns(
 
 def columns_planted(batches: int = 20, size: int = 500, peer: tuple[str, ...] = ()) -> Found:
     """What is named where one column changed, and what Evidently says of the same batches."""
-    from graft.watch.check import _with_columns
-    from graft.watch.comparison import compare_all
-
-    frame, rows = _others()
+    bundle, frame, _ = _others()
     found: Found = {}
     for what in PLANTED:
         named: dict[str, int] = {}
@@ -73,8 +71,7 @@ def columns_planted(batches: int = 20, size: int = 500, peer: tuple[str, ...] = 
             before, now = frame[order[:REFERENCE].tolist()], frame[order[REFERENCE : REFERENCE + int(size)].tolist()]
             now = changed(now, what, rng)
             asked.append((before, now))
-            told, facts = _checked(rows.bundle, before, now, seed, compare_all, _with_columns)
-            del told
+            facts = _checked(bundle, before, now, seed)
             for name in dict.fromkeys(one.column for one in facts):
                 named[name] = named.get(name, 0) + 1
             said = said or next((f"{one.column}: {one.said}" for one in facts if one.column == what), "")
@@ -101,34 +98,24 @@ def changed(now: pl.DataFrame, what: str, rng: np.random.Generator) -> pl.DataFr
     return now
 
 
-class _Others:
-    """Rows that the model has not learnt, as it sees them."""
-
-    def __init__(self) -> None:
-        frame = pl.concat([pl.read_csv(ADULT / "train.csv"), pl.read_csv(ADULT / "test.csv")])
-        self.frame = frame[np.random.default_rng(0).permutation(frame.height).tolist()]
-        with tempfile.TemporaryDirectory(prefix="graft-columns-") as name:
-            self.bundle = table_bundle(Path(name) / "bundle", self.frame[:LEARNT], LABEL)
-            self.rest = self.frame[LEARNT:]
-
-
-_KEPT: list[_Others] = []
-
-
+@cache
 def _others():  # type: ignore[no-untyped-def]
+    """A model, rows that it has not learnt, and these as it sees them."""
     from graft.watch.batch import read_batch
 
-    _KEPT or _KEPT.append(_Others())
-    held = _KEPT[0]
-    rows = read_batch(held.bundle, held.rest)
-    object.__setattr__(rows, "bundle", held.bundle)
-    return held.rest, rows
+    frame = pl.concat([pl.read_csv(ADULT / "train.csv"), pl.read_csv(ADULT / "test.csv")])
+    frame = frame[np.random.default_rng(0).permutation(frame.height).tolist()]
+    with tempfile.TemporaryDirectory(prefix="graft-columns-") as name:
+        bundle = table_bundle(Path(name) / "bundle", frame[:LEARNT], LABEL)
+        return bundle, frame[LEARNT:], read_batch(bundle, frame[LEARNT:])
 
 
-def _checked(bundle, before, now, seed, compare_all, with_columns):  # type: ignore[no-untyped-def]
+def _checked(bundle, before: pl.DataFrame, now: pl.DataFrame, seed: int):  # type: ignore[no-untyped-def]
     from graft.facts.watch import WatchBaseline
     from graft.watch.baseline import Baseline
     from graft.watch.batch import read_batch
+    from graft.watch.check import _with_columns
+    from graft.watch.comparison import compare_all
     from graft.watch.detectors import detectors_for
 
     first, second = read_batch(bundle, before), read_batch(bundle, now)
@@ -137,7 +124,7 @@ def _checked(bundle, before, now, seed, compare_all, with_columns):  # type: ign
         grouped=False,
     )  # fmt: skip
     facts = WatchBaseline.model_construct(seed=0, draws=999, level=0.05, group="", allowed=())
-    return with_columns(Baseline(facts, first), told, first, second)
+    return _with_columns(Baseline(facts, first), told, first, second)[1]
 
 
 def _evidently(python: str, pairs: list[tuple[pl.DataFrame, pl.DataFrame]]) -> Found:
