@@ -18,6 +18,7 @@ from graft.facts.audit import Audit, ExposureAudit, GroupAudit
 from graft.report.audit import exposure_words, plots, words
 from graft.report.shared.environment import file_as_it_is, templates
 
+FIRST = 8
 TITLES = {
     "findings": "Everything that was asked",
     "shares": "Who is shown",
@@ -44,7 +45,8 @@ def render_audit_page(record: Audit) -> str:
             badge=words.audit_badge(record),
             headline=words.headline(record),
             lead=words.lead(record),
-            found=[one for one in words.ordered(record.findings) if one.outcome == "found"],
+            found=[one for one in words.ordered(record.findings) if one.outcome == "found" and one.severity != "none"],
+            first=FIRST,
             findings=words.ordered(record.findings),
             todos=words.todos(record),
             mind=words.reservations(record),
@@ -75,6 +77,7 @@ def _environment() -> Environment:
     return templates(
         "audit",
         {
+            "stop": words.full_stop,
             "state": words.state_words,
             "style": words.state_style,
             "amount": words.amount,

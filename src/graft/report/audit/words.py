@@ -197,10 +197,12 @@ def amount(value: float | None, unit: str, *, gap: bool = False, signed: bool = 
     """
     if value is None:
         return NOTHING
+    # What is nothing in the digits that are shown has no sign.
+    hundred = 100 * value if abs(value) >= 0.0005 else 0.0
     if unit == "share" and not gap and not signed:
-        return f"{100 * value:.1f} %"
+        return f"{hundred:.1f} %"
     if unit in ("share", "points"):
-        return f"{100 * value:+.1f} points" if signed else f"{100 * value:.1f} points"
+        return f"{hundred:+.1f} points" if signed else f"{hundred:.1f} points"
     told = number(value)
     return f"{'+' if signed and value > 0 else ''}{told} {unit}".strip()
 
@@ -304,3 +306,13 @@ def _hundred(area: Interval) -> str:
 
 def _change_ends(change: Interval) -> str:
     return "" if change.ends is None else f", {100 * change.ends[0]:+.1f} to {100 * change.ends[1]:+.1f}"
+
+
+def full_stop(text: str) -> str:
+    """The text with a full stop, and otherwise as it is: it may begin with the name of a column.
+
+    >>> full_stop("sex: alike")
+    'sex: alike.'
+    """
+    tidy = text.strip()
+    return tidy if tidy.endswith((".", "!", "?", "\u2026")) else f"{tidy}."
