@@ -80,7 +80,7 @@ def scores_finding(fact: SwapFact, bar: float, alpha: float) -> AuditFinding:
         )
     what = f"the probability of {fact.output!r}" if fact.output else "the value"
     shift = fact.shift
-    ends = "" if shift.ends is None else f", {_amount(shift.ends[0])} to {_amount(shift.ends[1])}"
+    ends = "" if shift.ends is None else f" ({_amount(shift.ends[0])} to {_amount(shift.ends[1])})"
     beside = "" if fact.deviations is None else f", {fact.deviations:+.2f} deviations"
     said = f"{where}: {what} moves by {_amount(shift.mean)}{ends}{beside}; {_texts(fact)}"
     if fact.p_shift_adjusted > alpha:
