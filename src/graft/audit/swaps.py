@@ -68,7 +68,7 @@ class _Moves:
 
 
 @dataclass(frozen=True, eq=False)
-class _Question:
+class _OfPairs:
     """What is asked of every pair. outputs: that are looked at. margin: of decisions. unit: of a value, None but for
     regression. neutral, of_neutral: where neutral words changed a decision, and the clusters of those rows; None where
     too few rows hold any."""
@@ -146,7 +146,7 @@ def audit_swaps(
     unit = (float(judged.scores.std(axis=0).max()) if len(judged.scores) else 1.0) if regression else None
     bars = _bars(matters, neutral, unit)
     of_neutral = plan.clusters[[row for row, _ in plan.neutral]]
-    asked = _Question(contract, outputs, matters, unit, level, hits, of_neutral)
+    asked = _OfPairs(contract, outputs, matters, unit, level, hits, of_neutral)
     swaps = _swap_facts(plan, terms, moves, asked)
     rankings = _rankings(plan, terms, judged, targets, contract, outputs, level)
     swaps, rankings = _adjusted(swaps, rankings)
@@ -300,7 +300,7 @@ def _bars(margin: float, neutral: NeutralSwaps | None, unit: float | None) -> tu
     return max(margin, neutral.changed.mean if neutral.changed else 0.0), max(scores, neutral.moved)
 
 
-def _swap_facts(plan: SwapPlan, terms: IdentityTerms, moves: dict[Pair, _Moves], asked: _Question) -> list[SwapFact]:
+def _swap_facts(plan: SwapPlan, terms: IdentityTerms, moves: dict[Pair, _Moves], asked: _OfPairs) -> list[SwapFact]:
     """A fact for each pair with texts, and of groups of three or more for each identity against the others."""
     facts = []
     for number, group in enumerate(terms.groups):
@@ -357,7 +357,7 @@ def _fact(
     one: _Moves | None,
     failed: int,
     plan: SwapPlan,
-    asked: _Question,
+    asked: _OfPairs,
 ) -> SwapFact:
     rows = np.zeros(0, np.int64) if one is None else one.rows
     clusters = plan.clusters[rows]
