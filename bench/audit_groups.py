@@ -65,7 +65,7 @@ def world(seed: int, count: int, gap: float) -> tuple[AnsweredRows, Contract, li
 
 def _audit(seed: int, count: int, gap: float) -> dict[str, float | bool | None]:
     rows, contract, columns = world(seed, count, gap)
-    figures = row_figures(rows, contract, None, favourable="yes")
+    figures = tuple(row_figures(rows, contract, None, favourable="yes"))
     told = []
     for column in (*columns, together(columns)):
         for figure in figures:

@@ -32,9 +32,10 @@ _OF_DEVIATION, _OF_COST = 0.1, 0.1
 class RowFigure:
     """A number of each row that counts.
 
-    words: of what it is the share or the mean, for a reader. values: shape (rows,). counts: which of all rows they
-    are, bool (all rows,). share: whether values are 0 and 1. possible: the least and the most of a row. matters: from
-    where on a gap of means is large. unit: ``share``, or what the mean is in.
+    words: of what it is the share or the mean, for a reader. values: shape (rows,), truth values for a share. counts:
+    which of all rows they are, bool (all rows,). share: whether values are 0 and 1. possible: the least and the most of
+    a row. matters: from where on a gap is large. unit: ``share``, or what the mean is in. true: what is so indeed, for
+    what is decided, shape (rows,); None where it is not known of every row.
     """
 
     code: Code
@@ -52,17 +53,18 @@ class RowFigure:
 
 def row_figures(
     rows: AnsweredRows, contract: Contract, costs: CostTable | None, *, favourable: str, large: float = LARGE
-) -> tuple[RowFigure, ...]:
-    """Everything that can be compared for these rows. costs: None where nobody said what errors cost. favourable: the
-    label of two classes that the figures are of. large: from where on a gap of shares matters."""
+) -> Iterator[RowFigure]:
+    """Everything that can be compared for these rows, one figure at a time: there may be hundreds. costs: None where
+    nobody said what errors cost. favourable: the label of two classes that the figures are of. large: from where on a
+    gap of shares matters."""
     if contract.task is Task.REGRESSION:
-        return tuple(_of_numbers(rows, contract))
-    found = (
-        _of_labels(rows, contract, large)
-        if contract.task is Task.MULTILABEL
-        else _of_classes(rows, contract, favourable, large)
-    )
-    return (*found, *_of_costs(rows, contract, costs))
+        yield from _of_numbers(rows, contract)
+        return
+    if contract.task is Task.MULTILABEL:
+        yield from _of_labels(rows, contract, large)
+    else:
+        yield from _of_classes(rows, contract, favourable, large)
+    yield from _of_costs(rows, contract, costs)
 
 
 def _of_classes(rows: AnsweredRows, contract: Contract, favourable: str, large: float) -> Iterator[RowFigure]:
@@ -77,18 +79,19 @@ def _of_classes(rows: AnsweredRows, contract: Contract, favourable: str, large: 
         )  # fmt: skip
     left = decided == ABSTAINED
     if left.any():
-        yield RowFigure(SELECTION, "abstention rate", "", "left to a person", left * 1.0, every, matters=large)
+        yield RowFigure(SELECTION, "abstention rate", "", "left to a person", left, every, matters=large)
     if truth is None:
         return
     known = np.isfinite(truth)
     judged = known & ~left
-    right = (decided == truth)[judged] * 1.0
+    right = (decided == truth)[judged]
     yield RowFigure(ERRORS, "accuracy", "", "decided rightly", right, judged, matters=large)
     if contract.task is Task.MULTICLASS:
         sure = rows.answers.probabilities[np.arange(len(rows)), np.maximum(decided, 0)]
         yield RowFigure(
             MEANING, "calibration", "", "how much more often decisions are right than their probability says",
-            right - sure[judged], judged, share=False, possible=(-1.0, 1.0), matters=large, unit="points",
+            right.astype(np.float64) - sure[judged], judged, share=False, possible=(-1.0, 1.0), matters=large,
+            unit="points",
         )  # fmt: skip
 
 
@@ -101,7 +104,7 @@ def _of_labels(rows: AnsweredRows, contract: Contract, large: float) -> Iterator
         yield from _of_one(label, decided[:, place] == 1, true, known, rows.answers.probabilities[:, place], large)
     if truth is not None:
         known = np.isfinite(truth).all(axis=1)
-        right = (decided == truth).all(axis=1)[known] * 1.0
+        right = (decided == truth).all(axis=1)[known]
         yield RowFigure(ERRORS, "exact match", "", "given exactly the right labels", right, known, matters=large)
 
 
@@ -111,10 +114,8 @@ def _of_one(
 ) -> Iterator[RowFigure]:  # fmt: skip
     """The figures of one class or label."""
     every = np.ones(len(said), bool)
-    so = true * 1.0 if true is not None and known.all() else None
-    yield RowFigure(
-        SELECTION, "selection rate", label, f"decided to be {label}", said * 1.0, every, matters=large, true=so
-    )
+    so = true if true is not None and known.all() else None
+    yield RowFigure(SELECTION, "selection rate", label, f"decided to be {label}", said, every, matters=large, true=so)
     if true is None:
         return
     is_so, is_not = known & true, known & ~true
@@ -122,14 +123,15 @@ def _of_one(
         ("true positive rate", is_so, f"of those that are {label}, decided to be"),
         ("false positive rate", is_not, f"of those that are not {label}, decided to be"),
     ):
-        yield RowFigure(ERRORS, name, label, words, said[among] * 1.0, among, matters=large)
+        yield RowFigure(ERRORS, name, label, words, said[among], among, matters=large)
     chosen = known & said
     words = f"of those decided to be {label}, rightly so"
-    yield RowFigure(MEANING, "precision", label, words, true[chosen] * 1.0, chosen, matters=large)
+    yield RowFigure(MEANING, "precision", label, words, true[chosen], chosen, matters=large)
     if calibrated:
         yield RowFigure(
             MEANING, "calibration", label, f"how much more often {label} is true than its probability says",
-            true[known] - probability[known], known, share=False, possible=(-1.0, 1.0), matters=large, unit="points",
+            true[known].astype(np.float64) - probability[known], known, share=False, possible=(-1.0, 1.0),
+            matters=large, unit="points",
         )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from graft.evidence.group_gaps import (
     LEAST,
     GroupFigure,
     GroupGap,
+    GroupMean,
     bounds_if_known,
     gap_change,
     group_gap,
@@ -54,7 +55,8 @@ _MOST_GROUPS = 200
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """One figure in the groups of one attribute. figure: of all rows that count. here: of those whose figure it is."""
+    """One figure in the groups of one attribute. figure: of the rows that count. crossed: where several attributes
+    meet."""
 
     attribute: Attribute
     row_figure: RowFigure
@@ -99,14 +101,20 @@ def audit_groups(
     crossed = [together(columns)] if len(columns) > 1 else []
     clusters = _clusters(rows, contract.roles.group in table.frame.columns if contract.roles.group else False)
     table_of_costs = costs if costs is not None else _stated_costs(bundle)
-    figures = row_figures(rows, contract, table_of_costs, favourable=favourable, large=large)
-    asked = [
-        _ask(one, figure, clusters, one in crossed, level=level, least=least, seed=seed)
-        for one in (*columns, *crossed)
-        for figure in figures
-    ]
-    facts = [_gap_fact(one, level) for one in asked]
-    odds = _odds(asked, level)
+    every = (*columns, *crossed)
+    by: dict[str, list[GapFact]] = {one.name: [] for one in every}
+    odds: list[OddsFact] = []
+    true: dict[str, _Asked] = {}
+    # Each figure is let go once its gaps are known: of a hundred classes and as many thousand rows all are gigabytes.
+    for figure in row_figures(rows, contract, table_of_costs, favourable=favourable, large=large):
+        for one in every:
+            asked = _ask(one, figure, clusters, one in crossed, level=level, least=least, seed=seed)
+            by[one.name].append(_gap_fact(asked, level))
+            if figure.name == "true positive rate":
+                true[one.name] = asked
+            elif figure.name == "false positive rate":
+                odds.append(_odds(true.pop(one.name), asked, level))
+    facts = [fact for told in by.values() for fact in told]
     attributes = tuple(_attribute_fact(one, bundle) for one in (*columns, *crossed))
     transfer = _transfers(bundle, against, rows, table, columns, clusters, favourable, large, level)
     facts, transfer = _adjusted(facts, transfer)
@@ -127,7 +135,7 @@ def audit_groups(
         left_out=int(len(table) - len(kept) - sum(rows.problems.values())),
         attributes=attributes,
         gaps=tuple(facts),
-        odds=odds,
+        odds=tuple(odds),
         transfer=transfer,
         uses=uses,
         problems=dict(rows.problems),
@@ -217,11 +225,14 @@ def _gap_fact(asked: _Asked, level: float) -> GapFact:
     judged = [one.group for one in found.groups if one.judged]
     shrunk: dict[int, Interval] = {}
     if asked.crossed and figure.share and len(judged) > 2:
-        sizes = np.array([one.rows for one in found.groups if one.judged], np.float64)
+        # Rows of clusters are worth fewer than they are: as many as their interval is wide.
+        sizes = np.array([_worth(one) for one in found.groups if one.judged], np.float64)
         hits = np.array([one.mean.mean for one in found.groups if one.judged]) * sizes
         traits = [asked.attribute.traits[group] for group in judged]
         shrunk = dict(zip(judged, shrunk_shares(hits, sizes, traits, level=level), strict=True))
     unknown = bool((asked.figure.groups < 0).any())
+    ends = (found.highest, found.lowest)
+    shown = sorted(found.groups, key=lambda one: (one.group not in ends, not one.judged, -one.rows))[:_MOST_GROUPS]
     so_indeed = None
     if figure.true is not None and found.highest is not None and found.lowest is not None:
         high, low = (float(figure.true[asked.figure.groups == one].mean()) for one in (found.highest, found.lowest))
@@ -238,7 +249,7 @@ def _gap_fact(asked: _Asked, level: float) -> GapFact:
             GroupFact(
                 name=names[one.group], rows=one.rows, mean=one.mean, judged=one.judged, shrunk=shrunk.get(one.group)
             )
-            for one in found.groups[:_MOST_GROUPS]
+            for one in sorted(shown, key=lambda one: one.group)
         ),
         gap=found.gap,
         highest="" if found.highest is None else names[found.highest],
@@ -248,6 +259,13 @@ def _gap_fact(asked: _Asked, level: float) -> GapFact:
         so_indeed=so_indeed,
         why=found.why,
     )
+
+
+def _worth(group: GroupMean) -> float:
+    """Rows by themselves that would give the interval of a share."""
+    low, high = group.mean.ends or (0.0, 1.0)
+    share = (group.mean.mean * group.rows + 1) / (group.rows + 2)
+    return float(min(group.rows, max(1.0, share * (1 - share) * (2 * 1.96 / max(high - low, 1e-9)) ** 2)))
 
 
 def _adjusted(
@@ -265,25 +283,17 @@ def _adjusted(
     return facts, tuple(made)
 
 
-def _odds(asked: list[_Asked], level: float) -> tuple[OddsFact, ...]:
-    """Equalized odds of each attribute and label."""
-    by: dict[tuple[str, str], list[_Asked]] = {}
-    for one in asked:
-        if one.row_figure.name in ("true positive rate", "false positive rate"):
-            by.setdefault((one.attribute.name, one.row_figure.label), []).append(one)
-    told = []
-    for (attribute, label), both in by.items():
-        why = next((f"{one.row_figure.name}: {one.found.why}" for one in both if one.found.why), "")
-        families = [[one.figure.of(each.group).ends for each in one.found.groups if each.judged] for one in both]
-        told.append(
-            OddsFact(
-                attribute=attribute,
-                label=label,
-                why=why,
-                difference=None if why else largest_gap(families, level=level),
-            )
-        )
-    return tuple(told)
+def _odds(true: _Asked, false: _Asked, level: float) -> OddsFact:
+    """Equalized odds of an attribute and a label."""
+    both = (true, false)
+    why = next((f"{one.row_figure.name}: {one.found.why}" for one in both if one.found.why), "")
+    families = [[one.figure.of(each.group).ends for each in one.found.groups if each.judged] for one in both]
+    return OddsFact(
+        attribute=true.attribute.name,
+        label=true.row_figure.label,
+        why=why,
+        difference=None if why else largest_gap(families, level=level),
+    )
 
 
 def _attribute_fact(attribute: Attribute, bundle: Bundle) -> AttributeFact:
@@ -351,7 +361,11 @@ def _compared(
     places = np.flatnonzero(known)
     some = _only(rows, places)
     told = [
-        row_figures(replace(some, answers=one.take(places)), bundle.contract, None, favourable=favourable, large=large)
+        tuple(
+            row_figures(
+                replace(some, answers=one.take(places)), bundle.contract, None, favourable=favourable, large=large
+            )
+        )
         for one in both
     ]
     second = {(one.name, one.label): one for one in told[1]}

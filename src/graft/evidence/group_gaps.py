@@ -75,6 +75,7 @@ class GroupFigure:
     clusters: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "values", np.asarray(self.values, np.float64))
         if self.values.shape != self.groups.shape or self.values.ndim != 1:
             raise InputError(
                 f"values of shape {self.values.shape} and groups of shape {self.groups.shape}",
