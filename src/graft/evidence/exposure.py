@@ -337,7 +337,9 @@ def _ends(
             outside = square - float(apart[inside] @ apart[inside])
             whole = float(np.square(moves - apart[inside]).sum()) + max(outside, 0.0)
             varied = whole * len(inside) / (len(inside) - 2) + float(clustered[group]) / share**2
-            freedom = min(len(inside), items - len(inside)) - 1
+            # Where few items move it most, their variance is known as badly as that of so few.
+            few = 2 * float(moves @ moves) ** 2 / max(float(np.square(moves) @ np.square(moves)), 1e-300)
+            freedom = min(len(inside) - 1, items - len(inside) - 1, few)
             reach = float(special.stdtrit(max(freedom, 1), (1 + level) / 2)) * float(np.sqrt(varied))
         least = np.quantile(dealt.ratio[group], (1 - level) / 2, method="lower")
         most = np.quantile(dealt.ratio[group], (1 + level) / 2, method="higher")
