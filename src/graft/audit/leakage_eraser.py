@@ -54,6 +54,12 @@ def erasing_of(
         targets = [one - allowed.chances(each, fold) for one, each in zip(targets, mine, strict=True)]
         beyond = allowed.rest(vectors)
     eraser = fit_eraser(beyond, np.concatenate(targets, axis=1))
+    if eraser.right.shape[1] >= table.space.dimension:
+        raise InputError(
+            f"erasing {', '.join(attributes)} would take all {table.space.dimension} directions and leave nothing",
+            needed=f"fewer values together than the {table.space.dimension} numbers of a vector",
+            fix="join values into fewer, or erase fewer attributes",
+        )
     generation = table.generation
     encoder = {name: getattr(generation, name) for name in ("source", "precision", "prompt_query", "prompt_document")}
     mean, right, left = (one.astype(np.float32) for one in (vectors.mean(axis=0), eraser.right, eraser.left))

@@ -275,6 +275,17 @@ def test_what_an_erased_table_still_tells_is_severe(tmp_path):
     assert "do not hand the erased table on as free of side" in left.todo
 
 
+def test_erasing_more_values_than_a_vector_has_numbers_leaves_nothing(tmp_path):
+    rng = np.random.default_rng(0)
+    shop = np.arange(200) % 8
+    place = written(tmp_path / "shops", rng.normal(size=(200, 4)) + shop[:, None] % 3, shop=shop.tolist())
+    found = graft.audit_leakage(table=place, attribute="shop")
+    assert (found.erasure.directions, found.erasure.dimension) == (4, 4)
+    with pytest.raises(InputError, match="all 4 directions and leave nothing"):
+        graft.audit_leakage(table=place, attribute="shop", erase_into=tmp_path / "less")
+    assert not (tmp_path / "less").exists()
+
+
 def test_words_are_embedded_by_the_first_source_and_mapped(tmp_path):
     rng = np.random.default_rng(0)
     tiny.write_encoder(tmp_path / "source", seed=1)

@@ -282,6 +282,8 @@ def _erasure_lines(erasure: ErasureFact, beyond: str) -> list[str]:
         f" {100 * erasure.moved:.0f} % of its distance from the mean, and {100 * erasure.neighbours:.0f} % of nearest"
         f" rows stay"
     ]
+    if erasure.directions >= erasure.dimension:
+        lines.append("      nothing is left of the vectors: there are as many values as numbers in them, or more")
     for left in erasure.left:
         after = ", ".join(f"{one.probe} {_hundred(one.area)}" for one in left.probes)
         lines.append(f"      {left.name} is then told: {after}")
