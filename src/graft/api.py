@@ -806,7 +806,7 @@ def audit_recommender(
             fix="give --users and --sensitive (users=, sensitive=)",
         )
 
-    from graft.audit.attributes import joined_groups, shop_groups
+    from graft.audit.group_columns import joined_groups, shop_groups
     from graft.audit.recommender import audit_lists
     from graft.recommend.recommender import EventReading, Recommender
 
@@ -869,7 +869,7 @@ def audit_search(
     require_settings(k, level, sample)
     discount_named(discount)
 
-    from graft.audit.attributes import table_groups
+    from graft.audit.group_columns import table_groups
     from graft.audit.search import audit_found, find_rows
     from graft.tables.table import EmbeddingTable
 
