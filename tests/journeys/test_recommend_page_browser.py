@@ -14,6 +14,7 @@ from unit.report.evaluations import ALL
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_its_screen(tmp_path: Path) -> None:
     frames = []
     for name in ("ahead", "behind", "hostile"):

@@ -37,6 +37,7 @@ def chromium(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=folder).stdout
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_its_screen(tmp_path: Path) -> None:
     frames = []
     for name in ("multiclass_helps", "many_classes", "hostile"):

@@ -108,6 +108,7 @@ def spoken(rng: np.random.Generator, words: int, attributes: int, lean: float, n
     return (some(words, lean), some(words, -lean)), (some(attributes, 1.0), some(attributes, -1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "lean", "noise"), [(8, 0.0, 0.3), (8, 0.15, 0.3), (8, 0.4, 0.3), (25, 0.15, 0.1)])
 def test_intervals_cover_what_many_words_show(words, lean, noise):
     many = association(*spoken(np.random.default_rng(999), 4_000, 4_000, lean, noise), rng=np.random.default_rng(0))

@@ -246,6 +246,7 @@ def test_intervals_of_probes_cover(rows):
     assert stats.binomtest(covered, 200, 0.93, alternative="less").pvalue > 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.skipif(not ADULT.is_file(), reason="no data beside the project")
 def test_debiased_rows_of_a_census_still_tell_sex():

@@ -242,6 +242,7 @@ def learners(rng: np.random.Generator, rows: int, width: int, gap: float) -> tup
     return jackknife(terms, "accuracy", lessons=lessons), worth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "width", "gap", "about"), [(40, 300, 0.8, 1.75), (60, 4, 0.8, 1.15), (120, 20, 0.8, 1.35)]
 )

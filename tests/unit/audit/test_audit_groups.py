@@ -239,6 +239,15 @@ def test_the_command_writes_a_record_or_a_page_and_can_be_a_gate(bundle, tmp_pat
     assert (tmp_path / "rows.csv").read_bytes() == kept
 
 
+def test_every_way_to_audit_has_its_command_and_a_bundle_needs_none():
+    shown = CliRunner().invoke(app, ["audit", "--help"]).output
+    for name in ("groups", "associations", "leakage", "recommender", "search", "swaps"):
+        assert f" {name} " in shown
+    wrong = CliRunner().invoke(app, ["audit", "asociations"])
+    assert wrong.exit_code == 2
+    assert "associations" in wrong.output
+
+
 def test_what_came_with_the_data_is_escaped(bundle):
     given = rows(60, 9).with_columns(
         pl.when(pl.col("group") == "a").then(pl.lit("<script>alert(1)</script>")).otherwise(pl.lit("b")).alias("<b>g")

@@ -99,7 +99,7 @@ def test_packing_keeps_what_a_layer_says():
 
 @pytest.mark.parametrize(
     "architecture",
-    [pytest.param(one, marks=() if one in ("bert", "modernbert") else pytest.mark.slow) for one in tiny.ARCHITECTURES],
+    [pytest.param(one, marks=() if one == "bert" else pytest.mark.slow) for one in tiny.ARCHITECTURES],
 )
 def test_vectors_are_near_float32_and_independent_of_the_batch(architecture):
     source, texts = tiny.encoder(architecture, 4), tiny.texts(*LENGTHS, seed=1)

@@ -41,6 +41,7 @@ def test_where_nothing_changes_nothing_is_learnt_anew(bundle):
     assert "labels known 1 batch later" in found.lines()[0]
 
 
+@pytest.mark.slow
 def test_a_batch_of_history_has_lost_no_row(bundle):
     """Each is a part of a table: the rows of the others are none that could not be used."""
     found = backtest(bundle, rows(200, 5), batch=40, start=80)
