@@ -24,6 +24,7 @@ from graft.audit.swap_findings import (
     unasked_findings,
 )
 from graft.audit.swap_plan import Pair, SwapPlan, plan_swaps
+from graft.bundle.answers import StudyAnswers
 from graft.bundle.bundle import Bundle
 from graft.bundle.decision import RowDecisions
 from graft.core.errors import ContractError, InputError
@@ -137,8 +138,11 @@ def audit_swaps(
     data, _ = build_dataset(table, contract, labelled=False)
     targets = _targets(table, contract)
     ranked = np.zeros(len(table), bool) if targets is None else ~np.isnan(targets).any(axis=1)
+    # What it has learnt a model remembers as it was, and not with other words.
+    learnt = StudyAnswers(bundle.folder.parent, contract).learnt(data)
+    usable = data.rows if learnt.all() else data.rows[~learnt]
     plan = plan_swaps(
-        table, data.rows, columns, terms, usual_terms(neutral=True),
+        table, usable, columns, terms, usual_terms(neutral=True),
         groups=_groups(table, contract), ranked=ranked, rng=rng, progress=progress,
     )  # fmt: skip
     judged, beyond, moves, neutral, hits = _scored(bundle, table, plan, progress)
@@ -170,6 +174,7 @@ def audit_swaps(
         language=terms.language,
         columns=columns,
         rows=len(data),
+        learnt=int(learnt.sum()),
         mentioning=plan.mentioning,
         drawn=plan.drawn,
         scored=len(plan.rows) + sum(map(len, plan.versions.values())) + len(plan.neutral),

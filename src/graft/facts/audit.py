@@ -574,7 +574,8 @@ class SwapAudit(Audit):
 
     Findings stand in the order of what they are about: two for each of ``swaps`` (decisions, scores), one for each of
     ``rankings``, then one for each group or question that could not be asked. terms: where the words are from.
-    columns: whose texts were exchanged. rows: of the table that could be read; mentioning: those that mention
+    columns: whose texts were exchanged. rows: of the table that could be read; learnt: of them, those that the model
+    has learnt, which are left out unless all are; mentioning: those that mention
     somebody; drawn: those looked at, fewer where there are very many. scored: rows, original or exchanged, that the
     model was asked about. beyond: rows whose words lie beyond what the source reads. left: words that mean people only
     before a word for people and stood elsewhere, with the rows. margin: what is large enough to matter, a share or a
@@ -588,6 +589,7 @@ class SwapAudit(Audit):
     language: str
     columns: tuple[str, ...]
     rows: int
+    learnt: int = 0
     mentioning: int
     drawn: int
     scored: int

@@ -1,6 +1,7 @@
 """Audits by exchanged words: what is found, for every kind of bundle and task, what is refused, and how it is told."""
 
 import json
+import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,9 @@ from graft.audit.swaps import audit_swaps
 from graft.bundle.parts import write_bundle
 from graft.cli.app import app
 from graft.core.errors import InputError
+from graft.core.files import write_json
 from graft.facts.audit import SwapAudit, SwapFact
-from graft.inputs import Roles, infer_contract
+from graft.inputs import Roles, build_dataset, infer_contract
 from graft.report.audit.swap_words import swap_lines
 from graft.rows import read_frame
 from unit.bundle.building import parts_for, table
@@ -145,6 +147,22 @@ def test_a_bundle_without_texts_and_columns_that_are_none_are_refused(terms):
     contract = infer_contract(numbers, Roles(content=(), numeric=("size",), label=("label",), kind="row"))
     with pytest.raises(InputError, match="the bundle reads no texts: its columns are size"):
         audit_swaps(MadeUpBundle(contract), numbers, usual_terms())  # type: ignore[arg-type]
+
+
+def test_learnt_texts_are_left_out_unless_all_are(terms, tmp_path):
+    shutil.copytree(folder_of("classical", "multiclass"), tmp_path / "bundle")
+    bundle, given = graft.load(tmp_path / "bundle"), table()
+    data, _ = build_dataset(given, bundle.contract, labelled=False)
+    write_json(tmp_path / "learnt.json", sorted(one.hex() for one in data.digests[:40]))
+    some = graft.audit_swaps(bundle, given, terms=terms, keep=False)
+    whole = graft.audit_swaps(bundle_of("classical", "multiclass"), given, terms=terms, keep=False)
+    assert (some.rows, some.learnt, whole.learnt) == (len(data), 40, 0)
+    assert some.mentioning < whole.mentioning
+    assert any("40 rows that the model has learnt were left out" in line for line in swap_lines(some))
+    write_json(tmp_path / "learnt.json", sorted(one.hex() for one in data.digests))
+    remembered = graft.audit_swaps(bundle, given, terms=terms, keep=False)
+    assert remembered.mentioning == whole.mentioning
+    assert any("has learnt all of these rows" in line for line in swap_lines(remembered))
 
 
 def test_favourable_turns_what_is_said(terms):

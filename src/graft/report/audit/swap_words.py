@@ -37,6 +37,12 @@ def swap_reservations(found: SwapAudit) -> list[str]:
             f"for comparison: words that mean nobody (weekdays, colours, perhaps/maybe) {changed}move scores by"
             f" {found.neutral.moved:.3f} on average, in {found.neutral.texts:,} texts"
         )
+    if found.learnt == found.rows and found.rows:
+        told.append("the model has learnt all of these rows: it remembers them as they are, and not with other words")
+    elif found.learnt:
+        told.append(
+            f"{found.learnt:,} rows that the model has learnt were left out: it would remember them as they are"
+        )
     if found.beyond:
         told.append(f"{found.beyond:,} texts are too long: the model does not read as far as the words exchanged")
     if found.not_swapped:
