@@ -152,7 +152,7 @@ def test_a_bundle_without_texts_and_columns_that_are_none_are_refused(terms):
 def test_learnt_texts_are_left_out_unless_all_are(terms, tmp_path):
     shutil.copytree(folder_of("classical", "multiclass"), tmp_path / "bundle")
     bundle, given = graft.load(tmp_path / "bundle"), table()
-    data, _ = build_dataset(given, bundle.contract, labelled=False)
+    data, _ = build_dataset(read_frame(given), bundle.contract, labelled=False)
     write_json(tmp_path / "learnt.json", sorted(one.hex() for one in data.digests[:40]))
     some = graft.audit_swaps(bundle, given, terms=terms, keep=False)
     whole = graft.audit_swaps(bundle_of("classical", "multiclass"), given, terms=terms, keep=False)
