@@ -18,7 +18,7 @@ from graft.facts.audit import (
 from graft.report.audit.exposure_words import exposure_headline, exposure_lead
 from graft.report.audit.swap_words import swap_headline, swap_reservations
 from graft.report.shared.badge import Badge
-from graft.report.shared.formats import NOTHING, number
+from graft.report.shared.formats import NOTHING, number, plural
 
 _VALUES = 8
 
@@ -60,7 +60,7 @@ def _p(value: float) -> str:
 
 def group_lines(found: GroupAudit) -> list[str]:
     """The audit in lines: what was judged, the worst first, what was not found, what could not be asked, what to do."""
-    judged = f"{found.rows:,} rows" + ("" if found.labelled else " without labels: what is decided, and no errors")
+    judged = plural(found.rows, "row") + ("" if found.labelled else " without labels: what is decided, and no errors")
     if found.learnt:
         judged += f"; {found.learnt:,} of them learnt, judged by what the study said before it had learnt them"
     if found.left_out:
@@ -130,7 +130,7 @@ def lead(record: Audit) -> str:
         return exposure_lead(record) + sure
     if not isinstance(record, GroupAudit):
         return sure
-    rows = f"{record.rows:,} rows were judged"
+    rows = f"{plural(record.rows, 'row')} {'was' if record.rows == 1 else 'were'} judged"
     rows += ". " if record.labelled else " without labels: what is decided can be compared, errors cannot. "
     of = f"Figures are of {record.favourable}. " if record.favourable else ""
     return rows + of + sure
