@@ -194,6 +194,7 @@ def processes(work, place, *, number, turns):
 
 
 @pytest.mark.parametrize(("number", "turns"), [(3, 10), pytest.param(8, 40, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_several_processes_write_one_chain(place, number, turns):
     assert processes(WRITE, place, number=number, turns=turns).communicate(timeout=100) == ("done\n", "")
     with Ledger(place) as ledger:
@@ -207,6 +208,7 @@ def test_several_processes_write_one_chain(place, number, turns):
 
 
 @pytest.mark.parametrize("turns", [100, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_ledger_is_sound_whenever_it_is_looked_at(place, turns):
     with Ledger(place) as ledger:
         ledger.append("noted", "first", {})
@@ -545,6 +547,7 @@ REGISTER = """
 
 
 @pytest.mark.parametrize("number", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_processes_that_say_the_same_say_it_once(place, number):
     assert processes(REGISTER, place, number=number, turns=10).communicate(timeout=100) == ("done\n", "")
     with Registry(place) as registry:

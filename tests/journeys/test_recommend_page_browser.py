@@ -35,6 +35,7 @@ def test_no_page_is_wider_than_its_screen(tmp_path: Path) -> None:
         assert one["wide"] == [], one
 
 
+@pytest.mark.slow
 def test_it_prints(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(render_recommend_page(ALL["ahead"]()), encoding="utf-8")
     chromium(tmp_path, f"--print-to-pdf={tmp_path / 'report.pdf'}", (tmp_path / "report.html").as_uri())

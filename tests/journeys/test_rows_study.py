@@ -37,6 +37,7 @@ def studied(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_a_study_of_rows_compares_what_reuses_nothing(studied):
     record = studied.record
     assert studied.verdict == "not asked"

@@ -76,6 +76,7 @@ def same(found, wanted):
         ),
     ],
 )
+@pytest.mark.slow
 def test_each_role_is_read_as_the_source_says(stated, pooling, include):
     source, theirs = stated(
         prompts=PROMPTS, default_prompt_name="query", pooling={"pooling_mode": pooling, "include_prompt": include}
@@ -86,6 +87,7 @@ def test_each_role_is_read_as_the_source_says(stated, pooling, include):
     same(vectors(source, Role.CLUSTERING), theirs.encode(TEXTS))
 
 
+@pytest.mark.slow
 def test_a_default_prompt_is_not_put_before_documents(stated):
     source, theirs = stated(prompts={"query": "query: "}, default_prompt_name="query")
     same(vectors(source, Role.DOCUMENT), theirs.encode_document(TEXTS))
@@ -94,6 +96,7 @@ def test_a_default_prompt_is_not_put_before_documents(stated):
     assert np.abs(vectors(source, Role.QUERY) - vectors(source, Role.DOCUMENT)).max() > 0.01
 
 
+@pytest.mark.slow
 def test_passages_are_documents_even_where_an_empty_prompt_was_written_for_documents(stated):
     """sentence-transformers writes an empty prompt for documents into every folder it saves."""
     source, theirs = stated(prompts={"query": "query: ", "document": "", "passage": "passage: "})
@@ -101,6 +104,7 @@ def test_passages_are_documents_even_where_an_empty_prompt_was_written_for_docum
 
 
 @pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.slow
 def test_vectors_are_cut_where_the_source_says(stated, normalise):
     source, theirs = stated(truncate_dim=64, normalise=normalise)
     found = vectors(source, Role.DOCUMENT)
@@ -112,6 +116,7 @@ def test_vectors_are_cut_where_the_source_says(stated, normalise):
     same(beside[:, :64], found)
 
 
+@pytest.mark.slow
 def test_a_folder_that_the_peer_saved_is_read_as_the_peer_reads_it(stated, tmp_path):
     _, theirs = stated(prompts=PROMPTS, truncate_dim=128)
     theirs.max_seq_length = 40
@@ -123,6 +128,7 @@ def test_a_folder_that_the_peer_saved_is_read_as_the_peer_reads_it(stated, tmp_p
     same(vectors(source, Role.DOCUMENT), again.encode_document(TEXTS))
 
 
+@pytest.mark.slow
 def test_prompts_name_the_space_and_one_space_holds_queries_and_documents(stated):
     def spaces(**config):
         source, _ = stated(**config)

@@ -150,6 +150,7 @@ def test_intervals_of_areas_cover_and_no_gap_is_seldom_found(rows, lift):
 
 
 @pytest.mark.parametrize(("templates", "rows"), [(1, 12), (1, 60), (5, 12), (5, 40)])
+@pytest.mark.slow
 def test_intervals_of_shifts_and_shares_cover(templates, rows):
     """Rows of templates that vary among themselves, lopsided, with a mean of .1."""
     shifts, shares, chance = [], [], []
@@ -220,6 +221,7 @@ def test_exchanged_comments_are_those_that_were_published(tmp_path):
 
 @pytest.mark.realdata
 @pytest.mark.skipif(not SWAPS.is_dir(), reason="no data beside the project")
+@pytest.mark.slow
 def test_a_control_that_learnt_test_cases_about_some_is_against_them():
     """Half of the templates of HateCheck are learnt, the other half are audited: hate is written about seven groups."""
     rows = pl.read_csv(DATA / "hatecheck" / "test_suite_cases.csv").select("test_case", "label_gold", "templ_id")

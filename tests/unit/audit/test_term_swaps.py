@@ -160,6 +160,7 @@ def test_empty_texts_hold_nothing():
     ],
     ids=range(7),
 )
+@pytest.mark.slow
 def test_texts_made_to_take_long_do_not(text):
     """Each takes a moment; where a rule looked at all of a text for every word, hours."""
     found = exchanged(text, "gender")

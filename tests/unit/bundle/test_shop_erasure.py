@@ -283,6 +283,7 @@ shop_erasure.erase_users(Path(sys.argv[1]), "user-007", by="me")
 @pytest.mark.parametrize(
     "point", ["1", *(pytest.param(one, marks=pytest.mark.slow) for one in ("begun", "written", "2", "erased", "done"))]
 )
+@pytest.mark.slow
 def test_killed_by_the_system_the_same_call_finishes(tmp_path, shop, point):
     """Before anything is removed, with a whole new folder beside it, between and after the renames, at the end."""
     before = file_sha256(shop / "shop.safetensors")

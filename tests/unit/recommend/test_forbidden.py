@@ -75,6 +75,7 @@ def made(tmp_path_factory):
     return graft.Recommender.load(folder / "shop")
 
 
+@pytest.mark.slow
 def test_what_people_took_tells_it_all_the_same(made):
     found = evaluate(made.shop, users=USERS, tries=1)
     origin, at = found.leakage

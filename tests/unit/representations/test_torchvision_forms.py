@@ -47,6 +47,7 @@ def converted(state, folder):
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_state_dict_gives_the_vectors_torchvision_gives(tmp_path, state, vectors, network):
     state = state()
     made = converted(state, tmp_path)
@@ -63,6 +64,7 @@ def test_a_state_dict_gives_the_vectors_torchvision_gives(tmp_path, state, vecto
     assert np.abs(found - wanted).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_the_head_stays_beside_the_body_and_transformers_reads_the_folder(tmp_path):
     state = resnet_state(18)
     converted({f"module.{name}": value for name, value in state.items()}, tmp_path)
@@ -120,12 +122,14 @@ def entries_of(state):
         ({"fc.bias": None}, "fc.bias is missing"),
     ],
 )
+@pytest.mark.slow
 def test_what_only_looks_like_one_is_not_bent_to_fit(change, why):
     found = described(entries_of(changed(resnet_state(18, base=4), **change)))
     assert (found.network, found.files) == ("torchvision's ResNet-18", {})
     assert why in found.unlike
 
 
+@pytest.mark.slow
 def test_what_only_looks_like_one_is_told_and_gets_no_configuration(tmp_path):
     made = converted(changed(mobilenet_state(0.5), **{"features.3.conv.3.running_mean": None}), tmp_path)
     assert made.network == ""
@@ -136,6 +140,7 @@ def test_what_only_looks_like_one_is_told_and_gets_no_configuration(tmp_path):
         resolve_source(f"path:{tmp_path / 'source'}")
 
 
+@pytest.mark.slow
 def test_statistics_that_nobody_learnt_are_told(tmp_path):
     state = resnet_state(18, base=4)
     for name, value in state.items():
@@ -149,6 +154,7 @@ def test_statistics_that_nobody_learnt_are_told(tmp_path):
     assert placeholders(file) == ()
 
 
+@pytest.mark.slow
 def test_the_published_shapes_are_known_by_their_sizes():
     for depth, base in ((18, 64), (34, 64), (50, 64)):
         found = described(entries_of(resnet_state(depth, base=base, classes=1000)))

@@ -95,6 +95,7 @@ def in_pieces(monkeypatch):
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz", "jsonl", "jsonl.gz"])
+@pytest.mark.slow
 def test_a_large_text_file_is_read_as_a_small_one(tmp_path, request, ending):
     rng, rows = np.random.default_rng(0), 5000
     frame = pl.DataFrame(

@@ -85,6 +85,7 @@ EVERYDAY = {("resnet", strategy) for strategy in STRATEGIES} | {("vit", "partial
     ],
     indirect=["source"],
 )
+@pytest.mark.slow
 def test_every_strategy_learns_from_pictures_and_what_is_saved_repeats_its_scores(
     bench, source, strategy, tmp_path, monkeypatch
 ):

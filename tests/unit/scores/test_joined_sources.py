@@ -107,6 +107,7 @@ def test_the_middle_layer_of_a_text_may_stand_beside_it(sources, bench):
 
 
 @pytest.mark.parametrize(("told", "seen"), [("text", "text"), ("image", "image"), ("both", "both")])
+@pytest.mark.slow
 def test_what_only_one_kind_tells_or_only_both_together_is_found(sources, told, seen):
     bench = Workbench(dataset(columns(120, told)))
     together = joined_source(sources, BOTH)

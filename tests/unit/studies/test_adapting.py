@@ -52,6 +52,7 @@ def ledger(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["tsdae", pytest.param("mlm", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_it_learns_is_a_source_and_repeats_itself(folder, tmp_path, method, capsys):
     (tmp_path / "pairs.csv").write_text(
         "one,other,near\n" + "".join(f"ba fa,{text},{place}\n" for place, text in enumerate(texts(12)))

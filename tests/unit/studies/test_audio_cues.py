@@ -33,6 +33,7 @@ def cues(recordings: list[object], source: str = "speech") -> dict[str, object]:
     return {one.name: one for one in found}
 
 
+@pytest.mark.slow
 def test_recordings_of_many_kinds_are_not_strange():
     found = cues([one.encoded for one in general_sounds()])
     assert [name for name, one in found.items() if one.warning] == []
@@ -49,6 +50,7 @@ def test_recordings_of_many_kinds_are_not_strange():
         (lambda: noise(16_000, 61.0), "long recordings"),
     ],
 )
+@pytest.mark.slow
 def test_each_strangeness_has_its_cue(make, name):
     found = cues([make() for _ in range(4)])
     assert found[name].value == 1.0
@@ -57,6 +59,7 @@ def test_each_strangeness_has_its_cue(make, name):
     assert not any(found[one].warning for one in others)
 
 
+@pytest.mark.slow
 def test_noises_alike_are_told_and_silence_is_counted():
     found = cues([noise(16_000, 1.0) for _ in range(6)] + [(16_000, np.zeros(16_000, np.float32))] * 2)
     assert found["silent recordings"].value == 0.25
@@ -66,6 +69,7 @@ def test_noises_alike_are_told_and_silence_is_counted():
     assert alike.value < 0.2
 
 
+@pytest.mark.slow
 def test_what_a_source_learnt_from_is_not_strange_to_it(tmp_path):
     """Recordings made at 8,000 samples a second are narrow to every source but one that was pretrained on such."""
     clips = [noise(8_000, 0.3, highest=(900, 3_000)[place % 2]) for place in range(60)]

@@ -49,6 +49,7 @@ def answers(path: Path) -> list[object]:
 
 @pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("pattern", ["g1/*.parquet", "g1/_delta_log/*", "table.json"])
+@pytest.mark.slow
 def test_no_flipped_bit_changes_an_answer(table, pattern, count):
     expected = answers(table.path)
     files = [path for path in table.path.glob(pattern) if path.is_file()]

@@ -35,6 +35,7 @@ def rows(version):
 
 
 @pytest.mark.parametrize(("readers", "seconds"), [(6, 0), pytest.param(8, 60, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_an_answer_is_of_one_version_though_somebody_writes(tmp_path, readers, seconds):
     table = EmbeddingTable.create(tmp_path / "t", SPACE)
     table.upsert(rows(0))

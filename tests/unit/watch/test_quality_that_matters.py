@@ -53,6 +53,7 @@ def judged(*checks: tuple[int, float], of="accuracy", known: int = 20_000, seed:
     return facts
 
 
+@pytest.mark.slow
 def test_a_thousandth_of_many_labels_is_told_and_alarms_nobody():
     """Classes changed places, and the model is as often right as foretold to a few thousandths."""
     (found,) = judged((60_000, -0.06))
@@ -62,6 +63,7 @@ def test_a_thousandth_of_many_labels_is_told_and_alarms_nobody():
     assert found.why.endswith("a row over 60,000 labelled rows, too little to matter (0.01 does)")
 
 
+@pytest.mark.slow
 def test_a_little_worse_than_usual_alarms_nobody():
     (found,) = judged((100_000, 0.007))
     assert found.measured.mean < found.usual.low
@@ -70,6 +72,7 @@ def test_a_little_worse_than_usual_alarms_nobody():
 
 
 @pytest.mark.parametrize(("rows", "off"), [(60_000, 0.03), (2_000, 0.1)])
+@pytest.mark.slow
 def test_what_matters_is_no_longer_trusted_and_is_worse(rows: int, off: float):
     (found,) = judged((rows, off))
     assert not found.trusted
@@ -77,6 +80,7 @@ def test_what_matters_is_no_longer_trusted_and_is_worse(rows: int, off: float):
     assert "too little" not in found.why
 
 
+@pytest.mark.slow
 def test_what_a_small_reference_leaves_open_is_not_worse_than_usual():
     """Two thousand rows lie below what samples of two hundred rows show; that these two hundred are off may be too."""
     (few,) = judged((2_000, 0.0), known=200, seed=10)
@@ -88,18 +92,21 @@ def test_what_a_small_reference_leaves_open_is_not_worse_than_usual():
     assert gone.unusual
 
 
+@pytest.mark.slow
 def test_few_labels_cannot_say_that_a_gap_is_small():
     """Contradicted it is only where they show much; how little it may be they do not know."""
     *_, found = judged((300, 0.12), (300, 0.12), (300, 0.12))
     assert not found.trusted
 
 
+@pytest.mark.slow
 def test_a_change_of_today_is_not_thinned_by_all_that_came_before():
     quiet, changed = judged((100_000, 0.006), (2_000, 0.1))
     assert quiet.trusted
     assert not changed.trusted
 
 
+@pytest.mark.slow
 def test_costs_matter_by_what_rows_vary_by():
     (found,) = judged((60_000, 0.0), of=partial(row_cost, actions=COSTS))
     assert 0 < found.matters < 0.03

@@ -230,6 +230,7 @@ def test_one_segment_that_is_flooded_is_seen(made):
         assert (told[1][2] <= 0.05) == seen
 
 
+@pytest.mark.slow
 def test_labels_that_mean_something_else_are_told_and_the_estimate_is_no_longer_trusted(watched):
     bundle = load_bundle(watched)
     for seed in range(5, 7):
@@ -346,6 +347,7 @@ def test_what_moves_slowly_is_seen_from_the_baseline(watched):
     assert any(one.significant for one in looked[-1])
 
 
+@pytest.mark.slow
 def test_few_and_odd_rows(watched):
     bundle = load_bundle(watched)
     one = check_batch(bundle, rows(1, 20))
@@ -484,6 +486,7 @@ def test_a_mix_that_may_change_is_taken_out(watched):
         pytest.param("classical", "regression", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_every_kind_of_model(kind, task, tmp_path):
     folder = tmp_path / "bundle"
     write_bundle(folder, parts_for(kind, task))
@@ -507,6 +510,7 @@ def test_every_kind_of_model(kind, task, tmp_path):
         assert found.quality[0].estimated.low <= found.quality[0].estimated.mean <= found.quality[0].estimated.high
 
 
+@pytest.mark.slow
 def test_in_words(watched, tmp_path):
     rows(300, 1).write_csv(tmp_path / "reference.csv")
     rows(100, 60, topics=(9, 1, 1)).write_csv(tmp_path / "today.csv")
