@@ -9,7 +9,8 @@ Evidently; draws, hours each: ``regret draws=3 names=hwu64,tram sizes=8,32 keep=
 a run go on that was stopped), unlabelled, labels, labels-real, windows (quality without labels and with few; ``windows
 peer=PYTHON``, one that has NannyML), detectors-speed, watch-check (what a whole check costs), watch-million (batches of
 any size in bounded memory), watch-history (ten thousand checks), audit-groups (false findings and power of whole
-audits), audit-leakage (false findings, coverage and power of probes), audit-exposure (the same of rankings, and
+audits), audit-leakage (false findings, coverage and power of probes),
+audit-leakage-whole, audit-exposure (the same of rankings, and
 intervals), audit-swaps (of exchanged words, an hour), ledger, assets, register, check, embed, query, pictures,
 pictures-study, clips (speed of media), tables, search, exact, crossover, updating, million (a table of a million rows),
 million-index. Without a name all run, but for those that take hours. The real rows lie beside the
@@ -118,6 +119,7 @@ ALL = {
     "watch-history": watch_history.watch_history,
     "audit-groups": audit_groups.audit_groups,
     "audit-leakage": leakage.audit_leakage,
+    "audit-leakage-whole": leakage.whole_audits,
     "audit-swaps": audit_swaps.audit_swaps_rates,
 }
 
@@ -151,6 +153,7 @@ HOURS = (
     "columns-planted",
     "watch-history",
     "audit-leakage",
+    "audit-leakage-whole",
 )
 
 

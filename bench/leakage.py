@@ -12,8 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import polars as pl
 from scipy import special
 
+from graft.audit.leakage import LeakageQuestion
+from graft.audit.leakage import audit_leakage as audited
+from graft.audit.table_columns import TableColumns
 from graft.evidence.attribute_probes import AskedRows, asked_rows, erased_columns, probe_columns, probed
 
 World = tuple[np.ndarray, np.ndarray, list[np.ndarray], np.ndarray | None]
@@ -104,3 +108,23 @@ def audit_leakage(worlds: int = 200, names: tuple[str, ...] = (), seed: int = 0)
             told[f"{name}, {rows} rows"] = {"found": hits / worlds, "area": round(truth, 3), "covered": held}
             print(name, rows, told[f"{name}, {rows} rows"], flush=True)
     return told
+
+
+def whole_audits(draws: int = 200, rows: int = 200) -> dict[str, Any]:
+    """Whole audits of three attributes, with clusters of rows, where vectors tell nothing: how many find anything."""
+    found = [_whole(seed, rows) for seed in range(draws)]
+    return {"draws": draws, "rows": rows, "found": float(np.mean(found))}
+
+
+def _whole(seed: int, rows: int) -> bool:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(5, _WIDTH)) * 1.5
+    vectors = rng.normal(size=(rows, _WIDTH)) + centres[rng.integers(5, size=rows)]
+    columns = {
+        "sex": pl.Series(rng.choice(["a", "b"], rows, p=[0.3, 0.7])),
+        "region": pl.Series(rng.choice(list("vwxyz"), rows)),
+        "age": pl.Series(rng.normal(40, 10, rows)),
+    }
+    given = TableColumns("simulated", np.arange(rows).astype(str), vectors.astype(np.float32), columns)
+    told = audited(given, LeakageQuestion(tuple(columns)), seed=seed)
+    return any(one.outcome == "found" for one in told.findings)
