@@ -646,8 +646,8 @@ def audit_groups(
     The record has every figure in every group with its interval, gaps, equalized odds, what reuse changes, and
     findings. Raises InputError for columns that are not there or say nothing, BundleError for what is no bundle.
     """
-    from graft.bundle.audits import audits_of, keep_audit
-    from graft.bundle.folders import require_bundle, require_place
+    from graft.bundle.audits import keep_audit, require_room
+    from graft.bundle.folders import require_bundle
     from graft.inputs.contract import require_columns
     from graft.rows.table import read_frame
 
@@ -661,7 +661,7 @@ def audit_groups(
         if isinstance(one, str | Path):
             require_bundle(Path(one))
     if keep:
-        require_place(audits_of(Path(bundle) if isinstance(bundle, str | Path) else bundle.folder))
+        require_room(Path(bundle) if isinstance(bundle, str | Path) else bundle.folder)
     table = read_frame(rows, encoding=encoding)
     require_columns(table, list(several(sensitive)))
 
@@ -812,8 +812,8 @@ def audit_recommender(
 
     digest, name, folder = "", "a recommender", None
     if not isinstance(shop, Recommender):
-        from graft.bundle.audits import audits_of, keep_audit
-        from graft.bundle.folders import require_place, settled
+        from graft.bundle.audits import keep_audit, require_room
+        from graft.bundle.folders import settled
         from graft.bundle.manifest import read_manifest
         from graft.bundle.shop_lineage import read_lineage
 
@@ -821,7 +821,7 @@ def audit_recommender(
         digest, name = read_manifest(folder).seal, str(shop)
         keep = keep and read_lineage(folder) is not None
         if keep:
-            require_place(audits_of(Path(shop)))
+            require_room(Path(shop))
         shop = Recommender.load(shop)
     served = shop.shop
     groups = shop_groups(served, attribute, items)
@@ -912,8 +912,8 @@ def audit_swaps(
     anything is scored.
     """
     from graft.audit.identity_terms import read_terms, usual_terms
-    from graft.bundle.audits import audits_of, keep_audit
-    from graft.bundle.folders import require_bundle, require_place
+    from graft.bundle.audits import keep_audit, require_room
+    from graft.bundle.folders import require_bundle
     from graft.rows.table import Table, read_frame
 
     if not 0.5 < level < 1:
@@ -921,7 +921,7 @@ def audit_swaps(
     if isinstance(bundle, str | Path):
         require_bundle(Path(bundle))
     if keep:
-        require_place(audits_of(Path(bundle) if isinstance(bundle, str | Path) else bundle.folder))
+        require_room(Path(bundle) if isinstance(bundle, str | Path) else bundle.folder)
     listed = usual_terms() if terms is None else read_terms(Path(terms))
     table = rows if isinstance(rows, Table) else read_frame(rows, encoding=encoding)
     opened = load(bundle) if isinstance(bundle, str | Path) else bundle

@@ -157,10 +157,10 @@ def _of_transfer(fact: TransferFact, alpha: float) -> AuditFinding:
     if not hits:
         said = f"{fact.model} against {fact.other}, on {fact.rows:,} rows: no gap shown to be wider or narrower"
         return AuditFinding(code=TRANSFER, outcome="not found", severity="none", said=said)
-    worst = max(hits, key=lambda one: (one.change.low or -1.0) / max(one.matters, 1e-12))
+    worst = max(hits, key=lambda one: _end(one.change.low, -1.0) / max(one.matters, 1e-12))
     wider = worst.change.mean > 0
     if not wider:
-        worst = min(hits, key=lambda one: (one.change.high or 1.0) / max(one.matters, 1e-12))
+        worst = min(hits, key=lambda one: _end(one.change.high, 1.0) / max(one.matters, 1e-12))
     way = "wider" if wider else "narrower"
     said = (
         f"{fact.model} has a {way} gap of {worst.attribute} than {fact.other}: {_title(worst.figure, worst.label)},"
@@ -174,6 +174,10 @@ def _of_transfer(fact: TransferFact, alpha: float) -> AuditFinding:
     severity: Severity = "medium" if least >= worst.matters else "low"
     todo = "weigh what reuse gains against what it costs this group; try another source, or more rows of the group"
     return AuditFinding(code=TRANSFER, outcome="found", severity=severity, said=said, todo=todo)
+
+
+def _end(end: float | None, otherwise: float) -> float:
+    return otherwise if end is None else end
 
 
 def use_finding(fact: HeadUseFact, facts: Sequence[GapFact], alpha: float, *, code: str = USE) -> AuditFinding:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from graft.audit.figures import LARGE, RowFigure, row_figures
 from graft.audit.group_findings import group_findings
@@ -225,8 +226,10 @@ def _gap_fact(asked: _Asked, level: float) -> GapFact:
     judged = [one.group for one in found.groups if one.judged]
     shrunk: dict[int, Interval] = {}
     if asked.crossed and figure.share and len(judged) > 2:
-        # Rows of clusters are worth fewer than they are: as many as their interval is wide.
-        sizes = np.array([_worth(one) for one in found.groups if one.judged], np.float64)
+        sizes = np.array([one.rows for one in found.groups if one.judged], np.float64)
+        if asked.figure.clusters is not None:
+            # Rows of clusters are worth fewer than they are: as many as their interval is wide.
+            sizes = np.array([_worth(one, level) for one in found.groups if one.judged], np.float64)
         hits = np.array([one.mean.mean for one in found.groups if one.judged]) * sizes
         traits = [asked.attribute.traits[group] for group in judged]
         shrunk = dict(zip(judged, shrunk_shares(hits, sizes, traits, level=level), strict=True))
@@ -261,11 +264,12 @@ def _gap_fact(asked: _Asked, level: float) -> GapFact:
     )
 
 
-def _worth(group: GroupMean) -> float:
+def _worth(group: GroupMean, level: float) -> float:
     """Rows by themselves that would give the interval of a share."""
     low, high = group.mean.ends or (0.0, 1.0)
     share = (group.mean.mean * group.rows + 1) / (group.rows + 2)
-    return float(min(group.rows, max(1.0, share * (1 - share) * (2 * 1.96 / max(high - low, 1e-9)) ** 2)))
+    wide = 2 * float(special.ndtri((1 + level) / 2)) / max(high - low, 1e-9)
+    return float(min(group.rows, max(1.0, share * (1 - share) * wide**2)))
 
 
 def _adjusted(

@@ -6,6 +6,7 @@ so whoever signs bundles signs it the same way, and damage is noticed. The same 
 answer; earlier ones stand in the ledger.
 """
 
+import re
 import shutil
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,10 +14,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from graft.bundle.folders import settled, whole_folder
+from graft.bundle.folders import require_place, settled, whole_folder
 from graft.bundle.manifest import check_files, read_manifest, write_manifest
 from graft.core import foreign
-from graft.core.errors import BundleError, InputError
+from graft.core.errors import BundleError, InputError, OutputError
 from graft.core.files import locked, write_text
 from graft.core.intervals import Interval
 from graft.facts.audit import Audit, AuditAddendum, AuditEntry, AuditFinding, GroupAudit
@@ -26,6 +27,7 @@ from graft.governance.records import AuditStatement
 from graft.governance.registry import Registry
 
 NAME = "addendum.json"
+_RECORD = re.compile(r"audit-[0-9]{1,9}\.json")
 _MEASURES = 60
 _SHOWN = 40
 
@@ -37,6 +39,18 @@ def audits_of(bundle: Path) -> Path:
     PosixPath('study/bundle.audits')
     """
     return bundle.with_name(bundle.name + ".audits")
+
+
+def require_room(bundle: Path) -> None:
+    """Raise OutputError or BundleError where an audit of a bundle could not be kept beside it: before any work is done,
+    since it would be lost."""
+    read_addendum(bundle)
+    try:
+        require_place(audits_of(bundle))
+    except OutputError as error:
+        raise OutputError(
+            error.given, needed="a place beside the model for what is found", fix="audit with --no-keep (keep=False)"
+        ) from error
 
 
 def add_audit(bundle: Path, record: Audit, *, about: str, registry: Registry) -> AuditEntry:
@@ -102,6 +116,8 @@ def read_addendum(bundle: Path) -> AuditAddendum | None:
         addendum = AuditAddendum.from_json(
             foreign.read_text(folder / NAME, limit=foreign.DOCUMENT_LIMIT), str(folder / NAME)
         )
+        if strange := [one.file for one in addendum.entries if not _RECORD.fullmatch(one.file)]:
+            raise InputError(f"it names {strange[0][:80]!r}, which is no record of an audit")
     except (InputError, ValidationError) as error:
         raise BundleError(
             f"what audits found of {bundle.name} is damaged ({folder}): {error}",

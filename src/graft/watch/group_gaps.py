@@ -17,7 +17,7 @@ from graft.facts.watch import GroupGapFact
 from graft.watch.batch import Batch, choices_of
 
 SHARE = 0.1
-_LABELS = 20
+_LABELS, _KEPT = 20, 20
 
 
 def group_gaps(
@@ -69,7 +69,8 @@ def group_gaps(
         one.model_copy(update={"adjusted": p, "wider": p <= SHARE * level and one.now > one.before})
         for one, p in zip(told, adjusted, strict=True)
     ]
-    return tuple(sorted(made, key=lambda one: (one.adjusted, one.column, one.figure, one.label)))
+    # A history of ten thousand checks keeps them all.
+    return tuple(sorted(made, key=lambda one: (one.adjusted, one.column, one.figure, one.label))[:_KEPT])
 
 
 def _clusters(batch: Batch) -> np.ndarray | None:

@@ -11,6 +11,7 @@ import graft
 import shop_rows
 from graft.bundle.audits import NAME, add_audit, audits_of, read_addendum
 from graft.bundle.loading import load_bundle
+from graft.bundle.manifest import write_manifest
 from graft.bundle.parts import write_bundle
 from graft.cli.app import app
 from graft.core.errors import BundleError, OutputError
@@ -129,6 +130,24 @@ def test_damage_is_noticed(bundle, name):
     path.write_bytes(path.read_bytes().replace(b"high", b"none").replace(b"graft ", b"grift "))
     with pytest.raises(BundleError):
         read_addendum(bundle)
+
+
+def test_a_record_elsewhere_is_never_read_though_the_addendum_is_sealed(bundle):
+    kept(bundle, record())
+    told = read_addendum(bundle)
+    elsewhere = told.model_copy(update={"entries": (told.entries[0].model_copy(update={"file": "../../secret.json"}),)})
+    (audits_of(bundle) / NAME).write_text(elsewhere.to_json())
+    (audits_of(bundle) / "manifest.json").unlink()
+    write_manifest(audits_of(bundle))
+    with pytest.raises(BundleError, match="no record of an audit"):
+        read_addendum(bundle)
+
+
+def test_what_could_not_be_kept_is_told_before_anything_is_judged(bundle):
+    kept(bundle, record())
+    (audits_of(bundle) / NAME).write_text("{}")
+    with pytest.raises(BundleError, match="is damaged"):
+        graft.audit_groups(bundle, {"text": ["a"]}, sensitive="nowhere")
 
 
 def test_a_signature_covers_it(bundle, tmp_path):
