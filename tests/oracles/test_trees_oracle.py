@@ -7,7 +7,7 @@ from graft.core.tasks import Task
 from graft.representations.row_columns import cell_table, fit_row_columns
 from graft.rows.content import Cells
 from graft.scores.row_control import TreesOnRows, fit_control
-from graft.scores.trees import TREE_RECIPES, boosted, forest_from, forest_of, side_by_side
+from graft.scores.trees import TREE_RECIPES, boosted, forest_from, forest_of, side_by_side, telling_columns
 
 ROWS = 700
 
@@ -168,3 +168,63 @@ def test_the_spread_of_numbers_of_every_size_is_found():
     names = ("a", "b", "c", "d")
     found = fit_row_columns(cell_table([Cells(names, tuple(row)) for row in numbers], names, ()), names, ())
     np.testing.assert_allclose(np.array(found.scales) / sizes, np.full(4, drawn.std()), rtol=1e-9)
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS, Task.REGRESSION])
+def test_columns_that_tell_something_are_found_among_thousands(task):
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal((300, 4000))
+    wide[:, :50] = rng.integers(0, 9, (300, 50))
+    value = 3 * (wide[:, 7] == 1) + (wide[:, 20] > 4) + wide[:, 999] + np.abs(wide[:, 3000])
+    wide[rng.random(wide.shape) < 0.1] = np.nan
+    wide[:, 60] = np.nan
+    # A column that says nothing but where it is missing.
+    wide[value > np.quantile(value, 0.8), 2000] = np.nan
+    target = value if task is Task.REGRESSION else np.digitize(value, np.quantile(value, [0.5]))
+    if task is Task.MULTICLASS:
+        target = np.digitize(value, np.quantile(value, [0.25, 0.5, 0.75])) * 3
+    found = telling_columns(wide, target, categorical=50, most=40)
+    assert len(found) == 40
+    assert (np.diff(found) > 0).all()
+    assert {7, 20, 999, 2000, 3000} <= set(found.tolist())
+    assert telling_columns(wide[:, :40], target, categorical=40, most=40).tolist() == list(range(40))
+
+
+def test_what_columns_tell_is_the_usual_statistic():
+    """Pearson's chi-squared of parts and classes, which scikit-learn's selection cannot make of numbers."""
+    from scipy.stats import chi2_contingency
+
+    from graft.scores.trees import _explained, _parts_of
+
+    rng = np.random.default_rng(1)
+    rows, classes = rng.standard_normal((200, 6)), rng.integers(0, 3, 200)
+    rows[:, 0] += classes
+    parts = _parts_of(rows, np.zeros(6, bool))
+    assert [np.bincount(column).tolist() for column in parts.T] == [[40] * 5] * 6
+    spread = np.eye(3)[classes]
+    spread = (spread - spread.mean(0)) / np.sqrt(spread.mean(0))
+    for column, told in zip(parts.T, _explained(parts, spread), strict=True):
+        counted = np.zeros((5, 3))
+        np.add.at(counted, (column, classes), 1)
+        statistic, _, free, _ = chi2_contingency(counted, correction=False)
+        assert told == pytest.approx((statistic - free * 200 / 199) / 2, rel=1e-9)
+
+
+def test_trees_of_a_wide_table_look_at_some_columns_and_name_the_right_ones(monkeypatch):
+    monkeypatch.setattr("graft.scores.row_control.columns_allowed", lambda outputs: 40)
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal((150, 250))
+    names = tuple(f"c{place}" for place in range(250))
+    rows = [Cells(names, tuple(map(float, row))) for row in wide]
+    y = (np.abs(wide[:, 240]) > 0.67).astype(np.int64)
+    columns = fit_row_columns(cell_table(rows, names, ()), names, ())
+    even = np.ones(2, np.float32)
+    found = fit_control(
+        columns, wide, y, task=Task.BINARY, outputs=2, weights=even, head_weights=even, untilt=True,
+        configurations=1, seed=0,
+    )  # fmt: skip
+    assert "of the 40 columns of 250 that tell most" in found.name
+    assert 240 in found.scorer.forest.feature[~found.scorer.forest.leaf]
+    asked = np.zeros((2, 250))
+    asked[1, 240] = 2.0
+    assert found.scorer.logits(asked, Task.BINARY).argmax(1).tolist() == [0, 1]

@@ -139,10 +139,11 @@ def require_columns(table: Table, names: list[str]) -> None:
     for name in names:
         if name in table.unread:
             raise table.unread[name]
-    missing = [name for name in names if name not in table.frame.columns]
+    have = table.frame.columns
+    there = set(have)
+    missing = [name for name in names if name not in there]
     if not missing:
         return
-    have = table.frame.columns
     by_case = {name.casefold(): name for name in have}
     close = [by_case[c] for c in difflib.get_close_matches(missing[0].casefold(), by_case, n=3, cutoff=0.6)]
     fix = f"did you mean {' or '.join(map(repr, close))}?" if close else "check the spelling, or export the column"

@@ -6,7 +6,7 @@ candidate has configurations; the number of trees and the penalty of the linear 
 rows. Both learn without class weights unless they were asked for: probabilities are set right later anyway.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -16,7 +16,17 @@ from graft.core.tasks import Task
 from graft.representations.row_columns import RowColumns
 from graft.scores.classical.ngrams import solve_sparse
 from graft.scores.linear import inner_splits, solve_head
-from graft.scores.trees import TREE_RECIPES, Forest, TreeRecipe, boosted, forest_from, forest_of, side_by_side
+from graft.scores.trees import (
+    TREE_RECIPES,
+    Forest,
+    TreeRecipe,
+    boosted,
+    columns_allowed,
+    forest_from,
+    forest_of,
+    side_by_side,
+    telling_columns,
+)
 
 # Trees are dear where rows are few, and then the first held-in rows often say enough.
 _SPLITS, _FAR_BEHIND = 3, 1.5
@@ -112,7 +122,10 @@ def fit_control(
     if not best.loss < linear.held_loss:
         return linear
     scorer = growing.grown(best.recipe, best.rounds)
-    return Control(scorer, f"{best.rounds} rounds of {best.recipe}", best.loss, int(scorer.forest.leaf.sum()))
+    name = f"{best.rounds} rounds of {best.recipe}"
+    if parted.shape[1] > growing.most:
+        name += f", of the {growing.most:,} columns of {parted.shape[1]:,} that tell most"
+    return Control(scorer, name, best.loss, int(scorer.forest.leaf.sum()))
 
 
 def _linear(
@@ -168,6 +181,18 @@ class _Growing:
             return tuple(column.astype(np.int64) for column in self.targets.T)
         return (self.targets,)
 
+    @property
+    def most(self) -> int:
+        """Columns the trees of a part may look at."""
+        alone = self.task in (Task.MULTILABEL, Task.REGRESSION)
+        return columns_allowed(1 if alone else len(np.unique(self.targets)))
+
+    def seen(self, part: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, int]:
+        """The columns that trees of these rows look at, and how many of them, the first, are codes."""
+        parted = self.parted[rows]
+        columns = telling_columns(parted, part[rows], categorical=self.categorical, most=self.most)
+        return columns, int((columns < self.categorical).sum())
+
     def tried(self, recipe: TreeRecipe, splits: list[tuple[np.ndarray, np.ndarray]], rival: float) -> _Tried:
         """How many rounds suit, and the loss of the held-in rows then; left after one split that is far behind."""
         found: list[tuple[int, float]] = []
@@ -186,15 +211,16 @@ class _Growing:
         unknown = np.log(len(train) + self.outputs)  # the loss of a row whose class no training row has
         if len(np.unique(part[train])) < 2 or not len(known):
             return 0, float(unknown * (1 - len(known) / len(held)))
+        columns, coded = self.seen(part, train)
         fitted = boosted(
-            _stated(self.parted[train]),
+            _stated(self.parted[np.ix_(train, columns)]),
             part[train],
             task=self.task,
             recipe=recipe,
-            categorical=self.categorical,
+            categorical=coded,
             seed=self.seed,
             weights=None if self.weights is None else self.weights[train],
-            held=(self.parted[known], part[known]),
+            held=(self.parted[np.ix_(known, columns)], part[known]),
         )
         curve = -np.asarray(fitted.validation_score_)
         loss = (float(curve.min()) * len(known) + float(unknown) * (len(held) - len(known))) / len(held)
@@ -213,23 +239,24 @@ class _Growing:
         else:
             places = np.unique(self.targets)
             rest[:] = np.log(0.5 / (len(self.targets) + 1))
-        forests = [
-            forest_from(
-                boosted(
-                    _stated(self.parted),
-                    part,
-                    task=self.task,
-                    recipe=recipe,
-                    categorical=self.categorical,
-                    seed=self.seed,
-                    weights=self.weights,
-                    rounds=rounds,
-                ),
-                self.parted.shape[1],
-            )
-            for part in (parts if self.task is not Task.MULTILABEL else [parts[place] for place in places.tolist()])
-        ]
-        return TreesOnRows(side_by_side(forests), places, rest)
+        own = parts if self.task is not Task.MULTILABEL else [parts[place] for place in places.tolist()]
+        return TreesOnRows(side_by_side([self._forest(part, recipe, rounds) for part in own]), places, rest)
+
+    def _forest(self, part: np.ndarray, recipe: TreeRecipe, rounds: int) -> Forest:
+        everything = np.arange(len(part))
+        columns, coded = self.seen(part, everything)
+        fitted = boosted(
+            _stated(self.parted[:, columns]),
+            part,
+            task=self.task,
+            recipe=recipe,
+            categorical=coded,
+            seed=self.seed,
+            weights=self.weights,
+            rounds=rounds,
+        )
+        forest = forest_from(fitted, self.parted.shape[1])
+        return replace(forest, feature=columns[forest.feature])
 
 
 def _stated(rows: np.ndarray) -> np.ndarray:

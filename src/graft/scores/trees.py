@@ -5,6 +5,10 @@ here by NumPy in the order in which scikit-learn adds them up, which gives the s
 trees there are is chosen on held-in rows, the same that choose the penalty of a linear model. A forest from elsewhere
 is checked before it is run: every child lies behind its parent, so every walk ends, and nothing points outside.
 
+A round costs as much as there are columns and outputs, however few the rows are: 10,000 columns and five classes took
+2.5 seconds a round. Of more columns than a budget allows trees see those that tell most of the target one by one, in
+fifths of the rows they learn from; never fewer than ``_FEWEST_COLUMNS``.
+
 Ke et al. (2017), LightGBM; Friedman (2001), Greedy function approximation: a gradient boosting machine.
 """
 
@@ -21,6 +25,8 @@ _CELLS_AT_ONCE = 1 << 19
 _TREES_OF_A_FIT, _FEWEST_ROUNDS, _PATIENCE = 3000, 20, 10
 _FEW_ROWS = 2000  # below which trees learn twice as fast: a round costs the same however few they are
 _MANY_CLASSES = 20
+_COLUMNS_OF_A_ROUND, _FEWEST_COLUMNS = 2000, 256  # for one output; at least, however many outputs there are
+_BINS, _CELLS_OF_A_SCREEN = 5, 4_000_000
 _WORDS = 8  # of 32 bits: the categories that go left
 
 
@@ -271,3 +277,70 @@ def rounds_allowed(recipe: TreeRecipe, outputs: int) -> int:
     """
     trees = outputs if outputs > 2 else 1
     return int(np.clip(_TREES_OF_A_FIT // trees, _FEWEST_ROUNDS, recipe.rounds))
+
+
+def columns_allowed(outputs: int) -> int:
+    """Columns trees may look at: a round grows a tree for each class, and each looks at all of them.
+
+    >>> columns_allowed(2), columns_allowed(4), columns_allowed(150)
+    (2000, 500, 256)
+    """
+    return max(_FEWEST_COLUMNS, _COLUMNS_OF_A_ROUND // (outputs if outputs > 2 else 1))
+
+
+def telling_columns(rows: np.ndarray, targets: np.ndarray, *, categorical: int, most: int) -> np.ndarray:
+    """The columns that tell most of the target, each by itself: places, in order, at most so many.
+
+    rows: float64 (rows, columns), the first ``categorical`` of them codes. targets: classes (rows,), or float64 numbers
+    (rows,). A column is cut into fifths of its numbers, or its four most frequent categories and the others, what is
+    missing apart; what the parts explain of the target's variance counts, less what parts of nothing explain.
+
+    >>> rng = np.random.default_rng(0)
+    >>> noise = rng.standard_normal((200, 1000))
+    >>> told = noise[:, 700] + noise[:, 7] ** 2
+    >>> telling_columns(noise, (told > 1).astype(int), categorical=0, most=2).tolist()
+    [7, 700]
+    """
+    if rows.shape[1] <= most:
+        return np.arange(rows.shape[1])
+    if targets.dtype.kind == "f":
+        spread = (targets - targets.mean())[:, None]
+    else:
+        spread = np.eye(int(targets.max()) + 1)[targets]
+        spread = spread[:, spread.any(axis=0)]
+        spread = (spread - spread.mean(axis=0)) / np.sqrt(spread.mean(axis=0))
+    told = np.empty(rows.shape[1])
+    step = max(1, _CELLS_OF_A_SCREEN // len(rows))
+    for start in range(0, rows.shape[1], step):
+        parts = _parts_of(rows[:, start : start + step], np.arange(start, rows.shape[1])[:step] < categorical)
+        told[start : start + step] = _explained(parts, spread)
+    # Ties go to the first: a stable order, whatever the machine.
+    return np.sort(np.argsort(-told, kind="stable")[:most])
+
+
+def _parts_of(rows: np.ndarray, coded: np.ndarray) -> np.ndarray:
+    """Which part of its column each cell is in, 0 to ``_BINS``; the last is what is missing."""
+    missing = np.isnan(rows)
+    ranked, known = np.sort(rows, axis=0), (~missing).sum(axis=0)
+    # What is missing is sorted last; a column in which nothing is known has no parts.
+    places = np.arange(1, _BINS)[:, None] * np.maximum(known - 1, 0) // _BINS
+    cuts = np.take_along_axis(ranked, places, axis=0)
+    parts = (rows[None] > cuts[:, None]).sum(axis=0)
+    # Codes go by how frequent their categories are.
+    parts = np.where(coded, np.clip(np.nan_to_num(rows), 0, _BINS - 1).astype(np.int64), parts)
+    return np.where(missing, _BINS, parts)
+
+
+def _explained(parts: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """What parts explain of the target, over what as many parts of nothing explain; 0 for a column of one part."""
+    width = parts.shape[1]
+    cells = (parts + np.arange(width) * (_BINS + 1)).T.ravel()
+    size = width * (_BINS + 1)
+    counts = np.bincount(cells, minlength=size)
+    square = np.zeros(size)
+    for column in spread.T:
+        square += np.bincount(cells, weights=np.tile(column, width), minlength=size) ** 2
+    explained = (square / np.maximum(counts, 1)).reshape(width, -1).sum(axis=1)
+    free = (counts.reshape(width, -1) > 0).sum(axis=1) - 1
+    usual = float(np.square(spread).sum()) / max(1, len(spread) - 1)
+    return np.asarray(explained - free * usual) / np.sqrt(np.maximum(free, 1))

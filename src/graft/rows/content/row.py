@@ -57,7 +57,7 @@ def cells_of(columns: Sequence[pl.Series]) -> list[Cells | None]:
     for column in columns:
         if column.dtype.is_numeric():
             found = numbers(column)[0] + 0.0  # there is one zero
-            values.append(pl.Series(found, dtype=pl.Float64).fill_nan(None).to_list())
+            values.append([None if one != one else one for one in found.tolist()])
         else:
             values.append(written_names(column).to_list())
     if not columns:
