@@ -343,4 +343,4 @@ def _explained(parts: np.ndarray, spread: np.ndarray) -> np.ndarray:
     explained = (square / np.maximum(counts, 1)).reshape(width, -1).sum(axis=1)
     free = (counts.reshape(width, -1) > 0).sum(axis=1) - 1
     usual = float(np.square(spread).sum()) / max(1, len(spread) - 1)
-    return np.asarray(explained - free * usual) / np.sqrt(np.maximum(free, 1))
+    return np.asarray((explained - free * usual) / np.sqrt(np.maximum(free, 1)))

@@ -113,8 +113,10 @@ class Judges:
             second = {number: number + self._repeated for number in numbers}
             both = [number for number in numbers if np.isin([number, second[number]], less.repeats).all()]
             halves = tuple((self._of(less, scored, number), self._of(less, scored, second[number])) for number in both)
+        # A holdout of the same rows varies as the folds do, though its rows taught nothing: 60 pictures, a fifth of
+        # them held out, 150 studies: 1.91 times what rows show, and 1.87 with all in folds. Another file does not.
         rows = len(np.unique(told.seen.rows))
-        share = rows / (rows + (len(self.prepared.splits.holdout) if held else 0))
+        share = rows / (rows + (len(self.prepared.splits.holdout) if held and self.prepared.tested else 0))
         return Lessons(tuple(repeats.values()), halves, share) if halves else None
 
     def _of(self, seen: OutOfFold, scored: Scored, repeat: int) -> Pooled:

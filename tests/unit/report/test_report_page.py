@@ -289,6 +289,21 @@ def test_many_classes_are_listed_and_not_drawn_as_a_square() -> None:
     assert all(name in few.text for name in TICKETS)
 
 
+def test_a_wide_table_does_not_bury_what_follows() -> None:
+    record = multiclass_helps()
+    contract = record.data.contract
+    numbers = [contract.columns[0].model_copy(update={"name": f"n{k}", "role": "numeric"}) for k in range(500)]
+    wide = contract.model_copy(update={"columns": (*numbers, *contract.columns)})
+    page = render_page(record.model_copy(update={"data": record.data.model_copy(update={"contract": wide})}))
+    before, _, folded = page.partition(f"{460 + len(contract.columns)} more columns")
+    assert folded
+    assert "<bdi>n0</bdi>" in before
+    assert "<bdi>n499</bdi>" not in before
+    assert "<bdi>n499</bdi>" in folded
+    # What is no number is what a reader looks for.
+    assert all(f"<bdi>{one.name}</bdi>" in before for one in contract.columns)
+
+
 def test_rows_left_to_a_person_count_as_wrong_in_scores_and_the_page_says_so() -> None:
     said, record = "leaves to a person counts as wrong here", multiclass_helps()
     never = record.decision.model_copy(update={"confusion": confusion(TICKETS, abstain=False)})

@@ -91,7 +91,12 @@ def test_what_rows_teach_one_another_is_known_of_what_learnt_from_halves(study):
     assert found.taught("majority") == pytest.approx(0.0, abs=1e-12)
     assert found.taught(frozen, "classical") >= 0.0
     concluded = stages.conclude(candidates, gathered)
-    assert concluded.judgement.found.lessons[frozen].share == pytest.approx(
+    # The holdout is of the same rows; those of another file would not vary with what was learnt from.
+    assert concluded.judgement.found.lessons[frozen].share == 1.0
+    other = judgement.Judges(stages.judges.bench, replace(stages.prepared, tested=True), stages.judges.rule)
+    even = np.full((len(stages.prepared.splits.holdout), gathered.judged[frozen].seen.scores.shape[1]), 0.5)
+    held = {frozen: other.holdout(gathered.judged[frozen], even)}
+    assert other.compared(gathered.judged, held).lessons[frozen].share == pytest.approx(
         len(stages.prepared.splits.development) / 120
     )
     assert not concluded.alone.lessons
