@@ -134,7 +134,7 @@ def test_the_answer_comes_first() -> None:
         "Doubling the labels",
         "temperature",
         "0.021 (0.012 to 0.030)",
-        "a perfect model would show about 1.8% on so few rows",
+        "a perfect model would show about 1.8% on as many rows",
         "With what few rows add taken off, about 0.6% is left.",
         "p = 0.012",
         "It holds at 1,248 labels",

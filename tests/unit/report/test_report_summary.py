@@ -58,7 +58,7 @@ def test_the_summary_of_an_undecided_study() -> None:
         "On the test file alone (250 rows, never scored before): minilm frozen 0.864 (0.834 to 0.894); classical 0.815",
         "There minilm full, which is saved, has 0.871",
         "stopped early",
-        "a perfect model would show about 1.8% on so few rows",
+        "a perfect model would show about 1.8% on as many rows",
         "the very one that was measured; it learnt from 998 rows",
     ):
         assert fact in text, fact

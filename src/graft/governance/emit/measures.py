@@ -101,7 +101,7 @@ def _limitations(record: StudyRecord) -> Iterator[str]:
     error, perfect = record.decision.calibration.ece, record.decision.calibration.ece_if_perfect
     if error is not None and perfect is not None:
         seen = f"The calibration error (ECE) is {error.mean:.3f}"
-        yield f"{seen}; a perfect model would show about {perfect:.3f} on so few rows."
+        yield f"{seen}; a perfect model would show about {perfect:.3f} on as many rows."
     if record.holdout.openings >= _OPENED_OFTEN:
         yield f"The holdout was opened by {record.holdout.openings} studies: its score is optimistic by now."
     if suspects := len(record.data.suspects):

@@ -95,4 +95,9 @@ def _terms(record: StudyRecord) -> Iterator[Caution]:
     ]
     if told:
         text = f"By the licences of what the model was made from, some uses are {' or '.join(told)}."
+        why = dict.fromkeys(why for one in record.terms.uses if one.outcome != "allowed" for why in one.reasons)
+        if why:
+            # The first is what somebody can settle; the others stand in the section this leads to.
+            more = f" ({count(len(why) - 1)} more)" if len(why) > 1 else ""
+            text += f" {excerpt(next(iter(why)).rstrip('.'), 160)}{more}."
         yield Caution(text, "terms")

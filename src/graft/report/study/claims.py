@@ -65,7 +65,7 @@ def suspect_words(record: StudyRecord) -> str:
 
 
 def calibration_words(record: StudyRecord) -> str:
-    """How far probabilities are off, beside what a perfect model would show on so few rows."""
+    """How far probabilities are off, beside what a perfect model would show on as many rows."""
     facts, rows = record.decision.calibration, record.holdout.rows
     these = "this one row" if rows == 1 else f"these {count(rows)} rows"
     if facts.ece is None or not known(facts.ece.mean):
@@ -77,7 +77,7 @@ def calibration_words(record: StudyRecord) -> str:
         )
     text = (
         f"On {these} they seem off by {percent(facts.ece.mean)} on average; a perfect model would "
-        f"show about {percent(facts.ece_if_perfect)} on so few rows."
+        f"show about {percent(facts.ece_if_perfect)} on as many rows."
     )
     low = facts.ece.low
     if low is not None and known(low) and low < 5e-4:

@@ -84,7 +84,7 @@ def test_what_was_not_shown_or_was_measured_before_is_a_limitation():
         "scored 0.330 on the holdout",
         "Undecided",
         "all 250 rows",
-        "0.018 on so few rows",
+        "0.018 on as many rows",
         "with 9, and would with about 7",
         "1 set of equal rows",
     ):
