@@ -140,6 +140,7 @@ def test_given_columns_that_name_rows_or_say_nothing_take_nothing_away():
         assert (found.p_value, found.area.mean > 0.8) == (0.01, True)
 
 
+@pytest.mark.slow
 def test_curved_leaks_are_seen_and_outlive_erasure():
     """Classes of one mean and another spread: Gonen & Goldberg's point, in a world where it is all there is."""
     rng = np.random.default_rng(5)

@@ -229,6 +229,7 @@ def weekdays(
     return rows, days
 
 
+@pytest.mark.slow
 @every_test
 def test_another_mix_of_weekdays_is_allowed_where_it_is_declared(test, rng):
     hits = plain = 0

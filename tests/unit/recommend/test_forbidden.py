@@ -44,6 +44,7 @@ def fitted(**more: object) -> graft.Recommender:
     return graft.Recommender(**given).fit(EVENTS, items=ITEMS, users=USERS)
 
 
+@pytest.mark.slow
 def test_a_column_that_stands_for_it_is_left_out():
     made = fitted(forbid="origin")
     probes = {one.of: one for one in made.proxies}

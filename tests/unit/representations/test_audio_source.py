@@ -111,6 +111,7 @@ def test_another_rate_and_loudness_of_the_same_sound_is_near_it(speech):
     assert near[:2].min() > near[2] + 0.02
 
 
+@pytest.mark.slow
 def test_texts_for_it_and_recordings_for_others_are_refused_with_what_fits(speech):
     with pytest.raises(SourceError, match="speech reads recordings, and the rows are texts") as raised:
         require_reads(speech, TEXT)

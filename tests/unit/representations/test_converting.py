@@ -102,6 +102,7 @@ def directory(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_directory_becomes_a_source_with_the_same_vectors(directory, tmp_path):
     result = convert_weights(directory, tmp_path / "converted")
     source = resolve_source(f"path:{tmp_path / 'converted'}")

@@ -18,6 +18,7 @@ from graft.representations.weights.converting import convert_weights
 from graft.representations.weights.known_forms import KNOWN_FORMS
 
 
+@pytest.mark.slow
 def test_a_published_residual_network_becomes_a_source(tmp_path):
     torch.manual_seed(0)
     model = CifarResNet(2).eval()

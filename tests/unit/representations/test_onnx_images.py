@@ -189,6 +189,7 @@ def test_what_is_written_is_read_back_field_by_field():
     assert (given.shape, made.shape) == ((None, 3, 32, 32), (None, WIDTH))
 
 
+@pytest.mark.slow
 def test_the_embedded_source_gives_the_same_in_both_runtimes():
     source = resolve_source("lite0")
     body = load_image_body(source, None, "native")

@@ -211,6 +211,7 @@ build(Path.cwd(), names(3000), grouped(3000, seed=3), version=9)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["saving", "swapping"])
 def test_a_killed_build_leaves_the_index_before_it(built: Path, moment: str) -> None:
     """The process dies when a file has its temporary name, and when everything is written but the pointer."""

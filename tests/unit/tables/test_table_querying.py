@@ -80,6 +80,7 @@ def test_only_the_last_conditions_are_kept(opened, monkeypatch):
     assert len(opened._asking.held.masks) == 2
 
 
+@pytest.mark.slow
 def test_a_condition_on_the_current_time_is_asked_anew(opened):
     now = pl.DataFrame({"x": [1]}).sql("SELECT NOW() AS now FROM self")["now"][0]
     where = f"region = 'US' AND NOW() > '{now + timedelta(seconds=2)}'::timestamp"

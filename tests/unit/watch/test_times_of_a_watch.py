@@ -225,6 +225,7 @@ def of_days(count: int, seed: int, day: int, *, old: float = 90.0) -> pl.DataFra
     return rows(count, seed).with_columns(pl.Series("opened", event), pl.Series("made", back))
 
 
+@pytest.mark.slow
 def test_late_labels_are_taken_up_by_a_later_check(watched, tmp_path):
     bundle = load_bundle(watched)
     first, second = of_days(60, 2, 0), of_days(50, 3, 3)

@@ -598,6 +598,7 @@ def test_a_new_baseline_is_looked_back_to_however_many_checks_there_were(watched
     assert check_batch(bundle, rows(60, 83)).looked
 
 
+@pytest.mark.slow
 def test_a_check_that_was_killed_before_it_was_in_the_table_is_bet_on_once(watched, monkeypatch):
     bundle, place = load_bundle(watched), watch_folder(watched)
     check_batch(bundle, rows(60, 90))
@@ -616,6 +617,7 @@ def test_a_check_that_was_killed_before_it_was_in_the_table_is_bet_on_once(watch
     assert check_batch(bundle, rows(60, 92)).number == 3
 
 
+@pytest.mark.slow
 def test_a_check_that_was_killed_between_its_two_files_bets_on_labels_once(watched, monkeypatch):
     bundle, place = load_bundle(watched), watch_folder(watched)
     check_batch(bundle, rows(60, 90))
@@ -667,6 +669,7 @@ def few(monkeypatch):
     monkeypatch.setattr(of_checks, "MOST", 200)
 
 
+@pytest.mark.slow
 def test_of_many_rows_a_sample_is_compared_and_all_are_counted(watched, few, tmp_path):
     bundle = load_bundle(watched)
     learnt = rows(40, 30)
