@@ -303,17 +303,14 @@ def telling_columns(rows: np.ndarray, targets: np.ndarray, *, categorical: int, 
     """
     if rows.shape[1] <= most:
         return np.arange(rows.shape[1])
-    if targets.dtype.kind == "f":
-        spread = (targets - targets.mean())[:, None]
-    else:
-        spread = np.eye(int(targets.max()) + 1)[targets]
-        spread = spread[:, spread.any(axis=0)]
-        spread = (spread - spread.mean(axis=0)) / np.sqrt(spread.mean(axis=0))
+    if targets.dtype.kind != "f":
+        targets = np.unique(targets, return_inverse=True)[1]
     told = np.empty(rows.shape[1])
-    step = max(1, _CELLS_OF_A_SCREEN // len(rows))
+    table = (_BINS + 1) * (1 if targets.dtype.kind == "f" else int(targets.max()) + 1)
+    step = max(1, _CELLS_OF_A_SCREEN // max(len(rows), table))
     for start in range(0, rows.shape[1], step):
         parts = _parts_of(rows[:, start : start + step], np.arange(start, rows.shape[1])[:step] < categorical)
-        told[start : start + step] = _explained(parts, spread)
+        told[start : start + step] = _explained(parts, targets)
     # Ties go to the first: a stable order, whatever the machine.
     return np.sort(np.argsort(-told, kind="stable")[:most])
 
@@ -331,16 +328,24 @@ def _parts_of(rows: np.ndarray, coded: np.ndarray) -> np.ndarray:
     return np.where(missing, _BINS, parts)
 
 
-def _explained(parts: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """What parts explain of the target, over what as many parts of nothing explain; 0 for a column of one part."""
-    width = parts.shape[1]
+def _explained(parts: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """What parts explain of the target, over what as many parts of nothing explain; 0 for a column of one part.
+
+    targets: classes from 0 that all occur, or float64 numbers. Pearson's chi-squared, or the squares between parts.
+    """
+    rows, width = parts.shape
     cells = (parts + np.arange(width) * (_BINS + 1)).T.ravel()
     size = width * (_BINS + 1)
     counts = np.bincount(cells, minlength=size)
-    square = np.zeros(size)
-    for column in spread.T:
-        square += np.bincount(cells, weights=np.tile(column, width), minlength=size) ** 2
+    if targets.dtype.kind == "f":
+        spread = targets - targets.mean()
+        square = np.bincount(cells, weights=np.tile(spread, width), minlength=size) ** 2
+        usual = float(np.square(spread).sum()) / max(1, rows - 1)
+    else:
+        share = np.bincount(targets) / rows
+        found = np.bincount(cells * len(share) + np.tile(targets, width), minlength=size * len(share))
+        square = (np.square(found.reshape(size, -1) - counts[:, None] * share) / share).sum(axis=1)
+        usual = (len(share) - 1) * rows / max(1, rows - 1)
     explained = (square / np.maximum(counts, 1)).reshape(width, -1).sum(axis=1)
     free = (counts.reshape(width, -1) > 0).sum(axis=1) - 1
-    usual = float(np.square(spread).sum()) / max(1, len(spread) - 1)
     return np.asarray((explained - free * usual) / np.sqrt(np.maximum(free, 1)))
