@@ -304,6 +304,12 @@ def test_a_wide_table_does_not_bury_what_follows() -> None:
     assert all(f"<bdi>{one.name}</bdi>" in before for one in contract.columns)
 
 
+def test_what_leaves_a_use_open_is_named_where_it_is_told() -> None:
+    told = next(one for one in ALL.values() if any(use.reasons for use in one().terms.uses))()
+    text = Page(render_page(told)).text
+    assert "some uses are unsettled (commercial). no licence." in text
+
+
 def test_rows_left_to_a_person_count_as_wrong_in_scores_and_the_page_says_so() -> None:
     said, record = "leaves to a person counts as wrong here", multiclass_helps()
     never = record.decision.model_copy(update={"confusion": confusion(TICKETS, abstain=False)})
